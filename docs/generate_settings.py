@@ -1,0 +1,56 @@
+"""Writes the table of docs/settings.md from SETTINGS of the package; the text around it is written by hand.
+
+Run `python docs/generate_settings.py` to write it, with `--check` to get exit code 1 when it is not current.
+"""  # noqa: INP001  (a program, not a package)
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from agentops_otel.config import SETTINGS, Setting, Settings
+
+PAGE = Path(__file__).with_name("settings.md")
+BEGIN = "<!-- The table is written by docs/generate_settings.py from SETTINGS in src/agentops_otel/config.py. -->\n"
+END = "<!-- end of the table -->\n"
+
+
+def generated(page: str) -> str:
+    """The page with a current table."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{_table()}{END}{after}"
+
+
+def _table() -> str:
+    head = "| setting | type | default | variables | meaning |\n|---|---|---|---|---|\n"
+    return head + "".join(_row(setting) for setting in SETTINGS)
+
+
+def _row(setting: Setting) -> str:
+    variables = ", ".join(f"`{name}`" for name in (*setting.env, *setting.otel)) or "-"
+    kind = Settings.__annotations__.get(setting.name, "str | None")  # api_key has its own place in the signatures
+    kind = str(getattr(kind, "__forward_arg__", kind)).removesuffix(" | None").replace("|", "or")
+    return f"| `{setting.name}` | `{kind}` | {_default(setting.default)} | {variables} | {setting.help} |\n"
+
+
+def _default(value: Any) -> str:
+    return "-" if value is None or value in ((), {}) else f"`{value}`"
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the page; returns the exit code."""
+    page = PAGE.read_text(encoding="utf-8")
+    current = generated(page)
+    if page == current:
+        return 0
+    if "--check" in arguments:
+        sys.stderr.write("docs/settings.md is not current: run python docs/generate_settings.py\n")
+        return 1
+    PAGE.write_text(current, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

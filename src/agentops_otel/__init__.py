@@ -1,0 +1,47 @@
+"""agentops-otel: the session layer for OpenTelemetry GenAI.
+
+`init()` starts a session, the installed LLM SDKs are recorded from then on, `end_session("Success")` ends it.
+"""
+
+from __future__ import annotations
+
+from .client import add_tags, current_session, end_session, flush, init, session, set_tags, shutdown, start_session
+from .config import Configuration
+from .decorators import action, agent, record_action, record_function, record_tool, tool, track_agent, workflow
+from .events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent, record
+from .exceptions import AgentOpsError, ConfigurationError
+from .instrumentation import instrument, uninstrument
+from .session import EndState, Session
+
+__all__ = [
+    "ActionEvent",
+    "AgentOpsError",
+    "Configuration",
+    "ConfigurationError",
+    "EndState",
+    "ErrorEvent",
+    "Event",
+    "LLMEvent",
+    "Session",
+    "ToolEvent",
+    "action",
+    "add_tags",
+    "agent",
+    "current_session",
+    "end_session",
+    "flush",
+    "init",
+    "instrument",
+    "record",
+    "record_action",
+    "record_function",
+    "record_tool",
+    "session",
+    "set_tags",
+    "shutdown",
+    "start_session",
+    "tool",
+    "track_agent",
+    "uninstrument",
+    "workflow",
+]

@@ -1,0 +1,598 @@
+"""Global state department: `init()`, the current session, the hooks of the process's end, `shutdown()`.
+
+There is one client per process. Everything that must happen however the process ends is here; what a session is, is in
+`session.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextvars import Token
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context
+
+from . import context, events, guard, instrumentation
+from .config import Configuration, Settings, check_names
+from .context import Scope
+from .pipeline import ids
+from .pipeline.provider import Pipeline, SessionProvider
+from .session import EndState, Session, clean_tags
+from .summary import print_summary
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+logger = logging.getLogger("agentops_otel")
+
+_lock = threading.RLock()
+_client: Client | None = None
+
+_NORMAL_EXIT = "Process exited without calling end_session()"
+_TIME_TO_TELL = 0.2  # seconds for the last line, after all others are used up
+_SHUT_DOWN = "shutdown() was called without end_session()"
+
+
+class Client:
+    """What `init()` set up, until `shutdown()`."""
+
+    def __init__(self, config: Configuration) -> None:
+        self.config = config
+        self.provider = SessionProvider(
+            config, parent_for=_parent_for, current_trace_id=_current_trace_id, tick=self._tick
+        )
+        self.sessions: dict[str, Session] = {}
+        self.hooks = _Hooks(self)
+        self.exit_deadline: float | None = None
+        self._spent = 0.0
+        self._told: dict[str, int] = {}
+        if not config.require_session:
+            context.set_sessionless(Scope(self.provider.tracer, config))
+
+    # Sessions
+
+    def start(self, config: Configuration, inherited: str | None, tags: Iterable[str], name: str | None) -> Session:
+        """Start or join a session; making it current is the caller's part."""
+        session = Session(
+            self.provider, config, inherited_session_id=inherited, tags=tags, name=name, on_end=self._ended
+        )
+        self.sessions[session.session_id] = session
+        self.provider.worker.start()
+        self._spent = 0.0
+        return session
+
+    def _ended(self, session: Session) -> None:
+        """A session has ended: deliver it and say so, but never block an event loop for it."""
+        self.sessions.pop(session.session_id, None)
+        if self.exit_deadline is None and _in_event_loop():
+            self.provider.worker.submit(lambda: self._finish(session))
+        else:
+            self._finish(session)
+
+    def _deadline(self, session: Session, pipeline: Pipeline) -> float:
+        """When the delivery of an ended session must be over; at the end of the process, its share of the time."""
+        now = time.monotonic()
+        if self.exit_deadline is None:
+            return now + session.config.shutdown_timeout
+        others = {self.provider.pipeline(other.config) for other in list(self.sessions.values())} - {None, pipeline}
+        return now + (self.exit_deadline - now) / (1 + len(others))
+
+    def _finish(self, session: Session) -> None:
+        started = time.monotonic()
+        instrumentation.drain()
+        pipeline = self.provider.pipeline(session.config)
+        if pipeline is not None:
+            delivered = pipeline.flush(self._deadline(session, pipeline), hurried=True)
+            # Ending a session and leaving the process share one budget: what an unreachable backend took here is gone
+            # there.
+            self._spent = 0.0 if delivered else self._spent + time.monotonic() - started
+        if session.config.summary and (session.owner or session.end_state is not EndState.Indeterminate):
+            facts = session.summary()
+            if pipeline is not None:
+                self._told[pipeline.destination] = pipeline.recorded - pipeline.exporter.counts.acknowledged
+            print_summary(facts)
+
+    def _tick(self) -> None:
+        for session in list(self.sessions.values()):
+            session.beat()
+
+    # The end
+
+    def budget(self) -> float:
+        """How many seconds the end of the process may still take."""
+        return max(0.05, self.config.shutdown_timeout - self._spent)
+
+    def exit(self, reason: str, state: EndState | None, deadline: float) -> None:
+        """End every session and deliver what can be delivered, until `deadline` (`time.monotonic()`)."""
+        self.exit_deadline = deadline
+        instrumentation.drain(everything=True)
+        for pipeline in self.provider.pipelines:
+            pipeline.exporter.closing = True
+        for session in list(self.sessions.values()):
+            if state is not None:  # only a signal says how it ends
+                session.hurry()
+            if not (state is None and session.config.skip_auto_end_session):
+                _end_quietly(session, reason, state)
+        self.provider.flush(deadline - time.monotonic())
+        self._tell_what_is_lost()
+
+    def _tell_what_is_lost(self) -> None:
+        """One line for spans that never arrived, unless a summary has just said so."""
+        for pipeline in self.provider.pipelines:
+            counts = pipeline.exporter.counts
+            missing = pipeline.recorded - counts.acknowledged
+            if missing <= self._told.get(pipeline.destination, 0):
+                continue
+            why = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
+            error = pipeline.exporter.last_error
+            logger.warning(
+                "agentops: %d of %d spans were not delivered to %s: %s",
+                missing,
+                pipeline.recorded,
+                pipeline.destination,
+                "; ".join([*why, *([error] if error else [])]) or "no answer in time",
+            )
+
+    def close(self, timeout: float) -> None:
+        """End everything; a later `init()` starts anew."""
+        self.exit_deadline = time.monotonic() + timeout
+        instrumentation.drain(everything=True)
+        for session in list(self.sessions.values()):
+            _end_quietly(session, _SHUT_DOWN, None)
+        instrumentation.uninstrument()
+        self.provider.close(self.exit_deadline - time.monotonic())
+        self._tell_what_is_lost()
+        context.set_sessionless(None)
+        context.set_process(None)
+        self.hooks.remove()
+
+    def after_fork(self) -> None:
+        """In a forked child: the sessions are the parent's, and the child takes part in them."""
+        self.provider.after_fork()
+        for session in self.sessions.values():
+            session.after_fork()
+
+
+def _end_quietly(session: Session, reason: str, state: EndState | None) -> None:
+    try:
+        session.end_because(reason, state)
+    except Exception:
+        guard.report("the end of a session")
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _parent_for(otel_context: Context | None) -> Context | None:
+    """Where a span without a parent belongs: in the current session, if there is one."""
+    scope = context.session_scope(otel_context)
+    return None if scope is None else scope.context
+
+
+def _current_trace_id(otel_context: Context | None) -> int | None:
+    scope = context.session_scope(otel_context)
+    return None if scope is None else scope.trace_id
+
+
+# What users call ------------------------------------------------------------------------------------------------------
+
+
+def init(
+    api_key: str | None = None,
+    *,
+    tags: Iterable[str] | None = None,
+    inherited_session_id: str | None = None,
+    name: str | None = None,
+    **settings: Unpack[Settings],
+) -> str | None:
+    """Set everything up and start a session.
+
+    Args:
+        api_key: key of the project; needed by backends that ask for one.
+        tags: tags of the session that is started.
+        inherited_session_id: join this session of another process instead of starting one. `Session.environ()` gives a
+            child process the variables that make its `init()` join by itself.
+        name: name of the session, for people.
+        **settings: any of `Configuration`'s.
+
+    Returns:
+        The session's id (UUID text; its digits are the trace id), or None with `auto_start_session=False`.
+
+    Raises:
+        ConfigurationError: a setting has a value that is not allowed; nothing was set up.
+        TypeError: a keyword is no setting.
+        ValueError: `inherited_session_id` is no UUID.
+    """
+    global _client
+    check_names(dict(settings), "init()")
+    config = Configuration(api_key, **settings)
+    inherited = _inherited(inherited_session_id)
+    with _lock:
+        if _client is None:
+            _client = Client(config)
+            _client.hooks.install()
+            if config.instrument_llm_calls:
+                instrumentation.instrument()
+        elif config.given and config.export_key != _client.config.export_key:
+            logger.warning(
+                "init() was called before with other settings; they stay as they are. Call shutdown() first."
+            )
+        else:
+            logger.debug("init() was called before; nothing is set up twice")
+            active = current_session()
+            if active is not None and not (tags or name or inherited_session_id):
+                return active.session_id
+        client = _client
+    if inherited is None and not config.auto_start_session:
+        return None
+    return _start_process_session(client, client.config, inherited, tags, name).session_id
+
+
+def start_session(
+    tags: Iterable[str] | None = None,
+    config: Configuration | None = None,
+    inherited_session_id: str | None = None,
+    *,
+    name: str | None = None,
+) -> str:
+    """Start the process's session, or join one of another process.
+
+    Args:
+        tags: tags of this session, after the default tags.
+        config: settings for this session; what it does not name stays as `init()` was told.
+        inherited_session_id: UUID of the session to join.
+        name: name of the session, for people.
+
+    Returns:
+        The session's id. While a session is active, a warning says so and its id is returned; nothing is overwritten.
+
+    Raises:
+        ValueError: `inherited_session_id` is no UUID.
+    """
+    client = _ready()
+    inherited = _inherited(inherited_session_id)
+    return _start_process_session(client, client.config.merged(config), inherited, tags, name).session_id
+
+
+def end_session(
+    end_state: EndState | str | None = None,
+    end_state_reason: str | None = None,
+    video: str | None = None,
+    is_auto_end: bool | None = None,  # noqa: FBT001  (AgentOps' signature)
+) -> None:
+    """End the current session and deliver it within `shutdown_timeout` seconds; in an event loop in the background.
+
+    Args:
+        end_state: `EndState` or its name: Success, Fail, Indeterminate.
+        end_state_reason: why, for people.
+        video: URL or local file of a recording.
+        is_auto_end: for frameworks that end sessions by themselves: with `skip_auto_end_session` such an end is
+            ignored.
+
+    Raises:
+        ValueError: there is no such end state; the session stays open.
+    """
+    session = current_session()
+    if session is None:
+        logger.warning("end_session(): no session is active; nothing is changed")
+        return
+    if is_auto_end and session.config.skip_auto_end_session:
+        return
+    session.end(end_state, end_state_reason, video)
+
+
+def current_session() -> Session | None:
+    """The session that work done here belongs to: the context's own, else the process's."""
+    scope = context.session_scope()
+    found = None if scope is None else scope.session
+    return found if isinstance(found, Session) else None
+
+
+def add_tags(tags: Iterable[str] | str) -> None:
+    """Add tags to the current session."""
+    session = _current_for("add_tags()")
+    if session is not None:
+        session.add_tags(tags)
+
+
+def set_tags(tags: Iterable[str] | str) -> None:
+    """Replace the tags of the current session."""
+    session = _current_for("set_tags()")
+    if session is not None:
+        session.set_tags(tags)
+
+
+def flush(timeout: float = 2.0) -> bool:
+    """Send what waits, now.
+
+    Args:
+        timeout: longest time in seconds.
+
+    Returns:
+        True only if the backend acknowledged everything that was handed over since the last flush.
+    """
+    client = _client
+    instrumentation.drain()
+    return True if client is None else client.provider.flush(timeout)
+
+
+def shutdown(timeout: float = 2.0) -> None:
+    """End open sessions, deliver within `timeout` seconds, restore patches and hooks.
+
+    `init()` works again afterwards.
+    """
+    global _client
+    with _lock:
+        client, _client = _client, None
+    if client is not None:
+        client.close(timeout)
+
+
+class session:  # noqa: N801  (used like a function: `with session():`)
+    """A session for the length of a `with` or `async with` block.
+
+    Inside an active session the block joins it: the tags are added and the block does not end it. Otherwise it starts a
+    session of its own, which other tasks and threads do not see. An exception ends it as Fail and propagates; a normal
+    end is Success, unless the block ended it itself.
+
+    Args:
+        tags: tags of this session.
+        config: settings for this session.
+        inherited_session_id: join this session of another process.
+        name: name of the session, for people.
+
+    Raises:
+        ValueError: on entry: `inherited_session_id` is no UUID.
+    """
+
+    def __init__(
+        self,
+        tags: Iterable[str] | None = None,
+        config: Configuration | None = None,
+        inherited_session_id: str | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        self._tags = tags
+        self._config = config
+        self._inherited = inherited_session_id
+        self._name = name
+        self._session: Session | None = None
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> Session:
+        client = _ready()
+        active = current_session()
+        if active is not None:
+            if self._inherited is not None and ids.parse_session_id(self._inherited) != active.session_id:
+                logger.warning("session %s is active; no other one is joined", active.session_id)
+            active.add_tags(self._tags or ())
+            self._session = active
+            return active
+        inherited = _inherited(self._inherited) if self._inherited else None
+        tags = clean_tags(self._tags) or ()
+        self._session = client.start(client.config.merged(self._config), inherited, tags, self._name)
+        self._token = context.attach(self._session.scope)
+        return self._session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        session, token = self._session, self._token
+        self._session = self._token = None
+        if session is None or token is None:
+            return
+        context.detach(token, session.scope)
+        if not session.is_running:
+            return
+        try:
+            if error is None:
+                session.end(EndState.Success)
+            elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+                session.end(EndState.Indeterminate, "Cancelled")
+            elif isinstance(error, SystemExit):
+                session.end_because(_NORMAL_EXIT, None)
+            else:
+                session.fail_unless_ended(_reason(error, session.config), error)
+                session.end()
+        except Exception:
+            guard.report("with session()")
+
+    async def __aenter__(self) -> Session:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def _ready() -> Client:
+    """The client; a call before `init()` sets it up with what environment and defaults say, without a session."""
+    if _client is None:
+        init(auto_start_session=False)
+    assert _client is not None  # noqa: S101
+    return _client
+
+
+def _current_for(call: str) -> Session | None:
+    found = current_session()
+    if found is None:
+        logger.warning("%s: no session is active; nothing is changed", call)
+    return found
+
+
+def _inherited(given: str | None) -> str | None:
+    """The session to join: the argument, which must be right, else the parent process's variable, which need not."""
+    if given is not None:
+        return ids.parse_session_id(given)
+    variable = context.inherited_session_id()
+    if variable is None:
+        return None
+    try:
+        return ids.parse_session_id(variable)
+    except ValueError as error:
+        logger.warning("%s is ignored: %s", context.INHERITED_VARIABLE, error)
+        return None
+
+
+def _start_process_session(
+    client: Client, config: Configuration, inherited: str | None, tags: Iterable[str] | None, name: str | None
+) -> Session:
+    with _lock:
+        active = current_session()
+        if active is not None:
+            if active.session_id != inherited:
+                logger.warning("session %s is active; no other one is started", active.session_id)
+            return active
+        session = client.start(config, inherited, clean_tags(tags) or (), name)
+        context.set_process(session.scope)
+    if not client.provider.own:
+        # Spans of the host's provider find the session only by the context. Where the provider is ours it sees to that
+        # itself.
+        session.attached(context.attach(session.scope))
+    return session
+
+
+# Hooks of the process's end -------------------------------------------------------------------------------------------
+
+
+def _reason(error: BaseException, config: Configuration) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted (SIGINT)"
+    if config.capture_content == "off":  # an exception's text can quote a prompt
+        return type(error).__name__
+    return f"{type(error).__name__}: {events.message_of(error)}".removesuffix(": ")
+
+
+def _remember_interrupt() -> None:
+    """Let the interpreter die of SIGINT, as it does after an uncaught KeyboardInterrupt.
+
+    It keeps that in a flag that every `exec()` of a text sets anew, also those of modules that were imported for the
+    last spans (https://github.com/python/cpython/blob/v3.13.0/Python/pythonrun.c, `unhandled_keyboard_interrupt`).
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102
+
+
+class _Hooks:
+    """Hooks into the ways a process ends.
+
+    Each is chained in front of what is there, and taken out again if still in place.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._excepthook = sys.excepthook
+        self._thread_excepthook = threading.excepthook
+        self._interrupted = False
+        self._signals: dict[int, Callable[[int, FrameType | None], Any]] = {}
+
+    def install(self) -> None:
+        """Install every hook; signals only from the main thread, and only where nobody else handles them."""
+        self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
+        self._thread_excepthook, threading.excepthook = threading.excepthook, self._on_thread_exception
+        atexit.register(self.on_exit)
+        if threading.current_thread() is not threading.main_thread():
+            return
+        # SIGINT is left to Python: asyncio needs it, and KeyboardInterrupt says enough.
+        for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+            handler = signal.getsignal(number)
+            # An earlier client's handler is still there when that was shut down by another thread than the main one.
+            if handler is signal.SIG_DFL or getattr(handler, "__func__", None) is _Hooks._on_signal:
+                self._signals[number] = self._on_signal
+                signal.signal(number, self._on_signal)
+
+    def remove(self) -> None:
+        """Restore what was there before, except where somebody has hooked in after us."""
+        if sys.excepthook == self._on_exception:
+            sys.excepthook = self._excepthook
+        if threading.excepthook == self._on_thread_exception:
+            threading.excepthook = self._thread_excepthook
+        atexit.unregister(self.on_exit)
+        for number, handler in self._signals.items():
+            if threading.current_thread() is threading.main_thread() and signal.getsignal(number) == handler:
+                signal.signal(number, signal.SIG_DFL)
+        self._signals.clear()
+
+    def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        self._note(error)
+        self._interrupted = isinstance(error, KeyboardInterrupt)
+        self._excepthook(kind, error, traceback)
+
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            self._note(args.exc_value)
+        self._thread_excepthook(args)
+
+    def _note(self, error: BaseException) -> None:
+        """Every session of the process failed with this, unless it is ended otherwise before the process is gone."""
+        try:
+            for session in list(self._client.sessions.values()):
+                session.fail_unless_ended(_reason(error, session.config), error)
+        except Exception:
+            guard.report("excepthook")
+
+    def on_exit(self) -> None:
+        """The process ends, and nobody ended its sessions."""
+        try:
+            self._client.exit(_NORMAL_EXIT, None, time.monotonic() + self._client.budget())
+        except Exception:
+            guard.report("the exit hook")
+        if self._interrupted:
+            _remember_interrupt()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """End sessions on the worker, as the interrupted code may hold any lock, then die of the signal."""
+        client = self._client
+        reason = f"Terminated ({signal.Signals(number).name})"
+        budget = client.budget()
+        deadline = time.monotonic() + budget
+        try:
+            for pipeline in client.provider.pipelines:  # the worker may be waiting for a backend's answer
+                pipeline.exporter.deadline = deadline - budget / 2
+            client.provider.worker.call(lambda: client.exit(reason, EndState.Fail, deadline), budget + _TIME_TO_TELL)
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+    client = _client
+    if client is None:
+        return
+    try:
+        client.after_fork()
+        multiprocessing = sys.modules.get("multiprocessing.util")
+        if multiprocessing is not None:
+            multiprocessing.register_after_fork(client, _end_with_worker_process)
+    except Exception:
+        guard.report("fork")
+
+
+def _end_with_worker_process(client: Client) -> None:
+    """In a child of multiprocessing, which leaves by `os._exit()` and so past atexit, but runs its own finalizers."""
+    from multiprocessing.util import Finalize
+
+    Finalize(None, client.hooks.on_exit, exitpriority=0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

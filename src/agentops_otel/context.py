@@ -1,0 +1,177 @@
+"""Which session is current: the context's own, else the process's; and how a child process joins.
+
+Nothing here decides how a session begins or ends. A `Scope` is what the making of a span needs to know of a session; it
+lives on the OpenTelemetry context, so that whatever carries that context (tasks, `contextvars.copy_context()`) carries
+the session too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Token
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
+
+from .config import Configuration
+from .semconv import SESSION_ID
+
+logger = logging.getLogger("agentops_otel")
+
+INHERITED_VARIABLE: Final = "AGENTOPS_SESSION_ID"
+_KEY: Final = otel_context.create_key("agentops-session")
+
+Emit = Callable[[str, Mapping[str, Any], "Span | None"], None]
+
+
+class Scope:
+    """Where spans made now belong: a session, or with `require_session` off no session at all.
+
+    Attributes:
+        session_id: UUID text; None outside a session.
+        trace_id: the same 128 bits; 0 outside a session.
+        config: the settings of the session.
+        context: an OpenTelemetry context in which the session's root is the current span.
+        session: the `Session` itself, for those above who know that class.
+        ended: set once; an ended scope is never current again.
+    """
+
+    __slots__ = (
+        "__weakref__", "_emit", "_identity", "_root", "_tracer",
+        "config", "context", "ended", "session", "session_id", "trace_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        config: Configuration,
+        *,
+        session_id: str | None = None,
+        trace_id: int = 0,
+        root: Span = trace.INVALID_SPAN,
+        emit: Emit | None = None,
+    ) -> None:
+        self._tracer = tracer
+        self._root = root
+        self._emit = emit
+        self._identity = {} if session_id is None else {SESSION_ID: session_id}
+        self.config = config
+        self.session_id = session_id
+        self.trace_id = trace_id
+        self.session: object | None = None
+        self.ended = False
+        self.context = otel_context.set_value(_KEY, self, trace.set_span_in_context(root, Context()))
+
+    def parent(self) -> Context:
+        """The context for a new span.
+
+        The current one inside this session's trace, else one whose current span is the root.
+        """
+        current = otel_context.get_current()
+        if self.session_id is None or trace.get_current_span(current).get_span_context().trace_id == self.trace_id:
+            return current
+        if not current:
+            return self.context
+        return trace.set_span_in_context(self._root, otel_context.set_value(_KEY, self, current))
+
+    def start_span(
+        self,
+        name: str,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Mapping[str, Any] | None = None,
+        links: Sequence[Link] = (),
+        start_time: int | None = None,
+        parent: Context | None = None,
+    ) -> Span:
+        """Start a span of this session; the current context stays as it is.
+
+        Args:
+            start_time: nanoseconds since the epoch; now when left out.
+            parent: the context of the parent; `self.parent()` when left out.
+        """
+        return self._tracer.start_span(
+            name,
+            self.parent() if parent is None else parent,
+            kind,
+            # Identity comes last: the SDK's attribute limit drops the oldest.
+            {**attributes, **self._identity} if attributes else self._identity,
+            links,
+            start_time,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+
+    def emit(self, event_name: str, attributes: Mapping[str, Any], span: Span | None = None) -> None:
+        """Send a log event with the ids of `span`, or of the root; nothing happens where no logs can be sent."""
+        if self._emit is not None:
+            self._emit(event_name, attributes, span)
+
+
+# The process's own state: the session of contexts that have none, and the scope of work outside sessions.
+_process: Scope | None = None
+_sessionless: Scope | None = None
+_warned: set[str] = set()
+
+
+def set_process(scope: Scope | None) -> None:
+    """Make a session the process's, or none."""
+    global _process  # noqa: PLW0603
+    _process = scope
+
+
+def set_sessionless(scope: Scope | None) -> None:
+    """Record work outside sessions in this scope, or not at all; also forget what was warned about."""
+    global _sessionless  # noqa: PLW0603
+    _sessionless = scope
+    _warned.clear()
+
+
+def session_scope(context: Context | None = None) -> Scope | None:
+    """The scope of the current session: the context's own, else the process's."""
+    scope = otel_context.get_value(_KEY, context)
+    if isinstance(scope, Scope) and not scope.ended:
+        return scope
+    return None if _process is None or _process.ended else _process
+
+
+def current() -> Scope | None:
+    """Where a span made now belongs; None when it is not to be recorded."""
+    return session_scope() or _sessionless
+
+
+def scope_for(what: str) -> Scope | None:
+    """`current()`; when there is none, one warning per process and `what` says so."""
+    scope = session_scope() or _sessionless
+    if scope is None and what not in _warned:
+        _warned.add(what)
+        logger.warning(
+            "%s: nothing is recorded, because no session is active. Call agentops_otel.start_session() first.", what
+        )
+    return scope
+
+
+def attach(scope: Scope) -> Token[Context]:
+    """Make the session current in this context, its root the current span; baggage and the like stay."""
+    current = otel_context.get_current()
+    root = trace.get_current_span(scope.context)
+    return otel_context.attach(trace.set_span_in_context(root, otel_context.set_value(_KEY, scope, current)))
+
+
+def detach(token: Token[Context], scope: Scope) -> None:
+    """Undo `attach()`, unless it was done in another context: there the ended scope is ignored anyhow."""
+    if otel_context.get_value(_KEY) is scope:
+        try:
+            token.var.reset(token)
+        except ValueError:
+            logger.debug("session %s ends in another context than it began", scope.session_id)
+
+
+def inherited_session_id() -> str | None:
+    """The session that the parent process wants this one to join, as its variables say."""
+    return os.environ.get(INHERITED_VARIABLE) or None

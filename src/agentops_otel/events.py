@@ -1,0 +1,547 @@
+"""The events of the AgentOps API, and how `record()` makes each one a span.
+
+An event is a plain object that the user fills; nothing leaves the process until `record()` sees it. The span carries
+the event's own start and end, so an event can be recorded after the fact. Fields and defaults are those of AgentOps; in
+`ActionEvent` and `ToolEvent` the first positional argument is the action type or the tool's name.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from time import time_ns
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from opentelemetry.context import create_key, get_value
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
+
+from . import guard, redaction, semconv
+from .config import Configuration
+from .context import Scope, scope_for
+
+logger = logging.getLogger("agentops_otel")
+
+AGENT_KEY: Final = create_key("agentops-agent")
+"""Key of the id of the agent whose code is running, in the OpenTelemetry context."""
+
+Timestamp = str | datetime | float
+"""ISO 8601 text, a datetime, or seconds since 1970; without an offset it is UTC."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LAST_NS: Final = 2**63 - 1
+_NAME_LENGTH: Final = 256
+# Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits, which Go, Java and JavaScript write.
+_ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(?:([Zz])|([+-]\d\d):?(\d\d)?)?")
+# Only names that a model's own maker uses: gpt-oss and Gemini are served by several providers under one name.
+_PROVIDERS: Final = (
+    (re.compile(r"(chatgpt-|gpt-(?!oss)|o[134](-|$))"), "openai"),
+    (re.compile(r"claude-[^@]*$"), "anthropic"),
+    (re.compile(r"grok-"), "x_ai"),
+)
+
+
+def current_agent_id() -> str | None:
+    """The id of the agent whose code is running, None outside of every agent."""
+    agent_id = get_value(AGENT_KEY)
+    return agent_id if isinstance(agent_id, str) else None
+
+
+def _now() -> str:
+    return _iso(time_ns())
+
+
+def _iso(nanoseconds: int) -> str:
+    return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).isoformat()
+
+
+@dataclass(eq=False)
+class Event:
+    """Something that happened in a session, recorded by `record()`.
+
+    Args:
+        event_type: what kind of event this is. params: what went in; any object. returns: what came out; any object.
+        init_timestamp: when it began: ISO 8601 text, datetime or epoch seconds, in UTC unless it has an offset.
+        Default: now. end_timestamp: when it ended. Default: the moment of `record()`. agent_id: the agent that did it.
+        Default: the agent whose code is running. id: identifies the event.
+    """
+
+    event_type: str
+    params: Any = None
+    returns: Any = None
+    init_timestamp: Timestamp | None = None
+    end_timestamp: Timestamp | None = None
+    agent_id: UUID | str | None = None
+    id: UUID = field(default_factory=uuid4)
+
+    def __post_init__(self) -> None:
+        self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
+        self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
+        self._span_context: SpanContext | None = None
+
+
+@dataclass(eq=False, init=False)
+class ActionEvent(Event):
+    """An action of an agent: ``ActionEvent("search", params={...}, returns=...)``.
+
+    Args:
+        action_type: what was done; the span's name.
+        logs: anything worth keeping about it.
+        screenshot: URL or data of a picture of the page the agent saw.
+    """
+
+    action_type: str | None = None
+    logs: Any = None
+    screenshot: str | None = None
+
+    def __init__(
+        self,
+        action_type: str | None = None,
+        params: Any = None,
+        returns: Any = None,
+        init_timestamp: Timestamp | None = None,
+        end_timestamp: Timestamp | None = None,
+        agent_id: UUID | str | None = None,
+        id: UUID | None = None,  # noqa: A002  (AgentOps' name)
+        logs: Any = None,
+        screenshot: str | None = None,
+        *,
+        event_type: str = "action",
+    ) -> None:
+        super().__init__(event_type, params, returns, init_timestamp, end_timestamp, agent_id, id or uuid4())
+        self.action_type = action_type
+        self.logs = logs
+        self.screenshot = screenshot
+
+
+@dataclass(eq=False)
+class LLMEvent(Event):
+    """A call of a language model that no instrumentation saw.
+
+    Args:
+        thread_id: the provider's conversation or thread.
+        prompt: text, or messages in the form of the chat APIs.
+        prompt_tokens: all input tokens, cached ones included.
+        completion: text, or a message in the form of the chat APIs.
+        completion_tokens: all output tokens, reasoning included.
+        model: the model's name.
+        cost: what the call cost, in US dollars.
+    """
+
+    event_type: str = "llms"
+    thread_id: UUID | str | None = None
+    prompt: Any = None
+    prompt_tokens: int | None = None
+    completion: Any = None
+    completion_tokens: int | None = None
+    model: str | None = None
+    cost: float | None = None
+
+
+@dataclass(eq=False, init=False)
+class ToolEvent(Event):
+    """A call of a tool: ``ToolEvent("search", params={...}, returns=...)``.
+
+    Args:
+        name: the tool's name.
+        logs: anything worth keeping about it.
+    """
+
+    name: str | None = None
+    logs: Any = None
+
+    def __init__(
+        self,
+        name: str | None = None,
+        params: Any = None,
+        returns: Any = None,
+        init_timestamp: Timestamp | None = None,
+        end_timestamp: Timestamp | None = None,
+        agent_id: UUID | str | None = None,
+        id: UUID | None = None,  # noqa: A002  (AgentOps' name)
+        logs: Any = None,
+        *,
+        event_type: str = "tools",
+    ) -> None:
+        super().__init__(event_type, params, returns, init_timestamp, end_timestamp, agent_id, id or uuid4())
+        self.name = name
+        self.logs = logs
+
+
+@dataclass(eq=False, init=False)
+class ErrorEvent(Event):
+    """An error, linked to the event that failed when that was recorded.
+
+    `exception` is read at once and not kept, as in AgentOps, so an event does not keep the frames of a traceback alive.
+
+    Args:
+        trigger_event: the event that failed.
+        exception: gives `error_type`, `details` and the stack trace; the first two only where they are not given.
+        error_type: the kind of error.
+        code: the error's code.
+        details: what went wrong.
+        logs: anything worth keeping about it.
+        timestamp: when it happened; the span's start and end, unless `init_timestamp` or `end_timestamp` say otherwise.
+    """
+
+    trigger_event: Event | None = None
+    exception: BaseException | None = None
+    error_type: str | None = None
+    code: str | int | None = None
+    details: Any = None
+    logs: Any = None
+    timestamp: Timestamp | None = None
+
+    def __init__(
+        self,
+        trigger_event: Event | None = None,
+        exception: BaseException | None = None,
+        error_type: str | None = None,
+        code: str | int | None = None,
+        details: Any = None,
+        logs: Any = None,
+        timestamp: Timestamp | None = None,
+        *,
+        event_type: str = "errors",
+        params: Any = None,
+        returns: Any = None,
+        init_timestamp: Timestamp | None = None,
+        end_timestamp: Timestamp | None = None,
+        agent_id: UUID | str | None = None,
+        id: UUID | None = None,  # noqa: A002  (AgentOps' name)
+    ) -> None:
+        self.timestamp = _now() if timestamp is None else timestamp
+        start = self.timestamp if init_timestamp is None else init_timestamp
+        end = self.timestamp if end_timestamp is None else end_timestamp
+        super().__init__(event_type, params, returns, start, end, agent_id, id or uuid4())
+        self.trigger_event = trigger_event
+        self.trigger_event_id = trigger_event.id if isinstance(trigger_event, Event) else None
+        self.trigger_event_type = trigger_event.event_type if isinstance(trigger_event, Event) else None
+        self.exception = None
+        self.error_type = error_type
+        self.code = code
+        self.details = details
+        self.logs = logs
+        self._stacktrace: str | None = None
+        if isinstance(exception, BaseException):
+            self.error_type = error_type or type(exception).__name__
+            self.details = details or message_of(exception)
+            self._stacktrace = _stacktrace(exception)
+
+
+def record(event: Event | BaseException) -> None:
+    """Make the event a span of the current session, under the current span.
+
+    An exception is recorded as ``ErrorEvent(exception=...)``. Never raises: anything that is no event, an event
+    recorded before, and a call outside of a session are a warning and record nothing.
+    """
+    if not isinstance(event, (Event, BaseException)):
+        logger.warning(
+            "record() takes an event or an exception, not %.100s; nothing was recorded", type(event).__name__
+        )
+        return
+    scope = scope_for("record()")
+    if scope is not None:
+        record_in(scope, event)
+
+
+def record_in(scope: Scope, event: Event | BaseException) -> None:
+    """As `record()`, in the given scope."""
+    try:
+        _record(scope, ErrorEvent(exception=event) if isinstance(event, BaseException) else event)
+    except Exception:
+        guard.report("record()")
+
+
+def _record(scope: Scope, event: Event) -> None:
+    if event._span_context is not None:  # noqa: SLF001  (the field is this module's)
+        logger.warning("%s %s was recorded before; nothing was recorded", type(event).__name__, event.id)
+        return
+    start_ns, end_ns = _times(event)
+    name, kind, attributes, write = _shape(event)
+    attributes[semconv.EVENT_ID] = str(event.id)
+    if event.agent_id is not None:
+        attributes[semconv.EVENT_AGENT_ID] = str(event.agent_id)
+    links = [Link(trigger)] if (trigger := _trigger(event)) else []
+    span = scope.start_span(name, kind=kind, attributes=attributes, links=links, start_time=start_ns)
+    event._span_context = span.get_span_context()  # noqa: SLF001
+    try:
+        if span.is_recording():
+            write(span, event, scope.config)
+    finally:
+        span.end(end_ns)
+
+
+def _shape(event: Event) -> tuple[str, SpanKind, dict[str, Any], Callable[[Span, Any, Configuration], None]]:
+    """The span's name, its kind, the attributes it starts with, and what writes the rest."""
+    if isinstance(event, ErrorEvent):
+        kind = _word(event.error_type) or "Error"
+        start = {semconv.SPAN_KIND: semconv.KIND_ERROR, semconv.ERROR_TYPE: kind}
+        return f"error {kind}", SpanKind.INTERNAL, start, _write_error
+    if isinstance(event, LLMEvent):
+        return f"{semconv.OPERATION_CHAT} {_word(event.model)}".strip(), SpanKind.CLIENT, _llm_start(event), _write_llm
+    if isinstance(event, ToolEvent):
+        operation = semconv.OPERATION_EXECUTE_TOOL
+        start = {semconv.SPAN_KIND: semconv.KIND_TOOL, semconv.OPERATION_NAME: operation, semconv.TOOL_TYPE: "function"}
+        tool = _word(event.name)
+        start |= {semconv.TOOL_NAME: tool} if tool else {}
+        return f"{operation} {tool}".strip(), SpanKind.INTERNAL, start, _write_tool
+    action = _word(getattr(event, "action_type", None)) or _word(event.event_type) or semconv.KIND_ACTION
+    return (
+        action,
+        SpanKind.INTERNAL,
+        {semconv.SPAN_KIND: semconv.KIND_ACTION, semconv.ACTION_TYPE: action},
+        _write_action,
+    )
+
+
+def _llm_start(event: LLMEvent) -> dict[str, Any]:
+    start = {semconv.SPAN_KIND: semconv.KIND_LLM, semconv.OPERATION_NAME: semconv.OPERATION_CHAT}
+    if model := _word(event.model):
+        start[semconv.REQUEST_MODEL] = model
+        provider = next((name for pattern, name in _PROVIDERS if pattern.match(model.lower())), None)
+        start |= {semconv.PROVIDER_NAME: provider} if provider else {}
+    if event.thread_id is not None:
+        start[semconv.CONVERSATION_ID] = _word(event.thread_id)
+    return start
+
+
+def _write_action(span: Span, event: Event, config: Configuration) -> None:
+    _write_content(span, config, {
+        semconv.ACTION_PARAMS: event.params,
+        semconv.ACTION_RETURNS: event.returns,
+        semconv.ACTION_LOGS: getattr(event, "logs", None),
+        semconv.ACTION_SCREENSHOT: getattr(event, "screenshot", None),
+    })  # fmt: skip
+
+
+def _write_tool(span: Span, event: ToolEvent, config: Configuration) -> None:
+    _write_content(span, config, {
+        semconv.TOOL_CALL_ARGUMENTS: event.params,
+        semconv.TOOL_CALL_RESULT: event.returns,
+        semconv.LOGS: event.logs,
+    })  # fmt: skip
+
+
+def _write_llm(span: Span, event: LLMEvent, config: Configuration) -> None:
+    for key, count in (
+        (semconv.USAGE_INPUT_TOKENS, event.prompt_tokens),
+        (semconv.USAGE_OUTPUT_TOKENS, event.completion_tokens),
+    ):
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _LAST_NS:
+            span.set_attribute(key, count)
+        elif count is not None:
+            logger.warning(
+                "a token count of an LLMEvent is a whole number, not %.100s; it was left out", type(count).__name__
+            )
+    _write_cost(span, event.cost)
+    _write_content(span, config, {
+        semconv.INPUT_MESSAGES: _messages(event.prompt, "user"),
+        semconv.OUTPUT_MESSAGES: _messages(event.completion, "assistant"),
+        semconv.ENTITY_INPUT: event.params,
+        semconv.ENTITY_OUTPUT: event.returns,
+    })  # fmt: skip
+
+
+def _write_cost(span: Span, cost: Any) -> None:
+    if cost is None:
+        return
+    try:
+        amount = float(cost)
+    except (TypeError, ValueError, OverflowError):
+        amount = math.nan
+    if not math.isfinite(amount) or amount < 0:
+        logger.warning(
+            "the cost of an LLMEvent is an amount of US dollars; a %.100s was left out",
+            type(cost).__name__,
+        )
+        return
+    span.set_attribute(semconv.COST_AMOUNT, amount)
+    span.set_attribute(semconv.COST_CURRENCY, "USD")
+    span.set_attribute(semconv.COST_SOURCE, semconv.COST_SOURCE_PROVIDER)
+
+
+def _write_error(span: Span, event: ErrorEvent, config: Configuration) -> None:
+    kind = _word(event.error_type) or "Error"
+    details = None if event.details is None else redaction.to_text(event.details, max_length=config.max_content_length)
+    if event.code is not None:
+        span.set_attribute(semconv.ERROR_CODE, _word(event.code))
+    if trigger := _trigger(event):
+        span.set_attribute(semconv.ERROR_TRIGGER_SPAN_ID, f"{trigger.span_id:016x}")
+    if details is not None and config.capture_content != "off":
+        span.set_attribute(semconv.ERROR_DETAILS, details)
+    _write_content(span, config, {semconv.ERROR_LOGS: event.logs})
+    _write_failure(span, config, kind, details, event._stacktrace, _nanoseconds(event.timestamp))  # noqa: SLF001
+
+
+def write_exception(span: Span, error: BaseException, config: Configuration, *, event: bool = True) -> None:
+    """Give the span status ERROR, `error.type` and, with `event`, the `exception` event.
+
+    Texts of the exception are left out when `capture_content` is ``off``: they can quote a prompt.
+    """
+    kind = type(error).__qualname__
+    span.set_attribute(semconv.ERROR_TYPE, kind)
+    if event:
+        _write_failure(span, config, kind, message_of(error), _stacktrace(error), None)
+        return
+    span.set_status(_status(kind, message_of(error), config))
+
+
+def _write_failure(
+    span: Span, config: Configuration, kind: str, message: str | None, stacktrace: str | None, timestamp_ns: int | None
+) -> None:
+    attributes = {semconv.EXCEPTION_TYPE: kind}
+    if config.capture_content != "off":
+        limit = config.max_content_length
+        attributes |= {semconv.EXCEPTION_MESSAGE: redaction.cut(message, limit)} if message else {}
+        attributes |= {semconv.EXCEPTION_STACKTRACE: redaction.cut(stacktrace, limit)} if stacktrace else {}
+    span.add_event(semconv.EXCEPTION_EVENT, attributes, timestamp_ns)
+    span.set_status(_status(kind, message, config))
+
+
+def _status(kind: str, message: str | None, config: Configuration) -> Status:
+    text = f"{kind}: {message}" if message and config.capture_content != "off" else kind
+    return Status(StatusCode.ERROR, redaction.cut(text, config.max_content_length))
+
+
+def message_of(error: BaseException) -> str:
+    """The exception's text, whatever its ``__str__`` does."""
+    try:
+        return str(error)
+    except Exception:
+        return f"<unprintable {type(error).__name__}>"
+
+
+def _stacktrace(error: BaseException) -> str | None:
+    try:
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:
+        return None
+
+
+def _write_content(span: Span, config: Configuration, values: Mapping[str, Any]) -> None:
+    if not config.content_on_spans:
+        return
+    for key, value in values.items():
+        if value is not None:
+            span.set_attribute(key, redaction.to_text(value, max_length=config.max_content_length))
+
+
+def _trigger(event: Event) -> SpanContext | None:
+    trigger = event.trigger_event if isinstance(event, ErrorEvent) else None
+    return trigger._span_context if isinstance(trigger, Event) else None  # noqa: SLF001
+
+
+def _word(value: object) -> str:
+    """A name or code as one short text; empty for None."""
+    if value is None:
+        return ""
+    return redaction.cut(value if isinstance(value, str) else redaction.to_text(value), _NAME_LENGTH)
+
+
+def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
+    """Text, or messages of a chat API, in the schema of the GenAI conventions."""
+    if value is None:
+        return None
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [_message(item, role) for item in items]
+
+
+def _message(item: Any, role: str) -> dict[str, Any]:
+    if not isinstance(item, Mapping) or not {"content", "parts", "tool_calls"} & item.keys():
+        return {"role": role, "parts": [_part(item)]}
+    own = item.get("role") or role
+    parts = item.get("parts")
+    if parts is None:
+        content = item.get("content")
+        items = content if isinstance(content, (list, tuple)) else [] if content is None else [content]
+        parts = [*map(_part, items), *map(_tool_call, item.get("tool_calls") or ())]
+    message = {"role": own, "parts": parts}
+    if "finish_reason" in item:
+        message["finish_reason"] = item["finish_reason"]
+    return message
+
+
+def _part(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {"type": "text", "content": value["text"]} if value.get("type") == "text" and "text" in value else value
+    return {"type": "text", "content": value}
+
+
+def _tool_call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return call
+    return {
+        "type": "tool_call",
+        "id": call.get("id"),
+        "name": function.get("name"),
+        "arguments": function.get("arguments"),
+    }
+
+
+def _times(event: Event) -> tuple[int, int]:
+    """Start and end in nanoseconds since 1970; what cannot be used is a warning, and now is used."""
+    now = time_ns()
+    start = _checked(event, "init_timestamp", event.init_timestamp, now)
+    given_end = event.end_timestamp
+    if given_end is None:
+        event.end_timestamp = _iso(now)
+    if given_end is None or given_end is event.init_timestamp:
+        end = start if given_end is not None else max(now, start)
+    else:
+        end = _checked(event, "end_timestamp", given_end, max(now, start))
+    if end >= start:
+        return start, end
+    logger.warning("%s: end_timestamp is before init_timestamp; now is used", type(event).__name__)
+    return start, max(now, start)
+
+
+def _checked(event: Event, name: str, value: object, default: int) -> int:
+    if value is None:
+        return default
+    nanoseconds = _nanoseconds(value)
+    if nanoseconds is not None:
+        return nanoseconds
+    shown: object = value
+    if not isinstance(shown, (str, int, float, datetime)):
+        shown = type(shown)
+    message = "%s: %s=%.100r is no time (ISO 8601 text, datetime or epoch seconds); now is used"
+    logger.warning(message, type(event).__name__, name, shown)
+    return default
+
+
+def _nanoseconds(value: object) -> int | None:
+    """Nanoseconds since 1970, None for what is no time that OTLP can carry."""
+    try:
+        nanoseconds = _parse(value)
+    except (ValueError, OverflowError):
+        return None
+    return nanoseconds if nanoseconds is not None and 0 <= nanoseconds <= _LAST_NS else None
+
+
+def _parse(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return int(value * 1_000_000_000)
+    moment = _from_iso(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+    return (aware - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _from_iso(text: str) -> datetime | None:
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        return None
+    date, time, fraction, zulu, hours, minutes = match.groups()
+    offset = "+00:00" if zulu or hours is None else f"{hours}:{minutes or '00'}"
+    seconds = time if time.count(":") == 2 else f"{time}:00"
+    return datetime.fromisoformat(f"{date}T{seconds}.{(fraction or '0')[:6]:0<6}{offset}")

@@ -1,0 +1,49 @@
+"""What becomes of an error of our own: logged once for each place, never seen by the host, raised under our own tests.
+
+The pattern, cheap enough for every call of a user's function (a context manager is not)::
+
+    try:
+        ...  # our work
+    except Exception:
+        guard.report("@tool search")
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+logger = logging.getLogger("agentops_otel")
+
+reraise = False
+"""Whether `report()` raises the error instead of logging it; our own tests set it."""
+
+_reported: set[str] = set()
+
+
+def report(where: str) -> None:
+    """Log the error being handled, once for each `where`; call it inside an ``except`` block.
+
+    The line names the error's type and where it was raised but not its text, which can quote a prompt; the traceback is
+    at debug level.
+    """
+    error = sys.exc_info()[1]
+    if error is None:
+        return
+    if reraise:
+        raise error
+    if where in _reported:
+        return
+    _reported.add(where)
+    try:
+        logger.warning("internal error in %.100s: %.100s at %.200s", where, type(error).__name__, _place(error))
+        logger.debug("internal error in %.100s", where, exc_info=error)
+    except Exception:  # noqa: S110  (the host's logging raised: there is nowhere left to tell)
+        pass
+
+
+def _place(error: BaseException) -> str:
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return "an unknown place" if traceback is None else f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

@@ -1,0 +1,135 @@
+"""Auto-instrumentation of LLM SDKs: `instrument()` patches, `uninstrument()` restores.
+
+One file per SDK (`openai.py`) holds a table of endpoints with pure readers; the floor, in the files with an
+underscore, is shared and knows no SDK. An SDK of another package is found by the entry point group
+`agentops_otel.sdks`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from ._endpoint import Sdk
+from ._patch import PATCHES, Patch
+from ._stream import drain
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Undo", "drain", "instrument", "known", "targets", "uninstrument"]
+
+logger = logging.getLogger("agentops_otel")
+
+GROUP: Final = "agentops_otel.sdks"
+_BUILT_IN: Final = {"openai": "openai"}  # name -> module of this folder
+
+
+class Undo:
+    """Takes back what one `instrument()` has patched: call it, or use it as a context manager."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+
+    def __call__(self) -> None:
+        """Take the patches back."""
+        if self._names:
+            uninstrument(*self._names)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self()
+
+
+def instrument(*names: str) -> Undo:
+    """Record the calls of the named SDKs, of all known ones when none is named.
+
+    An SDK that is not imported yet is instrumented when it is. Instrumenting twice does nothing.
+
+    Args:
+        names: such as `"openai"`.
+
+    Returns:
+        What takes these patches back; it does not touch an SDK that was instrumented before.
+
+    Raises:
+        ValueError: a name is not known.
+    """
+    loaders = known()
+    for name in names:
+        if name not in loaders:
+            raise ValueError(f"no instrumentation for {name!r}; known are {', '.join(sorted(loaders))}")
+    fresh = []
+    for name in names or loaders:
+        patch = PATCHES.get(name)
+        if patch is None:
+            sdk = _load(name, loaders[name], named=bool(names))
+            if sdk is None:
+                continue
+            patch = PATCHES[name] = Patch(sdk)
+        if not patch.active:
+            patch.apply()
+            fresh.append(name)
+    return Undo(tuple(fresh))
+
+
+def uninstrument(*names: str) -> None:
+    """Put the original objects of the named SDKs back, of all when none is named."""
+    for name in names or tuple(PATCHES):
+        patch = PATCHES.get(name)
+        if patch is not None:
+            patch.remove()
+    drain()
+
+
+def targets() -> dict[str, str]:
+    """What is patched: `openai._base_client.SyncAPIClient.request` -> `live`, `missing` or `waiting for import`."""
+    return {target: state for patch in PATCHES.values() for target, state in patch.state.items()}
+
+
+def known() -> dict[str, Callable[[], Sdk]]:
+    """The SDKs that can be instrumented, with what loads their description."""
+    found: dict[str, Callable[[], Sdk]] = {}
+    for point in entry_points(group=GROUP):
+        found[point.name] = _from_entry_point(point)
+    for name, module in _BUILT_IN.items():
+        found[name] = _built_in(module)
+    return found
+
+
+def _built_in(module: str) -> Callable[[], Sdk]:
+    def load() -> Sdk:
+        sdk: Sdk = import_module(f".{module}", __name__).SDK
+        return sdk
+
+    return load
+
+
+def _from_entry_point(point: EntryPoint) -> Callable[[], Sdk]:
+    def load() -> Sdk:
+        loaded = point.load()
+        sdk = getattr(loaded, "SDK", loaded)  # a module, or what it has
+        if not isinstance(sdk, Sdk):
+            raise TypeError(f"entry point {point.name!r} of {GROUP} is no Sdk")
+        return sdk
+
+    return load
+
+
+def _load(name: str, load: Callable[[], Sdk], *, named: bool) -> Sdk | None:
+    """An SDK's description; a broken one of another package stops only those who asked for it by name."""
+    try:
+        return load()
+    except Exception as error:
+        if named:
+            raise
+        logger.warning("instrumentation of %r is off: %s: %.200s", name, type(error).__name__, error)
+        return None

@@ -1,0 +1,215 @@
+"""The one seam that every call of a client passes: `request` of `SyncAPIClient` and `AsyncAPIClient`.
+
+Whatever a user calls (create, parse, a stream helper, a raw response, Azure, a copy of a client) arrives there once,
+before the retries and after the SDK has turned the arguments into what goes on the wire, so that no argument is
+consumed or changed by us. `_process_response`, which runs inside it, hands over the HTTP response; without it only
+headers and retries are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+from opentelemetry.context import get_current
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from .. import context
+from . import _guard, _stream
+from ._endpoint import Endpoint, Sdk
+from ._span import Call, Server
+
+_RAW_HEADER: Final = "X-Stainless-Raw-Response"
+_MOST_SERVERS: Final = 64
+_UNKNOWN: Final = Server("openai", "", 0)
+
+
+class Exchange:
+    """Where `_process_response` leaves the HTTP response for the `request` around it."""
+
+    __slots__ = ("response", "retries")
+
+    def __init__(self) -> None:
+        self.response: Any = None
+        self.retries = 0
+
+
+_exchange: Final[ContextVar[Exchange | None]] = ContextVar("agentops_otel_exchange", default=None)
+
+
+class Seam:
+    """The wrappers of one SDK's client classes."""
+
+    def __init__(self, sdk: Sdk) -> None:
+        self._sdk = sdk
+        self.active = True
+        # By the identity of a client's URL object, which is kept alive here: hashing a URL costs more than all else
+        # in here.
+        self._servers: dict[int, tuple[Any, Server]] = {}
+
+    def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Around `SyncAPIClient.request(cast_to, options, *, stream, stream_cls)`."""
+        begun = _guard.run(self._begin, client, args, kwargs)
+        if begun is None:
+            return wrapped(*args, **kwargs)
+        exchange = Exchange()
+        token = _exchange.set(exchange)
+        try:
+            result = wrapped(*begun.args, **begun.kwargs)
+        except BaseException as error:
+            _guard.run(begun.failed, error, exchange)
+            raise
+        finally:
+            _exchange.reset(token)
+        _guard.run(begun.returned, result, exchange)
+        return result
+
+    def async_request(
+        self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Around `AsyncAPIClient.request`: the coroutine that it would have returned, or ours around it."""
+        if _guard.run(self._endpoint, args, kwargs) is None:
+            return wrapped(*args, **kwargs)
+        return self._async_request(wrapped, client, args, kwargs)
+
+    async def _async_request(
+        self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        begun = _guard.run(self._begin, client, args, kwargs)
+        if begun is None:
+            return await wrapped(*args, **kwargs)
+        exchange = Exchange()
+        token = _exchange.set(exchange)
+        try:
+            result = await wrapped(*begun.args, **begun.kwargs)
+        except BaseException as error:
+            _guard.run(begun.failed, error, exchange)
+            raise
+        finally:
+            _reset(token)
+        _guard.run(begun.returned, result, exchange)
+        return result
+
+    @staticmethod
+    def process_response(
+        wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Around `_process_response(*, response, retries_taken, ...)` of both clients."""
+        exchange = _exchange.get()
+        if exchange is not None:
+            exchange.response = kwargs.get("response")
+            exchange.retries = kwargs.get("retries_taken") or 0
+        return wrapped(*args, **kwargs)
+
+    def _endpoint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Endpoint | None:
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        return self._sdk.endpoint(options.method, options.url, kwargs.get("stream") is True) if self.active else None
+
+    def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Begun | None:
+        """Start the span; None for a call that is not to be recorded."""
+        endpoint = self._endpoint(args, kwargs)
+        # An empty context suppresses nothing, and is the usual one.
+        if endpoint is None or (get_current() and not is_instrumentation_enabled()):
+            return None
+        if _stream.collected:
+            _stream.drain()
+        scope = context.scope_for("LLM calls")
+        if scope is None:
+            return None
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        stream = kwargs.get("stream") is True
+        body = options.json_data
+        if options.extra_json is not None or not isinstance(body, Mapping):
+            body = _body(options)
+        # The values of the header: `true` (the body is read), `stream` (it is not read yet).
+        headers = options.headers
+        raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None
+        call = Call(scope, self._sdk, endpoint, _guard.run(self._server, client) or _UNKNOWN, body, stream=stream)
+        begun = _Begun(call, args, kwargs, raw, stream=stream)
+        if stream and scope.config.stream_usage and raw is None:
+            _guard.run(begun.ask_for_usage, options, body)
+        return begun
+
+    def _server(self, client: Any) -> Server:
+        url = client.base_url
+        known = self._servers.get(id(url))
+        if known is not None:
+            return known[1]
+        host = url.host
+        server = Server(self._sdk.provider(type(client), host), host, url.port or (80 if url.scheme == "http" else 443))
+        if len(self._servers) >= _MOST_SERVERS:
+            self._servers.clear()
+        self._servers[id(url)] = (url, server)
+        return server
+
+
+class _Begun:
+    """A recorded call on its way through the SDK."""
+
+    __slots__ = ("_hidden", "args", "call", "kwargs", "raw", "stream")
+
+    def __init__(
+        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], raw: str | None, *, stream: bool
+    ) -> None:
+        self.call = call
+        self.args = args
+        self.kwargs = kwargs
+        self.stream = stream
+        self.raw = raw
+        self._hidden: Callable[[Any], bool] | None = None
+
+    def ask_for_usage(self, options: Any, body: Mapping[str, Any]) -> None:
+        """Send a copy of the request that asks for token usage, and hide the chunk that the caller did not ask for."""
+        endpoint = self.call.endpoint
+        asking = endpoint.usage_option(body) if endpoint.usage_option is not None else None
+        if asking is None:
+            return
+        copy = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+        copy.json_data = asking
+        copy.extra_json = None
+        if len(self.args) > 1:
+            self.args = (self.args[0], copy, *self.args[2:])
+        else:
+            self.kwargs = {**self.kwargs, "options": copy}
+        self._hidden = endpoint.is_usage_only
+
+    def failed(self, error: BaseException, exchange: Exchange) -> None:
+        self._exchanged(exchange)
+        self.call.failed(error)
+
+    def returned(self, result: Any, exchange: Exchange) -> None:
+        """End the span, or leave that to the end of the stream."""
+        call = self.call
+        response = self._exchanged(exchange)
+        if self.raw is not None:
+            response = response if response is not None else result.http_response
+            if response.is_closed:
+                call.answered(_stream.document(response.content))
+            else:
+                _stream.follow_body(call, response, streamed=self.stream)
+        elif self.stream and hasattr(result, "_iterator"):
+            _stream.follow(call, result, self._hidden)
+        else:
+            call.answered(result)
+
+    def _exchanged(self, exchange: Exchange) -> Any:
+        """Note what the HTTP response says, and let go of it."""
+        response, exchange.response = exchange.response, None
+        self.call.retries = exchange.retries
+        if response is not None:
+            _guard.run(self.call.headers, response)
+        return response
+
+
+def _reset(token: Any) -> None:
+    # A coroutine that was never finished is closed by the garbage collector, in another context.
+    with contextlib.suppress(ValueError):
+        _exchange.reset(token)
+
+
+def _body(options: Any) -> Mapping[str, Any]:
+    """The JSON of a request as it will be sent, `extra_body` included."""
+    body = options.json_data if isinstance(options.json_data, Mapping) else {}
+    return {**body, **options.extra_json} if isinstance(options.extra_json, Mapping) else body

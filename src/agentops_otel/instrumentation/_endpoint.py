@@ -1,0 +1,67 @@
+"""What an SDK's file has to say: a table of `Endpoint`s, each a handful of pure readers.
+
+Readers see requests and responses as they are, JSON objects or the SDK's models alike (`_content.fields` opens both),
+and return attributes. They know nothing of spans, streams, threads or coroutines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..usage import Usage
+from ._content import Content, Message
+
+Attributes = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a response says besides its text."""
+
+    attributes: Attributes = field(default_factory=dict)
+    usage: Usage | None = None
+    error: tuple[str, str] | None = None  # (code, message) of a failure that came as an ordinary response
+
+
+class Fold(Protocol):
+    """Puts the chunks of one stream together again."""
+
+    done: bool  # whether the answer is complete
+
+    def add(self, chunk: Any) -> None:
+        """Take in one chunk; called for each, so it only appends."""
+
+    def response(self) -> Mapping[str, Any]:
+        """The response so far, in the shape of an answer that was not streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One kind of LLM call: how to read its request, its response and its stream."""
+
+    operation: str
+    request: Callable[[Mapping[str, Any]], Attributes]
+    prompt: Callable[[Mapping[str, Any], Content], Attributes]
+    response: Callable[[Any], Answer]
+    output: Callable[[Any, Content], list[Message]]
+    fold: Callable[[], Fold] | None = None
+    usage_option: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = (
+        None  # request that asks for usage, if it did not
+    )
+    is_usage_only: Callable[[Any], bool] | None = None  # chunk that only such a request gets; cannot fail
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """An SDK with the client that OpenAI's, Anthropic's and Groq's share: one `request` for every call."""
+
+    name: str
+    module: str  # where SyncAPIClient and AsyncAPIClient live
+    endpoint: Callable[[str, str, bool], Endpoint | None]  # (method, path, stream) -> what it is
+    provider: Callable[[type, str], str]  # (client class, host) -> value of gen_ai.provider.name
+    error_code: Callable[[BaseException], str | None]  # the provider's own code, if an exception carries one
+    response_headers: Mapping[bytes, tuple[str, type]] = field(
+        default_factory=dict
+    )  # lower-case header -> attribute and its type

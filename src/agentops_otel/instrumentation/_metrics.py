@@ -1,0 +1,85 @@
+"""The GenAI client metrics, recorded only when the program has configured a MeterProvider.
+
+https://github.com/open-telemetry/semantic-conventions/blob/main/docs/gen-ai/gen-ai-metrics.md
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import metrics
+
+from .. import semconv
+from ..usage import Usage
+
+_DURATION_BUCKETS: Final = tuple(0.01 * 2**power for power in range(14))
+_TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
+_DIMENSIONS: Final = (
+    semconv.OPERATION_NAME,
+    semconv.PROVIDER_NAME,
+    semconv.REQUEST_MODEL,
+    semconv.RESPONSE_MODEL,
+    semconv.SERVER_ADDRESS,
+    semconv.SERVER_PORT,
+    semconv.ERROR_TYPE,
+)
+
+
+class Instruments:
+    """The histograms of one MeterProvider."""
+
+    def __init__(self, provider: metrics.MeterProvider) -> None:
+        meter = provider.get_meter(semconv.SCOPE_NAME)
+        self._duration = meter.create_histogram(
+            semconv.METRIC_OPERATION_DURATION,
+            "s",
+            "Duration of an LLM call",
+            explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+        )
+        self._first_chunk = meter.create_histogram(
+            semconv.METRIC_TIME_TO_FIRST_CHUNK,
+            "s",
+            "Time to the first chunk",
+            explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+        )
+        self._tokens = meter.create_histogram(
+            semconv.METRIC_TOKEN_USAGE,
+            "{token}",
+            "Tokens of an LLM call",
+            explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
+        )
+
+    def record(self, attributes: Mapping[str, Any], seconds: float, usage: Usage | None) -> None:
+        """Record one finished call from its span's attributes."""
+        dimensions = {name: attributes[name] for name in _DIMENSIONS if name in attributes}
+        self._duration.record(seconds, dimensions)
+        first_chunk = attributes.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK)
+        if first_chunk is not None:
+            self._first_chunk.record(first_chunk, dimensions)
+        if usage is not None:
+            self._tokens.record(usage.input_tokens, {**dimensions, semconv.TOKEN_TYPE: "input"})
+            self._tokens.record(usage.output_tokens, {**dimensions, semconv.TOKEN_TYPE: "output"})
+
+
+# Asking for the global provider costs as much as reading an answer, so it is looked at once a second.
+_LOOK_EVERY: Final = 1.0
+_next_look = 0.0
+_provider: metrics.MeterProvider | None = None
+_instruments: Instruments | None = None
+
+
+def instruments() -> Instruments | None:
+    """The instruments of the global MeterProvider; None while there is only the API's, which records nothing."""
+    global _next_look, _provider, _instruments  # noqa: PLW0603  (there is one global MeterProvider)
+    now = time.monotonic()
+    if now < _next_look:
+        return _instruments
+    _next_look = now + _LOOK_EVERY
+    provider = metrics.get_meter_provider()
+    if provider is not _provider:
+        idle = type(provider).__module__.startswith("opentelemetry.metrics")
+        _instruments = None if idle else Instruments(provider)
+        _provider = provider
+    return _instruments

@@ -1,0 +1,191 @@
+"""One LLM call as one span: started with what identifies it, ended exactly once with everything else.
+
+Nothing is attached to the caller's context, so nothing can leak from it. The request is read when the call ends, not
+before it goes out: the SDK has made a copy of the arguments by then, and the caller waits less for a first chunk.
+Readers fail one by one: a request that cannot be read still has its span, an answer whose text cannot be read still
+has its tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from .. import semconv
+from ..redaction import cut
+from . import _guard, _metrics
+from ._content import NOTHING, Content
+from ._endpoint import Answer, Attributes, Endpoint, Sdk
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from ..context import Scope
+
+CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})  # asyncio's and trio's
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a client's requests go."""
+
+    provider: str
+    address: str
+    port: int
+
+
+class Call:
+    """An LLM call under way."""
+
+    __slots__ = (
+        "_attributes",
+        "_body",
+        "_end_time",
+        "_open",
+        "_sdk",
+        "_start",
+        "_started",
+        "endpoint",
+        "retries",
+        "scope",
+    )
+
+    def __init__(
+        self, scope: Scope, sdk: Sdk, endpoint: Endpoint, server: Server, body: Mapping[str, Any], *, stream: bool
+    ) -> None:
+        self.scope = scope
+        self.endpoint = endpoint
+        self.retries = 0
+        self._sdk = sdk
+        self._body = body
+        self._attributes: Attributes = {}
+        self._end_time: int | None = None
+        start: Attributes = {
+            semconv.SPAN_KIND: semconv.KIND_LLM,
+            semconv.OPERATION_NAME: endpoint.operation,
+            semconv.PROVIDER_NAME: server.provider,
+            semconv.SERVER_ADDRESS: server.address,
+            semconv.SERVER_PORT: server.port,
+        }
+        name = endpoint.operation
+        model = body.get("model")
+        if isinstance(model, str):
+            start[semconv.REQUEST_MODEL] = model
+            name = f"{name} {model}"
+        if stream:
+            start[semconv.REQUEST_STREAM] = True
+        self._start = start
+        self._started = time.perf_counter()
+        # Popping from a list is atomic: whoever gets the span ends it, on whichever thread.
+        self._open: list[Span] = [scope.start_span(name, kind=SpanKind.CLIENT, attributes=start)]
+
+    @property
+    def seconds(self) -> float:
+        """How long the call has been going on."""
+        return time.perf_counter() - self._started
+
+    def stop(self) -> None:
+        """The call is over now, although its span is ended later."""
+        self._end_time = time.time_ns()
+
+    def note(self, attributes: Mapping[str, Any]) -> None:
+        """Keep attributes for the end of the span."""
+        self._attributes.update(attributes)
+
+    def headers(self, response: Any) -> None:
+        """Keep what an HTTP response's headers say."""
+        wanted = self._sdk.response_headers
+        for name, value in response.headers.raw:
+            found = wanted.get(name.lower())
+            if found is not None:
+                attribute, kind = found
+                text = value.decode("latin-1")
+                if kind is str or text.isdecimal():
+                    self._attributes[attribute] = kind(text)
+
+    def answered(self, response: Any) -> None:
+        """End with an answer: the SDK's model, a JSON object, or something unreadable."""
+        self._end(response, None)
+
+    def failed(self, error: BaseException, partial: Any = None) -> None:
+        """End with an exception and what had come by then; a cancelled call is no error."""
+        self._end(partial, error)
+
+    def _end(self, response: Any, error: BaseException | None) -> None:
+        try:
+            span = self._open.pop()
+        except IndexError:
+            return
+        try:
+            _guard.run(self._finish, span, response, error)
+        finally:
+            span.end(self._end_time)
+
+    def _finish(self, span: Span, response: Any, error: BaseException | None) -> None:
+        config = self.scope.config
+        endpoint = self.endpoint
+        on_spans, on_events = config.content_on_spans, config.content_on_events
+        content = Content(config.max_content_length) if on_spans or on_events else None
+        attributes = self._attributes
+        attributes.update(_guard.run(endpoint.request, self._body) or NOTHING)
+        messages: Attributes = (_guard.run(endpoint.prompt, self._body, content) or {}) if content is not None else {}
+        answer = Answer()
+        if response is not None:
+            answer = _guard.run(endpoint.response, response) or answer
+            attributes.update(answer.attributes)
+            output = _guard.run(endpoint.output, response, content) if content is not None else None
+            if output and content is not None:
+                messages[semconv.OUTPUT_MESSAGES] = content.json(output)
+        if answer.usage is not None:
+            attributes.update(answer.usage.attributes())
+        if self.retries:
+            attributes[semconv.RESEND_COUNT] = self.retries
+        if error is not None:
+            _guard.run(self._error, span, error)
+        elif answer.error is not None:
+            attributes[semconv.ERROR_TYPE] = answer.error[0]
+            span.set_status(Status(StatusCode.ERROR, self._message(answer.error[1])))
+        span.set_attributes({**attributes, **messages} if on_spans else attributes)
+        instruments = _metrics.instruments()
+        if instruments is not None:
+            _guard.run(instruments.record, {**self._start, **attributes}, self.seconds, answer.usage)
+        if on_events:
+            _guard.run(
+                self.scope.emit, semconv.EVENT_OPERATION_DETAILS, {**self._start, **attributes, **messages}, span
+            )
+
+    def _error(self, span: Span, error: BaseException) -> None:
+        if type(error).__name__ in CANCELLATIONS:
+            self._attributes[semconv.CANCELLED] = True
+            return
+        name = _qualified_name(type(error))
+        self._attributes[semconv.ERROR_TYPE] = _guard.run(self._sdk.error_code, error) or name
+        _guard.run(self._last_exchange, error)
+        message = self._message(str(error))
+        span.set_status(Status(StatusCode.ERROR, f"{name}: {message}" if message else name))
+        if self.scope.config.capture_content == "off":
+            span.add_event(semconv.EXCEPTION_EVENT, {semconv.EXCEPTION_TYPE: name})
+        else:
+            span.record_exception(error)
+
+    def _message(self, text: str) -> str:
+        config = self.scope.config
+        return "" if config.capture_content == "off" else cut(text, config.max_content_length)
+
+    def _last_exchange(self, error: BaseException) -> None:
+        """What an SDK's exception knows of its last request and response."""
+        response = getattr(error, "response", None)
+        if hasattr(response, "headers"):
+            self.headers(response)
+        request = getattr(error, "request", None)
+        retries = getattr(request, "headers", NOTHING).get("x-stainless-retry-count")
+        if isinstance(retries, str) and retries.isdecimal() and int(retries):
+            self._attributes[semconv.RESEND_COUNT] = int(retries)
+
+
+def _qualified_name(kind: type) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,54 @@
+"""Imports made by our threads, kept apart from forks.
+
+A fork while another thread imports leaves that module's import lock taken for ever in the child, and whoever imports
+the module there hangs (https://github.com/python/cpython/issues/83065).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+_LONGEST_WAIT = 2.0  # seconds that a fork waits for our imports
+
+_importing = threading.Lock()
+_holds = False  # whether the forking thread has the lock
+
+
+def load(*modules: str) -> None:
+    """Import modules for later use; one that is not installed is no error here, but where it is used."""
+    with apart_from_forks():
+        for module in modules:
+            try:
+                import_module(module)
+            except ImportError:
+                continue
+
+
+@contextmanager
+def apart_from_forks() -> Iterator[None]:
+    """A block that imports, for which a fork waits."""
+    with _importing:
+        yield
+
+
+def _before_fork() -> None:
+    global _holds  # noqa: PLW0603
+    _holds = _importing.acquire(timeout=_LONGEST_WAIT)
+
+
+def _after_fork_in_parent() -> None:
+    if _holds:
+        _importing.release()
+
+
+def _after_fork_in_child() -> None:
+    global _importing  # noqa: PLW0603
+    _importing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

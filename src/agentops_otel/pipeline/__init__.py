@@ -1,0 +1,1 @@
+"""OpenTelemetry wiring: providers, processors, exporters, resources and ids."""

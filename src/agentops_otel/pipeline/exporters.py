@@ -1,0 +1,707 @@
+"""Delivery that tells the truth: the exporter behind the `BatchSpanProcessor`.
+
+Each span handed to `DeliveryExporter.export()` is at any time exactly one of: acknowledged by the backend, dropped with
+a counted reason, or kept for the next attempt. `send()` makes one pass without waiting; `export()` repeats it with
+back-off.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import random
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, Status
+
+from .transport import LogEvent, Reply, Transport, Verdict, open_transport
+
+__all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
+
+logger = logging.getLogger("agentops_otel")
+T = TypeVar("T")
+
+# Why a span was dropped: the keys of `Counts.dropped`.
+REJECTED: Final = "rejected"  # the backend refused this span for good
+TOO_LARGE: Final = "too large"  # refused because of its size, also after its long values were cut
+NOT_ENCODABLE: Final = "not encodable"
+EXPORTER_FAILED: Final = "exporter failed"  # the user's own exporter
+UNDELIVERED: Final = "undelivered"  # the backend could not be reached, and there was no more room or time
+
+_BATCH: Final = 512
+_BACKOFF_GROWTH: Final = 1.5
+_BACKOFF_CAP: Final = 30.0
+_JITTER: Final = 0.2
+_USEFUL_TIME: Final = 0.1  # seconds; a repeat with less could only leave a duplicate behind, unanswered
+_SERVER_ERROR_ATTEMPTS: Final = 4
+# How many parts of a batch are tried when none of them was ever taken: then it is not single spans that are refused.
+_FRUITLESS_REJECTIONS: Final = 128
+_FRUITLESS_SERVER_ERRORS: Final = 15
+_QUIET_BETWEEN_OUTAGES: Final = 300.0
+_EVENTS_TIMEOUT: Final = 5.0
+_CLOSE_TIMEOUT: Final = 0.5
+_LONG_VALUE: Final = 64 * 1024
+_SHORT_VALUE: Final = 1024
+_LEFT_BEHIND: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many spans the backend acknowledged, and how many were dropped for which reason."""
+
+    acknowledged: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def dropped_total(self) -> int:
+        """All dropped spans."""
+        return sum(self.dropped.values())
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one pass came to; every span of it is in exactly one of the three lists.
+
+    After a partial success the backend tells only how many spans it rejected: then the last ones stand for them.
+    """
+
+    acknowledged: list[ReadableSpan] = field(default_factory=list)
+    rejected: list[tuple[ReadableSpan, str]] = field(default_factory=list)
+    unsent: list[ReadableSpan] = field(default_factory=list)
+    retry_after: float | None = None  # seconds the backend asked to wait
+    again: bool = True  # whether repeating soon can help with what is unsent
+    server_error: bool = False  # the backend failed inside
+
+
+class _LeftBehind(Exception):
+    """The call did not come back in time; it goes on without anybody waiting for it."""
+
+
+class _Job:
+    __slots__ = ("done", "error", "function", "result")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with suppress_instrumentation():
+                self.result = self.function()
+        except BaseException as error:  # also SystemExit from a user's exporter: the thread must live
+            self.error = error
+
+
+class _Line:
+    """One daemon thread that makes the calls of a transport, so that a call that hangs can be left behind.
+
+    Socket time-outs are not enough: they bound neither name resolution, nor a reply that comes byte by byte, nor a
+    user's exporter.
+    """
+
+    def __init__(self, changed: threading.Condition, abandon: Callable[[], bool]) -> None:
+        self._changed = changed
+        self._abandon = abandon
+        self._thread: threading.Thread | None = None
+        self._job: _Job | None = None
+        self._left_behind = 0
+        self._closed = False
+
+    def call(self, function: Callable[[], T], time_left: Callable[[], float]) -> T:
+        """The function's result or exception; raises `_LeftBehind` when `time_left()` reaches 0 first."""
+        with self._changed:
+            while self._job is not None:
+                self._wait(time_left)
+            job = self._job = _Job(function)
+            inline = not self._started()
+            self._changed.notify_all()
+        if inline:
+            job.run()
+            self._finish(job)
+        else:
+            self._await(job, time_left)
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def close(self) -> None:
+        """Let the thread end when its call has come back."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _wait(self, time_left: Callable[[], float]) -> None:
+        left = time_left()
+        if left <= 0:
+            raise _LeftBehind
+        self._changed.wait(left)
+
+    def _await(self, job: _Job, time_left: Callable[[], float]) -> None:
+        try:
+            with self._changed:
+                while not job.done:
+                    self._wait(time_left)
+        except BaseException:
+            self._leave(job)
+            raise
+
+    def _leave(self, job: _Job) -> None:
+        if self._left_behind >= _LEFT_BEHIND or not self._abandon():
+            return  # the next call waits for this one
+        with self._changed:
+            if self._job is job:
+                self._job = self._thread = None
+                self._left_behind += 1
+
+    def _started(self) -> bool:
+        if self._thread is not None and self._thread.is_alive():
+            return True
+        self._thread = threading.Thread(target=self._work, name="agentops-otel-sender", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no new threads while the interpreter shuts down (Python 3.12)
+            self._thread = None
+            return False
+        return True
+
+    def _work(self) -> None:
+        me = threading.current_thread()
+        while True:
+            with self._changed:
+                while self._thread is me and (self._job is None or self._job.done):
+                    if self._closed:
+                        return
+                    self._changed.wait()
+                job = self._job
+                if self._thread is not me or job is None:
+                    return
+            job.run()
+            if not self._finish(job):
+                return
+
+    def _finish(self, job: _Job) -> bool:
+        """Hand the result over; False when this job had been left behind."""
+        with self._changed:
+            job.done = True
+            current = self._job is job
+            if current:
+                self._job = None
+            else:
+                self._left_behind -= 1
+            self._changed.notify_all()
+            return current
+
+
+class DeliveryExporter(SpanExporter):
+    """Delivers spans through a transport and keeps the books.
+
+    Args:
+        transport: where spans go.
+        prepare: applied to each span once before it is sent (prices, resource); when it raises, the span goes as it is.
+        on_acknowledged: told of spans that the backend took.
+        retry_for: longest time in seconds for one `export()`, repeated attempts included.
+        max_kept: most undelivered spans that are kept for the next attempt; the oldest ones above it are dropped.
+        backoff: seconds before the second attempt; each further one waits 1.5 times as long, at most 30 s.
+
+    Attributes:
+        closing: the process is about to end: an outage that is already known gets one attempt and no wait.
+        last_error: one line on the last failed delivery, for the summary; None when there was none.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        prepare: Callable[[ReadableSpan], ReadableSpan] | None = None,
+        on_acknowledged: Callable[[Sequence[ReadableSpan]], None] | None = None,
+        retry_for: float = 10.0,
+        max_kept: int = 2048,
+        backoff: float = 1.0,
+    ) -> None:
+        self.transport = transport
+        self.retry_for = retry_for
+        self.closing = False
+        self._prepare = prepare
+        self._on_acknowledged = on_acknowledged
+        self._max_kept = max_kept
+        self._backoff = backoff
+        self._closed = False
+        self._deadline: float | None = None
+        self._events_off = False
+        self._told: set[str] = set()
+        self._begin()
+        _exporters.add(self)
+
+    def _begin(self) -> None:
+        """The state that belongs to one process."""
+        self._changed = threading.Condition()
+        self._delivering = threading.Lock()
+        self._line = _Line(self._changed, self.transport.abandon)
+        self._kept: deque[ReadableSpan] = deque()
+        self._in_flight = 0
+        self._acknowledged = 0
+        self._dropped: Counter[str] = Counter()
+        self._not_before = 0.0
+        self._wakes = 0
+        self._server_errors = 0
+        self._failing = False  # the last attempt did not reach its aim
+        self._announced = False
+        self._announce_from = 0.0
+        self._dropped_before = 0
+        self.last_error: str | None = None
+
+    def after_fork(self) -> None:
+        """In a forked child: the spans, counts, threads and connections are the parent's."""
+        self._begin()
+        self._deadline = None
+        self.closing = False
+        self.transport.reset()
+
+    @property
+    def counts(self) -> Counts:
+        """The books so far; what is neither acknowledged nor dropped is still kept."""
+        with self._changed:
+            return Counts(self._acknowledged, dict(self._dropped))
+
+    @property
+    def kept(self) -> int:
+        """Spans that were handed over and are neither acknowledged nor dropped yet."""
+        with self._changed:
+            return len(self._kept) + self._in_flight
+
+    @property
+    def deadline(self) -> float | None:
+        """`time.monotonic()` after which nothing here blocks any more; setting it also ends a back-off wait at once."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, value: float | None) -> None:
+        with self._changed:
+            self._deadline = value
+            self._wakes += value is not None
+            self._changed.notify_all()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Deliver spans, and those kept from before, within `retry_for` and `deadline`; never raises.
+
+        Only a KeyboardInterrupt of the main thread passes, after the spans were put in the books.
+        """
+        try:
+            return self._export(spans)
+        except Exception:
+            self._tell_once("export", "an internal error in the exporter", exc_info=True)
+            return SpanExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Deliver what is kept; True when nothing is left over."""
+        try:
+            until = time.monotonic() + timeout_millis / 1000
+            self._deliver(until)
+            flushed = self._call(self.transport.flush, until)
+            return flushed and self.kept == 0
+        except Exception:
+            return False
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource) -> bool:
+        """Send log events once to the logs signal of the same endpoint.
+
+        Returns:
+            True when nothing is left to do: acknowledged, or the backend takes no logs (asked once, then never again).
+        """
+        if self._events_off or not events:
+            return True
+        until = time.monotonic() + min(self.retry_for, _EVENTS_TIMEOUT)
+        try:
+            reply = self._call(lambda left: self.transport.send_events(events, resource, left), until)
+        except Exception:
+            return False
+        self._events_off = reply.verdict is Verdict.UNSUPPORTED
+        return reply.verdict in (Verdict.ACCEPTED, Verdict.UNSUPPORTED)
+
+    def shutdown(self) -> None:
+        """Give what is kept one more chance, drop the rest, close the transport; bounded by `deadline`, else 2 s."""
+        if self._closed:
+            return
+        self.closing = True
+        until = min(self._limit(math.inf), time.monotonic() + 2.0)
+        try:
+            if self._kept:
+                self._deliver(until)
+            self._close()
+            self._call(lambda left: self.transport.close(), time.monotonic() + _CLOSE_TIMEOUT, closing=True)
+        except Exception:
+            logger.debug("closing %s failed", self.transport.name, exc_info=True)
+        finally:
+            self._line.close()
+
+    def prepared(self, span: ReadableSpan) -> ReadableSpan:
+        """The span as it is sent; the span itself when the preparation fails."""
+        if self._prepare is None:
+            return span
+        try:
+            prepared: object = self._prepare(span)
+        except Exception:
+            self._tell_once("prepare", "a span could not be completed and is sent as it is", exc_info=True)
+            return span
+        return prepared if isinstance(prepared, ReadableSpan) else span
+
+    def send(self, spans: Sequence[ReadableSpan], deadline: float) -> Outcome:
+        """One pass over spans without any wait between requests.
+
+        Requests that are too large are halved. When the backend refuses a request for its content, halves of it are
+        tried until only the refused spans are left. The first failure that has to do with the backend ends the pass.
+
+        Args:
+            spans: what to send, as it is (see `prepared()`).
+            deadline: `time.monotonic()` by which the pass is over.
+        """
+        outcome = Outcome()
+        # Each part with whether it is a piece of a request that was refused.
+        parts = deque((list(spans[start : start + _BATCH]), False) for start in range(0, len(spans), _BATCH))
+        fruitless = 0
+        while parts:
+            part, piece = parts.popleft()
+            reply = self._attempt(part, deadline)
+            verdict = reply.verdict
+            if verdict is Verdict.ACCEPTED:
+                self._accept(part, reply, outcome)
+                self._server_errors = self._server_errors if piece else 0
+            elif verdict is Verdict.DROPPED:
+                self._reject(part, EXPORTER_FAILED, reply, outcome)
+            elif verdict is Verdict.TOO_LARGE and len(part) == 1:
+                self._send_cut(part[0], reply, deadline, outcome)
+            elif verdict is Verdict.TOO_LARGE:
+                parts.extendleft((half, piece) for half in reversed(_halves(part)))
+            elif verdict is Verdict.REJECTED and (len(part) == 1 or fruitless >= _FRUITLESS_REJECTIONS):
+                self._reject(part, REJECTED if reply.reached else NOT_ENCODABLE, reply, outcome)
+            elif verdict is Verdict.REJECTED or self._suspicious(verdict, part, fruitless):
+                fruitless += reply.reached and not outcome.acknowledged
+                parts.extend((half, True) for half in _halves(part))
+            elif verdict is Verdict.FAILED and piece and len(part) == 1:
+                outcome.unsent += part
+                outcome.server_error, outcome.again = True, not outcome.acknowledged
+            else:
+                self._server_errors += verdict is Verdict.FAILED
+                outcome.unsent += part
+                outcome.unsent += (span for rest, _ in parts for span in rest)
+                outcome.server_error = verdict is Verdict.FAILED
+                outcome.again = verdict in (Verdict.RETRY, Verdict.FAILED)
+                outcome.retry_after = reply.retry_after
+                parts.clear()
+        return outcome
+
+    # One attempt -----------------------------------------------------------------------------------------------------
+
+    def _attempt(self, spans: Sequence[ReadableSpan], until: float) -> Reply:
+        if self._limit(until) <= time.monotonic():
+            return Reply(Verdict.RETRY, "no time left", reached=False)
+        if time.monotonic() < self._not_before:
+            return Reply(Verdict.RETRY, "the backend asked to wait", reached=False)
+        try:
+            reply = self._call(lambda left: self.transport.send(spans, left), until)
+        except _LeftBehind:
+            reply = Reply(Verdict.RETRY, "no answer in time")
+        except Exception as error:
+            logger.debug("sending to %s failed", self.transport.name, exc_info=True)
+            reply = Reply(Verdict.RETRY, type(error).__name__)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                self._interrupted = True
+            reply = Reply(Verdict.RETRY, type(error).__name__)
+        self._note(reply)
+        return reply
+
+    _interrupted = False  # the main thread was waiting here when the user pressed Ctrl-C
+
+    def _call(self, function: Callable[[float], T], until: float, *, closing: bool = False) -> T:
+        def left() -> float:
+            limit = until if closing else self._limit(until)
+            return limit - time.monotonic()
+
+        def bounded() -> T:
+            # A little less than is left, so that the transport can say itself what happened.
+            return function(max(left() * 0.95 - 0.02, 0.01))
+
+        return self._line.call(bounded, left)
+
+    def _limit(self, until: float) -> float:
+        if self._closed:
+            return 0.0
+        return until if self._deadline is None else min(until, self._deadline)
+
+    def _accept(self, part: list[ReadableSpan], reply: Reply, outcome: Outcome) -> None:
+        taken = len(part) - min(reply.rejected, len(part))
+        with self._changed:
+            self._acknowledged += taken
+        outcome.acknowledged += part[:taken]
+        if self._on_acknowledged is not None:
+            self._on_acknowledged(part[:taken])
+        if taken < len(part):
+            self._reject(part[taken:], REJECTED, reply, outcome)
+        elif reply.reason:
+            self._tell_once("partial", "%s took the spans and says: %r", self.transport.name, reply.reason)
+
+    def _reject(self, part: list[ReadableSpan], why: str, reply: Reply, outcome: Outcome) -> None:
+        self._drop(len(part), why)
+        outcome.rejected += ((span, why) for span in part)
+        self.last_error = f"{len(part)} spans {why}: {reply.reason}"[:500]
+        self._tell_once(
+            why,
+            "%d spans were dropped, %s by %s: %r; further ones are only counted",
+            len(part),
+            why,
+            self.transport.name,
+            reply.reason,
+        )
+
+    def _send_cut(self, span: ReadableSpan, refusal: Reply, deadline: float, outcome: Outcome) -> None:
+        """A span that is too large by itself goes once more with its long values cut."""
+        reply = self._attempt([cut_values(span)], deadline)
+        if reply.verdict is Verdict.ACCEPTED:
+            self._accept([span], reply, outcome)
+            self._tell_once("cut", "a span too large for %s was sent with its long values cut", self.transport.name)
+        elif reply.verdict in (Verdict.TOO_LARGE, Verdict.REJECTED):
+            self._reject([span], TOO_LARGE, refusal, outcome)
+        else:
+            outcome.unsent.append(span)
+            outcome.retry_after = reply.retry_after
+
+    def _suspicious(self, verdict: Verdict, part: list[ReadableSpan], fruitless: int) -> bool:
+        """Whether a server error may be due to one span: it came again and again, and there is something to halve."""
+        return (
+            verdict is Verdict.FAILED
+            and self._server_errors >= 2
+            and len(part) > 1
+            and fruitless < _FRUITLESS_SERVER_ERRORS
+        )
+
+    # Repeated attempts -----------------------------------------------------------------------------------------------
+
+    def keep(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Take spans for the next delivery, without sending anything now; False when it is too late for that."""
+        fresh = [self.prepared(span) for span in spans]
+        with self._changed:
+            closed = self._closed
+            if not closed:
+                self._kept.extend(fresh)
+        if closed:
+            self._drop(len(fresh), UNDELIVERED)
+        return not closed
+
+    def _export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if not self.keep(spans):
+            return SpanExportResult.FAILURE
+        delivered = self._deliver(time.monotonic() + self.retry_for)
+        return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
+
+    def _deliver(self, until: float) -> bool:
+        """Send what is kept until it is gone or the time is up; True when all of it was acknowledged."""
+        if not self._enter(until):
+            return False
+        taken: list[ReadableSpan] = []
+        try:
+            with self._changed:
+                taken.extend(self._kept)
+                self._kept.clear()
+                self._in_flight = len(taken)
+            clean = self._send_repeatedly(taken, until)
+        finally:
+            self._put_back(taken)
+            self._delivering.release()
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
+        return clean and not taken
+
+    def _enter(self, until: float) -> bool:
+        left = self._limit(until) - time.monotonic()
+        return self._delivering.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX))
+
+    def _send_repeatedly(self, taken: list[ReadableSpan], until: float) -> bool:
+        """Leaves in `taken` what could not be sent; False when something was rejected."""
+        clean = True
+        known_outage = self._failing
+        wait, attempts, server_errors = self._backoff, 0, 0
+        while taken and self._pause(0.0, until):
+            outcome = self.send(taken, until)
+            with self._changed:
+                taken[:] = outcome.unsent
+                self._in_flight = len(taken)
+            clean = clean and not outcome.rejected
+            attempts += 1
+            server_errors += outcome.server_error
+            if outcome.retry_after:
+                self._not_before = time.monotonic() + outcome.retry_after
+            if not taken or not outcome.again or self._interrupted or server_errors >= _SERVER_ERROR_ATTEMPTS:
+                break
+            if self.closing and (known_outage or attempts >= 2):
+                break
+            jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (no secret)
+            if not self._pause(wait * jitter, until, _USEFUL_TIME):
+                break
+            wait = min(wait * _BACKOFF_GROWTH, _BACKOFF_CAP)
+        return clean
+
+    def _pause(self, seconds: float, until: float, useful: float = 0.0) -> bool:
+        """Wait, longer when the backend asked for it; False, at once, when less than `useful` seconds would be left.
+
+        A new deadline means that somebody flushes: it ends the back-off, but not what the backend asked for.
+        """
+        with self._changed:
+            wakes = self._wakes
+            end = time.monotonic() + seconds
+            while True:
+                now = time.monotonic()
+                due = max(end if self._wakes == wakes else now, self._not_before)
+                if due >= self._limit(until) - useful:
+                    return False
+                if due <= now:
+                    return True
+                self._changed.wait(due - now)
+
+    def _put_back(self, unsent: list[ReadableSpan]) -> None:
+        with self._changed:
+            self._in_flight = 0
+            self._kept.extendleft(reversed(unsent))
+            over = len(self._kept) if self._closed else len(self._kept) - self._max_kept
+            for _ in range(over):
+                self._kept.popleft()
+        self._drop(max(over, 0), UNDELIVERED)
+
+    def _close(self) -> None:
+        with self._changed:
+            self._closed = True
+            lost = len(self._kept)
+            self._kept.clear()
+            self._changed.notify_all()
+        self._drop(lost, UNDELIVERED)
+
+    def _drop(self, count: int, why: str) -> None:
+        if count:
+            with self._changed:
+                self._dropped[why] += count
+
+    # What the user is told -------------------------------------------------------------------------------------------
+
+    def _note(self, reply: Reply) -> None:
+        if not reply.reached:
+            return
+        if reply.verdict in (Verdict.RETRY, Verdict.FAILED, Verdict.REFUSED):
+            self._failing = True
+            self.last_error = reply.reason[:500]
+            self._announce(reply.reason)
+            return
+        self._failing = False
+        if self._announced:
+            self._announced = False
+            lost = self._dropped[UNDELIVERED] - self._dropped_before
+            logger.warning("agentops: %s takes spans again; %d spans were lost meanwhile", self.transport.name, lost)
+
+    def _announce(self, reason: str) -> None:
+        """One line per outage, and not one per blink of a backend that comes and goes."""
+        now = time.monotonic()
+        if self._announced or now < self._announce_from:
+            return
+        self._announced = True
+        self._announce_from = now + _QUIET_BETWEEN_OUTAGES
+        self._dropped_before = self._dropped[UNDELIVERED]
+        logger.warning("agentops: spans cannot be delivered to %s: %s", self.transport.name, reason[:300])
+
+    def _tell_once(self, topic: str, message: str, *values: object, exc_info: bool = False) -> None:
+        if topic not in self._told:
+            self._told.add(topic)
+            logger.warning(message, *values, exc_info=exc_info)
+
+
+_exporters: weakref.WeakSet[DeliveryExporter] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for exporter in list(_exporters):
+        exporter.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _halves(part: list[ReadableSpan]) -> list[list[ReadableSpan]]:
+    middle = len(part) // 2
+    return [part[:middle], part[middle:]]
+
+
+# A span that is too large -------------------------------------------------------------------------------------------
+
+
+def cut_values(span: ReadableSpan) -> ReadableSpan:
+    """The span with its long texts cut, each with a mark that tells how much is missing.
+
+    Texts above 64 KiB are cut to that; when the span has so many of them that it would still be too large, all are cut
+    to 1 KiB.
+    """
+    texts = [value for event in span.events for value in (event.attributes or {}).values()]
+    texts += (span.attributes or {}).values()
+    long = sum(len(str(value)) > _LONG_VALUE for value in texts)
+    return _with_values_cut(span, _LONG_VALUE if long <= 8 else _SHORT_VALUE)
+
+
+def _with_values_cut(span: ReadableSpan, limit: int) -> ReadableSpan:
+    events = [Event(event.name, _cut_all(event.attributes, limit), event.timestamp) for event in span.events]
+    links = [Link(link.context, _cut_all(link.attributes, limit)) for link in span.links]
+    return ReadableSpan(
+        name=_cut(span.name, _SHORT_VALUE),
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_cut_all(span.attributes, limit),
+        events=events,
+        links=links,
+        kind=span.kind,
+        status=Status(span.status.status_code, span.status.description and _cut(span.status.description, limit)),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _cut_all(attributes: Any, limit: int) -> dict[str, Any]:
+    return {key: _cut(value, limit) for key, value in (attributes or {}).items()}
+
+
+def _cut(value: Any, limit: int) -> Any:
+    if isinstance(value, str):
+        size = len(value.encode("utf-8", "replace"))
+        if size <= limit:
+            return value
+        kept = value.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+        return f"{kept}<truncated {size - len(kept.encode())} bytes>"
+    if isinstance(value, bytes):
+        return value if len(value) <= limit else value[:limit]
+    if isinstance(value, (list, tuple)):
+        return _cut_items(value, limit)
+    return value
+
+
+def _cut_items(items: Sequence[Any], limit: int) -> tuple[Any, ...]:
+    """Items up to the limit in sum, numbers counted as eight bytes; one that does not fit is cut to what is left."""
+    kept: list[Any] = []
+    for item in items:
+        if limit <= 0:
+            break
+        kept.append(_cut(item, limit))
+        limit -= len(item) if isinstance(item, (str, bytes)) else 8
+    return tuple(kept)

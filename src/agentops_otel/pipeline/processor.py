@@ -1,0 +1,232 @@
+"""The span processor of sessions: stamps what belongs to a session, counts it, cleans it and hands it to its pipeline.
+
+One processor sits on the provider for the life of the process; sessions come and go in it by their trace id. A span in
+a session's trace is that session's; a span in another trace belongs to the session that is current where it starts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from .. import guard, pricing, semconv
+from ..redaction import Redactor
+from ..totals import Totals
+from .resource import with_resource
+
+_MOST_RETIRED: Final = 256
+_MOST_FOREIGN: Final = 10_000
+# Newer SDKs call `_on_ending()` of every processor before `on_end()` of the first one.
+_IS_TOLD_OF_ENDING: Final = hasattr(SpanProcessor, "_on_ending")
+
+
+class Batcher(Protocol):
+    """Where finished spans go."""
+
+    def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
+        """Take a finished span, and count it in the `recorded` of its session."""
+
+
+class SessionSpans:
+    """What the processor keeps of one session.
+
+    Attributes:
+        batcher: where its finished spans go; None when the host's provider exports them: they are only stamped and
+            priced.
+        recorded: how many spans were handed to the batcher.
+    """
+
+    __slots__ = ("_parents", "batcher", "recorded", "redactor", "root_span_id", "session_id", "totals", "trace_id")
+
+    def __init__(
+        self, session_id: str, trace_id: int, root_span_id: int, batcher: Batcher | None, redactor: Redactor
+    ) -> None:
+        self.session_id = session_id
+        self.trace_id = trace_id
+        self.root_span_id = root_span_id
+        self.batcher = batcher
+        self.redactor = redactor
+        self._parents: frozenset[int] = frozenset()  # ids of spans that are the parent process's to end
+        self._begin()
+
+    def _begin(self) -> None:
+        self.totals = Totals()
+        self.recorded = 0
+
+    def after_fork(self) -> None:
+        """In a forked child: what was counted and what is open is the parent's."""
+        self._parents = frozenset((*self._parents, *self.totals.open_ids(), self.root_span_id))
+        self._begin()
+
+    def hand_over(self, span: ReadableSpan, span_id: int) -> None:
+        """Clean a finished span and give it to the batcher, unless the parent process will do so."""
+        if self.batcher is None or span_id in self._parents:
+            return
+        self.batcher.on_end(self.redactor.clean(span), self)
+
+
+class SessionSpanProcessor(SpanProcessor):
+    """See the module.
+
+    Args:
+        current_trace_id: the trace id of the session that is current in a context, or None.
+    """
+
+    def __init__(self, current_trace_id: Callable[[Context | None], int | None]) -> None:
+        self._current_trace_id = current_trace_id
+        self._sessions: dict[int, SessionSpans] = {}
+        self._foreign: dict[tuple[int, int], SessionSpans] = {}  # open spans of other traces, by trace and span id
+        self._sessionless: tuple[Batcher, Redactor] | None = None
+        self._retired: deque[SessionSpans] = deque()
+        self._ending = threading.local()
+        self.flush: Callable[[float], bool] = lambda seconds: True
+        """What `force_flush()` of the provider does; set by who owns the pipelines."""
+
+    def add(self, session: SessionSpans) -> None:
+        """Take part in a session from now on."""
+        self._sessions[session.trace_id] = session
+
+    def retire(self, session: SessionSpans) -> None:
+        """The session has ended.
+
+        Spans of it that end later still reach its pipeline, as long as few sessions came after it.
+        """
+        self._retired.append(session)
+        while len(self._retired) > _MOST_RETIRED:
+            old = self._retired.popleft()
+            if self._sessions.get(old.trace_id) is old:
+                del self._sessions[old.trace_id]
+
+    def sessionless(self, batcher: Batcher | None, redactor: Redactor) -> None:
+        """Send spans outside every session here, or nowhere."""
+        self._sessionless = None if batcher is None else (batcher, redactor)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Stamp the span of a session and begin to count it."""
+        try:
+            self._on_start(span, parent_context)
+        except Exception:
+            guard.report("the start of a span")
+
+    def _on_start(self, span: Span, parent_context: Context | None) -> None:
+        context = span.get_span_context()
+        session = self._sessions.get(context.trace_id)
+        if session is None:
+            current = self._current_trace_id(parent_context)
+            session = self._sessions.get(current) if current is not None else None
+            if session is None:
+                return
+            if len(self._foreign) >= _MOST_FOREIGN:  # spans that nobody ends must not fill the memory
+                self._foreign.pop(next(iter(self._foreign)), None)
+            self._foreign[context.trace_id, context.span_id] = session
+        scope = span.instrumentation_scope
+        if scope is None or scope.name != semconv.SCOPE_NAME:
+            span.set_attribute(semconv.SESSION_ID, session.session_id)
+        if context.span_id != session.root_span_id:
+            session.totals.on_start(span)
+
+    def _on_ending(self, span: Span) -> None:
+        """A private name of the SDK; where it does not exist, the same is done in `on_end()`."""
+        self._complete(span)
+
+    def _complete(self, span: ReadableSpan) -> None:
+        """Put back the identity that the attribute limit dropped, and add the cost where no exporter of ours will."""
+        try:
+            session = self._of(span)
+            if session is None:
+                return
+            missing = self._identity(span, session) if span.dropped_attributes else {}
+            if session.batcher is None and semconv.COST_AMOUNT not in (span.attributes or {}):
+                cost = pricing.span_cost(span.attributes or {})
+                if cost is not None:
+                    missing.update(pricing.attributes(cost))
+            if missing:
+                _write(span, missing)
+        except Exception:
+            guard.report("the completion of a span")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Count the span of a session and hand it on."""
+        # A garbage collection in here may end another span in this very thread, while a lock of the batcher is held:
+        # let it wait.
+        waiting = getattr(self._ending, "spans", None)
+        if waiting is not None:
+            waiting.append(span)
+            return
+        self._ending.spans = waiting = [span]
+        try:
+            while waiting:
+                self._end(waiting.pop(0))
+        finally:
+            self._ending.spans = None
+
+    def _end(self, span: ReadableSpan) -> None:
+        try:
+            self._on_end(span)
+        except Exception:
+            guard.report("the end of a span")
+
+    def _on_end(self, span: ReadableSpan) -> None:
+        context = span.get_span_context()
+        if context is None:
+            return
+        if not _IS_TOLD_OF_ENDING:
+            self._complete(span)
+        session = self._of(span)
+        if session is None:
+            if self._sessionless is not None and context.trace_flags.sampled:
+                batcher, redactor = self._sessionless
+                batcher.on_end(redactor.clean(span))
+            return
+        self._foreign.pop((context.trace_id, context.span_id), None)
+        missing = self._identity(span, session) if span.dropped_attributes else None
+        if missing:  # the SDK's span could not be changed, so ours goes on as a copy
+            span = with_resource(span, span.resource, {**(span.attributes or {}), **missing})
+        session.totals.on_end(span)
+        if context.trace_flags.sampled:
+            session.hand_over(span, context.span_id)
+
+    @staticmethod
+    def _identity(span: ReadableSpan, session: SessionSpans) -> dict[str, Any]:
+        """What a span must have to be found again and has lost."""
+        attributes, context = span.attributes or {}, span.get_span_context()
+        identity: dict[str, Any] = {semconv.SESSION_ID: session.session_id}
+        kind = None if context is None else session.totals.open_kind(context.span_id)
+        if kind is not None:
+            identity[semconv.SPAN_KIND] = kind
+        return {name: value for name, value in identity.items() if name not in attributes}
+
+    def _of(self, span: ReadableSpan) -> SessionSpans | None:
+        context = span.get_span_context()
+        if context is None:
+            return None
+        return self._sessions.get(context.trace_id) or self._foreign.get((context.trace_id, context.span_id))
+
+    def shutdown(self) -> None:
+        """Nothing to do: pipelines are closed by their owner, and the processor outlives them for a later `init()`."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Flush the sessions' pipelines, so that the provider's own `force_flush()` means what it says."""
+        return self.flush(timeout_millis / 1000)
+
+
+def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+    """Change an ended span, for all processors to see; nothing happens where the SDK keeps its attributes otherwise.
+
+    The SDK has no public way to do it: it forbids changes before it tells the first processor of the end.
+    """
+    held: Any = getattr(span, "_attributes", None)
+    locked = getattr(held, "_immutable", None)
+    if locked is None:
+        return
+    held._immutable = False  # noqa: SLF001
+    try:
+        for name, value in attributes.items():
+            held[name] = value
+    finally:
+        held._immutable = locked  # noqa: SLF001

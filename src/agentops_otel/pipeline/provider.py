@@ -1,0 +1,383 @@
+"""Find or build the TracerProvider, and run what hangs on it: processor, pipelines, worker, host resource.
+
+A provider the host has made is used as it is: our processor is added, and nothing is exported unless the user said
+where to. Without one, ours becomes the global provider for the life of the process; `close()` takes its pipelines away
+and a later `init()` gives it new ones, because OpenTelemetry sets a global provider only once.
+"""
+
+from __future__ import annotations
+
+# Before any provider is made: the SDK's handler in a forked child uses a thread pool, and hangs when the pool's own
+# handler, which frees the lock taken for the fork, was registered after it
+# (https://github.com/python/cpython/blob/v3.11.7/Lib/concurrent/futures/thread.py#L34).
+import concurrent.futures.thread  # noqa: F401
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
+
+from .. import pricing, semconv
+from ..config import Configuration
+from ..loading import load
+from ..redaction import Redactor
+from .exporters import DeliveryExporter, LogEvent, open_transport
+from .ids import SessionIdGenerator
+from .processor import SessionSpanProcessor, SessionSpans
+from .resource import HOST, HostResource, sdk_version, with_resource
+from .worker import Worker
+
+logger = logging.getLogger("agentops_otel")
+
+_BATCH: Final = 512
+_ROOM_FOR_ROOTS: Final = 1024
+# What the first request of a pipeline and the host's description import; see `loading.py` for why here.
+_ENCODERS: Final = (
+    "opentelemetry.exporter.otlp.proto.common.trace_encoder",
+    "opentelemetry.proto.collector.logs.v1.logs_service_pb2",
+    "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
+)
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "http/protobuf": (*_ENCODERS, "requests"),
+    "grpc": (*_ENCODERS, "grpc", "google.rpc.error_details_pb2", "google.rpc.status_pb2"),
+    "file": (*_ENCODERS, "google.protobuf.json_format"),
+}
+_HOST_NEEDS: Final = ("psutil", "importlib.metadata")
+_ATTRIBUTE_LIMIT: Final = 1024
+_LIMIT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
+_MOST_EVENTS: Final = 4096
+_MOST_SESSIONS: Final = 4096  # whose acknowledged spans are counted; the oldest ones have ended long ago
+
+ParentFor = Callable[["Context | None"], "Context | None"]
+
+
+class SessionTracerProvider(TracerProvider):
+    """Our provider: a span that another tracer starts without a parent lands in the session that is current.
+
+    Args:
+        resource: of every span.
+        parent_for: the context to start in instead, for a context without a span; None leaves it.
+    """
+
+    def __init__(self, resource: Resource, parent_for: ParentFor) -> None:
+        chosen = any(os.environ.get(name) for name in _LIMIT_VARIABLES)
+        super().__init__(
+            resource=resource,
+            shutdown_on_exit=False,
+            id_generator=SessionIdGenerator(RandomIdGenerator()),
+            span_limits=SpanLimits() if chosen else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT),
+        )
+        self._parent_for = parent_for
+
+    def get_tracer(self, instrumenting_module_name: str, *args: Any, **options: Any) -> Tracer:
+        """The SDK's tracer, whose spans without a parent join the current session."""
+        tracer = super().get_tracer(instrumenting_module_name, *args, **options)
+        if instrumenting_module_name == semconv.SCOPE_NAME or "start_span" in vars(tracer):
+            return tracer
+        start_span, parent_for = tracer.start_span, self._parent_for
+
+        def start_in_session(name: str, context: Context | None = None, *args: Any, **options: Any) -> Span:
+            if not trace.get_current_span(context).get_span_context().is_valid:
+                context = parent_for(context) or context
+            return start_span(name, context, *args, **options)
+
+        # On the instance, so that the SDK's own start_as_current_span() goes through it too.
+        tracer.start_span = start_in_session  # type: ignore[method-assign]
+        return tracer
+
+
+class Pipeline:
+    """One destination: batcher, exporter, log events and the books; shared by sessions with equal export settings."""
+
+    def __init__(self, config: Configuration, host: HostResource, worker: Worker) -> None:
+        self.config = config
+        self._host = host
+        self._worker = worker
+        self._service = host.identity(config.service_name) if config.service_name else None
+        self._transport = open_transport(config)
+        if config.exporter is None and config.protocol in _NEEDED:
+            worker.submit(lambda: load(*_NEEDED[config.protocol]))
+        self._lock = threading.RLock()
+        self._events: deque[LogEvent] = deque(maxlen=_MOST_EVENTS)
+        self.exporter = DeliveryExporter(
+            self._transport,
+            prepare=self._complete,
+            on_acknowledged=self._acknowledge,
+            retry_for=config.timeout,
+            max_kept=config.max_queue_size,
+        )
+        # We refuse what is too much before the batcher would drop it without counting; roots are let in beyond that.
+        self._batcher = BatchSpanProcessor(
+            self.exporter,
+            max_queue_size=config.max_queue_size + _ROOM_FOR_ROOTS,
+            schedule_delay_millis=config.max_wait_time,
+            max_export_batch_size=min(_BATCH, config.max_queue_size),
+        )
+        self._begin()
+
+    def _begin(self) -> None:
+        self.recorded = 0
+        self._acknowledged: Counter[str] = Counter()  # by session id
+        self._overflow = 0
+        self._taken = 0  # spans that left the batcher's queue
+        self._reported = 0  # lost spans of which an earlier flush has told already
+        self._sending_events = False
+
+    def after_fork(self) -> None:
+        """In a forked child: the batcher's queue is empty, the counts are the parent's."""
+        self._lock = threading.RLock()
+        self._events.clear()
+        self._begin()
+
+    @property
+    def destination(self) -> str:
+        """Where spans go, for messages."""
+        return self._transport.name
+
+    def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
+        """Hand a finished span to the batcher, or count it as lost where too many wait."""
+        # A limit, because the thread that has the lock may stand still in a signal handler that waits for this one.
+        locked = self._lock.acquire(timeout=0.1)
+        try:
+            self.recorded += 1
+            if session is not None:
+                session.recorded += 1
+            waiting = self.recorded - self._overflow - self._taken
+            if waiting > self.config.max_queue_size and span.parent is not None:
+                self._overflow += 1
+                return
+        finally:
+            if locked:
+                self._lock.release()
+        if self.exporter.closing:
+            # Past the batcher: a signal may have stopped the main thread inside of its lock, and this is the worker.
+            self.exporter.keep([span])
+        else:
+            self._batcher.on_end(span)
+
+    def acknowledged(self, session_id: str) -> int:
+        """How many spans of a session the backend has acknowledged."""
+        return self._acknowledged[session_id]
+
+    def emit(self, event: LogEvent) -> None:
+        """Send a log event soon, on the worker."""
+        if self.config.exporter is not None or self.config.protocol == "console":
+            return
+        self._events.append(event)
+        with self._lock:
+            if self._sending_events:
+                return
+            self._sending_events = True
+        self._worker.submit(self._send_events)
+
+    def _send_events(self) -> None:
+        with self._lock:
+            self._sending_events = False
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        if events:
+            self.exporter.send_events(events, self._host.merge_into(self._service or self._host.identity()))
+
+    def _acknowledge(self, spans: Iterable[ReadableSpan]) -> None:
+        counts = Counter(str((span.attributes or {}).get(semconv.SESSION_ID, "")) for span in spans)
+        with self._lock:
+            self._acknowledged.update(counts)
+            while len(self._acknowledged) > _MOST_SESSIONS:
+                del self._acknowledged[next(iter(self._acknowledged))]
+
+    def _complete(self, span: ReadableSpan) -> ReadableSpan:
+        """What can wait until a span leaves: the price of its tokens and the resource of the host."""
+        self._taken += 1  # only one thread at a time exports
+        attributes = span.attributes or {}
+        cost = None if semconv.COST_AMOUNT in attributes else pricing.span_cost(attributes)
+        resource = self._host.merge_into(self._service or span.resource)
+        if cost is not None:
+            return with_resource(span, resource, {**attributes, **pricing.attributes(cost)})
+        return span if resource is span.resource else with_resource(span, resource)
+
+    def flush(self, deadline: float, *, hurried: bool = False) -> bool:
+        """Send what waits, until `deadline` (`time.monotonic()`).
+
+        Args:
+            hurried: somebody waits who has better things to do: a backend that is down gets two attempts at most.
+
+        Returns:
+            True when the backend acknowledged everything handed over.
+        """
+        closing = self.exporter.closing
+        self.exporter.closing = closing or hurried
+        self.exporter.deadline = deadline
+        flushed = self._worker.call(lambda: self._flush(deadline), deadline - time.monotonic())
+        self.exporter.closing = closing
+        if not closing:
+            self.exporter.deadline = None
+        if not flushed:
+            return False
+        with self._lock:
+            lost = sum(self.dropped().values())
+            delivered = lost == self._reported and self.exporter.kept == 0
+            self._reported = lost
+        return delivered
+
+    def _flush(self, deadline: float) -> None:
+        self._batcher.force_flush()
+        if self.exporter.kept:
+            self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
+        if self._events:
+            self._send_events()
+
+    def dropped(self) -> dict[str, int]:
+        """Spans that are known to be lost, by reason."""
+        reasons = dict(self.exporter.counts.dropped)
+        if self._overflow:
+            reasons["queue full"] = self._overflow
+        return reasons
+
+    def close(self, deadline: float) -> None:
+        """Flush and end the threads of this pipeline, until `deadline`."""
+        self.exporter.closing = True
+        self.flush(deadline)
+        self.exporter.deadline = deadline
+        self._worker.call(self._batcher.shutdown, deadline - time.monotonic())
+
+
+def _shares(pipelines: Sequence[Pipeline], deadline: float) -> Iterator[tuple[Pipeline, float]]:
+    """Each pipeline with the time by which it must be done, so that one that hangs leaves time to the others."""
+    for place, pipeline in enumerate(pipelines):
+        now = time.monotonic()
+        yield pipeline, now + (deadline - now) / (len(pipelines) - place)
+
+
+_processors: weakref.WeakKeyDictionary[TracerProvider, SessionSpanProcessor] = weakref.WeakKeyDictionary()
+
+
+class SessionProvider:
+    """The provider and everything that runs on it, for one `init()` until `close()`.
+
+    Args:
+        config: of the process.
+        parent_for: see `SessionTracerProvider`.
+        current_trace_id: see `SessionSpanProcessor`.
+        tick: called about once a second on the worker.
+    """
+
+    def __init__(
+        self,
+        config: Configuration,
+        *,
+        parent_for: ParentFor,
+        current_trace_id: Callable[[Context | None], int | None],
+        tick: Callable[[], object],
+    ) -> None:
+        self.config = config
+        self.host = HOST
+        self.worker = Worker(tick)
+        self.worker.submit(self._describe_host)
+        self._pipelines: dict[tuple[object, ...], Pipeline] = {}
+        self._lock = threading.RLock()
+        existing = trace.get_tracer_provider()
+        if isinstance(existing, TracerProvider):
+            self.provider: TracerProvider = existing
+        else:
+            self.provider = SessionTracerProvider(self.host.identity(config.service_name), parent_for)
+            trace.set_tracer_provider(self.provider)
+        self.own = isinstance(self.provider, SessionTracerProvider)
+        processor = _processors.get(self.provider)
+        if processor is None:
+            processor = _processors[self.provider] = SessionSpanProcessor(current_trace_id)
+            self.provider.add_span_processor(processor)
+        self.processor = processor
+        processor.flush = self.flush
+        self.tracer = self.provider.get_tracer(semconv.SCOPE_NAME, sdk_version())
+        self._ids = self._session_ids()
+        if not config.require_session:
+            self.processor.sessionless(self.pipeline(config), self.redactor(config))
+
+    def _describe_host(self) -> None:
+        if not self.config.env_data_opt_out:
+            load(*_HOST_NEEDS)
+        self.host.start(opt_out=self.config.env_data_opt_out)
+
+    def _session_ids(self) -> SessionIdGenerator | None:
+        """The id generator of our tracer, which can be told a root's ids; None where the SDK is disabled."""
+        base = getattr(self.tracer, "id_generator", None)
+        if base is None or isinstance(base, SessionIdGenerator):
+            return base
+        ids = SessionIdGenerator(base)
+        self.tracer.id_generator = ids  # type: ignore[attr-defined]
+        return ids
+
+    def redactor(self, config: Configuration) -> Redactor:
+        """What cleans the spans of a session: the user's hook, the length limit, and our own keys as forbidden text."""
+        keys = tuple(key for key in (config.api_key, config.parent_key) if key)
+        return Redactor(config.redact, max_length=config.max_content_length, forbidden=keys)
+
+    def pipeline(self, config: Configuration) -> Pipeline | None:
+        """The pipeline of a configuration.
+
+        None when the host's own provider exports and the user named no destination.
+        """
+        if not self.own and not config.has_destination:
+            return None
+        with self._lock:
+            pipeline = self._pipelines.get(config.export_key)
+            if pipeline is None:
+                pipeline = self._pipelines[config.export_key] = Pipeline(config, self.host, self.worker)
+            return pipeline
+
+    @property
+    def pipelines(self) -> Sequence[Pipeline]:
+        """The open pipelines."""
+        with self._lock:
+            return list(self._pipelines.values())
+
+    def start_root(self, trace_id: int, name: str, attributes: Mapping[str, Any]) -> Span:
+        """Start the root span of a session with the ids that its session id says."""
+        if self._ids is None:
+            return self.tracer.start_span(name, Context())
+        with self._ids.root(trace_id):
+            return self.tracer.start_span(
+                name, Context(), attributes=attributes, record_exception=False, set_status_on_exception=False
+            )
+
+    def remote_root(self, trace_id: int, span_id: int) -> Span:
+        """The root span of a session that another process owns, sampled as that process's sampler must have decided."""
+        sampler = getattr(self.provider, "sampler", None)
+        sampled = sampler is None or sampler.should_sample(Context(), trace_id, "session").decision.is_sampled()
+        flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+        return trace.NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags))
+
+    def flush(self, timeout: float) -> bool:
+        """Flush every pipeline within `timeout` seconds; True when all of them delivered everything."""
+        delivered = [pipeline.flush(until) for pipeline, until in _shares(self.pipelines, time.monotonic() + timeout)]
+        return all(delivered)
+
+    def close(self, timeout: float) -> None:
+        """End every pipeline and thread within `timeout` seconds; the provider stays, for a later `init()`."""
+        deadline = time.monotonic() + timeout
+        self.processor.sessionless(None, Redactor())
+        self.processor.flush = lambda seconds: True
+        with self._lock:
+            pipelines, self._pipelines = list(self._pipelines.values()), {}
+        for pipeline, until in _shares(pipelines, deadline):
+            pipeline.close(until)
+        self.worker.stop()
+
+    def after_fork(self) -> None:
+        """In a forked child: our thread and the counts stayed in the parent."""
+        self._lock = threading.RLock()
+        self.worker.after_fork()
+        for pipeline in self._pipelines.values():
+            pipeline.after_fork()

@@ -1,0 +1,418 @@
+"""What is known of this process and its host, as an OpenTelemetry resource, collected in the background.
+
+A `TracerProvider` wants its resource at once, while the host takes its time to answer. So the provider is given
+`HostResource.identity()`, which costs no I/O, and each span gets the rest when it is exported, where a slow disk delays
+nobody (`HostResource.complete()`). Never in here: command-line arguments and values of environment variables, but for
+OpenTelemetry's own ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import re
+import socket
+import sys
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource, ResourceDetector
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.version import __version__ as otel_sdk_version
+
+from .. import semconv
+
+logger = logging.getLogger("agentops_otel")
+
+SERVICE_NAME: Final = "service.name"
+INSTANCE_ID: Final = "service.instance.id"
+PID: Final = "process.pid"
+
+_UNKNOWN_SERVICE: Final = "unknown_service"
+_MAX_PACKAGES: Final = 1000
+_MAX_PACKAGES_TEXT: Final = 32 * 1024
+_MACHINE_ID_FILES: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid")
+_DETECT_TIMEOUT: Final = 4.0  # seconds; the SDK waits five for a detector
+
+Attributes = dict[str, Any]
+Piece = Callable[[], Mapping[str, Any]]
+
+
+# The pieces: each may fail, or never return, without harm to the others ----------------------------------------------
+
+
+def sdk_version() -> str:
+    """The version of this package; ``unknown`` when it runs from a directory that was never installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("agentops-otel")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _sdk() -> Attributes:
+    return {semconv.SDK_VERSION: sdk_version()}
+
+
+def _runtime() -> Attributes:
+    return {
+        "process.runtime.name": sys.implementation.name,
+        "process.runtime.version": platform.python_version(),
+    }
+
+
+def _process() -> Attributes:
+    return {PID: os.getpid(), "process.executable.name": os.path.basename(sys.executable or "")}
+
+
+def _owner() -> Attributes:
+    import psutil
+
+    return {"process.owner": psutil.Process().username()}  # getpass would read environment variables
+
+
+def _os() -> Attributes:
+    kind = platform.system().lower()
+    version = platform.version() if kind in ("windows", "sunos") else platform.release()
+    return {"os.type": "solaris" if kind == "sunos" else kind, "os.version": version}
+
+
+def _os_description() -> Attributes:
+    try:
+        return {"os.description": platform.freedesktop_os_release()["PRETTY_NAME"]}
+    except (OSError, KeyError):
+        return {"os.description": platform.platform(terse=True)}
+
+
+def _host() -> Attributes:
+    return {"host.name": socket.gethostname(), "host.arch": _arch(platform.machine())}
+
+
+def _arch(machine: str) -> str:
+    """The conventions' word for an architecture, https://opentelemetry.io/docs/specs/semconv/resource/host/."""
+    words = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "x86", "i686": "x86"}
+    return words.get(machine.lower(), machine)
+
+
+def _host_id() -> Attributes:
+    for path in _MACHINE_ID_FILES:
+        try:
+            text = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if text:
+            return {"host.id": text}
+    return {}
+
+
+def _container() -> Attributes:
+    """The container id, from where Docker, Podman, containerd and Kubernetes leave it (cgroup 1, then cgroup 2)."""
+    for path, pattern in (
+        ("/proc/self/cgroup", r"[/-]([0-9a-f]{64})(?:\.scope)?$"),
+        ("/proc/self/mountinfo", r"/(?:containers|sandboxes|overlay-containers)/([0-9a-f]{64})/"),
+    ):
+        try:
+            text = Path(path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if found := re.search(pattern, text, re.MULTILINE):
+            return {"container.id": found[1]}
+    return {}
+
+
+def _cpu() -> Attributes:
+    import psutil
+
+    return {semconv.HOST_CPU_COUNT: psutil.cpu_count() or os.cpu_count() or 0}
+
+
+def _memory() -> Attributes:
+    import psutil
+
+    return {semconv.HOST_MEMORY_TOTAL: psutil.virtual_memory().total}
+
+
+def _disk() -> Attributes:
+    import psutil
+
+    usage = psutil.disk_usage(os.path.abspath(os.sep))
+    return {semconv.HOST_DISK_TOTAL: usage.total, semconv.HOST_DISK_FREE: usage.free}
+
+
+def _packages() -> Attributes:
+    """Installed distributions as one text, ``name==version`` a line, sorted, and cut when there are very many."""
+    from importlib.metadata import distributions
+
+    found: dict[str, str] = {}
+    for distribution in distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found.setdefault(name.lower(), f"{name}=={distribution.version}")
+        if len(found) >= _MAX_PACKAGES:
+            break
+        time.sleep(0)  # reading some hundred files must not hold the user's threads up
+    text = "\n".join(found[name] for name in sorted(found))
+    if len(text) > _MAX_PACKAGES_TEXT:
+        text = text[:_MAX_PACKAGES_TEXT].rpartition("\n")[0]
+    return {semconv.PYTHON_PACKAGES: text}
+
+
+def _configured() -> Attributes:
+    """What the detectors find that the user named in ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS``."""
+    if not os.environ.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "").strip(" ,"):
+        return {}
+    found = dict(Resource.create().attributes)
+    found.pop(INSTANCE_ID, None)  # the SDK's own random one; ours is given already
+    return found
+
+
+_ALWAYS: Final[tuple[Piece, ...]] = (_sdk, _runtime)
+# A piece that never returns costs those after it, so what asks name services and disks comes last.
+_HOST: Final[tuple[Piece, ...]] = (
+    _process,
+    _os,
+    _host,
+    _cpu,
+    _memory,
+    _host_id,
+    _container,
+    _os_description,
+    _packages,
+    _owner,
+    _disk,
+)
+
+
+class _Collection:
+    """One run over the pieces in a daemon thread; what is known so far can be read at any time."""
+
+    def __init__(self, pieces: tuple[Piece, ...]) -> None:
+        self.done = threading.Event()
+        self.known: Attributes = {}
+        self.version = 0
+        self._pieces = pieces
+        try:
+            threading.Thread(target=self._run, name="agentops-otel-resource", daemon=True).start()
+        except RuntimeError:  # no new threads while the interpreter shuts down
+            self.done.set()
+
+    def _run(self) -> None:
+        for piece in self._pieces:
+            found = _tried(piece)
+            if found:
+                # Replaced, not changed: a reader may be going through it.
+                self.known = {**self.known, **found}
+                self.version += 1
+        self.done.set()
+
+
+def _tried(piece: Piece) -> Attributes:
+    try:
+        return {key: value for key, value in piece().items() if value not in (None, "")}
+    except Exception:
+        logger.debug(
+            "a part of the host's description is missing: %s", getattr(piece, "__name__", piece), exc_info=True
+        )
+        return {}
+
+
+class _Shared(Resource):
+    """A resource with its hash kept.
+
+    The OTLP encoder groups spans by resource and hashes it for each span, which is a JSON dump of all attributes.
+    """
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or super().__eq__(other)
+
+
+class HostResource:
+    """The resource of this process: at once what identifies it, later all that is known; right in a forked child too.
+
+    Args:
+        pieces: what is collected in the background; for tests.
+    """
+
+    def __init__(self, pieces: tuple[Piece, ...] = _HOST) -> None:
+        self._host_pieces = pieces
+        self._pieces: tuple[Piece, ...] = ()
+        self._collection: _Collection | None = None
+        self._foreign: dict[int, tuple[Resource, int, Resource]] = {}
+        self._own_identity()
+        self._parents: Attributes = {}
+        _resources.add(self)
+
+    def _own_identity(self) -> None:
+        self._pid = os.getpid()
+        self._instance_id = str(uuid.uuid4())
+
+    def after_fork(self) -> None:
+        """In a forked child: another process id and instance id, the same host."""
+        self._parents = {PID: self._pid, INSTANCE_ID: self._instance_id}
+        self._own_identity()
+        self._foreign = {}
+        if self._collection is not None and not self._collection.done.is_set():
+            self._collection = None  # its thread stayed in the parent; the next reader starts a new one
+
+    def start(self, *, opt_out: bool = False) -> None:
+        """Begin to collect in the background; a second call changes nothing.
+
+        Args:
+            opt_out: only service, SDK and runtime; nothing is asked of host, process or packages.
+        """
+        if self._pieces:
+            return
+        self._pieces = _ALWAYS if opt_out else (*_ALWAYS, *self._host_pieces, _configured)
+        self._collection = _Collection(self._pieces)
+
+    def identity(self, service_name: str | None = None) -> Resource:
+        """What a `TracerProvider` is made with: service, SDK and the user's ``OTEL_RESOURCE_ATTRIBUTES``; no I/O.
+
+        Args:
+            service_name: `service.name`; wins over the environment. Without any it is ``unknown_service:python``.
+        """
+        attributes: Attributes = {
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.name": "opentelemetry",
+            "telemetry.sdk.version": otel_sdk_version,
+            SERVICE_NAME: _unknown_service(),
+            INSTANCE_ID: self._instance_id,
+            **OTELResourceDetector().detect().attributes,
+        }
+        if service_name:
+            attributes[SERVICE_NAME] = service_name
+        return Resource(attributes)
+
+    def get(self, timeout: float = 0.0) -> Resource:
+        """All that is known after at most `timeout` seconds: `identity()` and what has been collected."""
+        collection = self._running()
+        if collection is not None and timeout > 0:
+            collection.done.wait(timeout)
+        return Resource(self._merged(self.identity().attributes))
+
+    def merge_into(self, resource: Resource) -> Resource:
+        """A provider's resource completed by what is known; the provider's own attributes win.
+
+        The same object comes back until more is known, so that a batch shares it.
+        """
+        collection = self._running()
+        version = -1 if collection is None else collection.version
+        cached = self._foreign.get(id(resource))
+        if cached is not None and cached[0] is resource and cached[1] == version:
+            return cached[2]
+        if len(self._foreign) >= 64:
+            self._foreign.clear()
+        merged = _Shared(self._merged(resource.attributes), resource.schema_url)
+        self._foreign[id(resource)] = (resource, version, merged)
+        return merged
+
+    def complete(self, span: ReadableSpan) -> ReadableSpan:
+        """The span with the completed resource; to be called when it is exported."""
+        if isinstance(span.resource, _Shared):
+            return span
+        return with_resource(span, self.merge_into(span.resource))
+
+    def _running(self) -> _Collection | None:
+        if self._collection is None and self._pieces:
+            self._collection = _Collection(self._pieces)
+        return self._collection
+
+    def _known(self) -> Attributes:
+        known = dict(self._collection.known) if self._collection is not None else {}
+        if PID in known:
+            known[PID] = self._pid
+        return known
+
+    def _merged(self, own: Mapping[str, Any]) -> Attributes:
+        """A provider's attributes over ours; but a name that only says "unknown", and what the parent process left."""
+        ours: Attributes = {INSTANCE_ID: self._instance_id, **self._known()}
+        attributes = {**ours, **own}
+        if str(own.get(SERVICE_NAME, _UNKNOWN_SERVICE)).startswith(_UNKNOWN_SERVICE) and SERVICE_NAME in ours:
+            attributes[SERVICE_NAME] = ours[SERVICE_NAME]
+        for key, left in self._parents.items():
+            if attributes.get(key) == left:
+                attributes[key] = self._pid if key == PID else self._instance_id
+        return attributes
+
+
+_resources: weakref.WeakSet[HostResource] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for resource in list(_resources):
+        resource.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _unknown_service() -> str:
+    executable = os.path.basename(sys.executable or "")
+    return f"{_UNKNOWN_SERVICE}:{executable}" if executable else _UNKNOWN_SERVICE
+
+
+class _Elsewhere(ReadableSpan):
+    """A finished span with another resource. The SDK's constructor forgets what its limits dropped; this keeps it."""
+
+    def __init__(self, span: ReadableSpan, resource: Resource, attributes: Mapping[str, Any] | None) -> None:
+        super().__init__(
+            name=span.name,
+            context=span.context,
+            parent=span.parent,
+            resource=resource,
+            attributes=span.attributes if attributes is None else attributes,
+            events=span.events,
+            links=span.links,
+            kind=span.kind,
+            status=span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+        self._was = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._was[0]
+
+    @property
+    def dropped_events(self) -> int:
+        return self._was[1]
+
+    @property
+    def dropped_links(self) -> int:
+        return self._was[2]
+
+
+def with_resource(span: ReadableSpan, resource: Resource, attributes: Mapping[str, Any] | None = None) -> ReadableSpan:
+    """The span with another resource, and with other attributes where they are given."""
+    return _Elsewhere(span, resource, attributes)
+
+
+# One per process, shared by every pipeline and the detector.
+HOST: Final = HostResource()
+
+
+class HostResourceDetector(ResourceDetector):
+    """The host's description for any OpenTelemetry SDK: ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=agentops``."""
+
+    def detect(self) -> Resource:
+        """What could be collected within four seconds; a piece that hangs costs itself and those after it."""
+        collection = _Collection((*_ALWAYS, *_HOST))
+        collection.done.wait(_DETECT_TIMEOUT)
+        return Resource(collection.known)

@@ -1,0 +1,884 @@
+"""How one request leaves the process: OTLP over HTTP or gRPC, console, OTLP JSON lines in a file, or a user's exporter.
+
+A transport makes exactly one attempt and says what came of it (`Reply`); waiting, repeating, splitting and counting
+belong to `exporters.py`. ``requests``, ``grpc`` and protobuf are imported at the first request, not with the package.
+"""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+import json
+import logging
+import math
+import os
+import sys
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from .. import semconv
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.util.types import AttributeValue
+
+    from ..config import Configuration
+
+logger = logging.getLogger("agentops_otel")
+
+MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024  # before gzip; gRPC servers refuse 4 MiB by default
+MAX_REPLY_BYTES: Final = 64 * 1024
+MAX_RETRY_AFTER: Final = 300.0
+DEFAULT_FILE: Final = "agentops-traces.jsonl"
+SEVERITY_INFO: Final = 9  # SEVERITY_NUMBER_INFO
+
+_TRACES_METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_LOGS_METHOD: Final = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+
+class Verdict(Enum):
+    """What one attempt came to."""
+
+    ACCEPTED = "accepted"  # acknowledged; `Reply.rejected` spans of it were refused for good
+    REJECTED = "rejected"  # something in this request is refused for good; the rest of it may be fine
+    TOO_LARGE = "too large"  # the same, because of the size
+    RETRY = "retry"  # the same request may be taken later
+    FAILED = "failed"  # an error inside the backend, which the content may have caused
+    REFUSED = (
+        "refused"  # nothing of ours is taken as things are (wrong key, wrong address); repeating at once is no use
+    )
+    DROPPED = "dropped"  # the whole request is refused for good, and must not be repeated
+    UNSUPPORTED = "unsupported"  # the backend does not know this signal
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The outcome of one attempt. `reason` is one short line without payload or secret; `retry_after` is in seconds."""
+
+    verdict: Verdict
+    reason: str = ""
+    rejected: int = 0
+    retry_after: float | None = None
+    reached: bool = True  # False: decided here, nothing is known of the backend
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """An event of the logs signal. `time_ns` is Unix time in nanoseconds, `severity` an OTLP severity number."""
+
+    name: str
+    time_ns: int
+    trace_id: int
+    span_id: int
+    attributes: Mapping[str, AttributeValue]
+    severity: int = SEVERITY_INFO
+
+
+class Transport(Protocol):
+    """One attempt at a time, at most `timeout` seconds as far as the transport can help it."""
+
+    name: str  # where spans go, for messages; without secrets
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """Try to deliver spans once."""
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """Try to deliver log events once."""
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until what was accepted has really left, for a transport that buffers."""
+
+    def abandon(self) -> bool:
+        """Called when an attempt is left behind unanswered; True when another one may start beside it."""
+
+    def reset(self) -> None:
+        """Called in a forked child: forget the parent's connections."""
+
+    def close(self) -> None:
+        """Give up connections and files."""
+
+
+def open_transport(config: Configuration) -> Transport:
+    """The transport for a configuration; nothing is connected or imported yet."""
+    if config.exporter is not None:
+        return CustomTransport(config.exporter)
+    if config.protocol == "console":
+        return ConsoleTransport()
+    if config.protocol == "file":
+        return FileTransport(_file_path(config.endpoint))
+    if config.protocol == "grpc":
+        return GrpcTransport(config)
+    return HttpTransport(config)
+
+
+# What goes on the wire ------------------------------------------------------------------------------------------------
+
+
+def encode(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
+    """Spans as an OTLP request; raises whatever the encoder raises for a span that cannot be encoded."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    return encode_spans(spans)
+
+
+def encode_events(events: Sequence[LogEvent], resource: Resource) -> ExportLogsServiceRequest:
+    """Log events as an OTLP request, made from the messages themselves: the SDK's logs API changed between releases."""
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
+
+    names_itself = "event_name" in LogRecord.DESCRIPTOR.fields_by_name  # OTLP 1.5; before it the name was an attribute
+
+    def record(event: LogEvent) -> LogRecord:
+        attributes = dict(event.attributes) if names_itself else {"event.name": event.name, **event.attributes}
+        message = LogRecord(
+            time_unix_nano=event.time_ns,
+            observed_time_unix_nano=event.time_ns,
+            severity_number=event.severity,  # type: ignore[arg-type]
+            severity_text="INFO" if event.severity == SEVERITY_INFO else "",
+            attributes=_key_values(attributes),
+            trace_id=event.trace_id.to_bytes(16, "big"),
+            span_id=event.span_id.to_bytes(8, "big"),
+        )
+        if names_itself:
+            message.event_name = event.name
+        return message
+
+    scope = ScopeLogs(
+        scope=InstrumentationScope(name=semconv.SCOPE_NAME), log_records=[record(event) for event in events]
+    )
+    about = ResourceMessage(attributes=_key_values(resource.attributes))
+    return ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(resource=about, scope_logs=[scope], schema_url=resource.schema_url)]
+    )
+
+
+def _key_values(attributes: Mapping[str, Any]) -> list[Any]:
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+    return [KeyValue(key=_utf8(key), value=_any_value(value)) for key, value in attributes.items() if value is not None]
+
+
+def _any_value(value: Any) -> Any:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
+
+    if isinstance(value, bool):
+        return AnyValue(bool_value=value)
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return AnyValue(int_value=value)
+    if isinstance(value, float):
+        return AnyValue(double_value=value)
+    if isinstance(value, bytes):
+        return AnyValue(bytes_value=value)
+    if isinstance(value, (list, tuple)):
+        return AnyValue(array_value=ArrayValue(values=[_any_value(item) for item in value]))
+    return AnyValue(string_value=_utf8(value if isinstance(value, str) else str(value)))
+
+
+def _utf8(text: str) -> str:
+    """Text without lone surrogates, which protobuf refuses."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _not_encodable(error: Exception) -> Reply:
+    return Reply(Verdict.REJECTED, f"not encodable: {type(error).__name__}", reached=False)
+
+
+def _encoded(spans: Sequence[ReadableSpan]) -> bytes | Reply:
+    """The request body, or why it is not sent: one span may have any size, several share `MAX_REQUEST_BYTES`."""
+    try:
+        body: bytes = encode(spans).SerializeToString()
+    except Exception as error:
+        return _not_encodable(error)
+    if len(body) > MAX_REQUEST_BYTES and len(spans) > 1:
+        return Reply(Verdict.TOO_LARGE, f"{len(body)} bytes in one request", reached=False)
+    return body
+
+
+def _partial(response: Any, field: str) -> Reply:
+    """An answer to an OTLP request: accepted, less what the partial success says."""
+    rejected = max(0, int(getattr(response.partial_success, field)))
+    return Reply(Verdict.ACCEPTED, _line(response.partial_success.error_message), rejected=rejected)
+
+
+def _line(text: object) -> str:
+    """Foreign text as one short printable line."""
+    return "".join(c if c.isprintable() else " " for c in str(text)[:200]).strip()
+
+
+# Where it goes, and what may go along ---------------------------------------------------------------------------------
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name means this machine, without asking a name server."""
+    name = (host or "").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def shown_url(url: str) -> str:
+    """A URL as messages show it: without user, password, query and fragment, which can be secrets."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _insecure() -> bool:
+    return os.environ.get("OTEL_EXPORTER_OTLP_INSECURE", "").strip().lower() == "true"
+
+
+_told: set[str] = set()  # hosts that were warned about once
+
+
+def _headers(config: Configuration, url: str) -> dict[str, str]:
+    """The request headers, names in lower case. Keys do not go over plain HTTP to another machine.
+
+    ``OTEL_EXPORTER_OTLP_INSECURE=true`` says that the way there is trusted. Headers that the user wrote are sent as
+    they are.
+    """
+    keys = {}
+    if config.api_key:
+        keys["authorization"] = f"Bearer {config.api_key}"
+    if config.parent_key:
+        keys["x-agentops-parent-key"] = config.parent_key
+    parts = urlsplit(url)
+    if keys and parts.scheme == "http" and not is_loopback(parts.hostname) and not _insecure():
+        keys.clear()
+        if shown_url(url) not in _told:
+            _told.add(shown_url(url))
+            logger.warning(
+                "the API key is not sent to %s because the connection is not encrypted: use https, or set "
+                "OTEL_EXPORTER_OTLP_INSECURE=true if the network is trusted",
+                shown_url(url),
+            )
+    return {**keys, **config.headers}
+
+
+@dataclass(frozen=True, slots=True)
+class _TlsFiles:
+    """Files named by the standard variables, https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
+
+    certificate: str | None
+    client_certificate: str | None
+    client_key: str | None
+
+    @classmethod
+    def from_environment(cls) -> _TlsFiles:
+        def named(what: str) -> str | None:
+            own = os.environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{what}", "").strip()
+            return own or os.environ.get(f"OTEL_EXPORTER_OTLP_{what}", "").strip() or None
+
+        return cls(named("CERTIFICATE"), named("CLIENT_CERTIFICATE"), named("CLIENT_KEY"))
+
+
+def _why(error: BaseException) -> str:
+    """The innermost cause of a failed connection in a few words."""
+    seen: list[BaseException] = []
+    nested: BaseException | None = error
+    while nested is not None and nested not in seen and len(seen) < 12:
+        seen.append(nested)
+        inner = [nested.__cause__, nested.__context__, getattr(nested, "reason", None), *getattr(nested, "args", ())]
+        nested = next((cause for cause in inner if isinstance(cause, BaseException) and cause not in seen), None)
+    for cause in reversed(seen):
+        if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
+            return "no answer in time"
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ConnectionAbortedError):
+            return _line(cause.strerror).lower()
+    return type(seen[-1]).__name__
+
+
+# OTLP over HTTP -------------------------------------------------------------------------------------------------------
+
+_RETRYABLE_STATUS: Final = frozenset({408, 429, 502, 503, 504})
+_CONTENT_STATUS: Final = frozenset({400, 422})
+_NO_SIGNAL_STATUS: Final = frozenset({404, 405, 501})
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    phrase: str
+    headers: Mapping[str, str]
+    body: bytes | None  # None: longer than `MAX_REPLY_BYTES`
+
+
+class HttpTransport:
+    """OTLP/HTTP with protobuf bodies, gzip and kept connections.
+
+    Redirects are not followed, ``.netrc`` is never read, and this machine's own addresses are never reached through a
+    proxy.
+    """
+
+    def __init__(self, config: Configuration) -> None:
+        self._traces = _without_user(config.signal_endpoint("traces"))
+        self._logs = _without_user(config.signal_endpoint("logs"))
+        self.name = shown_url(self._traces)
+        self._sent_headers = {
+            **_headers(config, self._traces),
+            "content-type": "application/x-protobuf",
+            "content-encoding": "gzip",
+            "accept-encoding": "identity",
+            "user-agent": "agentops-otel",
+        }
+        self._tls = _TlsFiles.from_environment()
+        self._session: Any = None
+        self._answered = False  # this session has had an answer: its connection may be kept, and stale
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """One POST to the traces endpoint."""
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        body = _encoded(spans)
+        if isinstance(body, Reply):
+            return body
+
+        def read(answer: _Answer) -> Reply:
+            return _http_partial(answer, ExportTraceServiceResponse, "rejected_spans")
+
+        return self._exchange(self._traces, body, timeout, read)
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """One POST to the logs endpoint; 404 and its kind mean that the backend takes no logs."""
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+        body = encode_events(events, resource).SerializeToString()
+
+        def read(answer: _Answer) -> Reply:
+            return _http_partial(answer, ExportLogsServiceResponse, "rejected_log_records")
+
+        return self._exchange(self._logs, body, timeout, read, _NO_SIGNAL_STATUS)
+
+    def flush(self, timeout: float) -> bool:
+        """Nothing is buffered."""
+        return True
+
+    def abandon(self) -> bool:
+        """The connection stays with the attempt that hangs; the next one gets a new session."""
+        self.reset()
+        return True
+
+    def reset(self) -> None:
+        """Forget the connections without closing them."""
+        self._session, self._answered = None, False
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        if self._session is not None:
+            self._session.close()
+        self.reset()
+
+    def _exchange(
+        self,
+        url: str,
+        body: bytes,
+        timeout: float,
+        read: Callable[[_Answer], Reply],
+        unsupported: frozenset[int] = frozenset(),
+    ) -> Reply:
+        until = time.monotonic() + timeout
+        may_be_stale = self._answered
+        try:
+            answer = self._post(url, body, until)
+        except Exception as error:
+            # A server may close a kept connection in the moment we use it; that is no outage.
+            if not may_be_stale or isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+                return Reply(Verdict.RETRY, _why(error))
+            self.reset()
+            try:
+                answer = self._post(url, body, until)
+            except Exception as second:
+                return Reply(Verdict.RETRY, _why(second))
+        self._answered = True
+        if answer.status in unsupported:
+            return Reply(Verdict.UNSUPPORTED, str(answer.status))
+        return read(answer) if 200 <= answer.status < 300 else _http_failure(answer)
+
+    def _post(self, url: str, body: bytes, until: float) -> _Answer:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        session = self._open_session()
+        response = session.post(
+            url,
+            data=gzip.compress(body, 5),
+            headers=self._sent_headers,
+            timeout=left,
+            allow_redirects=False,
+            stream=True,
+            proxies=_proxies(url),
+            verify=self._verify(),
+            cert=_pair(self._tls),
+        )
+        text = _bounded_body(response, until)
+        return _Answer(response.status_code, _line(response.reason or ""), response.headers, text)
+
+    def _open_session(self) -> Any:
+        if self._session is None:
+            import requests
+
+            session = requests.Session()
+            session.trust_env = False  # neither .netrc nor proxies by themselves
+            session.headers.clear()
+            self._session = session
+        return self._session
+
+    def _verify(self) -> str | bool:
+        # Without trust_env, requests does not look at its own variables either.
+        bundles = (self._tls.certificate, os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("CURL_CA_BUNDLE"))
+        return next((bundle for bundle in bundles if bundle), True)
+
+
+def _without_user(url: str) -> str:
+    """Without it, requests would turn a user in the URL into an Authorization header of its own, in place of ours."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _pair(tls: _TlsFiles) -> str | tuple[str, str] | None:
+    if tls.client_certificate and tls.client_key:
+        return tls.client_certificate, tls.client_key
+    return tls.client_certificate
+
+
+def _proxies(url: str) -> Mapping[str, str] | None:
+    if is_loopback(urlsplit(url).hostname):
+        return None
+    from requests.utils import get_environ_proxies
+
+    return get_environ_proxies(url)
+
+
+def _bounded_body(response: Any, until: float) -> bytes | None:
+    """The reply's body, None when it is longer than we read; a drip of bytes ends at `until`."""
+    body = b""
+    while len(body) <= MAX_REPLY_BYTES:
+        if time.monotonic() > until:
+            response.close()
+            raise TimeoutError
+        piece = response.raw.read1(MAX_REPLY_BYTES) if hasattr(response.raw, "read1") else response.raw.read(1024)
+        if not piece:
+            response.raw.release_conn()
+            return _inflated(body) if response.headers.get("content-encoding") == "gzip" else body
+        body += piece
+    response.close()
+    return None
+
+
+def _inflated(body: bytes) -> bytes | None:
+    try:
+        text = zlib.decompressobj(31).decompress(body, MAX_REPLY_BYTES + 1)
+    except zlib.error:
+        return None
+    return text if len(text) <= MAX_REPLY_BYTES else None
+
+
+def _http_partial(answer: _Answer, message: Any, field: str) -> Reply:
+    """Read a 2xx answer; one that is not an OTLP answer acknowledges nothing (a captive portal says 200 too)."""
+    response = message()
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if answer.body is None:
+            raise ValueError("longer than any OTLP answer")
+        if kind == "application/json" and answer.body.strip():
+            from google.protobuf.json_format import Parse  # type: ignore[import-untyped]
+
+            Parse(answer.body, response, ignore_unknown_fields=True)
+        elif kind != "application/json":
+            response.ParseFromString(answer.body)
+    except Exception:
+        return Reply(Verdict.RETRY, f"{answer.status} with an unreadable answer")
+    return _partial(response, field)
+
+
+def _http_failure(answer: _Answer) -> Reply:
+    reason = f"{answer.status} {answer.phrase}".strip()
+    if 300 <= answer.status < 400:
+        target = _line(shown_url(answer.headers.get("location") or "nowhere"))
+        return Reply(Verdict.REFUSED, f"{reason}, a redirect to {target!r}, which is not followed")
+    if answer.status in _RETRYABLE_STATUS:
+        return Reply(Verdict.RETRY, reason, retry_after=_retry_after(answer.headers.get("retry-after")))
+    if answer.status == 413:
+        return Reply(Verdict.TOO_LARGE, reason)
+    if answer.status in _CONTENT_STATUS:
+        return Reply(Verdict.REJECTED, reason)
+    return Reply(Verdict.FAILED if answer.status >= 500 else Verdict.REFUSED, reason)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
+        seconds = (when - datetime.now(timezone.utc)).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if not math.isnan(seconds) else None
+
+
+# OTLP over gRPC -------------------------------------------------------------------------------------------------------
+
+_RETRYABLE_CODES: Final = frozenset(
+    {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED"}
+)
+# An outage must not grow the channel's own pause between attempts to connect: we have our own.
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+class GrpcTransport:
+    """OTLP/gRPC: ``http://`` without, ``https://`` with TLS. ``grpc`` is imported at the first request."""
+
+    def __init__(self, config: Configuration) -> None:
+        url = config.signal_endpoint("traces")
+        if "://" not in url:
+            url = f"{'http' if _insecure() else 'https'}://{url}"
+        parts = urlsplit(url)
+        self._secure = parts.scheme != "http"
+        self._loopback = is_loopback(parts.hostname)
+        authority = parts.netloc.rpartition("@")[2]
+        self._target = authority if parts.port or self._secure else f"{authority.rstrip(':')}:4317"
+        self.name = f"{parts.scheme}://{self._target}"
+        self._metadata = tuple(_headers(config, url).items())
+        self._tls = _TlsFiles.from_environment()
+        self._channel: Any = None
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """One call of the trace service."""
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        body = _encoded(spans)
+        if isinstance(body, Reply):
+            return body
+        return self._call(_TRACES_METHOD, body, timeout, ExportTraceServiceResponse, "rejected_spans")
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """One call of the logs service; UNIMPLEMENTED means that the backend takes no logs."""
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+        body = encode_events(events, resource).SerializeToString()
+        reply = self._call(_LOGS_METHOD, body, timeout, ExportLogsServiceResponse, "rejected_log_records")
+        return Reply(Verdict.UNSUPPORTED, reply.reason) if reply.reason.startswith("UNIMPLEMENTED") else reply
+
+    def flush(self, timeout: float) -> bool:
+        """Nothing is buffered."""
+        return True
+
+    def abandon(self) -> bool:
+        """Closing the channel ends the call that hangs."""
+        self.close()
+        return True
+
+    def reset(self) -> None:
+        """Forget the channel: it does not survive a fork, and closing it in the child may hang."""
+        self._channel = None
+
+    def close(self) -> None:
+        """Close the channel."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _call(self, method: str, body: bytes, timeout: float, message: Any, field: str) -> Reply:
+        import grpc  # type: ignore[import-untyped]
+
+        channel = self._open_channel(grpc)
+        export = channel.unary_unary(method)  # bytes in, bytes out
+        try:
+            answer = export(body, timeout=timeout, metadata=self._metadata, compression=grpc.Compression.Gzip)
+        except grpc.RpcError as error:
+            return _grpc_failure(error)
+        response = message()
+        try:
+            response.ParseFromString(answer)
+        except Exception:
+            return Reply(Verdict.RETRY, "an unreadable answer")
+        return _partial(response, field)
+
+    def _open_channel(self, grpc: Any) -> Any:
+        if self._channel is not None:
+            return self._channel
+        options = [*_CHANNEL_OPTIONS, ("grpc.primary_user_agent", "agentops-otel")]
+        if self._loopback:
+            options.append(("grpc.enable_http_proxy", 0))
+        if not self._secure:
+            self._channel = grpc.insecure_channel(self._target, options)
+            return self._channel
+        files = (self._tls.certificate, self._tls.client_key, self._tls.client_certificate)
+        credentials = grpc.ssl_channel_credentials(*(_content(file) for file in files))
+        self._channel = grpc.secure_channel(self._target, credentials, options)
+        return self._channel
+
+
+def _content(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _grpc_failure(error: Any) -> Reply:
+    code: str = error.code().name
+    details = error.details() or ""
+    reason = code if code != "UNAVAILABLE" else f"{code} ({_unavailable(details)})"
+    if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
+        # The client library says the same of a reply that is too large; then the request may well have been stored.
+        return Reply(Verdict.RETRY, "an unreadable answer") if "CLIENT:" in details else Reply(Verdict.TOO_LARGE, code)
+    if code in _RETRYABLE_CODES:
+        return Reply(Verdict.RETRY, reason, retry_after=_retry_delay(error))
+    if code == "INVALID_ARGUMENT":
+        return Reply(Verdict.REJECTED, reason)
+    return Reply(Verdict.FAILED if code in ("INTERNAL", "UNKNOWN") else Verdict.REFUSED, reason)
+
+
+def _unavailable(details: str) -> str:
+    for words in ("Connection refused", "Connection reset", "Socket closed", "name resolution", "DNS", "handshake"):
+        if words in details:
+            return words.lower()
+    return "no connection"
+
+
+def _retry_delay(error: Any) -> float | None:
+    """Seconds from a google.rpc.RetryInfo in the trailing metadata."""
+    try:
+        from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+        from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+        packed = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
+        if packed is None:
+            return None
+        for detail in Status.FromString(packed).details:
+            info = RetryInfo()
+            if detail.Unpack(info):
+                seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
+                return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    except Exception:
+        logger.debug("the backend's RetryInfo cannot be read", exc_info=True)
+    return None
+
+
+# Without a network ----------------------------------------------------------------------------------------------------
+
+
+class ConsoleTransport:
+    """One readable line per span on standard output, indented under its parent: time, name, duration, tokens, cost."""
+
+    name = "the console"
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """Write the spans in the order they started."""
+        own = {span.context.span_id: span for span in spans if span.context}
+        lines = [
+            f"{'  ' * _depth(span, own)}{_summary(span)}\n"
+            for span in sorted(spans, key=lambda span: span.start_time or 0)
+        ]
+        try:
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+        except (OSError, ValueError, AttributeError) as error:  # closed, or None under pythonw
+            return Reply(Verdict.REFUSED, f"standard output: {_why(error)}")
+        return Reply(Verdict.ACCEPTED)
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """Not shown: the spans say it all."""
+        return Reply(Verdict.UNSUPPORTED)
+
+    def flush(self, timeout: float) -> bool:
+        """Nothing is buffered."""
+        return True
+
+    def abandon(self) -> bool:
+        """Lines must not mix."""
+        return False
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def close(self) -> None:
+        """Standard output is not ours to close."""
+
+
+def _depth(span: ReadableSpan, own: Mapping[int, ReadableSpan]) -> int:
+    """Distance to the root; a parent that is not here (it ends later) counts as one step."""
+    depth = 0
+    parent = span.parent
+    while parent is not None and depth < 32:
+        depth += 1
+        parent = own[parent.span_id].parent if parent.span_id in own else None
+    return depth
+
+
+def _summary(span: ReadableSpan) -> str:
+    attributes = span.attributes or {}
+    start, end = span.start_time or 0, span.end_time or 0
+    parts = [
+        datetime.fromtimestamp(start / 1e9, timezone.utc).astimezone().strftime("%H:%M:%S.%f")[:-3],
+        _line(span.name),
+        f"{(end - start) / 1e9:.3f} s",
+    ]
+    tokens_in, tokens_out = attributes.get(semconv.USAGE_INPUT_TOKENS), attributes.get(semconv.USAGE_OUTPUT_TOKENS)
+    if tokens_in is not None or tokens_out is not None:
+        parts.append(f"{tokens_in or 0} in, {tokens_out or 0} out")
+    cost = attributes.get(semconv.COST_AMOUNT, attributes.get(semconv.SESSION_COST))
+    if isinstance(cost, (int, float)):
+        parts.append(f"${cost:.6f}")
+    state = attributes.get(semconv.SESSION_END_STATE)
+    if state:
+        parts.append(_line(state))
+    if span.status.status_code.name == "ERROR":
+        parts.append(f"ERROR {_line(span.status.description or '')}".strip())
+    return "  ".join(parts)
+
+
+def _file_path(endpoint: str | None) -> str:
+    if not endpoint or endpoint.startswith(("http://", "https://")):
+        return DEFAULT_FILE
+    parts = urlsplit(endpoint)
+    return os.path.expanduser(unquote(parts.path) if parts.scheme == "file" else endpoint)
+
+
+class FileTransport:
+    """OTLP JSON lines, one ``{"resourceSpans": [...]}`` per line, appended.
+
+    A file holds one signal only, so log events are not written:
+    https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.name = path
+        self._torn = False  # the last write stopped inside a line
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """Append one line and leave nothing in a buffer."""
+        try:
+            line = json_line(encode(spans))
+        except Exception as error:
+            return _not_encodable(error)
+        try:
+            self._append(line)
+        except OSError as error:
+            return Reply(Verdict.RETRY, _why(error))
+        return Reply(Verdict.ACCEPTED)
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """Not written: a file holds one signal."""
+        return Reply(Verdict.UNSUPPORTED)
+
+    def flush(self, timeout: float) -> bool:
+        """Nothing is buffered."""
+        return True
+
+    def abandon(self) -> bool:
+        """Lines must not mix."""
+        return False
+
+    def reset(self) -> None:
+        """Nothing is kept open."""
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _append(self, line: bytes) -> None:
+        directory = os.path.dirname(self._path)
+        if directory:
+            os.makedirs(directory, exist_ok=True)
+        # Opened each time, so that the file may be rotated; for the owner only, because it holds prompts.
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            rest = memoryview(b"\n" + line if self._torn else line)
+            self._torn = True
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            self._torn = False
+        finally:
+            os.close(descriptor)
+
+
+def json_line(request: ExportTraceServiceRequest) -> bytes:
+    """A request as one line of OTLP JSON: ids as lower-case hex (not protobuf's base64), enumerations as numbers.
+
+    https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+    """
+    from google.protobuf.json_format import MessageToDict
+
+    data = MessageToDict(request, use_integers_for_enums=True)
+    for resource_spans, resource_data in zip(request.resource_spans, data.get("resourceSpans", ()), strict=True):
+        for scope_spans, scope_data in zip(
+            resource_spans.scope_spans, resource_data.get("scopeSpans", ()), strict=True
+        ):
+            for span, span_data in zip(scope_spans.spans, scope_data.get("spans", ()), strict=True):
+                _set_hex_ids(span, span_data)
+                for link, link_data in zip(span.links, span_data.get("links", ()), strict=True):
+                    _set_hex_ids(link, link_data)
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def _set_hex_ids(message: Any, data: dict[str, Any]) -> None:
+    data["traceId"], data["spanId"] = message.trace_id.hex(), message.span_id.hex()
+    if "parentSpanId" in data:
+        data["parentSpanId"] = message.parent_span_id.hex()
+
+
+class CustomTransport:
+    """Any `SpanExporter` of the user.
+
+    Repeating is that exporter's own business, and a batch that it failed is dropped:
+    https://opentelemetry.io/docs/specs/otel/trace/sdk/#exportbatch
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self.name = type(exporter).__name__
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """One call of `export()`; what it raises, whatever it is, means that the spans did not arrive."""
+        try:
+            result = self._exporter.export(tuple(spans))
+        except BaseException as error:
+            return Reply(Verdict.DROPPED, f"export() raised {type(error).__name__}")
+        if result is SpanExportResult.FAILURE:
+            return Reply(Verdict.DROPPED, "export() returned FAILURE")
+        return Reply(Verdict.ACCEPTED)
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """A span exporter takes no logs."""
+        return Reply(Verdict.UNSUPPORTED)
+
+    def flush(self, timeout: float) -> bool:
+        """The exporter's own force_flush()."""
+        return self._exporter.force_flush(int(timeout * 1000)) is not False
+
+    def abandon(self) -> bool:
+        """export() of one exporter is never called twice at a time."""
+        return False
+
+    def reset(self) -> None:
+        """The user's exporter looks after itself."""
+
+    def close(self) -> None:
+        """The exporter's own shutdown()."""
+        self._exporter.shutdown()

@@ -1,0 +1,103 @@
+"""The one background thread of a process: heartbeats, log events, and whatever must not run on the user's thread.
+
+Ending a session and flushing run here as well, with the caller waiting for a bounded time. A signal handler may
+therefore ask for them without fear of a lock that the interrupted code holds: `queue.SimpleQueue.put` is reentrant
+(https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put).
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from .. import guard
+
+Task = Callable[[], object]
+
+
+class Worker:
+    """Runs tasks in order, and `tick` about once a second; the thread starts with the first need of it."""
+
+    def __init__(self, tick: Task, interval: float = 1.0) -> None:
+        self._tick = tick
+        self._interval = interval
+        self._tasks: queue.SimpleQueue[tuple[Task, threading.Event] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.RLock()
+
+    def after_fork(self) -> None:
+        """In a forked child: the thread and its tasks stayed in the parent."""
+        self._tasks = queue.SimpleQueue()
+        self._thread = None
+        self._starting = threading.RLock()
+
+    def start(self) -> bool:
+        """Whether the thread runs; False late in the interpreter's life, when no thread can be started any more."""
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            return True
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return True
+            thread = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._thread = thread
+        return True
+
+    def submit(self, task: Task) -> threading.Event:
+        """Queue a task; the event is set once it has run. Runs it at once where no thread can be had."""
+        done = threading.Event()
+        if not self.start():
+            self._do(task, done)
+            return done
+        self._tasks.put((task, done))
+        return done
+
+    def call(self, task: Task, timeout: float) -> bool:
+        """Run a task and wait for it for at most `timeout` seconds; whether it finished.
+
+        On the worker itself it runs at once.
+        """
+        if threading.current_thread() is self._thread:
+            self._do(task, threading.Event())
+            return True
+        return self.submit(task).wait(max(0.0, timeout))
+
+    def stop(self) -> None:
+        """End the thread after the tasks queued so far; a later task starts a new one."""
+        thread, self._thread = self._thread, None
+        if thread is not None and thread.is_alive():
+            self._tasks.put(None)
+            if thread is not threading.current_thread():
+                thread.join(0.5)
+                if thread.is_alive():  # with a slow task: it keeps its queue, a new thread gets a new one
+                    self._tasks = queue.SimpleQueue()
+
+    def _run(self) -> None:
+        tasks, pid = self._tasks, os.getpid()
+        due = time.monotonic() + self._interval
+        while os.getpid() == pid:
+            try:
+                item = tasks.get(timeout=max(0.0, due - time.monotonic()))
+            except queue.Empty:
+                due = time.monotonic() + self._interval
+                self._do(self._tick, threading.Event())
+                continue
+            if item is None:
+                return
+            self._do(*item)
+
+    @staticmethod
+    def _do(task: Task, done: threading.Event) -> None:
+        try:
+            task()
+        except Exception:
+            guard.report("a background task")
+        finally:
+            done.set()

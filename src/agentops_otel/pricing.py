@@ -1,0 +1,349 @@
+"""What a call cost, in US dollars: the only importer of genai_prices, and only when the first price is asked for.
+
+The one thing to know: a model that the price table does not know has no cost. It is never 0, and never the price of a
+model with a similar name. Prices come from the table inside the installed genai-prices release, never from the
+network, so that the same spans cost the same on every machine with that release.
+
+Own prices go into a JSON file named by ``AGENTOPS_PRICES_FILE``, in US dollars per million tokens::
+
+    {
+        "azure.ai.openai/prod-chat": {"input": 2.5, "output": 10, "cache_read": 1.25},
+        "my-local-model": {"input": 0, "output": 0},
+    }
+
+A key is ``provider/model`` with the provider as in ``gen_ai.provider.name``, or ``model`` for any provider. ``input``
+is required; the others are ``output``, ``cache_read``, ``cache_write``, ``input_audio``, ``output_audio``. A cached,
+written or audio token without a price of its own costs what its direction costs. A model without an ``output`` price
+has no cost when it put out tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import cache, lru_cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from . import semconv
+from .loading import apart_from_forks
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
+
+logger = logging.getLogger("agentops_otel")
+
+PRICES_FILE: Final = "AGENTOPS_PRICES_FILE"
+
+# ``gen_ai.provider.name`` (and the ``gen_ai.system`` before it) -> the table's name. A name that is not here is looked
+# up as it is.
+_PROVIDERS: Final = {
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "aws.bedrock": "aws",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
+    "gemini": "google",
+    "mistral_ai": "mistral",
+    "moonshot_ai": "moonshotai",
+    "vertex_ai": "google",
+    "x_ai": "x-ai",
+    "xai": "x-ai",
+}
+_RATES: Final = ("input", "output", "cache_read", "cache_write", "input_audio", "output_audio")
+# The table's prices per million tokens that are enough for a usage without audio.
+_FLAT: Final = (
+    ("input_mtok", "input"),
+    ("output_mtok", "output"),
+    ("cache_read_mtok", "cache_read"),
+    ("cache_write_mtok", "cache_write"),
+)
+_FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
+_UPDATER_NAMES: Final = ("UpdatePrices", "wait_prices_updated_async", "wait_prices_updated_sync")
+_MILLION: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount in US dollars, whose word it is (``local`` or ``provider``), and the version of the price table."""
+
+    amount: float
+    source: str
+    table: str | None
+
+
+def cost(
+    provider: str, model: str, usage: Usage, *, at: datetime | None = None, service_tier: str | None = None
+) -> Cost | None:
+    """What `usage` of a model costs; None when neither the prices file nor the table knows the model.
+
+    Args:
+        provider: A ``gen_ai.provider.name``.
+        at: When the call was made, for prices that changed or that depend on the time of day; now when left out.
+        service_tier: The provider's word for the tier that served the call, such as ``flex`` or ``priority``.
+    """
+    own = _own_cost(provider, model, usage)
+    if own is not None:
+        return own
+    found = _find(provider, model)
+    if found is None:
+        return None
+    try:
+        amount = _table_price(found, usage, at, service_tier)
+    except ValueError as error:
+        # Whatever came out would be invented.
+        logger.debug("no cost for %r: %s", model, error)
+        return None
+    return Cost(amount, semconv.COST_SOURCE_LOCAL, _table_version())
+
+
+def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
+    """What a finished LLM span cost: the cost it carries, else the price of its usage; None when neither is known.
+
+    A cost on the span without a source is the provider's.
+    """
+    stated = _stated_cost(attributes)
+    if stated is not None:
+        return stated
+    usage = Usage.from_attributes(attributes)
+    provider = attributes.get(semconv.PROVIDER_NAME) or attributes.get(semconv.OLD_PROVIDER_NAME)
+    model = attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL)
+    if usage is None or not isinstance(provider, str) or not isinstance(model, str):
+        return None
+    tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
+    return cost(provider, model, usage, service_tier=tier if isinstance(tier, str) else None)
+
+
+def attributes(cost: Cost) -> dict[str, AttributeValue]:
+    """The attributes of a priced span."""
+    named: dict[str, AttributeValue] = {
+        semconv.COST_AMOUNT: cost.amount,
+        semconv.COST_CURRENCY: "USD",
+        semconv.COST_SOURCE: cost.source,
+    }
+    if cost.table is not None:
+        named[semconv.PRICE_TABLE] = cost.table
+    return named
+
+
+def _stated_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
+    amount = attributes.get(semconv.COST_AMOUNT)
+    if not isinstance(amount, (int, float)) or isinstance(amount, bool) or not 0 <= amount < math.inf:
+        return None
+    if attributes.get(semconv.COST_CURRENCY, "USD") != "USD":
+        return None
+    table = attributes.get(semconv.PRICE_TABLE)
+    source = attributes.get(semconv.COST_SOURCE, semconv.COST_SOURCE_PROVIDER)
+    return Cost(float(amount), str(source), table if isinstance(table, str) else None)
+
+
+# ------------------------------------------------------------------------------------------------------- the price
+# table
+
+
+@cache
+def _snapshot() -> Any | None:
+    """The table of the installed release.
+
+    Not `genai_prices.data_snapshot.get_snapshot()`: that one changes under us when the program runs the updater of
+    genai-prices.
+    """
+    try:
+        _import_without_updater()
+        from genai_prices.data import providers
+        from genai_prices.data_snapshot import DataSnapshot
+
+        return DataSnapshot(providers=providers, from_auto_update=False)
+    except Exception as error:  # (whatever is wrong with the table, the user's program goes on)
+        logger.warning("costs are not computed: the price table cannot be loaded: %r", error)
+        return None
+
+
+def _import_without_updater() -> None:
+    """Import genai_prices without its updater, which imports the HTTP library httpx2; who asks for it still gets it.
+
+    For openai 2 looks into `sys.modules` for httpx2 in each response, and the user's call fails when another thread,
+    the one that prices, is half way through importing it
+    (https://github.com/openai/openai-python/blob/v2.54.0/src/openai/_httpx2.py).
+    """
+    updater = "genai_prices.update_prices"
+    if "genai_prices" in sys.modules or "httpx2" in sys.modules:
+        return
+    stand_in = ModuleType(updater)
+    for name in _UPDATER_NAMES:
+        setattr(stand_in, name, None)
+    sys.modules[updater] = stand_in
+    try:
+        with apart_from_forks():
+            package = import_module("genai_prices")
+    finally:
+        if sys.modules.get(updater) is stand_in:
+            del sys.modules[updater]
+    for name in _UPDATER_NAMES:
+        vars(package).pop(name, None)
+    vars(package).pop("update_prices", None)
+
+    def on_demand(name: str) -> Any:
+        if name in _UPDATER_NAMES:
+            return getattr(import_module(updater), name)
+        raise AttributeError(f"module 'genai_prices' has no attribute {name!r}")
+
+    vars(package)["__getattr__"] = on_demand
+
+
+@cache
+def _table_version() -> str:
+    from importlib.metadata import version
+
+    return version("genai-prices")
+
+
+@lru_cache(maxsize=1024)
+def _find(provider: str, model: str) -> tuple[Any, Any] | None:
+    """The table's (model, provider) for our names; None when it has none.
+
+    The table matches provider names loosely ("my-openai-proxy" would be openai), so a provider must be in it under
+    its exact name.
+    """
+    snapshot = _snapshot()
+    name = provider.strip().lower()
+    name = _PROVIDERS.get(name, name)
+    if snapshot is None or not model or not any(known.id == name for known in snapshot.providers):
+        return None
+    try:
+        table_provider, table_model = snapshot.find_provider_model(model, None, name, None)
+    except LookupError:
+        return None
+    return table_model, table_provider
+
+
+def _table_price(found: tuple[Any, Any], usage: Usage, at: datetime | None, service_tier: str | None) -> float:
+    """US dollars; ValueError when the table prices no tokens, or the classes do not fit into the totals."""
+    model, provider = found
+    # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
+    own = any(model is each for each in provider.models)
+    context = {"service_tier": service_tier} if own and service_tier else None
+    at = at or datetime.now(timezone.utc)
+    prices = {name: price for name, price in vars(model.get_prices(at, context)).items() if price is not None}
+    if usage and not prices.keys() & _FOR_TOKENS:
+        raise ValueError("the table prices it by something else than tokens")
+    rates = _flat_rates(prices, usage)
+    return _amount(rates, usage) if rates is not None else _calculated(model, provider, usage, at, context)
+
+
+def _flat_rates(prices: Mapping[str, Any], usage: Usage) -> dict[str, float] | None:
+    """The rates, when price times tokens is all there is to it; None for what the table has to calculate (about 80 us).
+
+    That is: tiers, a price per request, a price for reasoning, audio, and a usage whose classes do not fit into its
+    totals.
+    """
+    if usage.input_audio_tokens or usage.output_audio_tokens or "requests_kcount" in prices or not _fits(usage):
+        return None
+    if usage.reasoning_tokens and any("reasoning" in name for name in prices):
+        return None
+    rates = {short: prices[name] for name, short in _FLAT if name in prices}
+    if not all(isinstance(rate, Decimal) for rate in rates.values()):
+        return None
+    return {"input": 0.0} | {short: float(rate) for short, rate in rates.items()}
+
+
+def _fits(usage: Usage) -> bool:
+    cached = usage.cache_read_tokens + usage.cache_write_tokens
+    return cached <= usage.input_tokens and usage.reasoning_tokens <= usage.output_tokens
+
+
+def _calculated(model: Any, provider: Any, usage: Usage, at: datetime, context: Mapping[str, str] | None) -> float:
+    from genai_prices import Usage as TableUsage
+
+    counts = {
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "output_reasoning_tokens": usage.reasoning_tokens,
+        "input_audio_tokens": usage.input_audio_tokens,
+        "output_audio_tokens": usage.output_audio_tokens,
+    }
+    reported = {name: count for name, count in counts.items() if count}
+    cached = usage.cache_read_tokens + usage.cache_write_tokens
+    if usage.input_audio_tokens and cached:
+        # How much of the audio was cached is not reported; the totals say how much it is at least.
+        overlap = max(usage.input_audio_tokens + cached - usage.input_tokens, 0)
+        reported["cache_audio_read_tokens"] = min(overlap, usage.cache_read_tokens)
+        reported["cache_audio_write_tokens"] = max(overlap - usage.cache_read_tokens, 0)
+    if not _fits(usage):
+        raise ValueError(f"{usage} has classes larger than its totals")
+    table_usage = TableUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, **reported)
+    price = model.calc_price(table_usage, provider, genai_request_timestamp=at, price_context=context)
+    return float(price.total_price)
+
+
+# ----------------------------------------------------------------------------------------------------- the user's
+# prices
+
+
+def _own_cost(provider: str, model: str, usage: Usage) -> Cost | None:
+    path = os.environ.get(PRICES_FILE)
+    if not path:
+        return None
+    prices = _own_prices(path)
+    rates = prices.get(f"{provider}/{model}") or prices.get(model)
+    if rates is None or (usage.output_tokens and "output" not in rates):
+        return None
+    return Cost(_amount(rates, usage), semconv.COST_SOURCE_LOCAL, f"override:{Path(path).name}")
+
+
+def _amount(rates: Mapping[str, float], usage: Usage) -> float:
+    rate_in = rates["input"]
+    rate_out = rates.get("output", 0.0)
+    classes = (
+        (usage.input_tokens, rate_in),
+        (usage.output_tokens, rate_out),
+        # A class is inside its total already, so only what its price differs by is added.
+        (usage.cache_read_tokens, rates.get("cache_read", rate_in) - rate_in),
+        (usage.cache_write_tokens, rates.get("cache_write", rate_in) - rate_in),
+        (usage.input_audio_tokens, rates.get("input_audio", rate_in) - rate_in),
+        (usage.output_audio_tokens, rates.get("output_audio", rate_out) - rate_out),
+    )
+    return max(0.0, math.fsum(tokens * rate for tokens, rate in classes) / _MILLION)
+
+
+@lru_cache(maxsize=8)
+def _own_prices(path: str) -> Mapping[str, Mapping[str, float]]:
+    """The prices file, read once; an unusable one is a warning and counts as empty."""
+    try:
+        return _checked(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as wrong:
+        logger.warning("%s=%s is ignored: %s", PRICES_FILE, repr(path)[:200], str(wrong)[:250])
+        return {}
+
+
+def _checked(content: object) -> dict[str, dict[str, float]]:
+    """The content of a prices file; ValueError says what is wrong with it."""
+    if not isinstance(content, dict):
+        raise ValueError(  # noqa: TRY004  (ValueError is what a wrong file raises, JSON errors included)
+            'it is not a JSON object such as {"model": {"input": 1.0, "output": 2.0}}'
+        )
+    return {key: _checked_rates(key, rates) for key, rates in content.items()}
+
+
+def _checked_rates(key: str, rates: object) -> dict[str, float]:
+    if not isinstance(rates, dict) or "input" not in rates:
+        raise ValueError(f'{key[:80]!r} is not an object with at least "input"')
+    for name, rate in rates.items():
+        if name not in _RATES:
+            raise ValueError(f"{key[:80]!r} has {name[:80]!r}; allowed are {', '.join(_RATES)}")
+        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < math.inf:
+            raise ValueError(f"{name!r} of {key[:80]!r} is not a number of at least 0")
+    return {name: float(rate) for name, rate in rates.items()}

@@ -1,0 +1,202 @@
+"""Every attribute, event and metric name that is written or read: the one place where a wire name is typed.
+
+The GenAI names follow version 1.41 of the OpenTelemetry GenAI conventions. OpenTelemetry's own Python constants for
+them are deprecated while the conventions move to a repository of their own, so these are ours. What the conventions
+lack (end state, tags, cost, project) lives under ``agentops.*``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Scope: the instrumentation name of every span and log event made here.
+SCOPE_NAME: Final = "agentops_otel"
+
+# Identity: stamped on every span of a session, foreign ones too.
+SESSION_ID: Final = "session.id"
+SPAN_KIND: Final = "agentops.span.kind"
+
+# Values of ``agentops.span.kind``.
+KIND_SESSION: Final = "session"
+KIND_AGENT: Final = "agent"
+KIND_WORKFLOW: Final = "workflow"
+KIND_ACTION: Final = "action"
+KIND_TOOL: Final = "tool"
+KIND_LLM: Final = "llm"
+KIND_ERROR: Final = "error"
+
+# Session root span.
+PROJECT_ID: Final = "agentops.project.id"
+SESSION_NAME: Final = "agentops.session.name"
+SESSION_TAGS: Final = "agentops.session.tags"
+SESSION_END_STATE: Final = "agentops.session.end_state"
+SESSION_END_STATE_REASON: Final = "agentops.session.end_state_reason"
+SESSION_VIDEO: Final = "agentops.session.video"
+SESSION_ROLE: Final = "agentops.session.role"
+SESSION_LLM_CALLS: Final = "agentops.session.llm_calls"
+SESSION_TOOL_CALLS: Final = "agentops.session.tool_calls"
+SESSION_ACTIONS: Final = "agentops.session.actions"
+SESSION_ERRORS: Final = "agentops.session.errors"
+SESSION_RECOVERED_ERRORS: Final = "agentops.session.recovered_errors"
+# Own names on purpose: a backend that sums ``gen_ai.usage.*`` over spans must not count the root.
+SESSION_INPUT_TOKENS: Final = "agentops.session.usage.input_tokens"
+SESSION_OUTPUT_TOKENS: Final = "agentops.session.usage.output_tokens"
+SESSION_CACHE_READ_TOKENS: Final = "agentops.session.usage.cache_read_tokens"
+SESSION_CACHE_WRITE_TOKENS: Final = "agentops.session.usage.cache_write_tokens"
+SESSION_REASONING_TOKENS: Final = "agentops.session.usage.reasoning_tokens"
+SESSION_COST: Final = "agentops.session.cost"
+SESSION_UNPRICED_CALLS: Final = "agentops.session.unpriced_calls"
+SESSION_OPEN_SPANS: Final = "agentops.session.open_spans"
+DROPPED_SPANS: Final = "agentops.dropped_spans"
+REPLAYED: Final = "agentops.replayed"
+
+# Log events of the logs signal, with the root's trace and span id.
+EVENT_SESSION_START: Final = "session.start"
+EVENT_SESSION_JOIN: Final = "agentops.session.join"
+EVENT_SESSION_HEARTBEAT: Final = "agentops.session.heartbeat"
+EVENT_SESSION_END: Final = "session.end"
+ROLE_OWNER: Final = "owner"
+ROLE_MEMBER: Final = "member"
+
+# LLM spans: request.
+OPERATION_NAME: Final = "gen_ai.operation.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+REQUEST_TOP_P: Final = "gen_ai.request.top_p"
+REQUEST_TOP_K: Final = "gen_ai.request.top_k"
+REQUEST_FREQUENCY_PENALTY: Final = "gen_ai.request.frequency_penalty"
+REQUEST_PRESENCE_PENALTY: Final = "gen_ai.request.presence_penalty"
+REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
+REQUEST_SEED: Final = "gen_ai.request.seed"
+REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"
+REQUEST_ENCODING_FORMATS: Final = "gen_ai.request.encoding_formats"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+OUTPUT_TYPE: Final = "gen_ai.output.type"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+EVENT_OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
+
+# Values of ``gen_ai.operation.name``.
+OPERATION_CHAT: Final = "chat"
+OPERATION_TEXT_COMPLETION: Final = "text_completion"
+OPERATION_EMBEDDINGS: Final = "embeddings"
+OPERATION_GENERATE_CONTENT: Final = "generate_content"
+OPERATION_INVOKE_AGENT: Final = "invoke_agent"
+OPERATION_INVOKE_WORKFLOW: Final = "invoke_workflow"
+OPERATION_EXECUTE_TOOL: Final = "execute_tool"
+LLM_OPERATIONS: Final = frozenset(
+    {OPERATION_CHAT, OPERATION_TEXT_COMPLETION, OPERATION_EMBEDDINGS, OPERATION_GENERATE_CONTENT}
+)
+
+# LLM spans: response.
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"
+
+# LLM spans: usage. Input includes cache reads and writes, output includes reasoning.
+USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+USAGE_INPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.input_tokens"
+USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
+
+# Cost (names proposed in the GenAI conventions).
+COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
+COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
+COST_SOURCE: Final = "gen_ai.usage.cost.source"
+COST_SOURCE_PROVIDER: Final = "provider"
+COST_SOURCE_LOCAL: Final = "local"
+PRICE_TABLE: Final = "agentops.price_table"
+
+# LLM spans: transport, errors and what no peer has.
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+ERROR_TYPE: Final = "error.type"
+RESEND_COUNT: Final = "http.request.resend_count"
+REQUEST_ID: Final = "agentops.request_id"
+RATELIMIT_REMAINING_REQUESTS: Final = "agentops.ratelimit.remaining_requests"
+RATELIMIT_REMAINING_TOKENS: Final = "agentops.ratelimit.remaining_tokens"
+STREAM_CHUNKS: Final = "agentops.stream.chunks"
+STREAM_OUTCOME: Final = "agentops.stream.outcome"
+OUTCOME_COMPLETED: Final = "completed"
+OUTCOME_CLOSED: Final = "closed"
+OUTCOME_ABANDONED: Final = "abandoned"
+OUTCOME_CANCELLED: Final = "cancelled"
+OUTCOME_FAILED: Final = "failed"
+
+# OpenAI.
+OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
+OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
+OPENAI_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
+OPENAI_API_TYPE: Final = "openai.api.type"
+
+# Agents, workflows, tools, actions, errors.
+AGENT_NAME: Final = "gen_ai.agent.name"
+AGENT_ID: Final = "gen_ai.agent.id"
+AGENT_DESCRIPTION: Final = "gen_ai.agent.description"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_TYPE: Final = "gen_ai.tool.type"
+TOOL_DESCRIPTION: Final = "gen_ai.tool.description"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+ACTION_TYPE: Final = "agentops.action.type"
+ACTION_PARAMS: Final = "agentops.action.params"
+ACTION_RETURNS: Final = "agentops.action.returns"
+ACTION_LOGS: Final = "agentops.action.logs"
+ACTION_SCREENSHOT: Final = "agentops.action.screenshot"
+ENTITY_INPUT: Final = "agentops.entity.input"
+ENTITY_OUTPUT: Final = "agentops.entity.output"
+ERROR_CODE: Final = "agentops.error.code"
+ERROR_DETAILS: Final = "agentops.error.details"
+ERROR_LOGS: Final = "agentops.error.logs"
+ERROR_TRIGGER_SPAN_ID: Final = "agentops.error.trigger_span_id"
+EVENT_ID: Final = "agentops.event.id"
+EVENT_AGENT_ID: Final = "agentops.event.agent_id"
+LOGS: Final = "agentops.logs"
+CANCELLED: Final = "agentops.cancelled"
+
+# Exception event (OpenTelemetry semantic conventions for exceptions).
+EXCEPTION_EVENT: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+
+# Metrics (only with a configured MeterProvider).
+METRIC_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"
+METRIC_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
+METRIC_COST: Final = "agentops.client.cost"
+METRIC_SPANS_DROPPED: Final = "agentops.spans.dropped"
+TOKEN_TYPE: Final = "gen_ai.token.type"
+
+# Resource.
+HOST_CPU_COUNT: Final = "agentops.host.cpu.count"
+HOST_MEMORY_TOTAL: Final = "agentops.host.memory.total"
+HOST_DISK_TOTAL: Final = "agentops.host.disk.total"
+HOST_DISK_FREE: Final = "agentops.host.disk.free"
+SDK_VERSION: Final = "agentops.sdk.version"
+PYTHON_PACKAGES: Final = "agentops.python.packages"
+
+# How many values were not what OpenTelemetry allows (a name that is no text, a time that is no number) and were turned
+# into it.
+COERCED: Final = "agentops.coerced"
+
+# Older names of the usage, still written by other instrumentations; read, never written.
+OLD_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.prompt_tokens"
+OLD_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.completion_tokens"
+OLD_USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read_input_tokens"
+OLD_USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation_input_tokens"
+OLD_USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning_tokens"
+OLD_PROVIDER_NAME: Final = "gen_ai.system"

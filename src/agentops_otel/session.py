@@ -1,0 +1,453 @@
+"""A session: one run of an agent workflow, the root span of its trace, and the rules of its beginning and end.
+
+The process that starts a session owns its root span. Another process that was given the id joins: its spans get the
+root as remote parent, and what it says of the end is a wish that the owner's own end overrides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import Token
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Setter
+from opentelemetry.trace import Span, Status, StatusCode
+
+from . import context, events, semconv
+from .artifacts import store_video
+from .config import Configuration
+from .context import Scope
+from .pipeline import ids
+from .pipeline.exporters import LogEvent
+from .pipeline.processor import SessionSpans
+from .pipeline.provider import SessionProvider
+from .summary import Summary
+from .totals import Snapshot
+
+logger = logging.getLogger("agentops_otel")
+
+# What identifies a project is derived from its key, so that the key itself is never in telemetry.
+_PROJECT_NAMESPACE = "agentops-otel project "
+_HEARTBEAT = 10.0
+
+
+class EndState(str, Enum):
+    """How a session ended."""
+
+    Success = "Success"
+    Fail = "Fail"
+    Indeterminate = "Indeterminate"
+    # AgentOps' spelling.
+    SUCCESS = "Success"  # noqa: PIE796
+    FAIL = "Fail"  # noqa: PIE796
+    INDETERMINATE = "Indeterminate"  # noqa: PIE796
+
+    @classmethod
+    def parse(cls, value: object) -> EndState:
+        """The end state of this name, in any case.
+
+        Raises:
+            ValueError: there is no such end state.
+        """
+        name = value.value if isinstance(value, EndState) else value
+        for state in cls:
+            if isinstance(name, str) and name.strip().lower() == state.value.lower():
+                return state
+        allowed = ", ".join(state.value for state in cls)
+        raise ValueError(f"{name!r} is no end state; allowed are {allowed}. The session stays open.")
+
+
+_STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, EndState.Indeterminate: StatusCode.UNSET}
+
+
+def project_id(api_key: str | None) -> str | None:
+    """The project of a key: a UUID made of the key's SHA-256; None without a key."""
+    if api_key is None:
+        return None
+    digest = hashlib.sha256((_PROJECT_NAMESPACE + api_key).encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16]))
+
+
+def clean_tags(tags: object) -> list[str] | None:
+    """Tags as a list without repetition, order kept; None, after a warning, when they are not strings."""
+    if isinstance(tags, str):
+        tags = [tags]
+    if tags is None:
+        return []
+    if not isinstance(tags, Iterable) or isinstance(tags, (bytes, Mapping)):
+        logger.warning("tags must be a list of strings, not %s; they are ignored", type(tags).__name__)
+        return None
+    tags = list(tags)
+    if not all(isinstance(tag, str) and tag for tag in tags):
+        logger.warning("tags must be non-empty strings; %.200r is ignored", tags)
+        return None
+    return list(dict.fromkeys(tags))
+
+
+def _iso(ns: int) -> str:
+    return datetime.fromtimestamp(ns / 1e9, tz=timezone.utc).isoformat(timespec="milliseconds")
+
+
+class _Environ(Setter[dict[str, str]]):
+    def set(self, carrier: dict[str, str], key: str, value: str) -> None:
+        carrier[key.upper()] = value
+
+
+class Session:
+    """One run of an agent workflow. Made by `start_session()`, `init()` or `with session()`, not by hand.
+
+    Attributes:
+        session_id: UUID text; the same 128 bits are the trace id.
+        name: what the session was called, or None.
+        owner: whether this process owns the root span; a joiner does not.
+        config: its settings.
+        init_timestamp: when it began here, ISO 8601 in UTC.
+        end_timestamp: when it ended here; None while it is open.
+        end_state: an `EndState`; None while it is open.
+        end_state_reason: why; None when nobody said.
+        video: URL of a recording; None without one.
+    """
+
+    def __init__(
+        self,
+        provider: SessionProvider,
+        config: Configuration,
+        *,
+        inherited_session_id: str | None = None,
+        tags: Iterable[str] = (),
+        name: str | None = None,
+        on_end: Callable[[Session], None] = lambda session: None,
+    ) -> None:
+        self._provider = provider
+        self._on_end = on_end
+        self._lock = threading.RLock()
+        self.config = config
+        self.name = name
+        self.owner = inherited_session_id is None
+        self.session_id = inherited_session_id or ids.new_session_id()
+        self.project_id = project_id(config.api_key)
+        self.end_timestamp: str | None = None
+        self.end_state: EndState | None = None
+        self.end_state_reason: str | None = None
+        self.video: str | None = None
+        self._tags = list(dict.fromkeys([*config.default_tags, *tags]))
+        self._implied: tuple[EndState, str] | None = None
+        self._token: Token[Context] | None = None
+        self._beats = 0
+        self._last_beat = time.monotonic()
+
+        number = ids.trace_id(self.session_id)
+        root_id = ids.root_span_id(number)
+        self._pipeline = provider.pipeline(config)
+        self._spans = SessionSpans(self.session_id, number, root_id, self._pipeline, provider.redactor(config))
+        provider.processor.add(self._spans)
+        started = time.time_ns()
+        if self.owner:
+            title = f"session {name}" if name else "session"
+            self._root = provider.start_root(number, title, self._root_attributes())
+            started = getattr(self._root, "start_time", None) or started
+        else:
+            self._root = provider.remote_root(number, root_id)
+        self._started_ns = started
+        self._started = time.monotonic()
+        self.init_timestamp = _iso(started)
+        self.scope = Scope(
+            provider.tracer, config, session_id=self.session_id, trace_id=number, root=self._root, emit=self._emit
+        )
+        self.scope.session = self
+        first = semconv.EVENT_SESSION_START if self.owner else semconv.EVENT_SESSION_JOIN
+        self._emit(first, {**self._root_attributes(), semconv.SESSION_ROLE: self._role})
+
+    def _root_attributes(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = {semconv.SPAN_KIND: semconv.KIND_SESSION}
+        if self.project_id:
+            attributes[semconv.PROJECT_ID] = self.project_id
+        if self.name:
+            attributes[semconv.SESSION_NAME] = self.name
+        if self._tags:
+            attributes[semconv.SESSION_TAGS] = tuple(self._tags)
+        return {**attributes, semconv.SESSION_ID: self.session_id}
+
+    @property
+    def _role(self) -> str:
+        return semconv.ROLE_OWNER if self.owner else semconv.ROLE_MEMBER
+
+    @property
+    def trace_id(self) -> str:
+        """The trace id, 32 hexadecimal digits as backends show it."""
+        return f"{self.scope.trace_id:032x}"
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags, a copy."""
+        return list(self._tags)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the session is still open in this process."""
+        return self.end_state is None
+
+    @property
+    def totals(self) -> Snapshot:
+        """Calls, tools, actions, errors, tokens and cost so far; of this process."""
+        return self._spans.totals.snapshot(survived=self.end_state is EndState.Success)
+
+    @property
+    def host_env(self) -> dict[str, Any]:
+        """What is known of host and process, as it is exported in the resource."""
+        return dict(self._provider.host.get(0.0).attributes)
+
+    @property
+    def delivered(self) -> tuple[int, int]:
+        """How many spans the backend acknowledged, of how many recorded."""
+        if self._pipeline is None:
+            return 0, 0
+        return self._pipeline.acknowledged(self.session_id), self._spans.recorded
+
+    def record(self, event: events.Event | BaseException) -> None:
+        """Record an event, or an exception, in this session."""
+        if self._open("record()"):
+            events.record_in(self.scope, event)
+
+    def add_tags(self, tags: Iterable[str] | str) -> None:
+        """Add tags; those that are there already stay where they are."""
+        cleaned = clean_tags(tags)
+        if cleaned and self._open("add_tags()"):
+            self._set_tags([*self._tags, *cleaned])
+
+    def set_tags(self, tags: Iterable[str] | str) -> None:
+        """Replace all tags."""
+        cleaned = clean_tags(tags)
+        if cleaned is not None and self._open("set_tags()"):
+            self._set_tags(cleaned)
+
+    def _set_tags(self, tags: list[str]) -> None:
+        with self._lock:
+            self._tags = list(dict.fromkeys(tags))
+            if self.owner:
+                self._root.set_attribute(semconv.SESSION_TAGS, tuple(self._tags))
+
+    def environ(self) -> dict[str, str]:
+        """Environment variables that make a child process join this session by a plain `init()`.
+
+        W3C `TRACEPARENT` and `BAGGAGE` name the current span for other instrumentations; the child's own spans hang
+        below the root.
+        """
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        variables = self.config.environ()
+        variables.pop("AGENTOPS_AUTO_START_SESSION", None)  # a child that joins starts nothing
+        variables[context.INHERITED_VARIABLE] = self.session_id
+        TraceContextTextMapPropagator().inject(variables, context=self.scope.parent(), setter=_Environ())
+        variables["BAGGAGE"] = f"{semconv.SESSION_ID}={self.session_id}"
+        return variables
+
+    def fail_unless_ended(self, reason: str, exception: BaseException | None = None) -> None:
+        """Remember why the session will have failed if nobody ends it, and record the exception on its root."""
+        with self._lock:
+            if self.end_state is not None:
+                return
+            self._implied = (EndState.Fail, reason)
+            if exception is not None and self._root.is_recording():
+                events.write_exception(self._root, exception, self.config)
+
+    def end(
+        self,
+        end_state: EndState | str | None = None,
+        end_state_reason: str | None = None,
+        video: str | None = None,
+    ) -> bool:
+        """End the session; a joiner leaves it and says its wish.
+
+        Args:
+            end_state: `EndState` or its name; when left out, what is implied by how the process ends.
+            end_state_reason: text for people.
+            video: URL or local file; a file is copied to the artifact store.
+
+        Returns:
+            Whether it was open; a second end is a warning and changes nothing.
+
+        Raises:
+            ValueError: there is no such end state; the session stays open.
+        """
+        state = None if end_state is None else EndState.parse(end_state)
+        if not self._open("end_session()"):
+            return False
+        url = store_video(video, self.session_id, self.config) if video else None
+        with self._lock:
+            if self.end_state is not None:
+                return False
+            if state is None:
+                state, implied_reason = self._implied or (EndState.Indeterminate, None)
+                end_state_reason = end_state_reason or implied_reason
+            self.end_state, self.end_state_reason, self.video = state, end_state_reason, url
+            self._end_root()
+        self._close()
+        return True
+
+    def hurry(self) -> None:
+        """A signal handler waits for the end, and may have stopped the thread that counts: do not wait for that one."""
+        self._spans.totals.longest_wait = 0.2
+
+    def end_because(self, reason: str, state: EndState | None) -> None:
+        """End an open session that nobody ended: as an exception before has implied, else as `state` or Indeterminate.
+
+        A joiner that just exits says nothing of the end.
+        """
+        if self.end_state is not None:
+            return
+        if state is None and self._implied is None and not self.owner:
+            self._leave()
+        elif state is None and self._implied is not None:
+            self.end()
+        else:
+            self.end(state or EndState.Indeterminate, reason)
+
+    def _leave(self) -> None:
+        self.end_state = EndState.Indeterminate
+        self._close()
+
+    def attached(self, token: Token[Context]) -> None:
+        """Remember that the session was made current in the caller's context, to undo it at the end."""
+        self._token = token
+
+    def _close(self) -> None:
+        self.scope.ended = True
+        if self._token is not None:
+            context.detach(self._token, self.scope)
+        self._provider.processor.retire(self._spans)
+        self._on_end(self)
+
+    def _end_root(self) -> None:
+        totals = self.totals
+        assert self.end_state is not None  # noqa: S101  (end() has just set it)
+        # What matters most comes last: the SDK's attribute limit drops the oldest.
+        attributes: dict[str, Any] = {**totals.attributes(), semconv.SESSION_END_STATE: self.end_state.value}
+        if self.end_state_reason:
+            attributes[semconv.SESSION_END_STATE_REASON] = self.end_state_reason
+        if self.video:
+            attributes[semconv.SESSION_VIDEO] = self.video
+        dropped = sum(self._pipeline.dropped().values()) if self._pipeline is not None else 0
+        if dropped:
+            attributes[semconv.DROPPED_SPANS] = dropped
+        ended = self._started_ns + int(
+            (time.monotonic() - self._started) * 1e9
+        )  # a clock that is set back must not shorten it
+        self.end_timestamp = _iso(ended)
+        if self.owner:
+            self._root.set_attributes({**attributes, **self._root_attributes()})
+            status = _STATUS[self.end_state]
+            self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
+            self._root.end(ended)
+        self._emit(
+            semconv.EVENT_SESSION_END, {**self._root_attributes(), **attributes, semconv.SESSION_ROLE: self._role}
+        )
+
+    def beat(self) -> None:
+        """Send a heartbeat when one is due: every 10 s, or when the set of open spans has changed."""
+        now, changes = time.monotonic(), self._spans.totals.changes
+        if self.end_state is not None or (changes == self._beats and now - self._last_beat < _HEARTBEAT):
+            return
+        self._beats, self._last_beat = changes, now
+        open_spans = tuple(
+            f"{s.span_id:016x} {s.parent_id:016x} {s.kind or '-'} {s.start_time} {s.name}"
+            for s in self._spans.totals.open_spans()
+        )
+        attributes = {**self._root_attributes(), **self.totals.attributes(), semconv.SESSION_OPEN_SPANS: open_spans}
+        self._emit(semconv.EVENT_SESSION_HEARTBEAT, {**attributes, semconv.SESSION_ROLE: self._role})
+
+    def _emit(self, name: str, attributes: Mapping[str, Any], span: Span | None = None) -> None:
+        if self._pipeline is None:
+            return
+        ids_of = (span or self._root).get_span_context()
+        if ids_of.trace_flags.sampled:
+            cleaned = self._spans.redactor.clean_attributes(attributes, name)
+            self._pipeline.emit(LogEvent(name, time.time_ns(), ids_of.trace_id, ids_of.span_id, cleaned))
+
+    def _open(self, call: str) -> bool:
+        if self.end_state is None:
+            return True
+        logger.warning(
+            "%s: session %s has already ended (%s); nothing is changed", call, self.session_id, self.end_state.value
+        )
+        return False
+
+    def after_fork(self) -> None:
+        """In a forked child: the root span is the parent's, this process is a joiner with counts of its own."""
+        self._lock = threading.RLock()
+        self._root = self._provider.remote_root(self.scope.trace_id, ids.root_span_id(self.scope.trace_id))
+        self._spans.after_fork()
+        self.owner = False
+
+    def summary(self) -> Summary:
+        """The facts of the summary box."""
+        totals = self.totals
+        delivered, recorded = self.delivered
+        pipeline = self._pipeline
+        return Summary(
+            name=self.name or "",
+            session_id=self.session_id,
+            end_state=(self.end_state or EndState.Indeterminate).value,
+            reason=self.end_state_reason,
+            duration_s=time.monotonic() - self._started if self.end_state is None else self._duration(),
+            llm_calls=totals.llm_calls,
+            tool_calls=totals.tool_calls,
+            actions=totals.actions,
+            errors=totals.errors,
+            recovered_errors=totals.recovered_errors,
+            usage=totals.usage,
+            cost=totals.cost,
+            unpriced_calls=totals.unpriced_calls,
+            stream_without_usage=totals.streams_without_usage,
+            models=tuple((name, model.calls, model.cost) for name, model in totals.models.items()),
+            slowest=self._slowest(totals),
+            recorded=recorded,
+            delivered=delivered,
+            destination=pipeline.destination if pipeline is not None else None,
+            dropped=pipeline.dropped() if pipeline is not None else {},
+            delivery_error=pipeline.exporter.last_error if pipeline is not None else None,
+        )
+
+    def _duration(self) -> float:
+        end = datetime.fromisoformat(self.end_timestamp) if self.end_timestamp else datetime.now(timezone.utc)
+        return max(0.0, (end - datetime.fromisoformat(self.init_timestamp)).total_seconds())
+
+    def _slowest(self, totals: Snapshot) -> tuple[str, float, float] | None:
+        if totals.slowest is None:
+            return None
+        name, seconds = totals.slowest
+        return name, seconds, min(1.0, seconds / (self._duration() or 1.0))
+
+    def __repr__(self) -> str:
+        state = "running" if self.end_state is None else self.end_state.value
+        return f"<Session {self.session_id} {state}>"
+
+    def _repr_html_(self) -> str:
+        """A small card for notebooks; every text of it is escaped."""
+        from html import escape
+
+        totals = self.totals
+        rows = {
+            "state": "running" if self.end_state is None else self.end_state.value,
+            "reason": self.end_state_reason,
+            "tags": ", ".join(self._tags),
+            "LLM calls": totals.llm_calls,
+            "tools": totals.tool_calls,
+            "errors": f"{totals.errors} ({totals.recovered_errors} recovered)" if totals.errors else "",
+            "tokens": f"{totals.usage.input_tokens:,} in, {totals.usage.output_tokens:,} out",
+            "cost": "" if totals.cost is None else f"${totals.cost:.6g}",
+        }
+        cells = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in rows.items()
+            if value not in (None, "")
+        )
+        return f"<table><caption>Session {escape(self.name or self.session_id)}</caption>{cells}</table>"

@@ -1,0 +1,362 @@
+"""What a session says of itself when it ends: a box on a terminal, one plain line anywhere else.
+
+The one thing to know: it never claims more than is true. The destination is shown only when every recorded span was
+acknowledged by it, and a cost that is not zero is never shown as $0.00.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TextIO
+
+from .usage import Usage
+
+_STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"
+_MARKS: Final = {"Success": ("✓", "+", "32"), "Fail": ("✗", "x", "31"), "Indeterminate": ("◌", "o", "33")}
+_WARNING_COLOR: Final = "33"
+_DIM: Final = "2"
+_BOX: Final = "╭╮╰╯─│"
+_ASCII_BOX: Final = "++++-|"
+# What the ASCII box says instead of signs that the stream cannot encode.
+_TIMES: Final = "\N{MULTIPLICATION SIGN}"
+_ASCII_SIGNS: Final = str.maketrans(
+    {"·": "-", "→": "->", "—": "-", "…": "~", _TIMES: "x", "⚠": "!", "✓": "+", "✗": "x", "◌": "o"}
+)
+_NARROWEST: Final = 20
+_WIDEST: Final = 100
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The facts of an ended session. Durations are seconds, costs US dollars, and None is "not known", never 0."""
+
+    name: str | None = None
+    session_id: str = ""
+    end_state: str = "Indeterminate"
+    reason: str | None = None
+    duration_s: float = 0.0
+    llm_calls: int = 0
+    tool_calls: int = 0
+    actions: int = 0
+    errors: int = 0
+    recovered_errors: int = 0
+    """Errors after which the work went on; a part of `errors`."""
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = None
+    unpriced_calls: int = 0
+    stream_without_usage: int = 0
+    models: tuple[tuple[str, int, float | None], ...] = ()
+    """Model, calls, cost."""
+    slowest: tuple[str, float, float] | None = None
+    """Name, seconds, share of the session's time from 0 to 1."""
+    recorded: int = 0
+    delivered: int = 0
+    destination: str | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Spans that are lost, by reason."""
+    delivery_error: str | None = None
+
+
+# ----------------------------------------------------------------------------------------------------------------
+# numbers
+
+
+def format_cost(dollars: float | None) -> str:
+    """An amount with cents, or with two digits that matter: ``$12.35``, ``$0.0043``, ``$0.000042``."""
+    if dollars is None or dollars != dollars:  # noqa: PLR0124  (NaN)
+        return "unknown"
+    if dollars == 0:
+        return "$0.00"
+    if abs(dollars) >= 0.995:
+        return f"${dollars:,.2f}"
+    if abs(dollars) < 1e-12:
+        return "<$0.000000000001"
+    exponent = int(f"{dollars:.1e}".partition("e")[2])
+    return f"${dollars:.{max(2, 1 - exponent)}f}"
+
+
+def format_duration(seconds: float) -> str:
+    """A duration as one reads it: ``850 ms``, ``6.5 s``, ``2 min 03 s``, ``1 h 02 min``."""
+    if not 0 <= seconds < float("inf"):
+        return "0 ms" if seconds < 0 else "unknown"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or seconds == 0 else "<1 ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def format_count(count: int, singular: str = "", plural: str | None = None) -> str:
+    """A number with thousands separators and its noun: ``1 tool``, ``1,399 tools``."""
+    if not singular:
+        return f"{count:,}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# lines
+
+
+def _title(facts: Summary, room: int | None = None) -> str:
+    """The title; in too little room the name is cut, not the end state."""
+    if not facts.name:
+        return f"Session — {facts.end_state}"
+    name = _one_line(facts.name)
+    if room is not None:
+        name = _cut(name, max(room - _width(f"Session  — {facts.end_state}"), 1), "…")
+    return f"Session {name} — {facts.end_state}"
+
+
+def _work(facts: Summary) -> str:
+    failed = facts.errors - facts.recovered_errors
+    parts = [format_count(facts.llm_calls, "LLM call")]
+    if facts.tool_calls:
+        parts.append(format_count(facts.tool_calls, "tool"))
+    if facts.actions:
+        parts.append(format_count(facts.actions, "action"))
+    if failed > 0:
+        parts.append(format_count(failed, "error"))
+    if facts.recovered_errors:
+        parts.append(format_count(facts.recovered_errors, "recovered error"))
+    return " · ".join(parts)
+
+
+def _tokens(usage: Usage) -> str:
+    inside = [f"{usage.cache_read_tokens:,} cached"] if usage.cache_read_tokens else []
+    if usage.cache_write_tokens:
+        inside.append(f"{usage.cache_write_tokens:,} written to cache")
+    taken = f"tokens {usage.input_tokens:,} in" + (f" ({', '.join(inside)})" if inside else "")
+    thought = f" ({usage.reasoning_tokens:,} reasoning)" if usage.reasoning_tokens else ""
+    return f"{taken} · {usage.output_tokens:,} out{thought}"
+
+
+def _cost(facts: Summary) -> str:
+    """The cost; "" when there was no call that could have one."""
+    if facts.cost is None:
+        return "cost unknown" if facts.unpriced_calls else ""
+    unpriced = f" + {format_count(facts.unpriced_calls, 'unpriced call')}" if facts.unpriced_calls else ""
+    return f"cost {format_cost(facts.cost)}{unpriced}"
+
+
+def _models(facts: Summary) -> str:
+    return "   ".join(
+        f"{model} {calls:,}{_TIMES} {'' if cost is None else format_cost(cost)}".rstrip()
+        for model, calls, cost in facts.models
+    )
+
+
+def _slowest(facts: Summary) -> str:
+    if facts.slowest is None:
+        return ""
+    name, seconds, share = facts.slowest
+    return f"slowest: {name} {format_duration(seconds)} ({min(max(share, 0), 1):.0%})".replace("%", " %")
+
+
+def _streams(facts: Summary) -> str:
+    if not facts.stream_without_usage:
+        return ""
+    return f"{format_count(facts.stream_without_usage, 'streamed call')} without usage: {_STREAM_USAGE_HINT}"
+
+
+def _delivery(facts: Summary) -> tuple[str, bool]:
+    """The line about delivery, and whether it is bad news."""
+    lost = sum(facts.dropped.values())
+    missing = max(facts.recorded - facts.delivered, lost)
+    if not missing:
+        if not facts.recorded or facts.destination is None:
+            return (f"{format_count(facts.recorded, 'span')} recorded" if facts.recorded else ""), False
+        return f"{facts.delivered:,}/{format_count(facts.recorded, 'span')} delivered → {facts.destination}", False
+    whole = format_count(missing, "span")
+    reasons = [f"{count:,} {reason}" for reason, count in facts.dropped.items() if count]
+    if facts.delivery_error:
+        reasons.insert(0, facts.delivery_error)
+    return f"⚠ {whole} of {facts.recorded:,} not delivered" + (f" ({'; '.join(reasons)})" if reasons else ""), True
+
+
+def _reason(facts: Summary) -> str:
+    return _one_line(facts.reason) if facts.reason else ""
+
+
+def _lines(facts: Summary, room: int) -> list[tuple[str, str]]:
+    """The lines in the box, each with its colour; none is cut yet."""
+    delivery, bad = _delivery(facts)
+    tokens, cost = _tokens(facts.usage) if facts.usage else "", _cost(facts)
+    both = f"{tokens}{' ' * 6 if tokens and cost else ''}{cost}"
+    money = [both] if _width(both) <= room else [tokens, cost]
+    state_color = _MARKS.get(facts.end_state, _MARKS["Indeterminate"])[2]
+    lines = [
+        (_reason(facts), state_color),
+        (f"{format_duration(facts.duration_s)}   {_work(facts)}", ""),
+        *((line, "") for line in money),
+        (f"  {_models(facts)}" if facts.models else "", _DIM),
+        (_slowest(facts), ""),
+        *((line, _WARNING_COLOR) for line in _wrapped(_streams(facts), room)),
+        *((line, _WARNING_COLOR if bad else "") for line in _wrapped(delivery, room)),
+        (f"session {facts.session_id}" if facts.session_id else "", _DIM),
+    ]
+    return [(line, color) for line, color in lines if line]
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Advice and bad news are worth a second line."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and _width(lines[-1]) + 1 + _width(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# width
+
+
+_ESCAPE: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*\x07?)?")
+
+
+def _one_line(text: str) -> str:
+    """`text` without line ends, control characters and what turns the writing direction: a terminal obeys them."""
+    text = _ESCAPE.sub("", text)
+    return "".join(" " if char in "\r\n\t" else char for char in text if char in "\r\n\t" or _is_shown(char))
+
+
+def _is_shown(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn")
+
+
+def _char_width(char: str) -> int:
+    if unicodedata.combining(char) or char == "\ufe0f":
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal."""
+    return len(text) if text.isascii() else sum(map(_char_width, text))
+
+
+def _cut(text: str, room: int, ellipsis: str) -> str:
+    """`text` in at most `room` columns."""
+    if _width(text) <= room:
+        return text
+    kept, columns = [], 0
+    for char in text:
+        columns += _char_width(char)
+        if columns > room - 1:
+            break
+        kept.append(char)
+    return "".join(kept) + ellipsis if room > 0 else ""
+
+
+# ---------------------------------------------------------------------------------------------------------------- the
+# box
+
+
+def render(facts: Summary, *, width: int, color: bool, unicode: bool = True) -> str:
+    """The box, without a line end behind it: never wider than `width` columns, with a floor of 20.
+
+    Args:
+        color: Write ANSI colours.
+        unicode: Draw with box characters; without, everything is ASCII, and letters that are not become ``?``.
+    """
+    outer = min(max(width, _NARROWEST), _WIDEST)
+    room = outer - 4
+    corner_tl, corner_tr, corner_bl, corner_br, flat, side = _BOX if unicode else _ASCII_BOX
+
+    def shown(text: str) -> str:
+        text = _one_line(text)
+        if not unicode:
+            text = text.translate(_ASCII_SIGNS).encode("ascii", "replace").decode("ascii")
+        return _cut(text, room, "…" if unicode else "~")
+
+    mark, ascii_mark, state_color = _MARKS.get(facts.end_state, _MARKS["Indeterminate"])
+    mark = mark if unicode else ascii_mark
+    lines = [(shown(line), paint) for line, paint in _lines(facts, room)]
+    title = _cut(shown(_title(facts, room - 4)), room - 4, "…" if unicode else "~")
+    inner = max(_width(title) + 4, *(_width(line) for line, _ in lines))
+    painted = _painted(f"{mark} {title}", state_color, color=color)
+    rows = [f"{corner_tl}{flat} {painted} {flat * (inner - _width(title) - 3)}{corner_tr}"]
+    for line, paint in lines:
+        rows.append(f"{side} {_painted(line, paint, color=color)}{' ' * (inner - _width(line))} {side}")
+    rows.append(f"{corner_bl}{flat * (inner + 2)}{corner_br}")
+    return "\n".join(rows)
+
+
+def _painted(text: str, paint: str, *, color: bool) -> str:
+    return f"\x1b[{paint}m{text}\x1b[0m" if color and paint else text
+
+
+def _line(facts: Summary, *, unicode: bool) -> str:
+    """Everything on one plain line, for a log file."""
+    reason = f" ({_reason(facts)[:300]})" if facts.reason else ""
+    parts: Iterable[str] = (
+        _title(facts).replace("—", "-") + reason,
+        format_duration(facts.duration_s),
+        _work(facts).replace(" · ", ", "),
+        _tokens(facts.usage).replace(" · ", ", ") if facts.usage else "",
+        _cost(facts),
+        _streams(facts),
+        _delivery(facts)[0],
+        f"session {facts.session_id}" if facts.session_id else "",
+    )
+    text = "agentops: " + "; ".join(_one_line(part) for part in parts if part)
+    return text if unicode else text.translate(_ASCII_SIGNS).encode("ascii", "replace").decode("ascii")
+
+
+# -----------------------------------------------------------------------------------------------------------------
+# stream
+
+
+def print_summary(facts: Summary, stream: TextIO | None = None) -> None:
+    """Print the summary to `stream` (standard error when left out); never raises an Exception.
+
+    A terminal gets the box, in colour unless NO_COLOR is set (https://no-color.org) or TERM is ``dumb``; anything
+    else one line.
+    """
+    try:
+        out: TextIO | None = sys.stderr if stream is None else stream
+        if out is None or out.closed:  # pythonw has no standard error
+            return
+        out.write(_for_stream(facts, out) + "\n")
+        out.flush()
+    except Exception:  # (a summary is not worth an exception: the pipe is closed, the disk is full)
+        return
+
+
+def _for_stream(facts: Summary, stream: TextIO) -> str:
+    unicode = _can_encode(stream, _BOX + "✓✗◌…→⚠·—" + _TIMES)
+    columns = _columns(stream) if stream.isatty() else 0
+    if columns < _NARROWEST:
+        text = _line(facts, unicode=unicode)
+    else:
+        dumb = os.environ.get("TERM") == "dumb"
+        color = not dumb and not os.environ.get("NO_COLOR")
+        text = render(facts, width=columns, color=color, unicode=unicode)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _can_encode(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        columns = 0
+    return columns or 80  # a terminal that does not know its width says 0

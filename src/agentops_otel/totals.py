@@ -1,0 +1,272 @@
+"""What a session did so far: calls, tools, actions, errors, tokens and cost, counted while its spans start and end.
+
+Only *leaf* LLM spans count: a span that wraps another LLM span, or an agent span that carries the sums of its calls,
+would count the same tokens twice. An error counts once, where it happened, however many enclosing spans fail with it;
+it is *recovered* when a span around it ends well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode
+
+from . import pricing, semconv
+from .usage import Usage
+
+_MOST_OPEN: Final = 10_000
+_MOST_UNSETTLED: Final = 4096
+_LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
+_TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
+_KIND_OF_OPERATION: Final = {
+    semconv.OPERATION_INVOKE_AGENT: semconv.KIND_AGENT,
+    semconv.OPERATION_INVOKE_WORKFLOW: semconv.KIND_WORKFLOW,
+    semconv.OPERATION_EXECUTE_TOOL: semconv.KIND_TOOL,
+    **dict.fromkeys(semconv.LLM_OPERATIONS, semconv.KIND_LLM),
+}
+
+
+def kind_of(attributes: Mapping[str, Any]) -> str | None:
+    """The kind of a span, ours or of another instrumentation that follows the GenAI conventions."""
+    kind = attributes.get(semconv.SPAN_KIND)
+    return kind if kind is not None else _KIND_OF_OPERATION.get(attributes.get(semconv.OPERATION_NAME, ""))
+
+
+def _id(span: ReadableSpan) -> int:
+    context = span.get_span_context()
+    return 0 if context is None else context.span_id
+
+
+class OpenSpan(NamedTuple):
+    """A span that has started and not ended."""
+
+    span_id: int
+    parent_id: int
+    name: str
+    kind: str | None
+    start_time: int
+
+
+@dataclass
+class ModelTotals:
+    """Calls and cost of one model."""
+
+    calls: int = 0
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The totals at one moment; cost in US dollars, None when no call could be priced."""
+
+    llm_calls: int = 0
+    tool_calls: int = 0
+    actions: int = 0
+    errors: int = 0
+    recovered_errors: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = None
+    unpriced_calls: int = 0
+    streams_without_usage: int = 0
+    models: Mapping[str, ModelTotals] = field(default_factory=dict)
+    slowest: tuple[str, float] | None = None  # name and seconds
+
+    def attributes(self) -> dict[str, Any]:
+        """The `agentops.session.*` attributes of root span and log events."""
+        attributes: dict[str, Any] = {
+            semconv.SESSION_LLM_CALLS: self.llm_calls,
+            semconv.SESSION_TOOL_CALLS: self.tool_calls,
+            semconv.SESSION_ACTIONS: self.actions,
+            semconv.SESSION_ERRORS: self.errors,
+            semconv.SESSION_RECOVERED_ERRORS: self.recovered_errors,
+            semconv.SESSION_INPUT_TOKENS: self.usage.input_tokens,
+            semconv.SESSION_OUTPUT_TOKENS: self.usage.output_tokens,
+            semconv.SESSION_CACHE_READ_TOKENS: self.usage.cache_read_tokens,
+            semconv.SESSION_CACHE_WRITE_TOKENS: self.usage.cache_write_tokens,
+            semconv.SESSION_REASONING_TOKENS: self.usage.reasoning_tokens,
+        }
+        if self.cost is not None:
+            attributes[semconv.SESSION_COST] = self.cost
+        if self.unpriced_calls:
+            attributes[semconv.SESSION_UNPRICED_CALLS] = self.unpriced_calls
+        return attributes
+
+
+class Totals:
+    """The running totals of one session, fed by the span processor.
+
+    The user's thread only notes that a span started or ended; the counting is done in `settle()`, by the worker or by
+    whoever asks. Dicts, deques and their single operations are atomic, so the noting takes no lock that a signal
+    handler or a garbage collection could find taken.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[
+            int, tuple[ReadableSpan, str | None]
+        ] = {}  # with the kind it began as: limits may drop attributes
+        self._ended: deque[ReadableSpan] = deque()
+        self._settling = threading.RLock()
+        self.longest_wait = _LONGEST_WAIT
+        """Seconds to wait for another thread that counts; little when a signal handler may have stopped it for good."""
+        self._with_llm_below: set[int] = set()  # spans above an LLM call
+        self._unhandled: Counter[int] = Counter()  # errors below an open span that nothing in between has survived
+        self._models: dict[str, ModelTotals] = {}
+        self._kinds: Counter[str] = Counter()
+        self._errors = self._recovered = self._llm_calls = 0
+        self._unpriced = self._streams_without_usage = 0
+        self._usage = Usage()
+        self._cost: float | None = None
+        self._slowest: tuple[str, float] | None = None
+        self.changes = 0  # about how often the set of open spans changed
+
+    def on_start(self, span: ReadableSpan) -> None:
+        """Note a span that starts."""
+        if len(self._open) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
+            self._open.pop(next(iter(self._open), 0), None)
+        self._open[_id(span)] = span, kind_of(span.attributes or {})
+        self.changes += 1
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Note a span that ended; one whose start was not noted, such as the root, does not count."""
+        if self._open.pop(_id(span), None) is None:
+            return
+        self._ended.append(span)
+        self.changes += 1
+        if len(self._ended) >= _MOST_UNSETTLED:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count what has ended so far, prices included, in the order in which it ended."""
+        with self._settled():
+            pass
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """A block in which nobody counts, after everything was counted.
+
+        Not so where the thread that counts stands still, see `longest_wait`.
+        """
+        held = self._settling.acquire(timeout=self.longest_wait)
+        try:
+            if held:
+                self._count_ended()
+            yield
+        finally:
+            if held:
+                self._settling.release()
+
+    def _count_ended(self) -> None:
+        batch: list[ReadableSpan] = []
+        while self._ended:
+            batch.append(self._ended.popleft())
+        if batch:
+            self._find_wrappers(batch)
+        for span in batch:
+            self._count(span)
+
+    def _find_wrappers(self, batch: list[ReadableSpan]) -> None:
+        """Note the spans above each LLM call, ended or going on: a stream may outlive the span around it."""
+        known = [(span, kind_of(span.attributes or {})) for span in batch]
+        known += list(self._open.values())
+        parents = {_id(span): span.parent.span_id if span.parent is not None else 0 for span, _ in known}
+        for span, kind in known:
+            if kind != semconv.KIND_LLM:
+                continue
+            above = parents[_id(span)]
+            while above in parents and above not in self._with_llm_below:
+                self._with_llm_below.add(above)
+                above = parents[above]
+
+    def _count(self, span: ReadableSpan) -> None:
+        attributes = span.attributes or {}
+        kind = kind_of(attributes)
+        span_id = _id(span)
+        parent_id = span.parent.span_id if span.parent is not None else 0
+        failed = span.status.status_code is StatusCode.ERROR
+        self._count_error(span_id, parent_id, failed=failed)
+        if kind != semconv.KIND_LLM:
+            self._kinds[kind or ""] += 1
+        elif span_id not in self._with_llm_below:
+            self._count_call(attributes, failed=failed)
+        self._with_llm_below.discard(span_id)
+        if kind in _TIMED and span.end_time and span.start_time:
+            seconds = (span.end_time - span.start_time) / 1e9
+            if self._slowest is None or seconds > self._slowest[1]:
+                self._slowest = (span.name, seconds)
+
+    def _count_error(self, span_id: int, parent_id: int, *, failed: bool) -> None:
+        below = self._unhandled.pop(span_id, 0)
+        if not failed:
+            self._recovered += below
+            return
+        if not below:
+            self._errors += 1
+        self._unhandled[parent_id] += below or 1
+
+    def _count_call(self, attributes: Mapping[str, Any], *, failed: bool) -> None:
+        self._llm_calls += 1
+        name = str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or "unknown")
+        model = self._models.setdefault(name, ModelTotals())
+        model.calls += 1
+        usage = Usage.from_attributes(attributes)
+        if usage is None:
+            # What failed costs nothing: that it has no price is no news.
+            self._unpriced += not failed
+            self._streams_without_usage += bool(attributes.get(semconv.REQUEST_STREAM)) and not failed
+            return
+        self._usage += usage
+        cost = pricing.span_cost(attributes)
+        if cost is None:
+            self._unpriced += 1
+            return
+        model.cost = (model.cost or 0.0) + cost.amount
+        self._cost = (self._cost or 0.0) + cost.amount
+
+    def snapshot(self, *, survived: bool = False) -> Snapshot:
+        """The totals now.
+
+        Args:
+            survived: the session ended well, so that errors nothing else recovered from count as recovered.
+        """
+        with self._settled():
+            return Snapshot(
+                llm_calls=self._llm_calls,
+                tool_calls=self._kinds[semconv.KIND_TOOL],
+                actions=self._kinds[semconv.KIND_ACTION],
+                errors=self._errors,
+                recovered_errors=self._recovered + (self._unhandled.total() if survived else 0),
+                usage=self._usage,
+                cost=self._cost,
+                unpriced_calls=self._unpriced,
+                streams_without_usage=self._streams_without_usage,
+                models={name: ModelTotals(m.calls, m.cost) for name, m in self._models.items()},
+                slowest=self._slowest,
+            )
+
+    def open_ids(self) -> list[int]:
+        """The ids of the spans that are open now."""
+        return list(self._open)
+
+    def open_kind(self, span_id: int) -> str | None:
+        """The kind that an open span began as."""
+        found = self._open.get(span_id)
+        return None if found is None else found[1]
+
+    def open_spans(self, most: int = 64) -> list[OpenSpan]:
+        """The spans that are open now, oldest first, at most `most` of them."""
+        return [
+            OpenSpan(
+                span_id=span_id,
+                parent_id=span.parent.span_id if span.parent is not None else 0,
+                name=span.name,
+                kind=kind or kind_of(span.attributes or {}),
+                start_time=span.start_time or 0,
+            )
+            for span_id, (span, kind) in list(self._open.items())[:most]
+        ]

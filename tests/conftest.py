@@ -1,0 +1,38 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+pytest_plugins = ["tests.backends.fixtures"]
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches a test; AGENTOPS_TEST_* are the tests' own."""
+    for name in list(os.environ):
+        if name.startswith(("AGENTOPS_", "OTEL_")) and not name.startswith("AGENTOPS_TEST_"):
+            monkeypatch.delenv(name)
+
+
+# The place for the fixture that resets the package's global state after each test: sessions, pipelines, patches, hooks.
+@pytest.fixture(autouse=True)
+def fresh_package(clean_environ: None) -> Iterator[None]:
+    """Errors of our own are raised in tests, and nothing that a test has set up outlives it.
+
+    OpenTelemetry's global provider can be set only once in a process: the first `init()` of a run sets ours, and it
+    stays. A test that needs another provider runs in a process of its own.
+    """
+    from agentops_otel import client, guard
+
+    shutdown = client.shutdown  # before a test replaces it
+    guard.reraise = True
+    yield
+    try:
+        shutdown(1.0)
+    finally:
+        guard.reraise = False
+        guard._reported.clear()

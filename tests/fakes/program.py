@@ -1,0 +1,95 @@
+"""Programs that run in a process of their own, ended with the test whatever becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a program; `code` is negative after a signal, `seconds` is from `Program.mark` to the end."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+class Program:
+    """A Python program given as text, with this checkout importable and no setting of the machine in its environment.
+
+    Args:
+        source: the program; indentation common to all lines is taken off.
+        variables: further environment variables.
+        home: the user's home and data directory of the program.
+    """
+
+    def __init__(self, source: str, variables: dict[str, str] | None = None, *, home: Path | None = None) -> None:
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AGENTOPS_", "OTEL_", "PYTHON")) and not name.lower().endswith("_proxy")
+        }
+        environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+        if home is not None:
+            environ |= {"HOME": str(home), "XDG_DATA_HOME": str(home)}
+        self.mark = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(source)],
+            env={**environ, **(variables or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def line(self) -> str:
+        """The next line that the program prints."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def send(self, number: int) -> None:
+        """Send a signal; `seconds` counts from here."""
+        time.sleep(0.2)  # one that comes just before Python blocks in sleep() or join() is looked at after that
+        self.mark = time.monotonic()
+        os.kill(self.pid, number)
+
+    def end(self, timeout: float = 30.0) -> Ended:
+        """Wait for the program's end."""
+        out, err = self._process.communicate(timeout=timeout)
+        return Ended(self._process.returncode, out, err, time.monotonic() - self.mark)
+
+    def __enter__(self) -> Program:  # noqa: PYI034  (typing.Self is newer than Python 3.10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.communicate()
+
+
+def run(
+    source: str, variables: dict[str, str] | None = None, *, home: Path | None = None, timeout: float = 30.0
+) -> Ended:
+    """Run a program to its end."""
+    with Program(source, variables, home=home) as program:
+        return program.end(timeout)

@@ -1,0 +1,196 @@
+"""Patching and unpatching: every client, whenever it was made or imported, and everything put back."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import textwrap
+from types import ModuleType
+
+import openai
+import pytest
+import wrapt
+from openai import _base_client
+
+from agentops_otel import instrumentation, semconv
+from agentops_otel.instrumentation._patch import Patch
+from agentops_otel.instrumentation.openai import SDK
+from tests.fakes.llm_server import LlmServer
+
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
+TARGETS = [
+    (cls, name)
+    for cls in (_base_client.SyncAPIClient, _base_client.AsyncAPIClient)
+    for name in ("request", "_process_response")
+]
+
+
+def originals():
+    return [cls.__dict__[name] for cls, name in TARGETS]
+
+
+def test_uninstrument_restores_the_same_objects():
+    """After `uninstrument()` the SDK's classes hold the very objects they held before."""
+    before = originals()
+    instrumentation.instrument("openai")
+    during = originals()
+    assert not any(old is new for old, new in zip(before, during, strict=True))
+    assert set(instrumentation.targets().values()) == {"live"}
+    assert len(instrumentation.targets()) == 4
+    instrumentation.uninstrument()
+    assert all(old is new for old, new in zip(before, originals(), strict=True))
+    assert instrumentation.targets() == {}
+
+
+def test_instrument_twice_and_undo():
+    """Instrumenting twice patches once; only the one that patched takes it back; all of it can be done again."""
+    before = originals()
+    with instrumentation.instrument("openai"):
+        once = originals()
+        with instrumentation.instrument("openai"):
+            assert all(old is new for old, new in zip(once, originals(), strict=True))
+        assert all(old is new for old, new in zip(once, originals(), strict=True))
+    assert all(old is new for old, new in zip(before, originals(), strict=True))
+    with instrumentation.instrument():
+        assert not any(old is new for old, new in zip(before, originals(), strict=True))
+    assert all(old is new for old, new in zip(before, originals(), strict=True))
+
+
+def test_unknown_name():
+    """A name that nobody knows is a mistake that says which names there are."""
+    with pytest.raises(ValueError, match=r"'openia'.*openai"):
+        instrumentation.instrument("openia")
+
+
+def test_somebody_elses_patch_is_left_alone(client, record, server, provider):
+    """A wrapper that was put around ours stays when ours goes, and ours lets calls through."""
+    record()
+    ours = _base_client.SyncAPIClient.__dict__["request"]
+    theirs = wrapt.FunctionWrapper(ours, lambda wrapped, instance, args, kwargs: wrapped(*args, **kwargs))
+    _base_client.SyncAPIClient.request = theirs
+    try:
+        instrumentation.uninstrument()
+        assert _base_client.SyncAPIClient.__dict__["request"] is theirs
+        assert client.chat.completions.create(**CHAT).choices[0].message.content == "Paris"
+        assert provider.capture.spans == []
+    finally:
+        _base_client.SyncAPIClient.request = ours.__wrapped__
+
+
+def test_a_missing_target_disables_only_itself():
+    """A release without one of the targets is instrumented where it can be, and says what is missing."""
+    module = ModuleType("fake._base_client")
+
+    class SyncAPIClient:
+        def request(self, cast_to, options):
+            return options
+
+    module.SyncAPIClient = SyncAPIClient
+    original = SyncAPIClient.__dict__["request"]
+    patch = Patch(SDK)
+    patch.active = True
+    patch._patch(module)
+    assert patch.state == {
+        "fake._base_client.SyncAPIClient.request": "live",
+        "fake._base_client.AsyncAPIClient.request": "missing",
+        "fake._base_client.SyncAPIClient._process_response": "missing",
+        "fake._base_client.AsyncAPIClient._process_response": "missing",
+    }
+    patch.remove()
+    assert SyncAPIClient.__dict__["request"] is original
+
+
+def test_clients_made_before(server, record, provider):
+    """A client, and a bound method, taken before instrumentation are recorded after it."""
+    with openai.OpenAI(api_key="k", base_url=server.url) as client:
+        create = client.chat.completions.create
+        create(**CHAT)
+        record()
+        create(**CHAT)
+    assert len(provider.capture.spans) == 1
+
+
+@pytest.mark.parametrize("derive", ["with_options", "copy", "custom_client"])
+def test_derived_clients(derive, client, spans, server):
+    """Copies and clients with an HTTP client of the user's are recorded, with their own address."""
+    other = f"http://localhost:{server.port}/v1"
+    if derive == "with_options":
+        derived = client.with_options(base_url=other)
+    elif derive == "copy":
+        derived = client.copy(base_url=other)
+    else:
+        derived = openai.OpenAI(api_key="k", base_url=other, http_client=openai.DefaultHttpxClient())
+    derived.chat.completions.create(**CHAT)
+    if derive == "custom_client":
+        derived.close()
+    client.chat.completions.create(**CHAT)
+    assert [span.attributes[semconv.SERVER_ADDRESS] for span in spans()] == ["localhost", "127.0.0.1"]
+
+
+def test_signatures_stay():
+    """Patched methods keep their name, their signature and being coroutine functions."""
+    before = inspect.signature(_base_client.SyncAPIClient.request)
+    with instrumentation.instrument("openai"):
+        assert inspect.signature(_base_client.SyncAPIClient.request) == before
+        assert _base_client.AsyncAPIClient.request.__name__ == "request"
+        assert inspect.iscoroutinefunction(_base_client.AsyncAPIClient.request)
+
+
+PROGRAM = """
+    import sys
+    {before}
+    from agentops_otel import instrumentation, context
+    from agentops_otel.config import Configuration
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    context.set_process(context.Scope(provider.get_tracer("t"), Configuration(), session_id="s"))
+    instrumentation.instrument()
+    state = set(instrumentation.targets().values())
+    {after}
+    {then}
+    client = OpenAI(api_key="k", base_url=sys.argv[1])
+    client.chat.completions.create(model="gpt-4o", messages=[])
+    print(len(exporter.get_finished_spans()), sorted(state), "httpx" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "then", "printed"),
+    [
+        pytest.param(
+            "",
+            "assert 'openai' not in sys.modules",
+            "from openai import OpenAI",
+            "1 ['waiting for import']",
+            id="imported-after",
+        ),
+        pytest.param("from openai import OpenAI", "", "", "1 ['live']", id="imported-before"),
+        pytest.param(
+            "",
+            "instrumentation.uninstrument()",
+            "from openai import OpenAI",
+            "0 ['waiting for import']",
+            id="taken-back-before-import",
+        ),
+        pytest.param(
+            "",
+            "instrumentation.uninstrument(); instrumentation.instrument()",
+            "from openai import OpenAI",
+            "1 ['waiting for import']",
+            id="again",
+        ),
+    ],
+)
+def test_order_of_imports(before, after, then, printed):
+    """It does not matter whether openai is imported before or after, and we import it never."""
+    program = textwrap.dedent(PROGRAM).format(before=before, after=after, then=then)
+    with LlmServer() as server:
+        done = subprocess.run(
+            [sys.executable, "-c", program, server.url], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(printed)

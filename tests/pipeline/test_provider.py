@@ -1,0 +1,188 @@
+"""Provider and pipelines: one provider for the life of a process, one pipeline per destination, exact books."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+
+from agentops_otel import client
+from agentops_otel.config import Configuration
+from agentops_otel.pipeline.provider import SessionProvider, SessionTracerProvider
+from agentops_otel.testing import SpanCapture
+from tests.fakes import fault_server
+from tests.fakes.fault_server import FaultServer
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def make(**settings) -> SessionProvider:
+        # What the client passes, because the first provider of a process stays the global one, for other tests too.
+        provider = SessionProvider(
+            Configuration(**settings),
+            parent_for=client._parent_for,
+            current_trace_id=client._current_trace_id,
+            tick=lambda: None,
+        )
+        made.append(provider)
+        return provider
+
+    yield make
+    for provider in made:
+        provider.close(1.0)
+
+
+def spans(count):
+    tracer = SessionTracerProvider(Resource({}), lambda context: None).get_tracer("test")
+    parent = trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(1, 2, True, trace.TraceFlags(1))))
+    made = [tracer.start_span(f"span {n}", parent) for n in range(count)]
+    for span in made:
+        span.end()
+    return [span._readable_span() for span in made]
+
+
+def test_the_provider_is_made_once(make):
+    """Ours becomes global and is found again, with the processor it has."""
+    one = make()
+    two = make()
+    assert one.provider is two.provider is trace.get_tracer_provider()
+    assert one.processor is two.processor
+    assert one.own
+
+
+def test_equal_settings_share_a_pipeline(make):
+    """A pipeline belongs to a destination, not to a session."""
+    provider = make()
+    one = provider.pipeline(Configuration(endpoint="http://127.0.0.1:9", default_tags=["a"]))
+    assert provider.pipeline(Configuration(endpoint="http://127.0.0.1:9")) is one
+    assert provider.pipeline(Configuration(endpoint="http://127.0.0.1:10")) is not one
+    assert len(provider.pipelines) == 2
+
+
+def test_a_span_without_parent_joins_the_session():
+    """Where the provider is ours, other tracers' spans get the parent it is told; those with a parent keep theirs."""
+    parent = trace.SpanContext(0x1234, 0x56, True, trace.TraceFlags(1))
+    inside = trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())
+    provider = SessionTracerProvider(Resource({}), lambda context: inside)
+    tracer = provider.get_tracer("other", "1.0", schema_url="https://example.org")
+    assert tracer.start_span("x").parent.span_id == 0x56
+    with tracer.start_as_current_span("outer") as outer:
+        assert outer.parent.span_id == 0x56
+        assert tracer.start_span("inner").parent.span_id == outer.get_span_context().span_id
+    assert tracer.start_span("x", Context(), trace.SpanKind.CLIENT, {"a": 1}).kind is trace.SpanKind.CLIENT
+    assert provider.get_tracer("agentops_otel").start_span("root", Context()).parent is None
+
+
+def test_many_attributes_fit(monkeypatch):
+    """Our provider keeps 1,024 attributes, unless the environment says how many."""
+    attributes = {f"a{n}": n for n in range(200)}
+    made = (
+        SessionTracerProvider(Resource({}), lambda context: None).get_tracer("x").start_span("x", attributes=attributes)
+    )
+    assert len(made.attributes) == 200
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "8")
+    made = (
+        SessionTracerProvider(Resource({}), lambda context: None).get_tracer("x").start_span("x", attributes=attributes)
+    )
+    assert len(made.attributes) == 8
+
+
+def test_the_books_are_exact(make):
+    """Recorded is acknowledged, dropped or kept, whatever the backend does meanwhile."""
+    with FaultServer() as server:
+        provider = make()
+        pipeline = provider.pipeline(Configuration(endpoint=server.url, max_queue_size=100, max_wait_time=20))
+        for mode in (
+            fault_server.ok,
+            fault_server.status(400),
+            fault_server.partial(3),
+            fault_server.status(503),
+            fault_server.ok,
+        ):
+            server.mode = mode
+            for span in spans(150):
+                pipeline.on_end(span)
+            provider.flush(1.0)
+            books = pipeline.exporter.counts.acknowledged + sum(pipeline.dropped().values()) + pipeline.exporter.kept
+            assert books == pipeline.recorded
+        assert pipeline.exporter.counts.acknowledged == len(set(server.span_ids()))
+        assert provider.flush(1.0)
+
+
+def test_threads_that_record_at_once_are_counted(make):
+    """Eight threads fill a queue too small for them: what arrives and what is counted as lost make up everything."""
+    capture = SpanCapture()
+    provider = make()
+    pipeline = provider.pipeline(Configuration(exporter=capture, max_queue_size=64, max_wait_time=1000))
+    batches = [spans(300) for _ in range(8)]
+    threads = [threading.Thread(target=lambda b=batch: [pipeline.on_end(span) for span in b]) for batch in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    provider.flush(5.0)
+    assert pipeline.recorded == 2400
+    assert len(capture.spans) + pipeline.dropped().get("queue full", 0) == 2400
+
+
+def test_costs_and_the_host_are_added_late(make):
+    """The price of a call and the host's description come in where a span leaves, not where it ends."""
+    capture = SpanCapture()
+    provider = make()
+    pipeline = provider.pipeline(Configuration(exporter=capture, service_name="mine"))
+    tracer = SessionTracerProvider(Resource({"service.name": "theirs"}), lambda context: None).get_tracer("x")
+    usage = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100}
+    span = tracer.start_span(
+        "chat",
+        attributes={
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-4o-mini",
+            **usage,
+        },
+    )
+    span.end()
+    pipeline.on_end(span._readable_span())
+    assert provider.flush(5.0)
+    (found,) = capture.spans
+    assert found.attributes["gen_ai.usage.cost.amount"] == pytest.approx(0.00021)
+    assert found.attributes["gen_ai.usage.cost.currency"] == "USD"
+    assert found.resource.attributes["service.name"] == "mine"
+    assert found.resource.attributes["telemetry.sdk.language"] == "python"
+
+
+def test_close_keeps_its_time_and_ends_its_threads(make):
+    """Against a backend that never answers, `close()` ends in time; its threads are gone soon after."""
+    before = set(threading.enumerate())
+    with FaultServer(mode=fault_server.blackhole()) as server:
+        theirs = set(threading.enumerate())
+        provider = make()
+        pipeline = provider.pipeline(Configuration(endpoint=server.url))
+        pipeline.on_end(spans(1)[0])
+        started = time.monotonic()
+        provider.close(0.3)
+        assert time.monotonic() - started < 1.5
+        assert provider.pipelines == []
+    end = time.monotonic() + 5
+    while (
+        left := [t for t in threading.enumerate() if t not in before | theirs and "resource" not in t.name]
+    ) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert left == []
+
+
+def test_console_and_custom_exporters_get_no_log_events(make):
+    """Only OTLP has a logs signal; elsewhere log events are not even collected."""
+    from agentops_otel.pipeline.exporters import LogEvent
+
+    provider = make()
+    for config in (Configuration(exporter=SpanCapture()), Configuration(protocol="console")):
+        pipeline = provider.pipeline(config)
+        pipeline.emit(LogEvent("session.start", 1, 1, 1, {}))
+        assert len(pipeline._events) == 0

@@ -1,0 +1,128 @@
+"""The background thread: tasks in order, a tick, bounded waits, no thread left over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from agentops_otel import guard
+from agentops_otel.pipeline.worker import Worker
+
+
+@pytest.fixture
+def worker():
+    worker = Worker(lambda: None)
+    yield worker
+    worker.stop()
+
+
+def test_tasks_run_in_order(worker):
+    """Tasks run one after the other on one thread."""
+    seen = []
+    for n in range(5):
+        worker.submit(lambda n=n: seen.append((n, threading.current_thread().name)))
+    assert worker.call(lambda: None, 5)
+    assert [n for n, _ in seen] == [0, 1, 2, 3, 4]
+    assert {name for _, name in seen} == {"agentops-worker"}
+
+
+def test_a_call_does_not_wait_for_ever(worker):
+    """A task that takes too long is left to itself, and the caller is told."""
+    go = threading.Event()
+    started = time.monotonic()
+    assert not worker.call(lambda: go.wait(10), 0.1)
+    assert time.monotonic() - started < 2
+    go.set()
+    assert worker.call(lambda: None, 5)
+
+
+def test_a_call_from_the_worker_itself_runs_at_once(worker):
+    """A task may call for another one without waiting for itself."""
+    seen = []
+    assert worker.call(lambda: worker.call(lambda: seen.append(1), 5), 5)
+    assert seen == [1]
+
+
+def test_the_tick_comes_again_and_again():
+    """Without a task the tick is called once per interval."""
+    ticks = threading.Semaphore(0)
+    worker = Worker(ticks.release, interval=0.01)
+    worker.start()
+    try:
+        for _ in range(3):
+            assert ticks.acquire(timeout=5)
+    finally:
+        worker.stop()
+
+
+def test_many_tasks_do_not_starve_the_tick():
+    """A worker that is never idle ticks all the same."""
+    ticked = threading.Event()
+    worker = Worker(ticked.set, interval=0.05)
+    end = time.monotonic() + 5
+    try:
+        while not ticked.is_set() and time.monotonic() < end:
+            worker.call(lambda: None, 1)
+        assert ticked.is_set()
+    finally:
+        worker.stop()
+
+
+def test_a_failing_task_does_not_stop_the_others(worker, monkeypatch, caplog):
+    """An error in a task is logged once, and the next task runs."""
+    monkeypatch.setattr(guard, "reraise", False)
+    with caplog.at_level(logging.WARNING, "agentops_otel"):
+        for _ in range(3):
+            assert worker.call(lambda: 1 / 0, 5)
+    assert [r.message.split(":")[0] for r in caplog.records] == ["internal error in a background task"]
+
+
+def test_stop_ends_the_thread_and_a_later_task_starts_another(worker):
+    """After `stop()` no thread is left; the worker is as good as new."""
+    worker.call(lambda: None, 5)
+    thread = next(t for t in threading.enumerate() if t.name == "agentops-worker")
+    worker.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert worker.call(lambda: None, 5)
+
+
+def test_stop_finishes_what_is_queued(worker):
+    """What was submitted before `stop()` is still done."""
+    seen = []
+    for n in range(10):
+        worker.submit(lambda n=n: seen.append(n))
+    worker.stop()
+    assert seen == list(range(10))
+
+
+def test_stop_does_not_wait_for_a_hanging_task(worker):
+    """A task that hangs keeps its thread, and the next task gets a new one."""
+    go = threading.Event()
+    worker.submit(lambda: go.wait(10))
+    started = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - started < 3
+    assert worker.call(lambda: None, 5)
+    go.set()
+
+
+def test_threads_that_start_it_at_once_start_one(worker):
+    """Sixteen first tasks at once make one thread."""
+    barrier = threading.Barrier(16)
+    names: list[int | None] = []
+
+    def first():
+        barrier.wait()
+        worker.call(lambda: names.append(threading.get_ident()), 5)
+
+    threads = [threading.Thread(target=first) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(names) == 16
+    assert len(set(names)) == 1

@@ -1,0 +1,298 @@
+"""Settings: where each one comes from, what is refused, and what is never shown."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from agentops_otel import client
+from agentops_otel.config import EXPORT_SETTINGS, SETTINGS, Configuration, Settings
+from agentops_otel.exceptions import ConfigurationError
+from agentops_otel.testing import SpanCapture
+
+# For every setting that the environment can give: three texts, and what each of them means.
+VALUES = {
+    "api_key": [("k1", "k1"), ("k2", "k2"), ("k3", "k3")],
+    "parent_key": [("k1", "k1"), ("k2", "k2"), ("k3", "k3")],
+    "endpoint": [("http://a:1", "http://a:1"), ("https://b", "https://b"), ("http://[::1]:3/x/", "http://[::1]:3/x")],
+    "max_wait_time": [("1", 1), ("2", 2), ("3", 3)],
+    "max_queue_size": [("1", 1), ("2", 2), ("3", 3)],
+    "default_tags": [("a,b", ("a", "b")), (" c , c,d", ("c", "d")), ("e", ("e",))],
+    "instrument_llm_calls": [("0", False), ("true", True), ("off", False)],
+    "auto_start_session": [("false", False), ("1", True), ("no", False)],
+    "skip_auto_end_session": [("true", True), ("0", False), ("YES", True)],
+    "env_data_opt_out": [("true", True), ("0", False), ("on", True)],
+    "protocol": [("grpc", "grpc"), ("console", "console"), ("HTTP/protobuf", "http/protobuf")],
+    "headers": [("a=1", {"a": "1"}), ("B=x%20y,c=2", {"b": "x y", "c": "2"}), ("d=", {"d": ""})],
+    "timeout": [("1", 1.0), ("2.5", 2.5), ("3", 3.0)],
+    "service_name": [("a", "a"), ("b c", "b c"), ("d", "d")],
+    "capture_content": [("metadata", "metadata"), ("NO_CONTENT", "metadata"), ("event_only", "event_only")],
+    "max_content_length": [("10", 10), ("20", 20), ("30", 30)],
+    "require_session": [("0", False), ("1", True), ("false", False)],
+    "stream_usage": [("1", True), ("0", False), ("true", True)],
+    "summary": [("0", False), ("1", True), ("false", False)],
+    "shutdown_timeout": [("1", 1.0), ("0.5", 0.5), ("3", 3.0)],
+    "artifact_store": [("/a", "/a"), ("s3://b", "s3://b"), ("c", "c")],
+}
+WRONG = {
+    "api_key": ["", "a b", "schlüssel", 17],
+    "parent_key": ["a\nb"],
+    "endpoint": ["localhost:4318", "ftp://a", "http://", "http://a:port", "", 4318],
+    "max_wait_time": [0, -1, "x", 1.5, True],
+    "max_queue_size": [0, "many"],
+    "default_tags": [[1], [""], 7, {"a": 1}, b"x"],
+    "instrument_llm_calls": ["maybe", 1],
+    "auto_start_session": ["x"],
+    "skip_auto_end_session": [2],
+    "env_data_opt_out": ["?"],
+    "protocol": ["http/json", "udp", 3],
+    "headers": ["novalue", {"a": 1}, 3, "=x"],
+    "timeout": [-1, "soon", float("inf"), float("nan"), True],
+    "service_name": ["", 3],
+    "capture_content": ["all", 1],
+    "max_content_length": [0, -5],
+    "redact": ["x"],
+    "require_session": ["x"],
+    "stream_usage": ["x"],
+    "summary": [3],
+    "shutdown_timeout": [-0.1],
+    "artifact_store": [""],
+    "exporter": ["x", SpanCapture],
+}
+FROM_ENVIRONMENT = [pytest.param(setting, id=setting.name) for setting in SETTINGS if setting.env]
+
+
+def plain(value):
+    return dict(value) if hasattr(value, "items") else value
+
+
+def test_every_setting_is_a_keyword():
+    """The table of settings and the typed keywords of `init()` name the same things."""
+    assert {setting.name for setting in SETTINGS} - {"api_key"} == set(Settings.__annotations__)
+    assert set(EXPORT_SETTINGS) <= {setting.name for setting in SETTINGS}
+    assert {setting.name for setting in SETTINGS if setting.env} == set(VALUES)
+    assert all(setting.help.endswith(".") for setting in SETTINGS)
+
+
+@pytest.mark.parametrize("setting", FROM_ENVIRONMENT)
+def test_precedence(setting, monkeypatch):
+    """An argument wins over `AGENTOPS_*`, that over `OTEL_*`, that over the default; an empty variable is none."""
+    (text1, value1), (text2, value2), (text3, value3) = VALUES[setting.name]
+
+    def found(**arguments):
+        return plain(getattr(Configuration(**arguments), setting.name))
+
+    assert found() == plain(setting.default)
+    for variable in reversed(setting.otel):
+        monkeypatch.setenv(variable, text1)
+        assert found() == value1, variable
+        monkeypatch.setenv(variable, text3)
+        assert found() == value3, variable
+    for variable in reversed(setting.env):
+        monkeypatch.setenv(variable, text2)
+        assert found() == value2, variable
+        assert Configuration().sources[setting.name] == variable
+    assert found(**{setting.name: text1}) == value1
+    assert found(**{setting.name: value3}) == value3
+    assert found(**{setting.name: None}) == value2
+    for variable in setting.env:
+        monkeypatch.setenv(variable, " ")
+    assert found() == (value3 if setting.otel else plain(setting.default))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [pytest.param(name, value, id=f"{name}-{n}") for name, all_ in WRONG.items() for n, value in enumerate(all_)],
+)
+def test_a_wrong_argument_is_refused(name, value):
+    """`init()` raises one error that names setting, value and what is allowed, and sets nothing up."""
+    with pytest.raises(ConfigurationError) as raised:
+        client.init(**{name: value})
+    message = str(raised.value)
+    assert message.startswith(f"{name}=")
+    assert "allowed is" in message
+    secret = name in ("api_key", "parent_key", "headers")
+    if secret:
+        assert not str(value) or str(value) not in message
+    else:
+        assert repr(value)[:77] in message
+    assert client._client is None
+    assert isinstance(raised.value, ValueError)
+
+
+def test_all_wrong_settings_are_named_at_once():
+    """One error says everything that is wrong."""
+    with pytest.raises(ConfigurationError) as raised:
+        Configuration(protocol="udp", timeout=-1, endpoint="nowhere")
+    assert [part.split("=")[0] for part in str(raised.value).split("; ")] == ["endpoint", "protocol", "timeout"]
+
+
+@pytest.mark.parametrize(
+    "setting", [p for p in FROM_ENVIRONMENT if p.id not in ("service_name", "artifact_store", "default_tags")]
+)  # for the others any text is right
+def test_a_wrong_variable_is_a_warning(setting, monkeypatch, caplog):
+    """A deployment's typo is told in one line, and the next source is used."""
+    wrong = next(str(value) for value in WRONG[setting.name] if str(value).strip())
+    sources = [*setting.env, *setting.otel]
+    for n, variable in enumerate(sources):
+        monkeypatch.setenv(variable, wrong)
+        if n + 1 < len(sources):
+            monkeypatch.setenv(sources[n + 1], VALUES[setting.name][1][0])
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "agentops_otel"):
+            found = getattr(Configuration(), setting.name)
+        assert plain(found) == (VALUES[setting.name][1][1] if n + 1 < len(sources) else plain(setting.default))
+        assert len(caplog.records) == n + 1
+        message = caplog.records[-1].getMessage()
+        assert message.startswith(f"{variable}=")
+        assert "allowed is" in message
+        if setting.name in ("api_key", "parent_key"):
+            assert wrong not in message
+
+
+@pytest.mark.parametrize("function", [client.init, Configuration])
+def test_an_unknown_keyword_gets_a_suggestion(function):
+    """A misspelt setting is a TypeError that names the nearest one."""
+    with pytest.raises(
+        TypeError, match=r"unexpected keyword argument 'max_queue_sise'\. Did you mean 'max_queue_size'"
+    ):
+        function(max_queue_sise=3)
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'zzz'$"):
+        function(zzz=3)
+    assert client._client is None
+
+
+def test_secrets_are_not_shown():
+    """Keys and headers are in no repr and no error."""
+    configuration = Configuration("secret-key", parent_key="secret-parent", headers={"x": "secret-header"}, timeout=3)
+    assert "secret" not in repr(configuration)
+    assert "timeout=3.0" in repr(configuration)
+    with pytest.raises(ConfigurationError) as raised:
+        Configuration("secret key", headers={"x": 1, "y": "secret"}, timeout=-1)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_configuration_does_not_change():
+    """A setting cannot be assigned or deleted."""
+    configuration = Configuration()
+    with pytest.raises(AttributeError):
+        configuration.timeout = 3
+    with pytest.raises(AttributeError):
+        del configuration.timeout
+    with pytest.raises(TypeError):
+        configuration.headers["x"] = "y"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "signal", "address"),
+    [
+        ({}, {}, "traces", "http://localhost:4318/v1/traces"),
+        ({"protocol": "grpc"}, {}, "traces", "http://localhost:4317"),
+        ({"endpoint": "http://a:1/base/"}, {}, "logs", "http://a:1/base/v1/logs"),
+        ({"endpoint": "http://a:1/v1/traces"}, {}, "logs", "http://a:1/v1/logs"),
+        ({"endpoint": "http://a:1/v1/traces"}, {}, "traces", "http://a:1/v1/traces"),
+        ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://o:1"}, "traces", "http://o:1/v1/traces"),
+        ({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o:2/own"}, "traces", "http://o:2/own"),
+        ({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o:2/own"}, "logs", "http://localhost:4318/v1/logs"),
+        (
+            {"endpoint": "http://a"},
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o:2"},
+            "traces",
+            "http://a/v1/traces",
+        ),
+        (
+            {},
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o", "AGENTOPS_ENDPOINT": "http://a"},
+            "traces",
+            "http://a/v1/traces",
+        ),
+    ],
+)
+def test_the_address_of_a_signal(monkeypatch, arguments, environment, signal, address):
+    """A base endpoint gets the signal's path, a signal's own variable is used as it is, ours win."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Configuration(**arguments).signal_endpoint(signal) == address
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "named"),
+    [
+        ({}, {}, False),
+        ({"api_key": "k"}, {}, False),
+        ({"endpoint": "http://a"}, {}, True),
+        ({"exporter": SpanCapture()}, {}, True),
+        ({"protocol": "console"}, {}, True),
+        ({}, {"AGENTOPS_ENDPOINT": "http://a"}, True),
+        ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a"}, False),
+    ],
+)
+def test_a_destination_of_the_users(monkeypatch, arguments, environment, named):
+    """OpenTelemetry's own variables may belong to the host's exporter; only ours name a destination of ours."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Configuration(**arguments).has_destination is named
+
+
+def test_a_file_endpoint_means_the_file_protocol():
+    """A file URL says how spans leave; `protocol` need not."""
+    assert Configuration(endpoint="file:///tmp/x.jsonl").protocol == "file"
+
+
+def test_a_sessions_configuration_changes_what_it_names(monkeypatch):
+    """What a session's configuration leaves out stays as `init()` was told, not as the environment says."""
+    base = Configuration("key", endpoint="http://a", max_wait_time=7, default_tags=["x"])
+    monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "5")
+    merged = base.merged(Configuration(max_wait_time=9))
+    assert (merged.api_key, merged.endpoint, merged.max_wait_time, merged.max_queue_size) == (
+        "key",
+        "http://a",
+        9,
+        2048,
+    )
+    assert base.max_wait_time == 7
+    assert base.merged(None) is base
+
+
+def test_a_session_that_names_an_endpoint_goes_there():
+    """A session's endpoint wins over the exporter, file or console that `init()` was told."""
+    capture = SpanCapture()
+    there = Configuration(endpoint="http://there")
+    assert Configuration(exporter=capture).merged(there).exporter is None
+    assert Configuration(protocol="console").merged(there).protocol == "http/protobuf"
+    assert Configuration(protocol="grpc").merged(there).protocol == "grpc"
+    assert Configuration(endpoint="http://a").merged(Configuration(endpoint="file:///x")).protocol == "file"
+    assert Configuration(endpoint="http://a").merged(Configuration(exporter=capture)).exporter is capture
+
+
+def test_equal_settings_share_a_pipeline():
+    """Settings that do not matter for export do not part two sessions; those that do, do."""
+    one = Configuration(endpoint="http://a", headers={"x": "1", "y": "2"}, default_tags=["a"])
+    two = Configuration(endpoint="http://a", headers={"y": "2", "x": "1"}, summary=False)
+    assert one.export_key == two.export_key
+    assert hash(one.export_key)
+    for other in (
+        {"endpoint": "http://b"},
+        {"headers": {"x": "1"}},
+        {"api_key": "k"},
+        {"max_wait_time": 3},
+        {"exporter": SpanCapture()},
+    ):
+        assert one.merged(Configuration(**other)).export_key != one.export_key
+
+
+def test_a_child_process_gets_the_settings(monkeypatch):
+    """Every setting that the environment can carry comes out of `environ()` as it went in."""
+    given = {name: values[1][1] for name, values in VALUES.items()}
+    variables = Configuration(**given).environ()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    child = Configuration()
+    assert {name: plain(getattr(child, name)) for name in given} == given
+
+
+def test_a_child_process_keeps_what_opentelemetry_says(monkeypatch):
+    """Settings from `OTEL_*` and defaults are not made into variables of ours."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://o")
+    assert Configuration(timeout=3).environ() == {"AGENTOPS_TIMEOUT": "3.0"}

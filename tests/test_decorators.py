@@ -1,0 +1,1142 @@
+"""Decorated functions: what is recorded, and that nothing changes for those who call them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import copy
+import functools
+import gc
+import inspect
+import json
+import logging
+import pickle
+import sys
+import threading
+import traceback
+import uuid
+import weakref
+from types import SimpleNamespace
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.context import attach, detach, get_current, set_value
+from opentelemetry.sdk.trace import Span, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import StatusCode
+
+from agentops_otel import context, decorators, events, guard, redaction
+from agentops_otel.config import Configuration
+from agentops_otel.decorators import (
+    action,
+    agent,
+    record_action,
+    record_function,
+    record_tool,
+    tool,
+    track_agent,
+    workflow,
+)
+from agentops_otel.testing import SpanCapture
+
+ALL = [agent, workflow, action, tool]
+ACTION = action("f")
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch):
+    monkeypatch.setattr(guard, "reraise", True)
+
+
+@pytest.fixture(autouse=True)
+def clean_context():
+    """Every test ends with the context in which it began, or fails."""
+    before = get_current()
+    yield
+    assert get_current() == before
+
+
+@pytest.fixture
+def begin():
+    """Make a session's scope the process's; the spans go to the capture."""
+    provider = TracerProvider(shutdown_on_exit=False)
+
+    def start(**settings):
+        capture = SpanCapture()
+        provider.add_span_processor(SimpleSpanProcessor(capture))
+        tracer = provider.get_tracer("tests")
+        root = tracer.start_span("session")
+        own = {"session_id": str(uuid.uuid4()), "trace_id": root.get_span_context().trace_id, "root": root}
+        context.set_process(context.Scope(tracer, Configuration(**settings), **own))
+        return capture
+
+    yield start
+    context.set_process(None)
+    context.set_sessionless(None)
+    provider.shutdown()
+
+
+@pytest.fixture
+def capture(begin):
+    return begin()
+
+
+def current_id():
+    return trace.get_current_span().get_span_context().span_id
+
+
+def names(capture):
+    return [span.name for span in capture.spans]
+
+
+# --- the function kinds: each maker takes a body and gives a decorated function; `drive` calls it and gives the result.
+
+
+def plain(body, decorate=ACTION):
+    @decorate
+    def f(*args, **kwargs):
+        return body(*args, **kwargs)
+
+    return f
+
+
+def coroutine(body, decorate=ACTION):
+    @decorate
+    async def f(*args, **kwargs):
+        await asyncio.sleep(0)
+        return body(*args, **kwargs)
+
+    return f
+
+
+def generator(body, decorate=ACTION):
+    @decorate
+    def f(*args, **kwargs):
+        yield body(*args, **kwargs)
+
+    return f
+
+
+def async_generator(body, decorate=ACTION):
+    @decorate
+    async def f(*args, **kwargs):
+        await asyncio.sleep(0)
+        yield body(*args, **kwargs)
+
+    return f
+
+
+def drive(function, *args, **kwargs):
+    if inspect.iscoroutinefunction(function):
+        return asyncio.run(function(*args, **kwargs))
+    if inspect.isgeneratorfunction(function):
+        (item,) = function(*args, **kwargs)
+        return item
+    if not inspect.isasyncgenfunction(function):
+        return function(*args, **kwargs)
+
+    async def read():
+        (item,) = [item async for item in function(*args, **kwargs)]
+        return item
+
+    return asyncio.run(read())
+
+
+KINDS = [plain, coroutine, generator, async_generator]
+every_kind = pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
+
+
+@every_kind
+def test_a_call_is_one_span_that_is_current_inside(capture, make):
+    """What is recorded inside is a child, the caller's context is untouched, the result is the same object."""
+    result = object()
+    seen = []
+    function = make(lambda: seen.append(current_id()) or result)
+    before = get_current()
+    assert drive(function) is result
+    assert get_current() is before
+    (span,) = capture.spans
+    assert seen == [span.context.span_id]
+    assert span.status.status_code is StatusCode.UNSET
+
+
+@every_kind
+def test_nested_calls_are_nested_spans(capture, make):
+    """A decorated function in a decorated function is a child span."""
+    inner = tool("inner")(lambda: 1)
+    drive(make(inner, workflow("outer")))
+    assert capture.tree() == "invoke_workflow outer [workflow]\n  execute_tool inner [tool]"
+
+
+@every_kind
+@pytest.mark.parametrize("decorate", ALL, ids=lambda decorate: decorate.__name__)
+def test_a_decorated_function_looks_like_the_function(make, decorate):
+    """Name, docstring, signature, annotations, `__wrapped__` and kind survive."""
+
+    def body(a: int, b: str = "x", *c, d, **e) -> bool:
+        """Does it."""
+
+    if make is generator:
+
+        def body(a: int, b: str = "x", *c, d, **e) -> bool:
+            """Does it."""
+            yield
+    elif make is coroutine:
+
+        async def body(a: int, b: str = "x", *c, d, **e) -> bool:
+            """Does it."""
+    elif make is async_generator:
+
+        async def body(a: int, b: str = "x", *c, d, **e) -> bool:
+            """Does it."""
+            yield
+
+    wrapped = decorate(body)
+    assert wrapped is not body
+    assert wrapped.__wrapped__ is body
+    for name in ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__"):
+        assert getattr(wrapped, name) == getattr(body, name)
+    assert inspect.signature(wrapped) == inspect.signature(body)
+    for question in (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+        inspect.isfunction,
+    ):
+        assert question(wrapped) is question(body)
+
+
+@every_kind
+def test_an_exception_passes_unchanged_and_is_recorded(capture, make):
+    """The same object, one line of ours for each decorated call in its traceback, one exception event."""
+    error = ValueError("bad")
+
+    def body():
+        raise error
+
+    with pytest.raises(ValueError) as caught:
+        drive(make(body))
+    assert caught.value is error
+    assert error.__context__ is None
+    assert error.__cause__ is None
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == decorators.__file__]
+    assert len(ours) == 1
+    (span,) = capture.spans
+    assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "ValueError: bad")
+    assert span.attributes["error.type"] == "ValueError"
+    (event,) = span.events
+    assert event.attributes["exception.message"] == "bad"
+
+
+@every_kind
+def test_an_exception_is_recorded_where_it_happened_and_not_again(capture, make):
+    """Every span it leaves through fails; the innermost alone has the exception event."""
+
+    def body():
+        raise ValueError("bad")
+
+    inner = make(body, tool("inner"))
+    outer = make(lambda: drive(inner) if make in (plain, generator) else run_in_thread(drive, inner), workflow("outer"))
+    with pytest.raises(ValueError):
+        drive(outer)
+    assert [(span.name, span.status.status_code, len(span.events)) for span in capture.spans] == [
+        ("execute_tool inner", StatusCode.ERROR, 1),
+        ("invoke_workflow outer", StatusCode.ERROR, 0),
+    ]
+
+
+def run_in_thread(function, *args):
+    outcome = []
+
+    def work():
+        try:
+            outcome.append((function(*args), None))
+        except BaseException as error:
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,))
+    thread.start()
+    thread.join()
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
+def test_a_new_exception_of_the_same_text_is_recorded(capture):
+    """Each exception object is judged on its own, also when the last one's memory is reused."""
+
+    @tool
+    def inner():
+        raise ValueError("bad")
+
+    @workflow
+    def outer():
+        with contextlib.suppress(ValueError):
+            inner()
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError):
+        outer()
+    assert [len(span.events) for span in capture.spans] == [1, 1]
+
+
+@every_kind
+@pytest.mark.parametrize("stop", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
+def test_being_stopped_is_no_error(capture, make, stop):
+    """Status UNSET, no exception event, and an attribute that says so."""
+    error = stop()
+
+    def body():
+        raise error
+
+    function = make(body)
+    with pytest.raises(stop):
+        if make is coroutine:  # asyncio.run() has its own mind about these
+            step(function())
+        elif make is async_generator:
+            step(function().__anext__())
+        else:
+            drive(function)
+    (span,) = capture.spans
+    assert (span.status.status_code, span.events) == (StatusCode.UNSET, ())
+    assert span.attributes["agentops.cancelled"] is True
+
+
+def step(awaitable):
+    """Run it to its end, past the one `sleep(0)` inside."""
+    for _ in range(2):
+        awaitable.send(None)
+
+
+def test_a_cancelled_task_is_recorded_as_cancelled(capture):
+    """The span of a task that is cancelled while it waits ends, without an error."""
+
+    @tool
+    async def wait():
+        await asyncio.sleep(60)
+
+    async def main():
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    (span,) = capture.spans
+    assert span.status.status_code is StatusCode.UNSET
+    assert span.attributes["agentops.cancelled"] is True
+
+
+def test_concurrent_tasks_keep_their_spans_apart(capture):
+    """What a task records is under its own call."""
+    leaf = tool("leaf")(lambda number: number)
+
+    @action
+    async def work(number):
+        await asyncio.sleep(0)
+        leaf(number)
+        await asyncio.sleep(0)
+
+    async def main():
+        await asyncio.gather(*(work(number) for number in range(3)))
+
+    asyncio.run(main())
+    assert capture.tree() == "\n".join(["work [action]\n  execute_tool leaf [tool]"] * 3)
+
+
+# --- attributes
+
+
+def test_the_attributes_of_a_tool(capture):
+    """Name, type, description, cost, arguments and result, in the names of the GenAI conventions."""
+
+    @tool("search", cost=0.01)
+    def find(query, limit=5):
+        """Find things.
+
+        At length.
+        """
+        return {"hits": [query]}
+
+    find("cats")
+    (span,) = capture.spans
+    assert span.name == "execute_tool search"
+    attributes = dict(span.attributes)
+    attributes.pop("session.id")
+    assert json.loads(attributes.pop("gen_ai.tool.call.arguments")) == {"query": "cats", "limit": 5}
+    assert json.loads(attributes.pop("gen_ai.tool.call.result")) == {"hits": ["cats"]}
+    assert attributes == {
+        "agentops.span.kind": "tool",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "search",
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.description": "Find things.",
+        "gen_ai.usage.cost.amount": 0.01,
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "provider",
+    }
+
+
+@pytest.mark.parametrize(
+    ("decorate", "expected"),
+    [
+        pytest.param(
+            agent(name="planner", description="Plans."),
+            {
+                "agentops.span.kind": "agent",
+                "gen_ai.operation.name": "invoke_agent",
+                "gen_ai.agent.name": "planner",
+                "gen_ai.agent.description": "Plans.",
+                "agentops.entity.input": '{"a": 1}',
+                "agentops.entity.output": "done",
+                "span": "invoke_agent planner",
+            },
+            id="agent",
+        ),
+        pytest.param(
+            workflow(name="checkout"),
+            {
+                "agentops.span.kind": "workflow",
+                "gen_ai.operation.name": "invoke_workflow",
+                "gen_ai.workflow.name": "checkout",
+                "agentops.entity.input": '{"a": 1}',
+                "agentops.entity.output": "done",
+                "span": "invoke_workflow checkout",
+            },
+            id="workflow",
+        ),
+        pytest.param(
+            action(name="click"),
+            {
+                "agentops.span.kind": "action",
+                "agentops.action.type": "click",
+                "agentops.action.params": '{"a": 1}',
+                "agentops.action.returns": "done",
+                "span": "click",
+            },
+            id="action",
+        ),
+    ],
+)
+def test_the_attributes_of_the_other_kinds(capture, decorate, expected):
+    """Each kind has its own names; an agent also has an id."""
+
+    @decorate
+    def function(a):
+        return "done"
+
+    function(1)
+    (span,) = capture.spans
+    shown = {**span.attributes, "span": span.name}
+    del shown["session.id"]
+    assert bool(shown.pop("gen_ai.agent.id", None)) is (shown["agentops.span.kind"] == "agent")
+    shown = {key: value.replace(":1", ": 1") for key, value in shown.items()}
+    assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("decorate", "name"),
+    [
+        (tool, "execute_tool f"),
+        (tool(), "execute_tool f"),
+        (tool("named"), "execute_tool named"),
+        (tool(name="named"), "execute_tool named"),
+        (record_tool("named"), "execute_tool named"),
+        (record_tool(tool_name="named"), "execute_tool named"),
+        (action, "f"),
+        (action("named"), "named"),
+        (record_action("named"), "named"),
+        (record_action(event_name="named"), "named"),
+        (record_function("named"), "named"),
+        (agent, "invoke_agent f"),
+        (track_agent(name="named"), "invoke_agent named"),
+        (track_agent(), "invoke_agent f"),
+        (workflow("named"), "invoke_workflow named"),
+    ],
+)
+def test_every_way_to_decorate(capture, decorate, name):
+    """With and without arguments, and AgentOps' names."""
+
+    @decorate
+    def f():
+        return 1
+
+    assert f() == 1
+    assert names(capture) == [name]
+
+
+def test_arguments_are_bound_by_name(capture):
+    """Positional, keyword, default and extra arguments."""
+
+    @tool
+    def f(a, /, b, *rest, c=3, **more):
+        return None
+
+    f(1, 2, 4, 5, d=6)
+    f(1, b=2)
+    written = [json.loads(span.attributes["gen_ai.tool.call.arguments"]) for span in capture.spans]
+    assert written == [{"a": 1, "b": 2, "rest": [4, 5], "c": 3, "d": 6}, {"a": 1, "b": 2, "c": 3}]
+    assert "gen_ai.tool.call.result" not in capture.spans[0].attributes
+
+
+def test_arguments_are_recorded_as_they_were_before_the_call(capture):
+    """What the function does to them does not show."""
+
+    @tool
+    def f(items):
+        items.clear()
+
+    f([1, 2])
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"items": [1, 2]}
+
+
+@every_kind
+def test_wrong_arguments_raise_the_function_s_own_error(capture, make):
+    """The TypeError is Python's and the span says so."""
+    with pytest.raises(TypeError, match="argument"):
+        drive(tool("f")(_one_argument(make)), 1, 2, 3)
+    assert capture.spans[0].attributes["error.type"] == "TypeError"
+
+
+def _one_argument(make):
+    def f(a):
+        return a
+
+    async def g(a):
+        return a
+
+    def h(a):
+        yield a
+
+    async def i(a):
+        yield a
+
+    return dict(zip(KINDS, (f, g, h, i), strict=True))[make]
+
+
+@every_kind
+def test_iterators_are_never_consumed(capture, make):
+    """Neither an argument nor a result that can be read only once."""
+    given = iter([1, 2])
+    made = (number for number in [3, 4])
+    result = drive(make(lambda items: made), given)
+    assert list(given) == [1, 2]
+    assert result is made
+    assert list(result) == [3, 4]
+
+
+@every_kind
+@pytest.mark.parametrize("mode", ["metadata", "off"])
+def test_no_content_is_recorded_when_it_is_not_captured(begin, make, mode):
+    """Neither arguments nor results, in whatever kind of function."""
+    capture = begin(capture_content=mode)
+    drive(make(lambda text: "the-result"), "the-argument")
+    written = capture.spans[0].to_json()
+    assert "the-argument" not in written
+    assert "the-result" not in written
+
+
+def test_exception_texts_are_left_out_when_capture_is_off(begin):
+    """An exception's text can quote a prompt."""
+    capture = begin(capture_content="off")
+
+    @tool
+    def f():
+        raise ValueError("the-secret")
+
+    with pytest.raises(ValueError):
+        f()
+    (span,) = capture.spans
+    assert "the-secret" not in span.to_json()
+    assert span.events[0].attributes["exception.type"] == "ValueError"
+
+
+def test_long_content_is_cut(begin):
+    """Arguments and results over `max_content_length` are cut."""
+    capture = begin(max_content_length=100)
+    tool("f")(lambda text: text)("x" * 10_000)
+    attributes = capture.spans[0].attributes
+    assert max(len(value) for value in attributes.values()) < 400
+
+
+# --- methods and classes
+
+
+class Box:
+    @tool
+    def method(self, a):
+        return self, a
+
+    @classmethod
+    @tool
+    def inner_class_method(cls, a):
+        return cls, a
+
+    @tool
+    @classmethod
+    def outer_class_method(cls, a):
+        return cls, a
+
+    @staticmethod
+    @tool
+    def inner_static_method(a):
+        return a
+
+    @tool
+    @staticmethod
+    def outer_static_method(a):
+        return a
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Box) if name.endswith("method")])
+def test_methods_are_recorded_without_self_and_cls(capture, name):
+    """On the instance and, where that works, on the class; above and below the built-in decorators."""
+    box = Box()
+    expected = (box, 1) if name == "method" else (Box, 1) if "class" in name else 1
+    assert getattr(box, name)(1) == expected
+    assert names(capture) == [f"execute_tool {name}"]
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"a": 1}
+
+
+def test_a_function_outside_of_a_class_keeps_its_self(capture):
+    """`self` is a name like any other there."""
+
+    @tool
+    def f(self):
+        return None
+
+    f(1)
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"self": 1}
+
+
+@agent
+class Planner:
+    """Plans things."""
+
+    limit = 3
+
+    def __init__(self):
+        self.log = []
+
+    def plan(self, goal):
+        return self.refine(self._guess(goal))
+
+    def refine(self, text):
+        events.record(events.ActionEvent("refine"))
+        return text.upper()
+
+    def _guess(self, goal):
+        return goal
+
+    async def think(self, other=None):
+        await asyncio.sleep(0)
+        return await other.think() if other else "thought"
+
+    def stream(self):
+        yield self.refine("a")
+
+    def __call__(self):
+        return 7
+
+    @tool
+    def search(self):
+        return "found"
+
+    @staticmethod
+    def helper():
+        return 1
+
+    @property
+    def size(self):
+        return 2
+
+
+def test_an_agent_class_records_the_outermost_call_on_an_instance(capture):
+    """Public methods from outside are spans, an instance's calls to itself are not; the id is the instance's."""
+    planner = Planner()
+    assert planner.plan("x") == "X"
+    assert (planner.helper(), planner.size, planner.limit) == (1, 2, 3)
+    assert capture.tree() == "invoke_agent Planner [agent]\n  refine [action]"
+    recorded, call = capture.spans
+    assert (
+        call.attributes["gen_ai.agent.id"]
+        == planner.agentops_agent_id
+        == recorded.attributes["agentops.event.agent_id"]
+    )
+    assert call.attributes["gen_ai.agent.description"] == "Plans things."
+    assert json.loads(call.attributes["agentops.entity.input"]) == {"goal": "x"}
+
+
+def test_an_agent_class_is_the_same_class(capture):
+    """Identity, instances, copies and pickles are as before; nothing is added to the instance."""
+    planner = Planner()
+    planner()
+    assert inspect.isclass(Planner)
+    assert vars(planner) == {"log": []}
+    assert isinstance(pickle.loads(pickle.dumps(planner)), Planner)
+    assert copy.copy(planner).agentops_agent_id != planner.agentops_agent_id
+    assert names(capture) == ["invoke_agent Planner"]
+
+
+def test_every_kind_of_method_of_an_agent_class_is_recorded(capture):
+    """Coroutines and generators, and one agent that calls another."""
+    first, second = Planner(), Planner()
+    assert asyncio.run(first.think(second)) == "thought"
+    assert list(first.stream()) == ["A"]
+    assert capture.tree() == (
+        "invoke_agent Planner [agent]\n  invoke_agent Planner [agent]\ninvoke_agent Planner [agent]\n  refine [action]"
+    )
+    inner, outer = capture.spans[:2]
+    assert inner.attributes["gen_ai.agent.id"] == second.agentops_agent_id
+    assert outer.attributes["gen_ai.agent.id"] == first.agentops_agent_id
+
+
+def test_an_own_decorator_of_a_method_wins(capture):
+    """A tool of an agent is a tool, and has the agent's id also when it is called from outside."""
+    planner = Planner()
+    planner.search()
+    assert names(capture) == ["execute_tool search"]
+    assert capture.spans[0].attributes["agentops.event.agent_id"] == planner.agentops_agent_id
+
+
+def test_an_agent_is_named_by_its_argument_its_instance_or_its_class(capture):
+    """The instance's own name wins; a subclass has its own."""
+
+    @track_agent(name="boss")
+    class Boss:
+        def run(self):
+            return 1
+
+    class Researcher(Planner):
+        pass
+
+    renamed = Boss()
+    renamed.agentops_agent_name = "second boss"
+    renamed.agentops_agent_id = "id-2"
+    Boss().run()
+    renamed.run()
+    Researcher()()
+    assert names(capture) == ["invoke_agent boss", "invoke_agent second boss", "invoke_agent Researcher"]
+    assert capture.spans[1].attributes["gen_ai.agent.id"] == "id-2"
+
+
+def test_an_instance_that_takes_no_weak_reference_is_an_agent_without_an_id(capture):
+    """Slots are no reason to fail."""
+
+    @agent
+    class Slim:
+        __slots__ = ()
+
+        def run(self):
+            return 1
+
+    assert Slim().run() == 1
+    assert names(capture) == ["invoke_agent Slim"]
+    assert "gen_ai.agent.id" not in capture.spans[0].attributes
+
+
+def test_an_agent_s_instances_are_let_go(capture):
+    """Neither the id nor the span keeps an instance alive."""
+    planner = Planner()
+    planner.plan("x")
+    gone = weakref.ref(planner)
+    del planner
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_class_of_tools_names_its_methods(capture):
+    """A class of several tools would be several tools of one name."""
+
+    @tool
+    class Calculator:
+        def add(self, a, b):
+            return a + b
+
+        def __call__(self, a):
+            return a
+
+    assert Calculator().add(1, 2) == 3
+    assert Calculator()(4) == 4
+    assert names(capture) == ["execute_tool Calculator.add", "execute_tool Calculator"]
+
+
+def test_partials_callable_objects_and_builtins_can_be_decorated(capture):
+    """Everything that can be called."""
+
+    class Caller:
+        async def __call__(self, a):
+            return a
+
+    assert tool("partial")(functools.partial(max, 1))(2) == 2
+    assert asyncio.run(tool(Caller())(3)) == 3
+    assert tool(len)([1]) == 1
+    assert names(capture) == ["execute_tool partial", "execute_tool Caller", "execute_tool len"]
+
+
+@pytest.mark.parametrize("target", [42, property(lambda self: 1), object()], ids=lambda target: type(target).__name__)
+def test_what_cannot_be_called_cannot_be_decorated(target):
+    """The error names what was decorated."""
+    with pytest.raises(TypeError, match=f"@tool .*{type(target).__name__}"):
+        tool(target)
+
+
+@tool
+def module_level(a):
+    return a
+
+
+def test_a_decorated_module_level_function_pickles(capture):
+    """By reference, as every function."""
+    assert _imported(module_level)(3) == 3
+    assert names(capture) == ["execute_tool module_level"]
+
+
+def _imported(function):
+    sys.modules.setdefault(function.__module__, SimpleNamespace(module_level=function))
+    return pickle.loads(pickle.dumps(function))
+
+
+# --- generators
+
+
+def test_a_generator_never_leaks_its_context(capture):
+    """Between two steps the reader's own span is current; the generator finds its own again."""
+    inside = []
+
+    @action
+    def numbers():
+        for number in range(3):
+            inside.append(current_id())
+            yield number
+
+    before = get_current()
+    outside = [get_current() is before for _ in numbers()]
+    assert outside == [True] * 3
+    assert inside == [capture.spans[0].context.span_id] * 3
+
+
+def test_an_async_generator_never_leaks_its_context(capture):
+    """As a generator; also while other work runs between two steps."""
+    inside = []
+
+    @action
+    async def numbers():
+        for number in range(3):
+            await asyncio.sleep(0)
+            inside.append(current_id())
+            yield number
+
+    async def main():
+        before = get_current()
+        return [get_current() is before async for _ in numbers()]
+
+    assert asyncio.run(main()) == [True] * 3
+    assert inside == [capture.spans[0].context.span_id] * 3
+
+
+def test_a_span_that_a_generator_leaves_open_stays_inside(capture):
+    """A `with` block around a `yield` holds for the generator's next step and not for its reader."""
+    tracer = context.current()._tracer
+    leaf = tool("leaf")(lambda: 1)
+
+    @action
+    def numbers():
+        with tracer.start_as_current_span("block"):
+            yield 1
+            leaf()
+        leaf()
+
+    steps = numbers()
+    before = get_current()
+    next(steps)
+    assert get_current() is before
+    list(steps)
+    assert get_current() is before
+    assert capture.tree() == (
+        "numbers [action]\n  block [internal]\n    execute_tool leaf [tool]\n  execute_tool leaf [tool]"
+    )
+
+
+def test_interleaved_generators_keep_their_spans_apart(capture):
+    """Two generators of one function, read in turns."""
+    leaf = tool("leaf")(lambda number: number)
+
+    @action
+    def numbers(start):
+        for number in range(start, start + 2):
+            leaf(number)
+            yield number
+
+    assert list(zip(numbers(0), numbers(10), strict=True)) == [(0, 10), (1, 11)]
+    pair = "numbers [action]\n  execute_tool leaf [tool]\n  execute_tool leaf [tool]"
+    assert capture.tree() == f"{pair}\n{pair}"
+
+
+def conversation(log):
+    try:
+        got = yield "first"
+        log.append(("sent", got))
+        try:
+            yield "second"
+        except KeyError as error:
+            log.append(("thrown", error))
+            yield "third"
+        return "result"
+    finally:
+        log.append("closed")
+
+
+async def async_conversation(log):
+    try:
+        got = yield "first"
+        log.append(("sent", got))
+        try:
+            yield "second"
+        except KeyError as error:
+            log.append(("thrown", error))
+            yield "third"
+    finally:
+        await asyncio.sleep(0)
+        log.append("closed")
+
+
+@pytest.mark.parametrize("decorate", [lambda function: function, action], ids=["bare", "decorated"])
+def test_send_throw_and_the_result_go_through_a_generator(capture, decorate):
+    """A decorated generator answers as the bare one does."""
+    log, error = [], KeyError("k")
+    steps = decorate(conversation)(log)
+    assert next(steps) == "first"
+    assert steps.send("hello") == "second"
+    assert steps.throw(error) == "third"
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert stop.value.value == "result"
+    assert log == [("sent", "hello"), ("thrown", error), "closed"]
+
+
+@pytest.mark.parametrize("decorate", [lambda function: function, action], ids=["bare", "decorated"])
+def test_asend_and_athrow_go_through_an_async_generator(capture, decorate):
+    """A decorated async generator answers as the bare one does."""
+    log, error = [], KeyError("k")
+
+    async def main():
+        steps = decorate(async_conversation)(log)
+        assert await steps.__anext__() == "first"
+        assert await steps.asend("hello") == "second"
+        assert await steps.athrow(error) == "third"
+        with pytest.raises(StopAsyncIteration):
+            await steps.__anext__()
+
+    asyncio.run(main())
+    assert log == [("sent", "hello"), ("thrown", error), "closed"]
+
+
+def test_an_unhandled_throw_comes_back_as_it_was_thrown(capture):
+    """The same object, recorded once, with one line of ours in its traceback."""
+    error = ValueError("thrown")
+    steps = action("f")(conversation)([])
+    next(steps)
+    with pytest.raises(ValueError) as caught:
+        steps.throw(error)
+    assert caught.value is error
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == decorators.__file__]
+    assert len(ours) == 1
+    assert len(capture.spans[0].events) == 1
+
+
+def test_closing_a_generator_early_is_no_error(capture):
+    """The user's cleanup runs at once and in the generator's context, then the span ends."""
+    log = []
+    steps = action("f")(conversation)(log)
+    next(steps)
+    steps.close()
+    assert log == ["closed"]
+    assert capture.spans[0].status.status_code is StatusCode.UNSET
+    assert capture.spans[0].attributes["agentops.cancelled"] is True
+
+
+def test_closing_an_async_generator_early_is_no_error(capture):
+    """`aclosing` and `break`."""
+    log = []
+
+    async def main():
+        async with contextlib.aclosing(action("f")(async_conversation)(log)) as steps:
+            async for _ in steps:
+                break
+
+    asyncio.run(main())
+    assert log == ["closed"]
+    assert capture.spans[0].status.status_code is StatusCode.UNSET
+    assert capture.spans[0].attributes["agentops.cancelled"] is True
+
+
+def test_a_dropped_generator_ends_its_span(capture):
+    """The garbage collector closes it."""
+    log = []
+    steps = action("f")(conversation)(log)
+    next(steps)
+    assert capture.spans == []
+    del steps
+    gc.collect()
+    assert log == ["closed"]
+    assert capture.spans[0].status.status_code is StatusCode.UNSET
+
+
+def test_a_dropped_async_generator_ends_its_span(capture):
+    """The event loop closes it, in a task of its own."""
+    log = []
+
+    async def main():
+        steps = action("f")(async_conversation)(log)
+        await steps.__anext__()
+        del steps
+        gc.collect()
+        await asyncio.sleep(0.01)
+        assert log == ["closed"]
+
+    asyncio.run(main())
+    assert capture.spans[0].status.status_code is StatusCode.UNSET
+
+
+def test_a_dropped_coroutine_ends_its_span_and_leaves_foreign_contexts_alone(capture, caplog):
+    """It is closed in whatever context the garbage collector runs in."""
+
+    class Forever:
+        def __await__(self):
+            yield
+
+    @tool
+    async def wait():
+        await Forever()
+
+    waiting = wait()
+    contextvars.copy_context().run(waiting.send, None)
+    token = attach(set_value("theirs", 1))
+    before = get_current()
+    waiting.close()
+    assert get_current() is before
+    detach(token)
+    assert capture.spans[0].attributes["agentops.cancelled"] is True
+    assert caplog.records == []
+
+
+def test_a_context_that_the_function_leaves_attached_is_undone(capture):
+    """The caller gets back the context it had."""
+
+    @tool
+    def untidy():
+        attach(trace.set_span_in_context(trace.INVALID_SPAN))
+
+    before = get_current()
+    untidy()
+    assert get_current() is before
+
+
+def test_a_generator_that_is_never_read_records_nothing(capture):
+    """Nothing of it ran."""
+    action("f")(conversation)([]).close()
+    assert capture.spans == []
+
+
+def test_an_exception_thrown_into_a_generator_leaves_no_reference_cycle(capture):
+    """The wrapper's frame does not keep a thrown exception, nor that the frame."""
+    gc.collect()
+    gc.disable()
+    try:
+        error = ValueError("thrown")
+        steps = action("f")(conversation)([])
+        next(steps)
+        with contextlib.suppress(ValueError):
+            steps.throw(error)
+        error.__traceback__ = None
+        marker = Planner()
+        error.args = (marker,)
+        gone = weakref.ref(marker)
+        del error, marker, steps
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+# --- without a session, and when we fail
+
+
+@every_kind
+def test_without_a_session_the_function_runs_untouched(make, caplog):
+    """Same result, no span, one warning however often it is called."""
+    context.set_sessionless(None)
+    function = make(current_id)
+    assert [drive(function), drive(function)] == [0, 0]
+    warnings = [entry for entry in caplog.records if entry.levelno == logging.WARNING]
+    assert len(warnings) == 1
+
+
+class Broken:
+    """Raises at the n-th call of one of our own functions."""
+
+    def __init__(self, monkeypatch, at):
+        self.at, self.count = at, 0
+        self._hook(monkeypatch, context, "scope_for", decorators)
+        self._hook(monkeypatch, redaction, "to_text")
+        self._hook(monkeypatch, decorators, "set_span_in_context")
+        self._hook(monkeypatch, decorators, "write_exception")
+        self._hook(monkeypatch, decorators, "get_current")
+        self._hook(monkeypatch, decorators, "_identity")
+        self._hook(monkeypatch, decorators._Parameters, "bind")
+        self._hook(monkeypatch, context.Scope, "start_span")
+        self._hook(monkeypatch, Span, "set_attribute")
+        self._hook(monkeypatch, Span, "end")
+
+    def _hook(self, monkeypatch, owner, name, used_by=None):
+        real = getattr(owner, name)
+
+        @functools.wraps(real)
+        def hook(*args, **kwargs):
+            self.count += 1
+            if self.count == self.at:
+                raise ZeroDivisionError("ours")
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(used_by or owner, name, hook)
+
+
+@every_kind
+@pytest.mark.parametrize("fails", [False, True], ids=["returns", "raises"])
+def test_an_error_of_ours_changes_nothing_for_the_caller(begin, make, fails, caplog):
+    """Whichever step of ours fails, the function runs once and its result or exception is the same object."""
+    error, result = ValueError("theirs"), object()
+    broken_steps = 0
+    for at in range(1, 60):
+        capture = begin()
+        calls = []
+
+        def body(argument, calls=calls):
+            calls.append(argument)
+            if fails:
+                raise error
+            return result
+
+        function = make(body)
+        before = get_current()
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(guard, "reraise", False)
+            monkeypatch.setattr(guard, "_reported", set())
+            broken = Broken(monkeypatch, at)
+            try:
+                outcome = drive(function, "argument")
+            except ValueError as caught:
+                outcome = caught
+        assert outcome is (error if fails else result), at
+        assert calls == ["argument"], at
+        assert len(capture.spans) <= 1
+        assert get_current() is before, at
+        if broken.count < at:
+            break
+        broken_steps += 1
+    assert broken_steps >= 6
+    assert "ZeroDivisionError" in caplog.text
+    assert "ours" not in [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]

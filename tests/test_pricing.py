@@ -1,0 +1,349 @@
+"""Prices: against calculations by hand, the prices file, and what must have no cost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from importlib.metadata import version
+
+import pytest
+
+from agentops_otel import pricing
+from agentops_otel.pricing import Cost, cost, span_cost
+from agentops_otel.usage import Usage
+
+MILLION = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _no_prices_file(monkeypatch):
+    monkeypatch.delenv("AGENTOPS_PRICES_FILE", raising=False)
+    yield
+    pricing._own_prices.cache_clear()
+
+
+@pytest.fixture
+def prices_file(tmp_path, monkeypatch):
+    def write(content):
+        path = tmp_path / "prices.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        monkeypatch.setenv("AGENTOPS_PRICES_FILE", str(path))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "dollars"),
+    [
+        pytest.param("openai", "gpt-4o", Usage(1000, 100), (1000 * 2.5 + 100 * 10) / MILLION, id="plain"),
+        pytest.param(
+            "openai",
+            "gpt-4o-2024-08-06",
+            Usage(1000, 100, cache_read_tokens=400),
+            (600 * 2.5 + 400 * 1.25 + 100 * 10) / MILLION,
+            id="cached tokens are a part of the input",
+        ),
+        pytest.param(
+            "openai",
+            "o3-mini",
+            Usage(1000, 500, reasoning_tokens=400),
+            (1000 * 1.1 + 500 * 4.4) / MILLION,
+            id="reasoning tokens are a part of the output",
+        ),
+        pytest.param(
+            "anthropic",
+            "claude-3-5-sonnet-20241022",
+            Usage(3000, 100, cache_read_tokens=1000, cache_write_tokens=1500),
+            (500 * 3 + 1000 * 0.3 + 1500 * 3.75 + 100 * 15) / MILLION,
+            id="cache read and write",
+        ),
+        pytest.param("openai", "text-embedding-3-small", Usage(5000, 0), 5000 * 0.02 / MILLION, id="embeddings"),
+        pytest.param(
+            "gcp.gemini",
+            "gemini-2.5-pro",
+            Usage(200_000, 1000),
+            (200_000 * 1.25 + 1000 * 10) / MILLION,
+            id="below the tier",
+        ),
+        pytest.param(
+            "gcp.vertex_ai",
+            "gemini-2.5-pro",
+            Usage(250_000, 1000),
+            (250_000 * 2.5 + 1000 * 15) / MILLION,
+            id="above the tier all tokens cost more",
+        ),
+        pytest.param(
+            "openai",
+            "gpt-4o-realtime-preview",
+            Usage(1000, 100, cache_read_tokens=300, input_audio_tokens=600, output_audio_tokens=50),
+            (100 * 5 + 600 * 40 + 300 * 2.5 + 50 * 20 + 50 * 80) / MILLION,
+            id="audio",
+        ),
+        pytest.param(
+            "openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", Usage(1000, 0), 1000 * 0.3 / MILLION, id="fine-tuned"
+        ),
+        pytest.param("azure.ai.openai", "gpt-4o", Usage(1000, 0), 1000 * 2.5 / MILLION, id="azure"),
+        pytest.param("groq", "llama-3.3-70b-versatile", Usage(1000, 0), 1000 * 0.59 / MILLION, id="groq"),
+        pytest.param("x_ai", "grok-4", Usage(1000, 0), 1000 * 3 / MILLION, id="x_ai"),
+        pytest.param("mistral_ai", "mistral-large-latest", Usage(1000, 0), 1000 * 2 / MILLION, id="mistral"),
+        pytest.param("cohere", "command-r-plus", Usage(1000, 0), 1000 * 2.5 / MILLION, id="cohere"),
+        pytest.param("moonshot_ai", "kimi-k2-0905-preview", Usage(1000, 0), 1000 * 0.6 / MILLION, id="moonshot"),
+        pytest.param("aws.bedrock", "amazon.nova-lite-v1:0", Usage(1000, 0), 1000 * 0.06 / MILLION, id="bedrock"),
+        pytest.param("perplexity", "sonar", Usage(1000, 0), 1000 * 1 / MILLION + 12 / 1000, id="price per request"),
+    ],
+)
+def test_costs_what_the_price_list_says(provider, model, usage, dollars):
+    """Each kind of model costs what a calculation by hand says, to the last digit that matters."""
+    priced = cost(provider, model, usage)
+
+    assert priced is not None
+    assert priced.amount == pytest.approx(dollars, rel=1e-9)
+    assert (priced.source, priced.table) == ("local", version("genai-prices"))
+
+
+def test_price_depends_on_the_time_of_day():
+    """A model with off-peak prices costs what it cost when the call was made."""
+    peak = cost("deepseek", "deepseek-chat", Usage(MILLION), at=datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+    night = cost("deepseek", "deepseek-chat", Usage(MILLION), at=datetime(2026, 1, 1, 20, tzinfo=timezone.utc))
+
+    assert peak is not None
+    assert night is not None
+    assert (peak.amount, night.amount) == pytest.approx((0.27, 0.135))
+
+
+def test_price_depends_on_the_service_tier():
+    """The priority tier costs more than the default one, and a tier nobody knows is the default."""
+    tiers = [
+        cost("openai", "gpt-4o", Usage(MILLION), service_tier=tier) for tier in ("default", "priority", "unheard of")
+    ]
+
+    assert [priced and priced.amount for priced in tiers] == pytest.approx([2.5, 4.25, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        pytest.param("openai", "gpt-9-ultra", id="unknown model"),
+        pytest.param("openai", "my-gpt-4o", id="similar name"),
+        pytest.param("openai", "llama3.2", id="a local model behind an OpenAI-compatible server"),
+        pytest.param("openai", "", id="no name"),
+        pytest.param("azure.ai.openai", "prod-chat", id="azure deployment"),
+        pytest.param("ibm.watsonx.ai", "gpt-4o", id="provider without prices"),
+        pytest.param("my-openai-proxy", "gpt-4o", id="provider with a similar name"),
+        pytest.param("openai", "whisper-1", id="priced by the hour"),
+    ],
+)
+def test_unknown_has_no_cost(provider, model):
+    """What the table does not know has no cost: not 0, and not another model's."""
+    assert cost(provider, model, Usage(1000, 100)) is None
+
+
+@pytest.mark.parametrize("usage", [Usage(100, 0, cache_read_tokens=200), Usage(100, 10, reasoning_tokens=20)])
+def test_impossible_usage_has_no_cost(usage):
+    """Classes larger than their total cannot be priced."""
+    assert cost("openai", "gpt-4o", usage) is None
+
+
+def test_quick_way_equals_the_table():
+    """For every model of the table, the short calculation gives what the table's own calculation gives."""
+    at = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
+    usage = Usage(1000, 100, 400, 200, 50)
+    compared = 0
+    for provider in pricing._snapshot().providers:
+        for model in provider.models:
+            prices = {name: price for name, price in vars(model.get_prices(at)).items() if price is not None}
+            rates = pricing._flat_rates(prices, usage)
+            if rates is not None:
+                compared += 1
+                table = pricing._calculated(model, provider, usage, at, None)
+                assert pricing._amount(rates, usage) == pytest.approx(table, rel=1e-9), model.id
+
+    assert compared > 500
+
+
+def test_span_cost_prefers_the_providers_word():
+    """A cost that came with the response wins over the table."""
+    attributes = {
+        "gen_ai.provider.name": "openai",
+        "gen_ai.response.model": "gpt-4o",
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.cost.amount": 0.5,
+        "gen_ai.usage.cost.source": "provider",
+    }
+
+    assert span_cost(attributes) == Cost(0.5, "provider", None)
+
+
+@pytest.mark.parametrize("amount", [-1.0, float("nan"), float("inf"), "0.5", True])
+def test_span_cost_ignores_an_amount_that_is_none(amount):
+    """An amount that cannot be one is computed instead."""
+    attributes = {
+        "gen_ai.provider.name": "openai",
+        "gen_ai.response.model": "gpt-4o",
+        "gen_ai.usage.input_tokens": MILLION,
+        "gen_ai.usage.cost.amount": amount,
+    }
+
+    priced = span_cost(attributes)
+
+    assert priced is not None
+    assert priced.amount == pytest.approx(2.5)
+
+
+def test_span_cost_takes_the_model_that_answered():
+    """The response's model is what was paid for, not the one that was asked for."""
+    attributes = {
+        "gen_ai.provider.name": "azure.ai.openai",
+        "gen_ai.request.model": "prod-chat",
+        "gen_ai.response.model": "gpt-4o-2024-08-06",
+        "gen_ai.usage.input_tokens": MILLION,
+        "openai.response.service_tier": "priority",
+    }
+
+    priced = span_cost(attributes)
+
+    assert priced is not None
+    # Azure borrows OpenAI's model, but not its tiers.
+    assert priced.amount == pytest.approx(2.5)
+
+
+def test_span_cost_without_usage_is_none():
+    """A call without usage has no cost."""
+    assert span_cost({"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}) is None
+
+
+def test_span_cost_reads_older_names():
+    """A span of another instrumentation, with `gen_ai.system`, is priced too."""
+    attributes = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.prompt_tokens": MILLION}
+
+    priced = span_cost(attributes)
+
+    assert priced is not None
+    assert priced.amount == pytest.approx(2.5)
+
+
+def test_attributes_survive_the_way_back():
+    """What is written on a span is what is read from it."""
+    priced = Cost(0.0043, "local", "0.1.2")
+    written = pricing.attributes(priced)
+
+    assert written == {
+        "gen_ai.usage.cost.amount": 0.0043,
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "local",
+        "agentops.price_table": "0.1.2",
+    }
+    assert span_cost(written) == priced
+
+
+def test_prices_file_wins(prices_file):
+    """A price in the user's file wins over the table, for one provider or for all."""
+    prices_file(
+        {"azure.ai.openai/prod-chat": {"input": 2, "output": 8, "cache_read": 1}, "gpt-4o": {"input": 1, "output": 1}}
+    )
+
+    own = cost("azure.ai.openai", "prod-chat", Usage(MILLION, MILLION, cache_read_tokens=MILLION // 2))
+
+    assert own == Cost(0.5 * 2 + 0.5 * 1 + 8, "local", "override:prices.json")
+    assert cost("openai", "gpt-4o", Usage(MILLION, MILLION)) == Cost(2.0, "local", "override:prices.json")
+    assert cost("openai", "prod-chat", Usage(1)) is None
+
+
+def test_prices_file_may_say_free(prices_file):
+    """A price of 0 that somebody wrote down is a cost of 0."""
+    prices_file({"my-local-model": {"input": 0, "output": 0}})
+
+    assert cost("openai", "my-local-model", Usage(10, 10)) == Cost(0.0, "local", "override:prices.json")
+
+
+def test_prices_file_without_output_price(prices_file):
+    """Output without a price is unknown, not free."""
+    prices_file({"embedder": {"input": 1}})
+
+    assert cost("openai", "embedder", Usage(MILLION)) == Cost(1.0, "local", "override:prices.json")
+    assert cost("openai", "embedder", Usage(MILLION, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        pytest.param("{", "Expecting property name", id="no JSON"),
+        pytest.param("[]", "it is not a JSON object", id="a list"),
+        pytest.param({"m": {"output": 1}}, """'m' is not an object with at least "input\"""", id="no input"),
+        pytest.param(
+            {"m": {"input": 1, "cached": 1}}, "'m' has 'cached'; allowed are input, output", id="unknown class"
+        ),
+        pytest.param({"m": {"input": -1}}, "'input' of 'm' is not a number of at least 0", id="negative"),
+        pytest.param({"m": {"input": "1"}}, "'input' of 'm' is not a number of at least 0", id="text"),
+    ],
+)
+def test_wrong_prices_file_is_one_warning(prices_file, caplog, content, complaint):
+    """A wrong file is named, with what is wrong in it, once, and the table is used."""
+    path = prices_file(content)
+
+    with caplog.at_level(logging.WARNING, "agentops_otel"):
+        priced = [cost("openai", "gpt-4o", Usage(MILLION)) for _ in range(3)]
+
+    assert [each and each.amount for each in priced] == pytest.approx([2.5] * 3)
+    assert len(caplog.messages) == 1
+    assert str(path) in caplog.messages[0]
+    assert complaint in caplog.messages[0]
+
+
+def test_missing_prices_file_is_one_warning(monkeypatch, tmp_path, caplog):
+    """A file that is not there is a warning, not an error."""
+    monkeypatch.setenv("AGENTOPS_PRICES_FILE", str(tmp_path / "nowhere.json"))
+
+    assert cost("openai", "gpt-4o", Usage(1)) is not None
+    assert cost("openai", "gpt-4o", Usage(1)) is not None
+    assert ["nowhere.json" in message for message in caplog.messages] == [True]
+
+
+def test_threads_see_the_same_price():
+    """Many threads that ask for the first price at once all get it."""
+    pricing._snapshot.cache_clear()
+    pricing._find.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        priced = set(pool.map(lambda _: cost("openai", "gpt-4o", Usage(MILLION)), range(64)))
+
+    assert {each and each.amount for each in priced} == {2.5}
+
+
+def test_loading_the_table_does_not_load_its_updater():
+    """openai 2 looks for httpx2 in `sys.modules` while it reads a response; half imported by us it would break that."""
+    program = """
+import sys
+from agentops_otel import pricing
+from agentops_otel.usage import Usage
+assert pricing.cost("openai", "gpt-4o", Usage(1)) is not None
+assert "httpx2" not in sys.modules
+from genai_prices import UpdatePrices
+import genai_prices.update_prices
+assert UpdatePrices is genai_prices.update_prices.UpdatePrices is genai_prices.UpdatePrices
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_import_does_not_load_the_table():
+    """Importing the module loads no price table; the first cost does, without opening a socket."""
+    program = """
+import socket, sys
+def forbidden(*args, **kwargs):
+    raise AssertionError("network")
+socket.socket.connect = socket.getaddrinfo = forbidden
+from agentops_otel import pricing
+assert "genai_prices" not in sys.modules and "pydantic" not in sys.modules
+from agentops_otel.usage import Usage
+assert pricing.cost("openai", "gpt-4o", Usage(1)) is not None
+assert "genai_prices" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,226 @@
+"""Totals: leaf calls only, errors once, prices where there are any."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+
+from agentops_otel import semconv, totals
+from agentops_otel.totals import Totals
+
+CHAT = {
+    semconv.OPERATION_NAME: "chat",
+    semconv.PROVIDER_NAME: "openai",
+    semconv.REQUEST_MODEL: "gpt-4o-mini",
+}
+USAGE = {semconv.USAGE_INPUT_TOKENS: 1000, semconv.USAGE_OUTPUT_TOKENS: 100}
+COST = 1000 * 0.15e-6 + 100 * 0.6e-6
+
+
+class Feed(SpanProcessor):
+    def __init__(self):
+        self.totals = Totals()
+
+    def on_start(self, span, parent_context=None):
+        self.totals.on_start(span)
+
+    def on_end(self, span):
+        self.totals.on_end(span)
+
+
+@pytest.fixture
+def feed():
+    return Feed()
+
+
+@pytest.fixture
+def start(feed):
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(feed)
+
+    def start(name, parent=None, tracer="ours", **attributes):
+        context = None if parent is None else set_span_in_context(parent)
+        return provider.get_tracer(tracer).start_span(name, context, attributes=attributes.pop("attributes", None))
+
+    return start
+
+
+def end(span, attributes=None, *, failed=False):
+    span.set_attributes(attributes or {})
+    if failed:
+        span.set_status(Status(StatusCode.ERROR))
+    span.end()
+
+
+def test_one_call(feed, start):
+    """Calls, tokens, cost and the model's share of one LLM span."""
+    end(
+        start("chat", attributes=CHAT),
+        {**USAGE, semconv.USAGE_CACHE_READ_TOKENS: 0, semconv.USAGE_REASONING_TOKENS: 30},
+    )
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.unpriced_calls, found.errors) == (1, 0, 0)
+    assert (found.usage.input_tokens, found.usage.output_tokens, found.usage.reasoning_tokens) == (1000, 100, 30)
+    assert found.cost == pytest.approx(COST)
+    assert [(name, m.calls, m.cost) for name, m in found.models.items()] == [("gpt-4o-mini", 1, pytest.approx(COST))]
+
+
+def test_an_agent_span_with_sums_is_not_counted(feed, start):
+    """An agent span that carries the sums of its calls adds nothing."""
+    agent = start("invoke_agent", attributes={semconv.OPERATION_NAME: "invoke_agent"})
+    for _ in range(2):
+        end(start("chat", agent, attributes=CHAT), USAGE)
+    end(agent, {semconv.USAGE_INPUT_TOKENS: 2000, semconv.USAGE_OUTPUT_TOKENS: 200})
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.usage.input_tokens, found.cost) == (2, 2000, pytest.approx(2 * COST))
+
+
+def test_a_span_with_usage_that_is_no_llm_call_is_not_counted(feed, start):
+    """Usage on a span of no known kind is somebody's sum."""
+    end(start("chain"), USAGE)
+    assert feed.totals.snapshot().usage.input_tokens == 0
+
+
+@pytest.mark.parametrize("tracer", ["ours", "langchain"])
+@pytest.mark.parametrize("between", [False, True], ids=["direct", "with-a-span-between"])
+@pytest.mark.parametrize("known", ["at-start", "at-end"])
+@pytest.mark.parametrize("first", ["inner", "outer"])
+def test_a_wrapper_of_a_call_counts_once(feed, start, tracer, between, known, first):
+    """A framework's LLM span around a client's LLM span is one call, whoever made it, knew it or ended first."""
+    at_start = CHAT if known == "at-start" else None
+    outer = start("ChatOpenAI", tracer=tracer, attributes=at_start)
+    middle = start("retry", outer) if between else outer
+    inner = start("chat", middle, attributes=at_start)
+    spans = [inner, *([middle] if between else []), outer]
+    for span in spans if first == "inner" else reversed(spans):
+        if span in (inner, outer):
+            end(span, {**CHAT, **USAGE})
+        else:
+            end(span)
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.usage.input_tokens, found.usage.output_tokens) == (1, 1000, 100)
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["direct", "with-a-span-between"])
+def test_a_stream_that_outlives_its_wrapper_counts_once(feed, start, between):
+    """A wrapper that has ended is not counted while the stream in it is still read."""
+    outer = start("ChatOpenAI", attributes=CHAT)
+    inner = start("chat", start("retry", outer) if between else outer, attributes=CHAT)
+    end(outer)
+    assert feed.totals.snapshot().llm_calls == 0
+    end(inner, USAGE)
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.unpriced_calls, found.usage.input_tokens) == (1, 0, 1000)
+
+
+def test_two_calls_side_by_side_in_a_wrapper(feed, start):
+    """A wrapper over two calls, such as a retry, counts as the two."""
+    outer = start("wrapper", attributes=CHAT)
+    for _ in range(2):
+        end(start("chat", outer, attributes=CHAT), USAGE)
+    end(outer, {semconv.USAGE_INPUT_TOKENS: 2000, semconv.USAGE_OUTPUT_TOKENS: 200})
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.usage.input_tokens) == (2, 2000)
+
+
+def test_a_call_in_a_tool_in_a_call(feed, start):
+    """A tool that asks a model counts as a tool, and its call as a call."""
+    tool = start("execute_tool", attributes={semconv.OPERATION_NAME: "execute_tool"})
+    end(start("chat", tool, attributes=CHAT), USAGE)
+    end(tool)
+    found = feed.totals.snapshot()
+    assert (found.tool_calls, found.llm_calls) == (1, 1)
+
+
+def test_an_error_counts_once(feed, start):
+    """A tool fails, and with it the action, the agent and the workflow around it: one error, not recovered."""
+    spans = [start("workflow")]
+    for name in ("agent", "action", "tool"):
+        spans.append(start(name, spans[-1]))
+    for span in reversed(spans):
+        end(span, failed=True)
+    found = feed.totals.snapshot()
+    assert (found.errors, found.recovered_errors) == (1, 0)
+
+
+def test_a_recovered_error_is_told_apart(feed, start):
+    """An error that a span around it has survived is recovered; another one is not."""
+    agent = start("agent")
+    end(start("tool", agent), failed=True)
+    end(start("tool", agent), failed=True)
+    end(agent)
+    end(start("tool"), failed=True)
+    found = feed.totals.snapshot()
+    assert (found.errors, found.recovered_errors) == (3, 2)
+
+
+def test_a_session_that_ends_well_has_survived_all(feed, start):
+    """Errors right below the root are recovered when the session is a success."""
+    end(start("tool"), failed=True)
+    assert feed.totals.snapshot(survived=True).recovered_errors == 1
+    assert feed.totals.snapshot().recovered_errors == 0
+
+
+def test_unpriced_calls(feed, start):
+    """An unknown model has no price, which is not a price of zero; a call that failed needs none."""
+    end(start("chat", attributes={**CHAT, semconv.REQUEST_MODEL: "no-such-model"}), USAGE)
+    end(start("chat", attributes={**CHAT, semconv.REQUEST_STREAM: True}))
+    end(start("chat", attributes=CHAT), failed=True)
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.unpriced_calls, found.streams_without_usage, found.cost) == (3, 2, 1, None)
+    assert semconv.SESSION_COST not in found.attributes()
+    assert found.attributes()[semconv.SESSION_UNPRICED_CALLS] == 2
+
+
+def test_a_free_call_costs_zero_not_nothing(feed, start):
+    """A cost that the provider says is used as it is, zero too."""
+    end(start("chat", attributes={**CHAT, semconv.REQUEST_MODEL: "no-such-model"}), {**USAGE, semconv.COST_AMOUNT: 0.0})
+    found = feed.totals.snapshot()
+    assert (found.cost, found.unpriced_calls) == (0.0, 0)
+
+
+def test_open_spans(feed, start):
+    """The spans that have not ended, oldest first, with what a heartbeat says of them."""
+    outer = start("outer", attributes={semconv.SPAN_KIND: "agent"})
+    inner = start("inner", outer)
+    end(start("gone", outer))
+    found = feed.totals.open_spans()
+    assert [(s.name, s.kind, s.parent_id) for s in found] == [
+        ("outer", "agent", 0),
+        ("inner", None, outer.get_span_context().span_id),
+    ]
+    assert found[1].start_time == inner.start_time
+    assert len(feed.totals.open_spans(1)) == 1
+
+
+def test_spans_that_nobody_ends_do_not_fill_the_memory(feed, start, monkeypatch):
+    """The number of open spans that are remembered is limited."""
+    monkeypatch.setattr(totals, "_MOST_OPEN", 10)
+    for n in range(30):
+        start(f"span {n}")
+    assert [s.name for s in feed.totals.open_spans()] == [f"span {n}" for n in range(20, 30)]
+
+
+def test_the_slowest_call(feed, start):
+    """The name and the seconds of the slowest call."""
+    span = start("slow", attributes=CHAT)
+    span.end(span.start_time + 3_000_000_000)
+    fast = start("fast", attributes=CHAT)
+    fast.end(fast.start_time + 1)
+    assert feed.totals.snapshot().slowest == ("slow", 3.0)
+
+
+def test_a_thread_that_stands_still_while_it_counts_is_not_waited_for():
+    """A signal handler stops the main thread wherever it is, and the session must end all the same."""
+    totals = Totals()
+    totals.longest_wait = 0.05
+    totals._settling.acquire()
+    found = []
+    asking = threading.Thread(target=lambda: found.append(totals.snapshot()))
+    asking.start()
+    asking.join(10)
+    totals._settling.release()
+    assert [snapshot.llm_calls for snapshot in found] == [0]
