@@ -295,15 +295,16 @@ class Session:
 
     def hurry(self) -> None:
         """A signal handler waits for the end, and may have stopped the thread that counts: do not wait for that one."""
-        self._spans.totals.longest_wait = 0.2
+        self._spans.totals.longest_wait = 0.5
 
     def end_because(self, reason: str, state: EndState | None) -> None:
         """End an open session that nobody ended: as an exception before has implied, else as `state` or Indeterminate.
 
         A joiner that just exits says nothing of the end.
         """
-        if self.end_state is not None:
-            return
+        with self._lock:  # whoever is ending it right now must have handed over its root
+            if self.end_state is not None:
+                return
         if state is None and self._implied is None and not self.owner:
             self._leave()
         elif state is None and self._implied is not None:

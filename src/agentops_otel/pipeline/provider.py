@@ -147,7 +147,7 @@ class Pipeline:
 
     def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
         """Hand a finished span to the batcher, or count it as lost where too many wait."""
-        # A limit, because the thread that has the lock may stand still in a signal handler that waits for this one.
+        # A limit, because the thread that has the lock may stand still in a signal handler.
         locked = self._lock.acquire(timeout=0.1)
         try:
             self.recorded += 1
@@ -161,7 +161,7 @@ class Pipeline:
             if locked:
                 self._lock.release()
         if self.exporter.closing:
-            # Past the batcher: a signal may have stopped the main thread inside of its lock, and this is the worker.
+            # Past the batcher: it may be at work on a full queue, and this may be a root.
             self.exporter.keep([span])
         else:
             self._batcher.on_end(span)
@@ -219,9 +219,10 @@ class Pipeline:
         closing = self.exporter.closing
         self.exporter.closing = closing or hurried
         self.exporter.deadline = deadline
-        flushed = self._worker.call(lambda: self._flush(deadline), deadline - time.monotonic())
-        self.exporter.closing = closing
-        if not closing:
+        flushed = self._worker.call(lambda: self._flush(deadline, closing=closing), deadline - time.monotonic())
+        # Another deadline is that of the process's end, which came meanwhile and stays.
+        if not closing and self.exporter.deadline == deadline:
+            self.exporter.closing = False
             self.exporter.deadline = None
         if not flushed:
             return False
@@ -231,12 +232,17 @@ class Pipeline:
             self._reported = lost
         return delivered
 
-    def _flush(self, deadline: float) -> None:
+    def _flush(self, deadline: float, *, closing: bool) -> None:
+        if closing:  # the roots, which went past the batcher, before all that waits in there
+            self._flush_kept(deadline)
         self._batcher.force_flush()
-        if self.exporter.kept:
-            self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
+        self._flush_kept(deadline)
         if self._events:
             self._send_events()
+
+    def _flush_kept(self, deadline: float) -> None:
+        if self.exporter.kept:
+            self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
 
     def dropped(self) -> dict[str, int]:
         """Spans that are known to be lost, by reason."""
