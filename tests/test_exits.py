@@ -293,7 +293,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_signal_while_a_lock_is_held(server, lock):
-    """Interrupted code that holds a lock which the end needs is let out of it, and everything arrives."""
+    """Interrupted code that holds a lock which the end needs is let out of it; all arrives, even if it ends there."""
     source = (
         HEAD
         + f"""
@@ -303,7 +303,6 @@ print("ready", flush=True)
 with lock:
     signal.raise_signal(signal.SIGTERM)
     time.sleep(0)
-time.sleep(20)
 """
     )
     ended = _ended(source, server.url, "alone")
@@ -334,19 +333,22 @@ with lock:
 
 def test_a_signal_while_the_session_ends(server):
     """A signal in the middle of `end_session()` loses nothing: the session has ended as it was told to."""
-    source = HEAD.replace("summary=False", "summary=False, redact=redact").replace(
-        "agentops.init(",
+    source = (
         """
-came = False
-def redact(value, path):
-    global came
-    if "end_state" in path and not came:
-        came = True
-        signal.raise_signal(signal.SIGTERM)
-    return value
-agentops.init(""",
+import signal
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+class BeforeOurs(SpanProcessor):
+    def on_end(self, span):
+        if span.parent is None:
+            signal.raise_signal(signal.SIGTERM)
+trace.set_tracer_provider(TracerProvider())
+trace.get_tracer_provider().add_span_processor(BeforeOurs())
+"""
+        + HEAD
+        + "print('ready', flush=True); agentops.end_session('Success')"
     )
-    ended = _ended(source + "print('ready', flush=True); agentops.end_session('Success')", server.url, "alone")
+    ended = _ended(source, server.url, "alone")
     assert ended.code == -signal.SIGTERM, ended.err
     assert end_of(server) == ("Success", None)
 

@@ -517,7 +517,7 @@ class DeliveryExporter(SpanExporter):
             with self._changed:
                 taken.extend(self._kept)
                 self._kept.clear()
-                if self.closing:  # time may be too short for all of them, and roots say the most
+                if self.closing and len(taken) > _BATCH:  # time may be too short for all, and roots say the most
                     taken.sort(key=lambda span: span.parent is not None)
                 self._in_flight = len(taken)
             clean = self._send_repeatedly(taken, until)
