@@ -74,6 +74,7 @@ def end_of(server: FaultServer) -> tuple[str, str | None]:
     return found["agentops.session.end_state"], found.get("agentops.session.end_state_reason")
 
 
+IN_TIME = 3.5  # seconds: the budget of 2 s, and what a busy machine adds; two budgets in a row are more
 NOT_ENDED = "Process exited without calling end_session()"
 
 
@@ -144,7 +145,7 @@ def test_a_signal(server, place, number, reason):
     assert end_of(server) == ("Fail", reason)
     assert root(server).status.code == 2
     assert len(server.spans()) == 2
-    assert ended.seconds < 2.5
+    assert ended.seconds < IN_TIME
 
 
 def test_an_uncaught_exception_is_an_event_of_the_root(server):
@@ -256,7 +257,7 @@ sleep()
     )
     ended = _ended(source, server.url, "sigterm")
     assert (ended.code, ended.out) == (-signal.SIGTERM, "mine\n")
-    assert ended.seconds < 2.5
+    assert ended.seconds < IN_TIME
     if backend == "answers":
         assert end_of(server) == ("Fail", "Terminated (SIGTERM)")
 
@@ -278,7 +279,7 @@ while True:
             program.send(signal.SIGTERM)
             ended = program.end()
         assert ended.code == -signal.SIGTERM
-        assert ended.seconds < 2.5
+        assert ended.seconds < IN_TIME
         assert any(not span.parent_span_id for span in server.spans()[before:]), ended.err
 
 
@@ -307,7 +308,7 @@ with lock:
     )
     ended = _ended(source, server.url, "alone")
     assert ended.code == -signal.SIGTERM, ended.err
-    assert ended.seconds < 2.5
+    assert ended.seconds < IN_TIME
     assert end_of(server) == ("Fail", "Terminated (SIGTERM)")
     assert len(server.spans()) == 2
     assert attributes(root(server))["agentops.session.tool_calls"] == 1
@@ -328,7 +329,7 @@ with lock:
     )
     ended = _ended(source, server.url, "alone")
     assert (ended.code, ended.out) == (-signal.SIGTERM, "")
-    assert ended.seconds < 2.5
+    assert ended.seconds < IN_TIME
 
 
 def test_a_signal_while_the_session_ends(server):
@@ -358,7 +359,7 @@ def test_a_killed_program_says_nothing_of_calls_after_the_end():
     with FaultServer(mode=fault_server.blackhole()) as server:
         ended = _ended(HEAD + "print('ready', flush=True)\nwhile True: dig()", server.url, "sigterm")
     assert ended.code == -signal.SIGTERM
-    assert ended.seconds < 2.5
+    assert ended.seconds < IN_TIME
     assert "not delivered" in ended.err
     assert "no session is active" not in ended.err
 
@@ -406,10 +407,7 @@ def test_an_interrupt_while_we_deliver_at_the_exit(server, last, code):
     source = HEAD + "agentops.flush(10); print('ready', flush=True); " + last
     with Program(source, {"SERVER": server.url, "AGENTOPS_SHUTDOWN_TIMEOUT": "20"}) as program:
         assert program.line() == "ready"
-        until = time.monotonic() + 20
-        while len([request for request in server.requests if request.path == fault_server.TRACES]) < 2:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        assert server.wait_for(lambda: sum(request.path == fault_server.TRACES for request in server.requests) == 2)
         program.send(signal.SIGINT)
         ended = program.end()
     assert ended.code == code, ended.err
@@ -418,6 +416,20 @@ def test_an_interrupt_while_we_deliver_at_the_exit(server, last, code):
     assert ended.err.count("Traceback") == (code == -signal.SIGINT)
     assert "1 of 2 spans were not delivered" in ended.err
     assert [span.name for span in server.spans()] == ["execute_tool dig"]
+
+
+def test_a_signal_while_we_deliver_at_the_exit(server):
+    """SIGTERM during the delivery at a normal exit: the process dies of it, in time, and what can arrive does."""
+    server.mode = replace(fault_server.slow(1.0), signal=fault_server.TRACES)
+    source = HEAD + "agentops.flush(10)\nprint('ready', flush=True)"
+    with Program(source, {"SERVER": server.url}) as program:
+        assert program.line() == "ready"
+        assert server.wait_for(lambda: sum(request.path == fault_server.TRACES for request in server.requests) == 2)
+        program.send(signal.SIGTERM)
+        ended = program.end()
+    assert ended.code == -signal.SIGTERM, ended.err
+    assert ended.seconds < IN_TIME
+    assert end_of(server) == ("Indeterminate", NOT_ENDED)
 
 
 def test_init_outside_the_main_thread(server):
@@ -476,7 +488,7 @@ def test_an_unreachable_backend_holds_nobody_up(way, backend):
         with socket.create_server(("127.0.0.1", 0)) as unused:
             port = unused.getsockname()[1]
         ended = _ended(source, f"http://127.0.0.1:{port}", way)
-    assert ended.seconds < 2.5, ended.err
+    assert ended.seconds < IN_TIME, ended.err
     assert ended.code == {"sigterm": -15, "exception": 1}.get(way, 0)
     told = [line for line in ended.err.splitlines() if "not delivered" in line]
     spans = 4 if way == "with" else 2
@@ -512,7 +524,7 @@ for url in (os.environ["DEAD"], os.environ["SERVER"]):
         ended = _ended(source, server.url, way, {"DEAD": dead.url})
     finally:
         dead.down()
-    assert ended.seconds < 2.5
+    assert ended.seconds < IN_TIME
     assert [span.name for span in server.spans()] == ["session x"], ended.err
     assert ended.err.count("not delivered") == 1
 

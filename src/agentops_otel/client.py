@@ -580,16 +580,20 @@ class _Hooks:
 
     def on_exit(self) -> None:
         """The process ends, and nobody ended its sessions."""
+        if not self._signal:
+            self._end_normally()
         if self._signal:  # the code that it interrupted has come to its end
             self._die()
+        if self._interrupted:
+            _remember_interrupt()
+
+    def _end_normally(self) -> None:
         try:
             self._client.exit(_NORMAL_EXIT, None, time.monotonic() + self._client.budget())
         except KeyboardInterrupt:  # whoever waits for us has waited enough
             self._client.tell_what_is_lost()
         except Exception:
             guard.report("the exit hook")
-        if self._interrupted:
-            _remember_interrupt()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         """End everything on another thread, then die of the signal.

@@ -161,7 +161,7 @@ class Pipeline:
             if locked:
                 self._lock.release()
         if self.exporter.closing:
-            # Past the batcher: it may be at work on a full queue, and this may be a root.
+            # Past the batcher's queue, into the next request: this may be a root.
             self.exporter.keep([span])
         else:
             self._batcher.on_end(span)
@@ -219,7 +219,7 @@ class Pipeline:
         closing = self.exporter.closing
         self.exporter.closing = closing or hurried
         self.exporter.deadline = deadline
-        flushed = self._worker.call(lambda: self._flush(deadline, closing=closing), deadline - time.monotonic())
+        flushed = self._worker.call(lambda: self._flush(deadline), deadline - time.monotonic())
         # Another deadline is that of the process's end, which came meanwhile and stays.
         if not closing and self.exporter.deadline == deadline:
             self.exporter.closing = False
@@ -232,17 +232,12 @@ class Pipeline:
             self._reported = lost
         return delivered
 
-    def _flush(self, deadline: float, *, closing: bool) -> None:
-        if closing:  # the roots, which went past the batcher, before all that waits in there
-            self._flush_kept(deadline)
+    def _flush(self, deadline: float) -> None:
         self._batcher.force_flush()
-        self._flush_kept(deadline)
-        if self._events:
-            self._send_events()
-
-    def _flush_kept(self, deadline: float) -> None:
         if self.exporter.kept:
             self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
+        if self._events:
+            self._send_events()
 
     def dropped(self) -> dict[str, int]:
         """Spans that are known to be lost, by reason."""
