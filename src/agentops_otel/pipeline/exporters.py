@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from ..span_copy import SpanCopy
 from .transport import LogEvent, Reply, Transport, Verdict, open_transport
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
@@ -662,19 +663,13 @@ def cut_values(span: ReadableSpan) -> ReadableSpan:
 def _with_values_cut(span: ReadableSpan, limit: int) -> ReadableSpan:
     events = [Event(event.name, _cut_all(event.attributes, limit), event.timestamp) for event in span.events]
     links = [Link(link.context, _cut_all(link.attributes, limit)) for link in span.links]
-    return ReadableSpan(
+    return SpanCopy(
+        span,
         name=_cut(span.name, _SHORT_VALUE),
-        context=span.context,
-        parent=span.parent,
-        resource=span.resource,
         attributes=_cut_all(span.attributes, limit),
         events=events,
         links=links,
-        kind=span.kind,
         status=Status(span.status.status_code, span.status.description and _cut(span.status.description, limit)),
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
     )
 
 

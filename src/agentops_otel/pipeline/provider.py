@@ -32,10 +32,11 @@ from .. import pricing, semconv
 from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
+from ..span_copy import SpanCopy
 from .exporters import DeliveryExporter, LogEvent, open_transport
 from .ids import SessionIdGenerator
 from .processor import SessionSpanProcessor, SessionSpans
-from .resource import HOST, HostResource, sdk_version, with_resource
+from .resource import HOST, HostResource, sdk_version
 from .worker import Worker
 
 logger = logging.getLogger("agentops_otel")
@@ -204,8 +205,8 @@ class Pipeline:
         cost = None if semconv.COST_AMOUNT in attributes else pricing.span_cost(attributes)
         resource = self._host.merge_into(self._service or span.resource)
         if cost is not None:
-            return with_resource(span, resource, {**attributes, **pricing.attributes(cost)})
-        return span if resource is span.resource else with_resource(span, resource)
+            return SpanCopy(span, resource=resource, attributes={**attributes, **pricing.attributes(cost)})
+        return span if resource is span.resource else SpanCopy(span, resource=resource)
 
     def flush(self, deadline: float, *, hurried: bool = False) -> bool:
         """Send what waits, until `deadline` (`time.monotonic()`).
