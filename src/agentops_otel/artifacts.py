@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from .config import Configuration
+from .redaction import MAX_LENGTH, shown
 
 logger = logging.getLogger("agentops_otel")
 
@@ -27,7 +28,7 @@ def store_video(video: object, session_id: str, config: Configuration) -> str | 
 
     None, after a warning, when it cannot be had.
     """
-    text = str(video)
+    text = shown(video, MAX_LENGTH)
     if urlsplit(text).scheme in _REMOTE:
         return text
     source = _path(text)
