@@ -168,6 +168,8 @@ class Pipeline:
         """In a forked child: the batcher's queue is empty, the counts are the parent's."""
         self._lock = threading.RLock()
         self._events.clear()
+        if self.journal is not None:
+            self.journal.after_fork()
         if self.backlog is not None:
             self.backlog.after_fork()
         self._begin()
@@ -286,7 +288,7 @@ class Pipeline:
         if self._events:
             self._send_events()
         if self.backlog is not None and not self.exporter.failing:
-            self.backlog.work(until)
+            self.backlog.work()
 
     def _settle(self, outcome: Outcome) -> None:
         """What the backend took and refused is done with: in the journal, in memory and in the books."""
