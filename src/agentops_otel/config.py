@@ -28,6 +28,7 @@ PROTOCOLS: Final = ("http/protobuf", "grpc", "console", "file")
 DEFAULT_HTTP_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_GRPC_ENDPOINT: Final = "http://localhost:4317"
 JOURNALS: Final = ("disk", "memory", "off")
+_PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a file
 CAPTURE_MODES: Final = ("full", "metadata", "off", "event_only", "span_and_event")
 
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/ : values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
@@ -144,7 +145,7 @@ def _endpoint(value: object) -> str:
         raise _Wrong(allowed) from None
     if url.scheme in ("http", "https") and url.hostname:
         return text
-    if url.scheme == "file" or text.startswith(("/", "./", "../", "~")):
+    if url.scheme == "file" or text.startswith(_PATHS):
         return text
     raise _Wrong(allowed)
 
@@ -352,7 +353,7 @@ class Configuration:
                 wrong.append(f"{setting.name}={_shown(setting.name, argument)}: allowed is {allowed}")
         if wrong:
             raise ConfigurationError("; ".join(wrong))
-        if str(values["endpoint"] or "").startswith("file:") and values["exporter"] is None:
+        if str(values["endpoint"] or "").startswith(("file:", *_PATHS)) and values["exporter"] is None:
             values["protocol"] = "file"
         values["headers"] = MappingProxyType(values["headers"])
         values["given"] = frozenset(name for name, value in arguments.items() if value is not None)

@@ -106,7 +106,7 @@ class Backlog:
             deadline: `time.monotonic()` after which no further batch is sent.
             yielding: give way to a flush, and take for each batch the time it needs.
         """
-        while self._left and self._exporter.due and time.monotonic() < deadline:
+        while self._left and time.monotonic() < deadline and (self._exporter.due or not yielding):
             if not self._send_some(deadline, yielding=yielding):
                 break
         if self._held_back and not self._joined and not self._left:
@@ -166,7 +166,7 @@ def replay(
         with claim:
             books.sessions += claim.sessions
             for items in _batches(claim, not_yet, books):
-                if time.monotonic() >= deadline or not exporter.due:
+                if time.monotonic() >= deadline or (yielding and not exporter.due):
                     return False
                 sent = _Pass(exporter, items, deadline, yielding=yielding)
                 claim.acknowledge(sent.done)

@@ -255,6 +255,7 @@ class DeliveryExporter(SpanExporter):
         self._patience = patience
         self._closed = False
         self._deadline: float | None = None
+        self._half_time = 0.0  # between the moment in which the deadline was set and the deadline
         self._events_off = False
         self._told: set[str] = set()
         self._begin()
@@ -309,6 +310,7 @@ class DeliveryExporter(SpanExporter):
     def deadline(self, value: float | None) -> None:
         with self._changed:
             self._deadline = value
+            self._half_time = (time.monotonic() + (value or 0.0)) / 2
             self._wakes += value is not None
             self._changed.notify_all()
 
@@ -339,7 +341,7 @@ class DeliveryExporter(SpanExporter):
         Args:
             events: what to send.
             resource: of all of them.
-            yielding: nobody waits for it, so it ends as soon as somebody flushes.
+            yielding: as in `send()`.
 
         Returns:
             True when nothing is left to do: acknowledged, or the backend takes no logs (asked once, then never again).
@@ -392,7 +394,7 @@ class DeliveryExporter(SpanExporter):
         Args:
             spans: what to send, as it is (see `prepared()`).
             deadline: `time.monotonic()` by which the pass is over.
-            yielding: nobody waits for it, so it ends as soon as somebody flushes.
+            yielding: nobody waits for it, so when somebody flushes it leaves half of that time to him.
         """
         outcome = Outcome()
         # Each part with whether it is a piece of a request that was refused.
@@ -432,14 +434,15 @@ class DeliveryExporter(SpanExporter):
     # One attempt -----------------------------------------------------------------------------------------------------
 
     def _attempt(self, spans: Sequence[ReadableSpan], until: float, yielding: bool) -> Reply:  # noqa: FBT001
-        if self._limit(until) <= time.monotonic():
+        if self._limit(until) <= time.monotonic() or (yielding and self._deadline is not None):
             return Reply(Verdict.RETRY, "no time left", reached=False)
         if time.monotonic() < self._not_before:
             return Reply(Verdict.RETRY, "the backend asked to wait", reached=False)
         try:
             reply = self._call(lambda left: self.transport.send(spans, left), until, yielding=yielding)
         except _LeftBehind:
-            reply = Reply(Verdict.RETRY, "no answer in time")
+            gave_way = yielding and self._deadline is not None  # that says nothing of the backend
+            reply = Reply(Verdict.RETRY, "no answer in time", reached=not gave_way)
         except Exception as error:
             logger.debug("sending to %s failed", self.transport.name, exc_info=True)
             reply = Reply(Verdict.RETRY, type(error).__name__)
@@ -456,9 +459,9 @@ class DeliveryExporter(SpanExporter):
         self, function: Callable[[float], T], until: float, *, closing: bool = False, yielding: bool = False
     ) -> T:
         def left() -> float:
-            if yielding and self._deadline is not None:
-                return 0.0
             limit = until if closing else self._limit(until)
+            if yielding and self._deadline is not None:
+                limit = min(limit, self._half_time)
             return limit - time.monotonic()
 
         def bounded() -> T:

@@ -1,0 +1,199 @@
+"""What is in the journal and no longer in memory: it arrives, once, and nobody waits for it."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import time
+
+import pytest
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+import agentops_otel as agentops
+from agentops_otel import client
+from agentops_otel.config import Configuration
+from agentops_otel.pipeline.provider import SessionProvider
+from tests.fakes import fault_server
+from tests.fakes.fault_server import FaultServer
+from tests.fakes.program import run
+
+
+@pytest.fixture
+def server():
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def make(**settings) -> SessionProvider:
+        provider = SessionProvider(
+            Configuration(**settings),
+            parent_for=client._parent_for,
+            current_trace_id=client._current_trace_id,
+            tick=lambda: None,
+        )
+        made.append(provider)
+        return provider
+
+    yield make
+    for provider in made:
+        provider.close(1.0)
+
+
+def died(endpoint, spans=3, service="the dead one"):
+    """The session id of a process that recorded and was killed."""
+    ended = run(
+        f"""
+        import os, signal
+        import agentops_otel as agentops
+        print(agentops.init(endpoint={endpoint!r}, summary=False, service_name={service!r}), flush=True)
+        for number in range({spans}):
+            agentops.record(agentops.ActionEvent(f"action {{number}}"))
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    return ended.out.strip()
+
+
+def names(server):
+    return [span.name for span in server.spans()]
+
+
+def test_more_spans_than_memory_takes(server):
+    """What the queue has no room for stays on disk and arrives: nothing is dropped, nothing comes twice."""
+    server.mode = fault_server.slow(0.2)
+    agentops.init(endpoint=server.url, summary=False, max_queue_size=50, max_wait_time=60_000)
+    for number in range(500):
+        agentops.record(agentops.ActionEvent(f"action {number}"))
+    pipeline = client._client.provider.pipelines[0]
+    assert pipeline.backlog.waiting >= 300
+    server.mode = fault_server.ok
+    assert agentops.flush(20)
+    assert sorted(names(server)) == sorted(f"action {number}" for number in range(500))
+    assert pipeline.dropped() == {}
+    assert pipeline.kept == 0
+
+
+def test_memory_is_bounded_in_bytes(server):
+    """Large spans leave memory long before their number fills the queue."""
+    server.mode = fault_server.status(503)
+    agentops.init(endpoint=server.url, summary=False, max_content_length=1_000_000)
+    for number in range(80):
+        agentops.record(agentops.ActionEvent(f"action {number}", params={"text": "x" * 900_000}))
+    pipeline = client._client.provider.pipelines[0]
+    assert pipeline._bytes <= 32 * 1024 * 1024
+    assert pipeline.backlog.waiting > 30
+    server.mode = fault_server.ok
+    assert server.wait_for(lambda: agentops.flush(1.0), timeout=50)
+    assert len(set(server.span_ids())) == 80
+
+
+@pytest.mark.parametrize("journal", ["memory", "off"])
+def test_without_a_disk(server, journal):
+    """In memory the spans of an outage wait for its end; switched off, they are dropped and counted."""
+    server.mode = fault_server.status(503)
+    agentops.init(endpoint=server.url, summary=False, journal=journal)
+    agentops.record(agentops.ActionEvent("first"))
+    assert not agentops.flush(0.5)
+    server.mode = fault_server.ok
+    agentops.record(agentops.ActionEvent("second"))
+    agentops.flush(5.0)
+    pipeline = client._client.provider.pipelines[0]
+    assert pipeline.journal is None
+    if journal == "memory":
+        assert names(server) == ["first", "second"]
+        assert pipeline.dropped() == {}
+    else:
+        assert names(server) == ["second"]
+        assert pipeline.dropped() == {"undelivered": 1}
+
+
+def test_what_a_dead_process_left_is_sent_by_the_next(server, make):
+    """In the background, with the ids of the dead one, its log events too."""
+    server.mode = fault_server.status(503)
+    session_id = died(server.url)
+    server.mode = fault_server.ok
+    make().pipeline(Configuration(endpoint=server.url, service_name="the living one"))
+    assert server.wait_for(lambda: len(server.spans()) == 4 and len(server.logs()) >= 2)
+    assert {span.trace_id.hex() for span in server.spans()} == {session_id.replace("-", "")}
+    assert [span.name for span in server.spans() if not span.parent_span_id] == ["session"]
+
+
+def test_what_was_left_keeps_its_resource(tmp_path, make):
+    """Spans of a dead process say which process they come from; here on their way into a file."""
+    folder = tmp_path / "folder"
+    folder.write_text("a file where a folder should be")
+    died((folder / "traces.jsonl").as_uri())
+    folder.unlink()
+    make().pipeline(Configuration(endpoint=(folder / "traces.jsonl").as_uri(), service_name="the living one"))
+    deadline = time.monotonic() + 20
+    while not (folder / "traces.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    lines = [json.loads(line) for line in (folder / "traces.jsonl").read_text().splitlines()]
+    services = {
+        attribute["value"]["stringValue"]
+        for line in lines
+        for group in line["resourceSpans"]
+        for attribute in group["resource"]["attributes"]
+        if attribute["key"] == "service.name"
+    }
+    assert services == {"the dead one"}
+
+
+def test_nothing_waits_for_the_backlog(server, make):
+    """While what others left goes to a backend that hangs, a flush of our own gets its whole time."""
+    server.mode = fault_server.status(503)
+    died(server.url)
+    hangs = fault_server.blackhole()
+    server.mode = hangs
+    agentops.init(endpoint=server.url, summary=False)
+    assert server.wait_for(lambda: any(request.path == "/v1/traces" for request in server.requests[-3:]))
+    server.mode = fault_server.ok
+    agentops.record(agentops.ActionEvent("mine"))
+    started = time.monotonic()
+    assert agentops.flush(10.0)
+    assert time.monotonic() - started < 9.0  # (the request that hangs has ten seconds)
+    assert "mine" in names(server)
+
+
+def test_a_damaged_record_is_counted(server):
+    """A span whose record was overwritten on disk is lost, and the books say so."""
+    server.mode = fault_server.status(503)
+    agentops.init(endpoint=server.url, summary=False, max_queue_size=1, max_wait_time=60_000)
+    for number in range(20):
+        agentops.record(agentops.ActionEvent(f"action {number}"))
+    pipeline = client._client.provider.pipelines[0]
+    (segment,) = glob.glob(os.path.join(pipeline.journal.directory, "*", "*.seg"))[-1:]
+    with open(segment, "rb+") as file:
+        content = file.read()
+        file.seek(content.index(b"action 13"))
+        file.write(b"ACTION 13")
+    server.mode = fault_server.ok
+    assert server.wait_for(lambda: pipeline.exporter.due)
+    agentops.flush(10.0)
+    assert sorted(names(server)) == sorted(f"action {number}" for number in range(20) if number != 13)
+    assert pipeline.dropped() == {"unreadable": 1}
+
+
+def test_losses_are_a_metric(server, monkeypatch):
+    """A program with a MeterProvider sees how many spans were lost, by reason."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    monkeypatch.setattr(metrics, "get_meter_provider", lambda: provider)  # the global one can be set only once
+    server.mode = fault_server.reject_if("bad")
+    agentops.init(endpoint=server.url, summary=False)
+    for name in ("good", "bad", "good", "bad"):
+        agentops.record(agentops.ActionEvent(name))
+    agentops.flush(5.0)
+    agentops.flush(5.0)
+    (scope,) = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    (metric,) = scope.metrics
+    points = {point.attributes["error.type"]: point.value for point in metric.data.data_points}
+    assert (metric.name, points) == ("agentops.spans.dropped", {"rejected": 2})
+    provider.shutdown()
