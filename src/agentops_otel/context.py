@@ -117,6 +117,7 @@ class Scope:
 _process: Scope | None = None
 _sessionless: Scope | None = None
 _warned: set[str] = set()
+_silent = False
 
 
 def set_process(scope: Scope | None) -> None:
@@ -130,6 +131,12 @@ def set_sessionless(scope: Scope | None) -> None:
     global _sessionless  # noqa: PLW0603
     _sessionless = scope
     _warned.clear()
+
+
+def hush() -> None:
+    """Warn about nothing from now on: the process is dying."""
+    global _silent  # noqa: PLW0603
+    _silent = True
 
 
 def session_scope(context: Context | None = None) -> Scope | None:
@@ -148,7 +155,7 @@ def current() -> Scope | None:
 def scope_for(what: str) -> Scope | None:
     """`current()`; when there is none, one warning per process and `what` says so."""
     scope = session_scope() or _sessionless
-    if scope is None and what not in _warned:
+    if scope is None and what not in _warned and not _silent:
         _warned.add(what)
         logger.warning(
             "%s: nothing is recorded, because no session is active. Call agentops_otel.start_session() first.", what
