@@ -112,6 +112,14 @@ def test_every_documented_wire_name_exists():
     assert written - {value for value in vars(semconv).values() if isinstance(value, str)} == set()
 
 
+def test_every_promise_has_its_test():
+    """The tests that the page on reliability names exist."""
+    named = set(re.findall(r"`(test_\w+)`", _read("docs/reliability.md")))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 25
+    assert sorted(named - set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))) == []
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_every_make_target_exists(page):
     """What the pages say to `make` is in the Makefile."""

@@ -11,20 +11,34 @@ CONFIG = Path(__file__).parents[2] / "collector-config.yaml"
 
 
 class Collector(Server):
-    """A Collector that runs `collector-config.yaml`, or another file, with its addresses from the environment."""
+    """A Collector that runs `collector-config.yaml`, or another file, with its addresses from the environment.
+
+    Args:
+        program: the built Collector.
+        folder: for its log.
+        config: the configuration file.
+        overlay: another one, merged over it.
+        environ: variables that the files read.
+    """
 
     PORTS = ("grpc", "http", "health")
 
     def __init__(
-        self, program: Path, folder: Path, *, config: Path = CONFIG, environ: Mapping[str, str] | None = None
+        self,
+        program: Path,
+        folder: Path,
+        *,
+        config: Path = CONFIG,
+        overlay: Path | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(program, folder)
-        self.config = config
+        self.configs = [config, *([overlay] if overlay else [])]
         self._environ = dict(environ or {})
 
     def arguments(self) -> list[str]:
         """The command line after the program."""
-        return ["--config", str(self.config)]
+        return [f"--config={path}" for path in self.configs]
 
     def environ(self) -> Mapping[str, str]:
         """The variables that the configuration file reads."""

@@ -106,6 +106,17 @@ class Server:
             process.kill()
             process.wait()
 
+    def kill(self) -> None:
+        """End the server with SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def start_again(self) -> None:
+        """Start a server that was killed, on the same ports."""
+        self._launch()
+        self._wait_until_healthy()
+
     def output(self) -> str:
         """What the server has printed."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""

@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 TRACES = "/v1/traces"
 LOGS = "/v1/logs"
@@ -152,12 +153,16 @@ class Request:
 class FaultServer:
     """A context manager; `url` is the endpoint for `protocol` ``http/protobuf`` or ``grpc``.
 
-    `mode` is a `Mode` or a function of the seconds since the server's start that returns one.
+    `mode` is a `Mode` or a function of the seconds since the server's start that returns one. With `slim`, only names
+    and ids of spans are kept: for tests whose spans would fill this process's memory.
     """
 
-    def __init__(self, protocol: str = "http/protobuf", mode: Mode | Callable[[float], Mode] = ok) -> None:
+    def __init__(
+        self, protocol: str = "http/protobuf", mode: Mode | Callable[[float], Mode] = ok, *, slim: bool = False
+    ) -> None:
         self.protocol = protocol
         self.mode = mode
+        self.slim = slim
         self.requests: list[Request] = []
         self.connections = 0
         self.body_bytes_sent = 0  # of `big_body`, HTTP only; what the client's side took, kernel buffers included
@@ -225,6 +230,8 @@ class FaultServer:
         """Record a request and settle what happens to it."""
         mode = self.current_mode(path)
         spans, logs = _decoded(path, body)
+        if self.slim:
+            spans, logs = tuple(map(_slim, spans)), ()
         if mode.bad_name is not None or mode.max_bytes is not None:
             bad = mode.bad_name is not None and any(mode.bad_name in span.name for span in spans)
             large = mode.max_bytes is not None and len(body) > mode.max_bytes
@@ -252,6 +259,10 @@ def _decoded(path: str, body: bytes) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         return (), tuple(r for rl in logs.resource_logs for sl in rl.scope_logs for r in sl.log_records)
     traces = ExportTraceServiceRequest.FromString(body)
     return tuple(s for rs in traces.resource_spans for ss in rs.scope_spans for s in ss.spans), ()
+
+
+def _slim(span: Any) -> Any:
+    return Span(name=span.name, trace_id=span.trace_id, span_id=span.span_id, parent_span_id=span.parent_span_id)
 
 
 def _answer(path: str, mode: Mode) -> bytes:

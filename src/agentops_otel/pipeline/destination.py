@@ -22,14 +22,14 @@ def journal_directory(given: str | None = None) -> str:
     """The folder of all journals of a user: `given`, else in the state directory.
 
     https://specifications.freedesktop.org/basedir-spec/latest/ names it; on Windows it is the local application data.
+    Where a user without a home asks for a folder in it, the result begins with ``~``, and nothing can be made there.
     """
     if given:
-        return os.path.abspath(os.path.expanduser(given))
-    home = os.path.join(os.path.expanduser("~"), ".local", "state")
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or home
+        path = os.path.expanduser(given)
+        return path if path.startswith("~") else os.path.abspath(path)
+    base = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_STATE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(base, "agentops-otel", "journal")
 
 

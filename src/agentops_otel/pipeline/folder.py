@@ -180,6 +180,8 @@ def lock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def _make(path: str) -> None:
+    if not os.path.isabs(path):  # whoever asks has no home folder; the working directory is nobody's to fill
+        raise FileNotFoundError(errno.ENOENT, "no such folder, and no home folder to make it in", path)
     try:
         os.mkdir(path, 0o700)
     except FileNotFoundError:

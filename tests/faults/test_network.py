@@ -1,0 +1,314 @@
+"""Rows N1 to N17: whatever the network and the backend do, no span is lost, the end of the process is prompt and quiet.
+
+Each row is the whole package in a process of its own. Outages are shorter here than in production, and so is the wait
+for a batch; the full lengths are in `test_long.py`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import fault_server
+from tests.fakes.fault_server import TRACES, FaultServer, ok, status
+from tests.faults.stage import BATCH, DRAIN, Stage
+
+BOTH = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+GRPC = pytest.mark.parametrize("protocol", ["grpc"])
+QUICK = {"AGENTOPS_MAX_WAIT_TIME": "500"}
+KNOWN_DOWN = 0.6  # seconds to exit when nothing listens
+
+
+def steady(stage: Stage, seconds: float, per_second: float = 50) -> object:
+    """A victim that meets the backend's fault for a while, then a backend that is well, and ends."""
+    victim = stage.victim(f"start()\nspans_until_told({per_second})", **QUICK)
+    stage.wait_until(lambda: bool(stage.trace_requests()))
+    stage.pause(seconds)
+    stage.backend.mode = ok
+    assert stage.drained(victim) <= 2 * DRAIN
+    victim.go_on()
+    return stage.ended_well(victim), victim
+
+
+@BOTH
+def test_n1_down_all_the_time(stage, protocol):
+    """A backend that is never there costs no span: all are kept, which one line says, and a flush delivers them."""
+    stage.backend.down()
+    victim = stage.victim("start()\nspans(100)")
+    lines = stage.ended_well(victim, KNOWN_DOWN).lines
+    kept = [line for line in lines if "101 spans" in line and f"kept in {stage.journal}" in line]
+    assert len(kept) == 1, lines
+    stage.backend.up()
+    stage.deliver_rest(victim)
+    assert stage.duplicates() == 0
+
+
+def test_n1_the_next_process_delivers(stage):
+    """What a process had to keep is delivered by the next one that starts, in the background."""
+    stage.backend.down()
+    victim = stage.victim("start()\nspans(100)")
+    stage.ended_well(victim, KNOWN_DOWN)
+    stage.backend.up()
+    following = stage.victim("start()\npause()")
+    stage.wait_until(lambda: victim.spans | victim.roots <= stage.stored() and not stage.kept())
+    following.go_on()
+    stage.ended_well(following)
+    stage.arrived(victim, following)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@BOTH
+def test_n2_down_at_first(stage, protocol):
+    """A backend that comes later than the program gets everything."""
+    stage.backend.down()
+    victim = stage.victim("start()\nspans_until_told(20)", **QUICK)
+    stage.pause(4)
+    stage.backend.up()
+    assert stage.drained(victim) <= 2 * DRAIN
+    victim.go_on()
+    stage.ended_well(victim)
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@BOTH
+def test_n3_outage_in_the_middle(stage, protocol):
+    """A backend that goes away and comes back, its connections cut: nothing is lost and two lines tell of it."""
+    victim = stage.victim("start()\nspans_until_told(20)", **QUICK)
+    stage.wait_until(lambda: bool(stage.stored()))
+    stage.outage(8)
+    assert stage.drained(victim) <= 2 * DRAIN
+    victim.go_on()
+    lines = stage.ended_well(victim).lines
+    assert len([line for line in lines if "agentops: Session" not in line]) <= 2, lines
+    stage.arrived(victim)
+    assert stage.duplicates() <= BATCH
+    assert stage.kept() == 0
+
+
+@BOTH
+def test_n4_slow(stage, protocol):
+    """A backend that takes five seconds for each request does not hold up the end."""
+    stage.backend.mode = fault_server.slow(5)
+    victim = stage.victim("start()\nspans(600, per_second=200)", **QUICK)
+    stage.ended_well(victim)
+    stage.backend.mode = ok
+    stage.deliver_rest(victim, exact=False)
+
+
+@BOTH
+def test_n5_stored_but_answered_late(stage, protocol):
+    """A backend that stores and says so too late: nothing is lost, at most what was under way comes twice."""
+    stage.backend.mode = fault_server.slow_but_stored(15)
+    victim = stage.victim("start()\nspans(600)", **QUICK)
+    stage.ended_well(victim)
+    stage.backend.mode = ok
+    stage.deliver_rest(victim, exact=False)
+    assert stage.duplicates() <= 2 * BATCH
+
+
+@BOTH
+def test_n6a_retry_after(stage, protocol):
+    """No request comes earlier than the backend asked for, and none is lost for it."""
+    stage.backend.mode = status(429, {"retry-after": "2"}, signal=TRACES)
+    _, victim = steady(stage, 5)
+    refused = [request.time for request in stage.trace_requests() if not request.stored]
+    times = [request.time for request in stage.trace_requests()]
+    assert all(following - time >= 1.95 for time, following in zip(refused, times[1:], strict=False))
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@BOTH
+def test_n6b_long_retry_after(stage, protocol):
+    """A wait longer than the program lives is kept: no second request, and the spans stay for the next start."""
+    stage.backend.mode = status(429, {"retry-after": "30"}, signal=TRACES)
+    victim = stage.victim("start()\nspans_until_told(50)", **QUICK)
+    stage.wait_until(lambda: bool(stage.trace_requests()))
+    stage.pause(3)
+    victim.go_on()
+    stage.ended_well(victim)
+    assert len(stage.trace_requests()) == 1
+    stage.backend.mode = ok
+    stage.deliver_rest(victim)
+    assert stage.duplicates() == 0
+
+
+@pytest.mark.parametrize(("protocol", "code"), [("http/protobuf", 503), ("grpc", 503), ("grpc", 429)])
+def test_n7_overloaded(stage, protocol, code):
+    """A backend that refuses everything for a while gets everything afterwards."""
+    stage.backend.mode = status(code)
+    _, victim = steady(stage, 4)
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@pytest.mark.parametrize(("protocol", "code"), [("http/protobuf", 400), ("http/protobuf", 500), ("grpc", 400)])
+def test_n8_refused_once(stage, protocol, code):
+    """One refusal of a batch is not the end of its spans."""
+    stage.backend.mode = lambda _: ok if stage.trace_requests() else status(code, signal=TRACES)
+    victim = stage.victim("start()\nspans(200)\nagentops.flush(10)")
+    stage.ended_well(victim)
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@BOTH
+def test_n8_one_bad_span(stage, protocol):
+    """Of a batch that is refused because of one span, only that one is lost: put aside, counted and told."""
+    stage.backend.mode = fault_server.reject_if("bad")
+    victim = stage.victim("start()\nspans(100)\nspan('bad')\nspans(100)\nagentops.flush(10)")
+    lines = stage.ended_well(victim).lines
+    stage.arrived(victim, but=1)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+    assert any("rejected" in line for line in lines), lines
+    (aside,) = stage.journal.glob("*/rejected/*.jsonl")
+    (line,) = aside.read_text(encoding="utf-8").splitlines()
+    assert "bad" in line
+    assert (victim.spans - stage.stored()).pop() in line
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mode"),
+    [
+        pytest.param("http/protobuf", fault_server.garbage(), id="http-body"),
+        pytest.param("http/protobuf", fault_server.not_http(), id="http-protocol"),
+        pytest.param("grpc", fault_server.garbage(), id="grpc-body"),
+    ],
+)
+def test_n9_garbage(stage, protocol, mode):
+    """An answer that makes no sense acknowledges nothing."""
+    stage.backend.mode = mode
+    victim = stage.victim("start()\nspans(100)")
+    stage.ended_well(victim)
+    stage.backend.mode = ok
+    stage.deliver_rest(victim)
+    assert stage.duplicates() == 0
+
+
+@BOTH
+def test_n10_reset(stage, protocol):
+    """Connections that are reset for a while cost nothing."""
+    stage.backend.mode = fault_server.reset()
+    _, victim = steady(stage, 3)
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@BOTH
+def test_n11_partial_success(stage, protocol):
+    """Spans that the backend says it rejected are counted, told once, and not sent again."""
+    stage.backend.mode = lambda _: ok if stage.trace_requests() else fault_server.partial(3, "three are too old")
+    victim = stage.victim("start()\nspans(200)\nagentops.flush(10)")
+    lines = stage.ended_well(victim).lines
+    assert len([line for line in lines if "3 spans" in line and "rejected" in line and "too old" in line]) >= 1, lines
+    stage.arrived(victim, but=3)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@pytest.mark.parametrize("code", [301, 302, 304, 307, 308])
+def test_n12_redirect(stage, code):
+    """A redirect is a failure: nobody follows it, nothing is lost, and one line says where it led."""
+    with FaultServer() as elsewhere:
+        stage.backend.mode = fault_server.redirect(f"{elsewhere.url}/v1/traces", code)
+        victim = stage.victim("start()\nspans(20)")
+        lines = stage.ended_well(victim).lines
+        assert len([line for line in lines if elsewhere.url in line]) >= 1, lines
+        assert elsewhere.connections == 0
+    stage.backend.mode = ok
+    stage.deliver_rest(victim)
+    assert stage.duplicates() == 0
+
+
+FLUSHES = """
+from opentelemetry.trace import get_tracer_provider
+start()
+spans(100)
+ways = {
+    "slept": lambda: time.sleep(0.5),  # how late the machine itself is
+    "flush": lambda: agentops.flush(0.5),
+    "force_flush": lambda: get_tracer_provider().force_flush(500),
+}
+for _ in range(3):
+    for name, way in ways.items():
+        begun = time.monotonic()
+        tell(name, way())
+        tell(name + "_seconds", time.monotonic() - begun)
+"""
+
+
+@BOTH
+def test_n13_blackhole(stage, protocol):
+    """Against a backend that never answers, a flush keeps its time and says False, and so does the end."""
+    stage.backend.mode = fault_server.blackhole()
+    victim = stage.victim(FLUSHES)
+    stage.ended_well(victim)
+    late = max(float(seconds) for seconds in victim.told("slept_seconds")) - 0.5
+    for way in ("flush", "force_flush"):
+        assert set(victim.told(way)) == {"False"}
+        took = [float(seconds) for seconds in victim.told(f"{way}_seconds")]
+        assert min(took) <= 0.7 + late, took
+        assert max(took) <= 2.5 + 3 * late, took
+    stage.backend.mode = ok
+    stage.deliver_rest(victim)
+    assert stage.duplicates() == 0
+
+
+@BOTH
+def test_n14_proxy(stage, protocol):
+    """No proxy of the environment sees what is sent to this machine."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "GRPC_PROXY")
+    with FaultServer() as proxy:
+        proxies = {each: proxy.url for name in names for each in (name, name.lower())}
+        victim = stage.victim("start(api_key='secret')\nspans(20)", **proxies)
+        stage.ended_well(victim)
+        assert proxy.connections == 0
+    stage.arrived(victim)
+
+
+RSS = """
+import resource
+start()
+spans(600)
+agentops.flush(2)
+tell("rss", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_n15_endless_answer(stage):
+    """An answer of 400 MiB is not read into memory."""
+    control = stage.victim(RSS)
+    stage.ended_well(control)
+    stage.backend.mode = fault_server.big_body(400 << 20)
+    victim = stage.victim(RSS)
+    stage.ended_well(victim)
+    grown = victim.number("rss") - control.number("rss")  # KiB on Linux
+    assert grown < 16 * 1024, f"{grown} KiB"
+    stage.backend.mode = ok
+    stage.arrived(control)
+    assert stage.command("flush").code == 0
+    stage.arrived(control, victim)
+
+
+@GRPC
+def test_n16_larger_than_a_grpc_message(stage, protocol):
+    """A prompt of 10 MB, which a gRPC server refuses: its neighbours arrive whole, and it arrives cut and marked."""
+    victim = stage.victim(
+        "start()\nspans(20)\nspan('big', prompt='x' * 10_000_000)\nspans(20)\nagentops.flush(20)",
+        AGENTOPS_MAX_CONTENT_LENGTH="100000000",
+    )
+    stage.ended_well(victim)
+    stage.arrived(victim)
+    (big,) = [span for span in stage.backend.spans() if span.name == "big"]
+    (prompt,) = [pair.value.string_value for pair in big.attributes if pair.key == "prompt"]
+    assert "<truncated" in prompt[-40:]
+
+
+def test_n17_larger_than_an_http_request(stage):
+    """A text of 70 MB, more than the backend takes in a request: its neighbours arrive whole, and it arrives cut."""
+    stage.backend.mode = fault_server.too_large(20 << 20)
+    victim = stage.victim(
+        "start()\nspans(20)\nspan('big', prompt='x' * 70_000_000)\nspans(20)\nagentops.flush(30)",
+        AGENTOPS_MAX_CONTENT_LENGTH="100000000",
+    )
+    stage.ended_well(victim)
+    stage.arrived(victim)

@@ -1,0 +1,34 @@
+"""Where the journal is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from agentops_otel.pipeline.destination import journal_directory
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other variables there")
+@pytest.mark.parametrize(
+    ("given", "state", "home", "directory"),
+    [
+        (None, "/state", "/home/ada", "/state/agentops-otel/journal"),
+        (None, None, "/home/ada", "/home/ada/.local/state/agentops-otel/journal"),
+        (None, "relative", "/home/ada", "/home/ada/.local/state/agentops-otel/journal"),  # not valid, says XDG
+        (None, None, None, "~/.local/state/agentops-otel/journal"),
+        ("/mnt/journal", "/state", "/home/ada", "/mnt/journal"),
+        ("here", "/state", "/home/ada", os.path.abspath("here")),
+        ("~/here", "/state", "/home/ada", "/home/ada/here"),
+        ("~/here", "/state", None, "~/here"),
+    ],
+)
+def test_journal_directory(given, state, home, directory, monkeypatch):
+    """The setting, else the state directory, else the home folder; without one, a path where nothing can be made."""
+    for name, value in (("XDG_STATE_HOME", state), ("HOME", home)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])  # a user that has no name
+    assert journal_directory(given) == directory
