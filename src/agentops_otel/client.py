@@ -337,6 +337,7 @@ def shutdown(timeout: float = 2.0) -> None:
     `init()` works again afterwards.
     """
     global _client
+    context.set_join(None)
     with _lock:
         client, _client = _client, None
     if client is not None:
@@ -449,6 +450,21 @@ def _inherited(given: str | None) -> str | None:
     except ValueError as error:
         logger.warning("%s is ignored: %s", context.INHERITED_VARIABLE, error)
         return None
+
+
+def _join() -> None:
+    """The first recorded call of a process that was given a session and never called `init()`."""
+    with _lock:
+        try:
+            if _client is None:
+                init()
+        except Exception:
+            guard.report("joining a session")
+        finally:
+            context.set_join(None)
+
+
+context.set_join(_join)
 
 
 def _start_process_session(
@@ -575,6 +591,7 @@ class _Hooks:
 def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
+    context.after_fork()
     client = _client
     if client is None:
         return

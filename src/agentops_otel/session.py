@@ -236,16 +236,19 @@ class Session:
                 self._root.set_attribute(semconv.SESSION_TAGS, tuple(self._tags))
 
     def environ(self) -> dict[str, str]:
-        """Environment variables that make a child process join this session by a plain `init()`.
+        """Environment variables that make a child process join this session, by `init()` or its first recorded call.
 
         W3C `TRACEPARENT` and `BAGGAGE` name the current span for other instrumentations; the child's own spans hang
-        below the root.
+        below the root. For children that take no environment, such as those of `multiprocessing`, put them into
+        `os.environ`.
         """
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         variables = self.config.environ()
         variables.pop("AGENTOPS_AUTO_START_SESSION", None)  # a child that joins starts nothing
         variables[context.INHERITED_VARIABLE] = self.session_id
+        if self.owner:
+            context.hand_on(self.session_id)
         TraceContextTextMapPropagator().inject(variables, context=self.scope.parent(), setter=_Environ())
         variables["BAGGAGE"] = f"{semconv.SESSION_ID}={self.session_id}"
         return variables
