@@ -54,6 +54,7 @@ class Client:
         self.sessions: dict[str, Session] = {}
         self.hooks = _Hooks(self)
         self.exit_deadline: float | None = None
+        self.told_of_fork = False
         self._spent = 0.0
         self._told: dict[str, int] = {}
         if not config.require_session:
@@ -524,6 +525,9 @@ class _Hooks:
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._thread_excepthook, threading.excepthook = threading.excepthook, self._on_thread_exception
         atexit.register(self.on_exit)
+        multiprocessing = sys.modules.get("multiprocessing")
+        if multiprocessing is not None and multiprocessing.parent_process() is not None:
+            _end_with_worker_process(self._client)
         if threading.current_thread() is not threading.main_thread():
             return
         # SIGINT is left to Python: asyncio needs it, and KeyboardInterrupt says enough.
@@ -611,5 +615,18 @@ def _end_with_worker_process(client: Client) -> None:
     Finalize(None, client.hooks.on_exit, exitpriority=0)
 
 
+def _after_fork_in_parent() -> None:
+    client = _client
+    if client is None or client.told_of_fork:
+        return
+    try:
+        configs = (pipeline.config for pipeline in client.provider.pipelines)
+        if any(config.protocol == "grpc" and config.exporter is None for config in configs):
+            client.told_of_fork = True
+            logger.warning("gRPC may hang in a process that forks; protocol http/protobuf does not")
+    except Exception:
+        guard.report("fork")
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_after_fork_in_child, after_in_parent=_after_fork_in_parent)
