@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +23,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the person who runs the tests reaches a test; AGENTOPS_TEST_* are the tests' own."""
+def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests reaches a test, nor does a test write to that person's journal.
+
+    AGENTOPS_TEST_* are the tests' own.
+    """
     for name in list(os.environ):
         if name.startswith(("AGENTOPS_", "OTEL_")) and not name.startswith("AGENTOPS_TEST_"):
             monkeypatch.delenv(name)
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):  # where the journal is
+        monkeypatch.setenv(name, str(tmp_path / "state"))
 
 
 # The place for the fixture that resets the package's global state after each test: sessions, pipelines, patches, hooks.

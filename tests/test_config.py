@@ -34,6 +34,8 @@ VALUES = {
     "summary": [("0", False), ("1", True), ("false", False)],
     "shutdown_timeout": [("1", 1.0), ("0.5", 0.5), ("3", 3.0)],
     "artifact_store": [("/a", "/a"), ("s3://b", "s3://b"), ("c", "c")],
+    "journal": [("memory", "memory"), ("off", "off"), ("DISK", "disk")],
+    "journal_dir": [("/a", "/a"), ("~/b", "~/b"), ("c", "c")],
 }
 WRONG = {
     "api_key": ["", "a b", "schlüssel", 17],
@@ -58,6 +60,8 @@ WRONG = {
     "summary": [3],
     "shutdown_timeout": [-0.1],
     "artifact_store": [""],
+    "journal": ["tape", True],
+    "journal_dir": ["", 3],
     "exporter": ["x", SpanCapture],
 }
 FROM_ENVIRONMENT = [pytest.param(setting, id=setting.name) for setting in SETTINGS if setting.env]
@@ -129,7 +133,8 @@ def test_all_wrong_settings_are_named_at_once():
 
 
 @pytest.mark.parametrize(
-    "setting", [p for p in FROM_ENVIRONMENT if p.id not in ("service_name", "artifact_store", "default_tags")]
+    "setting",
+    [p for p in FROM_ENVIRONMENT if p.id not in ("service_name", "artifact_store", "journal_dir", "default_tags")],
 )  # for the others any text is right
 def test_a_wrong_variable_is_a_warning(setting, monkeypatch, caplog):
     """A deployment's typo is told in one line, and the next source is used."""

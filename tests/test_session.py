@@ -16,7 +16,8 @@ from opentelemetry import trace
 
 import agentops_otel as agentops
 from agentops_otel import client, context
-from agentops_otel.session import EndState, project_id
+from agentops_otel.pipeline.ids import project_id
+from agentops_otel.session import EndState
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -623,7 +624,7 @@ def test_a_useless_variable_is_ignored(monkeypatch, warnings):
 
 
 def test_an_owner_that_is_killed_leaves_the_joiners_wish():
-    """When the owner dies without an end, what a joiner said of it is there."""
+    """When the owner dies without an end, what a joiner said of it counts."""
     with FaultServer() as server:
         with Program(
             "import agentops_otel as a, time\n"
@@ -635,8 +636,11 @@ def test_an_owner_that_is_killed_leaves_the_joiners_wish():
             owner.end()
         agentops.init(endpoint=server.url, inherited_session_id=session_id, summary=False)
         agentops.end_session("Success")
-        (end,) = [log for log in server.logs() if event(log) == "session.end"]
-        assert attributes(end)["agentops.session.role"] == "member"
+        ends = [attributes(log) for log in server.logs() if event(log) == "session.end"]
+        assert [end["agentops.session.role"] for end in ends] == ["member", "owner"]
+        (root,) = [attributes(span) for span in server.spans() if not span.parent_span_id]
+        assert root["agentops.session.end_state"] == ends[1]["agentops.session.end_state"] == "Success"
+        assert root["agentops.replayed"]
 
 
 # Odds and ends

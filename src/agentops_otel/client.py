@@ -6,10 +6,12 @@ There is one client per process. Everything that must happen however the process
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import atexit
 import contextlib
 import logging
+import math
 import os
 import signal
 import sys
@@ -40,6 +42,8 @@ _client: Client | None = None
 
 _NORMAL_EXIT = "Process exited without calling end_session()"
 _TIME_TO_TELL = 0.2  # seconds for the last line, after all others are used up
+_PATIENCE = 0.1  # seconds that a signal handler waits before the interrupted code goes on for a moment
+_MOMENT = 0.02  # seconds
 _SHUT_DOWN = "shutdown() was called without end_session()"
 
 
@@ -119,30 +123,46 @@ class Client:
         instrumentation.drain(everything=True)
         for pipeline in self.provider.pipelines:
             pipeline.exporter.closing = True
+        if state is not None:  # only a signal says how it ends
+            context.hush()
         for session in list(self.sessions.values()):
-            if state is not None:  # only a signal says how it ends
+            if state is not None:
                 session.hurry()
-            if not (state is None and session.config.skip_auto_end_session):
+            if state is None and session.config.skip_auto_end_session:
+                session.leave_open()
+            else:
                 _end_quietly(session, reason, state)
         self.provider.flush(deadline - time.monotonic())
-        self._tell_what_is_lost()
-
-    def _tell_what_is_lost(self) -> None:
-        """One line for spans that never arrived, unless a summary has just said so."""
+        self.tell_what_is_missing()
         for pipeline in self.provider.pipelines:
-            counts = pipeline.exporter.counts
-            missing = pipeline.recorded - counts.acknowledged
+            pipeline.leave_journal()
+
+    def tell_what_is_missing(self) -> None:
+        """One line for spans that have not arrived, unless a summary has just said so."""
+        for pipeline in self.provider.pipelines:
+            missing = pipeline.recorded - pipeline.exporter.counts.acknowledged
             if missing <= self._told.get(pipeline.destination, 0):
                 continue
-            why = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
-            error = pipeline.exporter.last_error
-            logger.warning(
-                "agentops: %d of %d spans were not delivered to %s: %s",
-                missing,
-                pipeline.recorded,
-                pipeline.destination,
-                "; ".join([*why, *([error] if error else [])]) or "no answer in time",
-            )
+            kept, error = pipeline.kept, pipeline.exporter.last_error
+            lost = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
+            if missing > kept:
+                logger.warning(
+                    "agentops: %d of %d spans were not delivered to %s: %s",
+                    missing - kept,
+                    pipeline.recorded,
+                    pipeline.destination,
+                    "; ".join([*lost, *([error] if error else [])]) or "no answer in time",
+                )
+            if kept and pipeline.journal is not None:
+                logger.warning(
+                    "agentops: %d of %d spans are kept in %s, because %s did not take them: %s. "
+                    "The next run sends them, or: agentops-otel flush",
+                    kept,
+                    pipeline.recorded,
+                    pipeline.journal.directory,
+                    pipeline.destination,
+                    error or "no answer in time",
+                )
 
     def close(self, timeout: float) -> None:
         """End everything; a later `init()` starts anew."""
@@ -152,7 +172,7 @@ class Client:
             _end_quietly(session, _SHUT_DOWN, None)
         instrumentation.uninstrument()
         self.provider.close(self.exit_deadline - time.monotonic())
-        self._tell_what_is_lost()
+        self.tell_what_is_missing()
         context.set_sessionless(None)
         context.set_process(None)
         self.hooks.remove()
@@ -402,6 +422,8 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         context.detach(token, session.scope)
         if not session.is_running:
             return
+        if _is_interrupt(error):
+            error = KeyboardInterrupt().with_traceback(traceback)
         try:
             if error is None:
                 session.end(EndState.Success)
@@ -489,6 +511,24 @@ def _start_process_session(
 # Hooks of the process's end -------------------------------------------------------------------------------------------
 
 
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether a cancellation comes of Ctrl-C: `asyncio.run()` cancels its tasks for it before it passes it on.
+
+    Up to Python 3.10 KeyboardInterrupt is raised in the event loop, and so is the context of the cancellation. Since
+    then the runner's own handler only counts it, under a private name
+    (https://docs.python.org/3/library/asyncio-runner.html#handling-keyboard-interruption).
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    runner = getattr(getattr(signal.getsignal(signal.SIGINT), "func", None), "__self__", None)
+    if getattr(runner, "_interrupt_count", 0):
+        return True
+    before = error.__context__
+    while isinstance(before, asyncio.CancelledError):  # of the tasks that this one waited for
+        before = before.__context__
+    return isinstance(before, KeyboardInterrupt)
+
+
 def _reason(error: BaseException, config: Configuration) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted (SIGINT)"
@@ -519,6 +559,10 @@ class _Hooks:
         self._thread_excepthook = threading.excepthook
         self._interrupted = False
         self._signals: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._signal = 0  # the one that the process dies of
+        self._ended = threading.Event()  # everything, after the signal
+        self._until = 0.0
+        self._waiting = False
 
     def install(self) -> None:
         """Install every hook; signals only from the main thread, and only where nobody else handles them."""
@@ -570,26 +614,83 @@ class _Hooks:
 
     def on_exit(self) -> None:
         """The process ends, and nobody ended its sessions."""
+        if self._signal:  # the code that it interrupted has come to its end
+            self._die()
         try:
             self._client.exit(_NORMAL_EXIT, None, time.monotonic() + self._client.budget())
+        except KeyboardInterrupt:  # whoever waits for us has waited enough
+            self._client.tell_what_is_missing()
         except Exception:
             guard.report("the exit hook")
         if self._interrupted:
             _remember_interrupt()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """End sessions on the worker, as the interrupted code may hold any lock, then die of the signal."""
-        client = self._client
-        reason = f"Terminated ({signal.Signals(number).name})"
-        budget = client.budget()
-        deadline = time.monotonic() + budget
+        """End everything on another thread, then die of the signal.
+
+        The interrupted code may hold any lock: one of ours, of the SDK, of an import, of logging. So nothing in here
+        takes one, and while the other thread is not done, that code goes on for a moment now and then, as if the signal
+        had come a little later.
+        """
+        if self._waiting:  # a second signal
+            return
+        self._waiting = dies = True
         try:
-            for pipeline in client.provider.pipelines:  # the worker may be waiting for a backend's answer
-                pipeline.exporter.deadline = deadline - budget / 2
-            client.provider.worker.call(lambda: client.exit(reason, EndState.Fail, deadline), budget + _TIME_TO_TELL)
+            if not self._signal:
+                self._signal = number
+                budget = self._client.budget()
+                self._until = time.monotonic() + budget + _TIME_TO_TELL
+                if not _in_thread(self._end_everything, budget):
+                    self._client.provider.worker.submit(lambda: self._end_everything(budget))
+            dies = self._ended.wait(self._time_left(_PATIENCE)) or not self._goes_on()
         finally:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            if dies:
+                self._die()
+
+    def _die(self) -> None:
+        try:
+            self._ended.wait(self._time_left())
+        finally:
+            signal.signal(self._signal, signal.SIG_DFL)
+            os.kill(os.getpid(), self._signal)
+
+    def _time_left(self, most: float = math.inf) -> float:
+        return max(0.0, min(self._until - time.monotonic(), most))
+
+    def _end_everything(self, budget: float) -> None:
+        client, deadline = self._client, self._until - _TIME_TO_TELL
+        reason = f"Terminated ({signal.Signals(self._signal).name})"
+        try:
+            for pipeline in client.provider.pipelines:  # others may be waiting for a backend's answer
+                pipeline.exporter.deadline = deadline - budget / 2
+            client.provider.worker.stand_in(lambda: client.exit(reason, EndState.Fail, deadline))
+        except Exception:
+            guard.report("the signal handler")
+        finally:
+            self._ended.set()
+
+    def _goes_on(self) -> bool:
+        """Whether the interrupted code goes on: it will be interrupted again, and no handler around ours minds."""
+        alone = signal.getsignal(self._signal) == self._on_signal
+        if not alone or not hasattr(signal, "pthread_kill") or not self._time_left():
+            return False
+        self._waiting = False
+        return _in_thread(self._interrupt_again)
+
+    def _interrupt_again(self) -> None:
+        time.sleep(_MOMENT)
+        while not self._waiting:  # a signal that comes just before the thread blocks is not seen at once
+            signal.pthread_kill(threading.main_thread().ident or 0, self._signal)
+            time.sleep(_MOMENT)
+
+
+def _in_thread(function: Callable[..., object], *args: object) -> bool:
+    """Whether a thread could be started for a call. Not a `threading.Thread`, whose start takes locks."""
+    try:
+        _thread.start_new_thread(function, args)
+    except RuntimeError:  # while the interpreter shuts down (Python 3.12)
+        return False
+    return True
 
 
 def _after_fork_in_child() -> None:

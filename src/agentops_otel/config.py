@@ -27,6 +27,7 @@ logger = logging.getLogger("agentops_otel")
 PROTOCOLS: Final = ("http/protobuf", "grpc", "console", "file")
 DEFAULT_HTTP_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_GRPC_ENDPOINT: Final = "http://localhost:4317"
+JOURNALS: Final = ("disk", "memory", "off")
 CAPTURE_MODES: Final = ("full", "metadata", "off", "event_only", "span_and_event")
 
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/ : values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
@@ -64,6 +65,8 @@ class Settings(TypedDict, total=False):
     summary: bool | None
     shutdown_timeout: float | None
     artifact_store: str | None
+    journal: str | None
+    journal_dir: str | None
     exporter: SpanExporter | None
 
 
@@ -238,6 +241,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("artifact_store", _text, None,
             "Folder or fsspec URL for the files of a session, such as its video; `artifacts` in the user's data directory when none is given.",
             ("AGENTOPS_ARTIFACT_STORE",)),
+    Setting("journal", _one_of(*JOURNALS), "disk",
+            "`disk`: each finished span is written to a journal before it is sent, so that it survives the process and an outage; `memory`: spans "
+            "that cannot be sent wait in memory only; `off`: they do not wait.",
+            ("AGENTOPS_JOURNAL",)),
+    Setting("journal_dir", _text, None,
+            "Folder of the journal; `agentops-otel/journal` in the user's state directory (`XDG_STATE_HOME`, `~/.local/state`) when none is given.",
+            ("AGENTOPS_JOURNAL_DIR",)),
     Setting("exporter", _exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint."),
 )
 # fmt: on
@@ -247,6 +257,7 @@ _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 EXPORT_SETTINGS: Final = (
     "api_key", "parent_key", "endpoint", "max_wait_time", "max_queue_size", "protocol", "headers", "timeout", "service_name",
     "env_data_opt_out", "redact", "max_content_length", "exporter", "capture_content",
+    "journal", "journal_dir",
 )  # fmt: skip
 _SECRET: Final = frozenset({"api_key", "parent_key", "headers"})
 
@@ -316,6 +327,8 @@ class Configuration:
     summary: bool
     shutdown_timeout: float
     artifact_store: str | None
+    journal: str
+    journal_dir: str | None
     exporter: SpanExporter | None
     given: frozenset[str]  # names that came as an argument
     sources: Mapping[str, str]  # name -> environment variable it came from

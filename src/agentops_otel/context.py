@@ -117,6 +117,7 @@ class Scope:
 _process: Scope | None = None
 _sessionless: Scope | None = None
 _warned: set[str] = set()
+_silent = False
 # How a process that nobody sets up joins the session it was given; None once it has.
 _join: Callable[[], object] | None = None
 _handed_on: set[str] = set()  # sessions of this process, for other ones to join
@@ -141,6 +142,12 @@ def set_sessionless(scope: Scope | None) -> None:
     _warned.clear()
 
 
+def hush() -> None:
+    """Warn about nothing from now on: the process is dying."""
+    global _silent  # noqa: PLW0603
+    _silent = True
+
+
 def session_scope(context: Context | None = None) -> Scope | None:
     """The scope of the current session: the context's own, else the process's."""
     scope = otel_context.get_value(_KEY, context)
@@ -161,7 +168,7 @@ def scope_for(what: str) -> Scope | None:
     if scope is None and join is not None and inherited_session_id() is not None:
         join()
         scope = session_scope()
-    if scope is None and what not in _warned:
+    if scope is None and what not in _warned and not _silent:
         _warned.add(what)
         logger.warning(
             "%s: nothing is recorded, because no session is active. Call agentops_otel.start_session() first.", what

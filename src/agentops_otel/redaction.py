@@ -42,6 +42,7 @@ from opentelemetry.trace.status import Status
 from opentelemetry.util.types import AttributeValue
 
 from . import semconv
+from .span_copy import SpanCopy
 
 logger = logging.getLogger("agentops_otel")
 
@@ -208,11 +209,10 @@ def _is_plain_json(value: object, max_length: int) -> bool:
                 if len(item) > max_length or not (item.isascii() or _encodable(item) is item):
                     return False
             elif kind is dict or kind is list:
-                if len(item) > MAX_ITEMS or (
-                    kind is dict and not all(type(key) is str and key.isascii() for key in item)
-                ):
+                # (join() raises when a key is no text: the caller takes the walk then)
+                if len(item) > MAX_ITEMS or (kind is dict and not "".join(item).isascii()):
                     return False
-                inner.extend(item.values() if kind is dict else item)
+                inner += item.values() if kind is dict else item
             elif not _is_plain_number(item):
                 return False
         nodes += len(level)
@@ -612,24 +612,6 @@ class _HookFailed(Exception):
     """The user's hook raised, or returned what is no attribute value; the text says which."""
 
 
-class _CleanSpan(ReadableSpan):
-    """A changed copy of a span that still says what the span's own limits dropped."""
-
-    dropped: tuple[int, int, int] = (0, 0, 0)
-
-    @property
-    def dropped_attributes(self) -> int:
-        return self.dropped[0]
-
-    @property
-    def dropped_events(self) -> int:
-        return self.dropped[1]
-
-    @property
-    def dropped_links(self) -> int:
-        return self.dropped[2]
-
-
 class Redactor:
     """Takes secrets, and what the user's hook takes out, from finished spans.
 
@@ -701,21 +683,16 @@ class Redactor:
         attributes = attributes if changed is None else changed
         if coerced:
             attributes[semconv.COERCED] = coerced
-        copy = _CleanSpan(
+        copy = SpanCopy(
+            span,
             name=name,
-            context=span.get_span_context(),
-            parent=span.parent,
-            resource=span.resource,
             attributes=attributes,
             events=tuple(span.events) if events is None else events,
             links=tuple(span.links) if links is None else links,
-            kind=span.kind,
             status=status if shown is description else Status(status.status_code, shown),
             start_time=start,
             end_time=end,
-            instrumentation_scope=span.instrumentation_scope,
         )
-        copy.dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
         return copy if self._hook is None else self._hooked(copy, self._hook)
 
     def _attributes(self, attributes: Mapping[Any, Any]) -> dict[str, AttributeValue] | None:
@@ -813,7 +790,7 @@ class Redactor:
 
     # -- the user's hook
 
-    def _hooked(self, span: _CleanSpan, hook: Callable[[Any, str], Any]) -> ReadableSpan:
+    def _hooked(self, span: SpanCopy, hook: Callable[[Any, str], Any]) -> ReadableSpan:
         if getattr(self._in_hook, "active", False):
             return _without_content(span)
         self._in_hook.active = True
@@ -825,7 +802,7 @@ class Redactor:
         finally:
             self._in_hook.active = False
 
-    def _with_hook(self, span: _CleanSpan, hook: Callable[[Any, str], Any]) -> ReadableSpan:
+    def _with_hook(self, span: SpanCopy, hook: Callable[[Any, str], Any]) -> ReadableSpan:
         def each(attributes: Mapping[str, Any] | None, prefix: str = "") -> dict[str, AttributeValue]:
             return self._called_for_each(hook, _plain_dict(attributes), prefix)
 
@@ -833,14 +810,14 @@ class Redactor:
         if description is not None:
             called = self._called(hook, description, _STATUS_PATH)
             description = called if called is None or isinstance(called, str) else str(called)
-        return _copy(
+        return SpanCopy(
             span,
             attributes=each(span.attributes),
             events=tuple(
                 Event(event.name, each(event.attributes, f"{event.name}."), event.timestamp) for event in span.events
             ),
             links=tuple(Link(link.context, each(link.attributes, "link.")) for link in span.links),
-            description=description,
+            status=Status(span.status.status_code, description),
         )
 
     def _called_for_each(
@@ -918,32 +895,6 @@ def _is_attribute(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, _PLAIN) for item in value)
 
 
-def _copy(
-    span: _CleanSpan,
-    *,
-    attributes: dict[str, AttributeValue],
-    events: tuple[Event, ...],
-    links: tuple[Link, ...],
-    description: str | None,
-) -> ReadableSpan:
-    copy = _CleanSpan(
-        name=span.name,
-        context=span.get_span_context(),
-        parent=span.parent,
-        resource=span.resource,
-        attributes=attributes,
-        events=events,
-        links=links,
-        kind=span.kind,
-        status=Status(span.status.status_code, description),
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
-    copy.dropped = span.dropped
-    return copy
-
-
 def _hidden(attributes: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
     """The attributes with every text that may be content replaced."""
     return {
@@ -952,13 +903,14 @@ def _hidden(attributes: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
     }
 
 
-def _without_content(span: _CleanSpan) -> ReadableSpan:
-    return _copy(
+def _without_content(span: SpanCopy) -> ReadableSpan:
+    description = None if span.status.description is None else REDACTION_FAILED
+    return SpanCopy(
         span,
         attributes=_hidden(span.attributes),
         events=tuple(Event(event.name, _hidden(event.attributes), event.timestamp) for event in span.events),
         links=tuple(Link(link.context, _hidden(link.attributes)) for link in span.links),
-        description=None if span.status.description is None else REDACTION_FAILED,
+        status=Status(span.status.status_code, description),
     )
 
 

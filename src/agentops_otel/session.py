@@ -6,11 +6,9 @@ root as remote parent, and what it says of the end is a wish that the owner's ow
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from datetime import datetime, timezone
@@ -34,8 +32,6 @@ from .totals import Snapshot
 
 logger = logging.getLogger("agentops_otel")
 
-# What identifies a project is derived from its key, so that the key itself is never in telemetry.
-_PROJECT_NAMESPACE = "agentops-otel project "
 _HEARTBEAT = 10.0
 
 
@@ -66,14 +62,6 @@ class EndState(str, Enum):
 
 
 _STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, EndState.Indeterminate: StatusCode.UNSET}
-
-
-def project_id(api_key: str | None) -> str | None:
-    """The project of a key: a UUID made of the key's SHA-256; None without a key."""
-    if api_key is None:
-        return None
-    digest = hashlib.sha256((_PROJECT_NAMESPACE + api_key).encode()).digest()
-    return str(uuid.UUID(bytes=digest[:16]))
 
 
 def clean_tags(tags: object) -> list[str] | None:
@@ -133,7 +121,7 @@ class Session:
         self.name = name
         self.owner = inherited_session_id is None
         self.session_id = inherited_session_id or ids.new_session_id()
-        self.project_id = project_id(config.api_key)
+        self.project_id = ids.project_id(config.api_key)
         self.end_timestamp: str | None = None
         self.end_state: EndState | None = None
         self.end_state_reason: str | None = None
@@ -156,7 +144,9 @@ class Session:
             started = getattr(self._root, "start_time", None) or started
         else:
             self._root = provider.remote_root(number, root_id)
+            self._join()
         self._started_ns = started
+        self._journal_start()
         self._started = time.monotonic()
         self.init_timestamp = _iso(started)
         self.scope = Scope(
@@ -175,6 +165,15 @@ class Session:
         if self._tags:
             attributes[semconv.SESSION_TAGS] = tuple(self._tags)
         return {**attributes, semconv.SESSION_ID: self.session_id}
+
+    def _join(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.join(self._root.get_span_context().trace_id)
+
+    def _journal_start(self) -> None:
+        """Write down what the root span is made from if this process dies before it ends."""
+        if self.owner and self._pipeline is not None and self._root.is_recording():
+            self._pipeline.journal_start(self._root, self._root_attributes())
 
     @property
     def _role(self) -> str:
@@ -234,6 +233,7 @@ class Session:
             self._tags = list(dict.fromkeys(tags))
             if self.owner:
                 self._root.set_attribute(semconv.SESSION_TAGS, tuple(self._tags))
+                self._journal_start()
 
     def environ(self) -> dict[str, str]:
         """Environment variables that make a child process join this session, by `init()` or its first recorded call.
@@ -292,21 +292,29 @@ class Session:
                 state, implied_reason = self._implied or (EndState.Indeterminate, None)
                 end_state_reason = end_state_reason or implied_reason
             self.end_state, self.end_state_reason, self.video = state, end_state_reason, url
+            if self._pipeline is not None:
+                self._pipeline.journal_end(self._root, state.value, end_state_reason, owner=self.owner)
             self._end_root()
         self._close()
         return True
 
     def hurry(self) -> None:
         """A signal handler waits for the end, and may have stopped the thread that counts: do not wait for that one."""
-        self._spans.totals.longest_wait = 0.2
+        self._spans.totals.longest_wait = 0.5
+
+    def leave_open(self) -> None:
+        """The process ends and the session does not: another one will end it, so nobody is to take it for dead."""
+        if self.owner and self._pipeline is not None:
+            self._pipeline.journal_end(self._root, None, None, owner=True)
 
     def end_because(self, reason: str, state: EndState | None) -> None:
         """End an open session that nobody ended: as an exception before has implied, else as `state` or Indeterminate.
 
         A joiner that just exits says nothing of the end.
         """
-        if self.end_state is not None:
-            return
+        with self._lock:  # whoever is ending it right now must have handed over its root
+            if self.end_state is not None:
+                return
         if state is None and self._implied is None and not self.owner:
             self._leave()
         elif state is None and self._implied is not None:
@@ -327,6 +335,8 @@ class Session:
         if self._token is not None:
             context.detach(self._token, self.scope)
         self._provider.processor.retire(self._spans)
+        if self._pipeline is not None:
+            self._pipeline.part(self.scope.trace_id)
         self._on_end(self)
 
     def _end_root(self) -> None:
@@ -389,6 +399,7 @@ class Session:
         self._root = self._provider.remote_root(self.scope.trace_id, ids.root_span_id(self.scope.trace_id))
         self._spans.after_fork()
         self.owner = False
+        self._join()
 
     def summary(self) -> Summary:
         """The facts of the summary box."""
@@ -416,6 +427,7 @@ class Session:
             delivered=delivered,
             destination=pipeline.destination if pipeline is not None else None,
             dropped=pipeline.dropped() if pipeline is not None else {},
+            journal=pipeline.journal.directory if pipeline is not None and pipeline.journal is not None else None,
             delivery_error=pipeline.exporter.last_error if pipeline is not None else None,
         )
 

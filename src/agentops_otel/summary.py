@@ -59,6 +59,8 @@ class Summary:
     destination: str | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Spans that are lost, by reason."""
+    journal: str | None = None
+    """Where spans are kept that are neither delivered nor lost."""
     delivery_error: str | None = None
 
 
@@ -175,11 +177,22 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
         if not facts.recorded or facts.destination is None:
             return (f"{format_count(facts.recorded, 'span')} recorded" if facts.recorded else ""), False
         return f"{facts.delivered:,}/{format_count(facts.recorded, 'span')} delivered → {facts.destination}", False
-    whole = format_count(missing, "span")
-    reasons = [f"{count:,} {reason}" for reason, count in facts.dropped.items() if count]
-    if facts.delivery_error:
-        reasons.insert(0, facts.delivery_error)
-    return f"⚠ {whole} of {facts.recorded:,} not delivered" + (f" ({'; '.join(reasons)})" if reasons else ""), True
+    kept = missing - lost if facts.journal else 0
+    why = [facts.delivery_error] if facts.delivery_error else []
+    told = []
+    if missing > kept:
+        reasons = [*why, *(f"{count:,} {reason}" for reason, count in facts.dropped.items() if count)]
+        told.append(
+            f"{format_count(missing - kept, 'span')} of {facts.recorded:,} not delivered"
+            + (f" ({'; '.join(reasons)})" if reasons else "")
+        )
+    if kept:
+        told.append(
+            f"{format_count(kept, 'span')} of {facts.recorded:,} kept in {facts.journal}"
+            + (f" ({'; '.join(why)})" if why and missing == kept else "")
+            + "; the next run sends them, or: agentops-otel flush"
+        )
+    return "⚠ " + "; ".join(told), True
 
 
 def _reason(facts: Summary) -> str:

@@ -115,6 +115,20 @@ def test_spans_arrive_whole(protocol: str, lines: Callable[[], list[str]]) -> No
     assert lines() == []
 
 
+def test_roots_go_first_at_the_end() -> None:
+    """When the process ends, a root is in the first request, however much was kept before it."""
+    children = make_spans(count=600)
+    (root,) = make_spans("session")
+    for child in children:
+        child._parent = root.context
+    with FaultServer() as server, delivering(server) as exporter:
+        exporter.keep([*children, root])
+        exporter.closing = True
+        assert exporter.force_flush(10_000)
+        assert [len(request.spans) for request in server.requests] == [512, 89]
+        assert server.requests[0].spans[0].name == "session"
+
+
 @BOTH
 def test_unreachable_backend_keeps_spans_and_says_so_once(protocol: str, lines: Callable[[], list[str]]) -> None:
     """N1: with nobody listening all spans are kept, one line is logged, and shutdown drops and counts them."""

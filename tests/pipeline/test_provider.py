@@ -93,11 +93,14 @@ def test_many_attributes_fit(monkeypatch):
     assert len(made.attributes) == 8
 
 
-def test_the_books_are_exact(make):
+@pytest.mark.parametrize("journal", ["disk", "memory"])
+def test_the_books_are_exact(make, journal):
     """Recorded is acknowledged, dropped or kept, whatever the backend does meanwhile."""
     with FaultServer() as server:
         provider = make()
-        pipeline = provider.pipeline(Configuration(endpoint=server.url, max_queue_size=100, max_wait_time=20))
+        pipeline = provider.pipeline(
+            Configuration(endpoint=server.url, max_queue_size=100, max_wait_time=20, journal=journal)
+        )
         for mode in (
             fault_server.ok,
             fault_server.status(400),
@@ -109,7 +112,9 @@ def test_the_books_are_exact(make):
             for span in spans(150):
                 pipeline.on_end(span)
             provider.flush(1.0)
-            books = pipeline.exporter.counts.acknowledged + sum(pipeline.dropped().values()) + pipeline.exporter.kept
+            provider.worker.call(lambda: None, 10)  # when what the flush has begun is over
+            kept = pipeline.exporter.kept + (pipeline.backlog.waiting if pipeline.backlog else 0)
+            books = pipeline.exporter.counts.acknowledged + sum(pipeline.dropped().values()) + kept
             assert books == pipeline.recorded
         assert pipeline.exporter.counts.acknowledged == len(set(server.span_ids()))
         assert provider.flush(1.0)
@@ -129,6 +134,33 @@ def test_threads_that_record_at_once_are_counted(make):
     provider.flush(5.0)
     assert pipeline.recorded == 2400
     assert len(capture.spans) + pipeline.dropped().get("queue full", 0) == 2400
+
+
+def test_a_root_does_not_wait_for_the_batcher_at_the_end(make):
+    """When the process ends, a root overtakes what waits in the batcher, which may be slow to complete."""
+    capture = SpanCapture()
+    pipeline = make().pipeline(Configuration(exporter=capture, max_wait_time=60_000))
+    *children, root = spans(4)
+    for child in children:
+        pipeline.on_end(child)
+    pipeline.exporter.closing = True
+    pipeline.on_end(root)
+    assert pipeline.flush(time.monotonic() + 10)
+    assert [span.name for span in capture.spans] == ["span 3", "span 0", "span 1", "span 2"]
+
+
+def test_the_end_of_the_process_stays(make):
+    """A flush that the end of the process overtakes does not take back its deadline."""
+    with FaultServer(mode=fault_server.slow(0.3)) as server:
+        pipeline = make().pipeline(Configuration(endpoint=server.url))
+        pipeline.on_end(spans(1)[0])
+        flush = threading.Thread(target=pipeline.flush, args=(time.monotonic() + 10,))
+        flush.start()
+        assert server.wait_for(lambda: server.requests)
+        pipeline.exporter.closing = True
+        pipeline.exporter.deadline = end = time.monotonic() + 5
+        flush.join()
+    assert (pipeline.exporter.closing, pipeline.exporter.deadline) == (True, end)
 
 
 def test_costs_and_the_host_are_added_late(make):

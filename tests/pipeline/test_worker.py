@@ -80,6 +80,17 @@ def test_a_failing_task_does_not_stop_the_others(worker, monkeypatch, caplog):
     assert [r.message.split(":")[0] for r in caplog.records] == ["internal error in a background task"]
 
 
+def test_another_thread_stands_in_for_a_busy_worker(worker):
+    """What a stand-in calls runs at once on its own thread, whatever the worker is busy with."""
+    go = threading.Event()
+    worker.submit(lambda: go.wait(10))
+    seen = []
+    worker.stand_in(lambda: worker.call(lambda: seen.append(threading.get_ident()), 5))
+    assert seen == [threading.get_ident()]
+    assert not worker.call(lambda: None, 0.05)
+    go.set()
+
+
 def test_stop_ends_the_thread_and_a_later_task_starts_another(worker):
     """After `stop()` no thread is left; the worker is as good as new."""
     worker.call(lambda: None, 5)

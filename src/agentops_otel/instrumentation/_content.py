@@ -12,11 +12,10 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..redaction import cut
+from ..redaction import cut, to_json
 
 FULL_DIGEST: Final = 32 * 1024
 SAMPLE: Final = 16 * 1024
@@ -57,26 +56,16 @@ class Content:
         return {"type": "tool_call", "id": call_id, "name": name, "arguments": self.value(arguments)}
 
     def tool_response(self, call_id: Any, response: Any) -> Part:
-        return {"type": "tool_call_response", "id": call_id, "response": self.cut_all(response)}
+        return {"type": "tool_call_response", "id": call_id, "response": response}
 
     def value(self, value: Any) -> Any:
         """JSON text as the value it stands for; text that is too long or no JSON stays text."""
         if not isinstance(value, str) or len(value) > self.max_length or not value.startswith(("{", "[")):
-            return self.cut_all(value)
+            return value
         try:
-            return _from_json(value)
+            return json.loads(value)
         except ValueError:
             return value
-
-    def cut_all(self, value: Any) -> Any:
-        """`value` with every text inside cut; `value` itself when it is short text."""
-        if isinstance(value, str):
-            return value if len(value) <= self.max_length else cut(value, self.max_length)
-        if isinstance(value, Mapping):
-            return {key: self.cut_all(inner) for key, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.cut_all(inner) for inner in value]
-        return value
 
     def media(self, modality: str, source: str) -> Part:
         """A picture, sound or file from a URL: a link as it is, `data:` as a reference."""
@@ -101,7 +90,7 @@ class Content:
         return part
 
     def json(self, value: Any) -> str:
-        return to_json(value)
+        return to_json(value, max_length=self.max_length)
 
 
 def _digest(base64: str, skip: int, size: int) -> tuple[str, str]:
@@ -112,32 +101,3 @@ def _digest(base64: str, skip: int, size: int) -> tuple[str, str]:
             pass
     sample = f"{base64[skip : skip + SAMPLE]}{base64[-SAMPLE:]}{size}"
     return "sha256_sample", hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@cache
-def _serializer() -> Callable[[Any], bytes] | None:
-    """pydantic's, five times as fast as `json`; absent only with an SDK that runs on pydantic 1."""
-    try:
-        from pydantic_core import to_json as serialize
-    except ImportError:
-        return None
-    return serialize
-
-
-def to_json(value: Any) -> str:
-    """JSON text of `value`; what JSON does not know is named by its type."""
-    serialize = _serializer()
-    if serialize is not None:
-        try:
-            return serialize(value, fallback=_type_name).decode()  # type: ignore[call-arg]
-        except (ValueError, RecursionError):  # lone surrogates, bytes that are no text, cycles
-            pass
-    return json.dumps(value, default=_type_name)
-
-
-def _from_json(text: str | bytes) -> Any:
-    return json.loads(text)
-
-
-def _type_name(value: object) -> str:
-    return f"<{type(value).__name__}>"

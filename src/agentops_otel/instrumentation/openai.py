@@ -178,7 +178,7 @@ def _with_tools(attributes: Attributes, body: Mapping[str, Any], content: Conten
     tools = [_tool_definition(fields(tool)) for tool in items(body.get("tools"))]
     tools += [{"type": "function", **fields(function)} for function in items(body.get("functions"))]
     if tools:
-        attributes[semconv.TOOL_DEFINITIONS] = content.json(content.cut_all(tools))
+        attributes[semconv.TOOL_DEFINITIONS] = content.json(tools)
     return attributes
 
 

@@ -1,8 +1,8 @@
 """Delivery that tells the truth: the exporter behind the `BatchSpanProcessor`.
 
 Each span handed to `DeliveryExporter.export()` is at any time exactly one of: acknowledged by the backend, dropped with
-a counted reason, or kept for the next attempt. `send()` makes one pass without waiting; `export()` repeats it with
-back-off.
+a counted reason, kept in memory for the next attempt, or left to whoever has it on disk. `send()` makes one pass
+without waiting; `export()` repeats it with back-off.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from ..span_copy import SpanCopy
 from .transport import LogEvent, Reply, Transport, Verdict, open_transport
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
@@ -37,11 +38,14 @@ REJECTED: Final = "rejected"  # the backend refused this span for good
 TOO_LARGE: Final = "too large"  # refused because of its size, also after its long values were cut
 NOT_ENCODABLE: Final = "not encodable"
 EXPORTER_FAILED: Final = "exporter failed"  # the user's own exporter
+UNREADABLE: Final = "unreadable"  # damaged on disk
 UNDELIVERED: Final = "undelivered"  # the backend could not be reached, and there was no more room or time
 
 _BATCH: Final = 512
 _BACKOFF_GROWTH: Final = 1.5
 _BACKOFF_CAP: Final = 30.0
+_HURRIED_BACKOFF: Final = 0.2
+_OUTAGE_BACKOFF_CAP: Final = 5.0  # what waits on disk is to be gone soon after a backend is back
 _JITTER: Final = 0.2
 _USEFUL_TIME: Final = 0.1  # seconds; a repeat with less could only leave a duplicate behind, unanswered
 _SERVER_ERROR_ATTEMPTS: Final = 4
@@ -71,14 +75,17 @@ class Counts:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one pass came to; every span of it is in exactly one of the three lists.
+    """What one pass came to; every span of it is in exactly one of the four lists.
 
-    After a partial success the backend tells only how many spans it rejected: then the last ones stand for them.
+    After a partial success the backend tells only how many spans it rejected: then the last ones stand for them, in
+    `unnamed`.
     """
 
     acknowledged: list[ReadableSpan] = field(default_factory=list)
     rejected: list[tuple[ReadableSpan, str]] = field(default_factory=list)
+    unnamed: list[ReadableSpan] = field(default_factory=list)
     unsent: list[ReadableSpan] = field(default_factory=list)
+    unreadable: int = 0  # spans that could not be read back from where they were
     retry_after: float | None = None  # seconds the backend asked to wait
     again: bool = True  # whether repeating soon can help with what is unsent
     server_error: bool = False  # the backend failed inside
@@ -212,13 +219,16 @@ class DeliveryExporter(SpanExporter):
     Args:
         transport: where spans go.
         prepare: applied to each span once before it is sent (prices, resource); when it raises, the span goes as it is.
-        on_acknowledged: told of spans that the backend took.
+        on_settled: told of each pass: what the backend took, and what it refused.
+        leave: takes spans for which there is no room or no time any more; returns those that it has no place for.
         retry_for: longest time in seconds for one `export()`, repeated attempts included.
         max_kept: most undelivered spans that are kept for the next attempt; the oldest ones above it are dropped.
         backoff: seconds before the second attempt; each further one waits 1.5 times as long, at most 30 s.
+        patience: seconds that an outage may last before a line tells of it.
 
     Attributes:
         closing: the process is about to end: an outage that is already known gets one attempt and no wait.
+        failing: the last attempt did not reach its aim.
         last_error: one line on the last failed delivery, for the summary; None when there was none.
     """
 
@@ -227,18 +237,22 @@ class DeliveryExporter(SpanExporter):
         transport: Transport,
         *,
         prepare: Callable[[ReadableSpan], ReadableSpan] | None = None,
-        on_acknowledged: Callable[[Sequence[ReadableSpan]], None] | None = None,
+        on_settled: Callable[[Outcome], None] | None = None,
+        leave: Callable[[list[ReadableSpan]], list[ReadableSpan]] = lambda spans: spans,
         retry_for: float = 10.0,
         max_kept: int = 2048,
         backoff: float = 1.0,
+        patience: float = 0.0,
     ) -> None:
         self.transport = transport
         self.retry_for = retry_for
         self.closing = False
         self._prepare = prepare
-        self._on_acknowledged = on_acknowledged
+        self._on_settled = on_settled
+        self._leave = leave
         self._max_kept = max_kept
         self._backoff = backoff
+        self._patience = patience
         self._closed = False
         self._deadline: float | None = None
         self._events_off = False
@@ -258,7 +272,10 @@ class DeliveryExporter(SpanExporter):
         self._not_before = 0.0
         self._wakes = 0
         self._server_errors = 0
-        self._failing = False  # the last attempt did not reach its aim
+        self.failing = False
+        self._failing_since = 0.0
+        self._next_try = 0.0
+        self._outage_wait = self._backoff
         self._announced = False
         self._announce_from = 0.0
         self._dropped_before = 0
@@ -316,8 +333,13 @@ class DeliveryExporter(SpanExporter):
         except Exception:
             return False
 
-    def send_events(self, events: Sequence[LogEvent], resource: Resource) -> bool:
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, *, yielding: bool = False) -> bool:
         """Send log events once to the logs signal of the same endpoint.
+
+        Args:
+            events: what to send.
+            resource: of all of them.
+            yielding: nobody waits for it, so it ends as soon as somebody flushes.
 
         Returns:
             True when nothing is left to do: acknowledged, or the backend takes no logs (asked once, then never again).
@@ -326,7 +348,9 @@ class DeliveryExporter(SpanExporter):
             return True
         until = time.monotonic() + min(self.retry_for, _EVENTS_TIMEOUT)
         try:
-            reply = self._call(lambda left: self.transport.send_events(events, resource, left), until)
+            reply = self._call(
+                lambda left: self.transport.send_events(events, resource, left), until, yielding=yielding
+            )
         except Exception:
             return False
         self._events_off = reply.verdict is Verdict.UNSUPPORTED
@@ -359,8 +383,8 @@ class DeliveryExporter(SpanExporter):
             return span
         return prepared if isinstance(prepared, ReadableSpan) else span
 
-    def send(self, spans: Sequence[ReadableSpan], deadline: float) -> Outcome:
-        """One pass over spans without any wait between requests.
+    def send(self, spans: Sequence[ReadableSpan], deadline: float, *, yielding: bool = False) -> Outcome:
+        """One pass over spans without any wait between requests; the books are not touched.
 
         Requests that are too large are halved. When the backend refuses a request for its content, halves of it are
         tried until only the refused spans are left. The first failure that has to do with the backend ends the pass.
@@ -368,6 +392,7 @@ class DeliveryExporter(SpanExporter):
         Args:
             spans: what to send, as it is (see `prepared()`).
             deadline: `time.monotonic()` by which the pass is over.
+            yielding: nobody waits for it, so it ends as soon as somebody flushes.
         """
         outcome = Outcome()
         # Each part with whether it is a piece of a request that was refused.
@@ -375,7 +400,7 @@ class DeliveryExporter(SpanExporter):
         fruitless = 0
         while parts:
             part, piece = parts.popleft()
-            reply = self._attempt(part, deadline)
+            reply = self._attempt(part, deadline, yielding)
             verdict = reply.verdict
             if verdict is Verdict.ACCEPTED:
                 self._accept(part, reply, outcome)
@@ -383,7 +408,7 @@ class DeliveryExporter(SpanExporter):
             elif verdict is Verdict.DROPPED:
                 self._reject(part, EXPORTER_FAILED, reply, outcome)
             elif verdict is Verdict.TOO_LARGE and len(part) == 1:
-                self._send_cut(part[0], reply, deadline, outcome)
+                self._send_cut(part[0], reply, deadline, outcome, yielding)
             elif verdict is Verdict.TOO_LARGE:
                 parts.extendleft((half, piece) for half in reversed(_halves(part)))
             elif verdict is Verdict.REJECTED and (len(part) == 1 or fruitless >= _FRUITLESS_REJECTIONS):
@@ -406,13 +431,13 @@ class DeliveryExporter(SpanExporter):
 
     # One attempt -----------------------------------------------------------------------------------------------------
 
-    def _attempt(self, spans: Sequence[ReadableSpan], until: float) -> Reply:
+    def _attempt(self, spans: Sequence[ReadableSpan], until: float, yielding: bool) -> Reply:  # noqa: FBT001
         if self._limit(until) <= time.monotonic():
             return Reply(Verdict.RETRY, "no time left", reached=False)
         if time.monotonic() < self._not_before:
             return Reply(Verdict.RETRY, "the backend asked to wait", reached=False)
         try:
-            reply = self._call(lambda left: self.transport.send(spans, left), until)
+            reply = self._call(lambda left: self.transport.send(spans, left), until, yielding=yielding)
         except _LeftBehind:
             reply = Reply(Verdict.RETRY, "no answer in time")
         except Exception as error:
@@ -427,8 +452,12 @@ class DeliveryExporter(SpanExporter):
 
     _interrupted = False  # the main thread was waiting here when the user pressed Ctrl-C
 
-    def _call(self, function: Callable[[float], T], until: float, *, closing: bool = False) -> T:
+    def _call(
+        self, function: Callable[[float], T], until: float, *, closing: bool = False, yielding: bool = False
+    ) -> T:
         def left() -> float:
+            if yielding and self._deadline is not None:
+                return 0.0
             limit = until if closing else self._limit(until)
             return limit - time.monotonic()
 
@@ -445,32 +474,38 @@ class DeliveryExporter(SpanExporter):
 
     def _accept(self, part: list[ReadableSpan], reply: Reply, outcome: Outcome) -> None:
         taken = len(part) - min(reply.rejected, len(part))
-        with self._changed:
-            self._acknowledged += taken
         outcome.acknowledged += part[:taken]
-        if self._on_acknowledged is not None:
-            self._on_acknowledged(part[:taken])
         if taken < len(part):
-            self._reject(part[taken:], REJECTED, reply, outcome)
+            outcome.unnamed += part[taken:]
+            self._tell_of_loss(len(part) - taken, REJECTED, reply)
         elif reply.reason:
             self._tell_once("partial", "%s took the spans and says: %r", self.transport.name, reply.reason)
 
     def _reject(self, part: list[ReadableSpan], why: str, reply: Reply, outcome: Outcome) -> None:
-        self._drop(len(part), why)
         outcome.rejected += ((span, why) for span in part)
-        self.last_error = f"{len(part)} spans {why}: {reply.reason}"[:500]
+        self._tell_of_loss(len(part), why, reply)
+
+    def _tell_of_loss(self, count: int, why: str, reply: Reply) -> None:
+        self.last_error = f"{count} spans {why}: {reply.reason}"[:500]
         self._tell_once(
             why,
             "%d spans were dropped, %s by %s: %r; further ones are only counted",
-            len(part),
+            count,
             why,
             self.transport.name,
             reply.reason,
         )
 
-    def _send_cut(self, span: ReadableSpan, refusal: Reply, deadline: float, outcome: Outcome) -> None:
+    def _send_cut(
+        self,
+        span: ReadableSpan,
+        refusal: Reply,
+        deadline: float,
+        outcome: Outcome,
+        yielding: bool,  # noqa: FBT001
+    ) -> None:
         """A span that is too large by itself goes once more with its long values cut."""
-        reply = self._attempt([cut_values(span)], deadline)
+        reply = self._attempt([cut_values(span)], deadline, yielding)
         if reply.verdict is Verdict.ACCEPTED:
             self._accept([span], reply, outcome)
             self._tell_once("cut", "a span too large for %s was sent with its long values cut", self.transport.name)
@@ -491,6 +526,11 @@ class DeliveryExporter(SpanExporter):
 
     # Repeated attempts -----------------------------------------------------------------------------------------------
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time for an attempt: there is no outage, or it has been left alone for long enough."""
+        return time.monotonic() >= max(self._not_before, self._next_try if self.failing else 0.0)
+
     def keep(self, spans: Sequence[ReadableSpan]) -> bool:
         """Take spans for the next delivery, without sending anything now; False when it is too late for that."""
         fresh = [self.prepared(span) for span in spans]
@@ -499,8 +539,38 @@ class DeliveryExporter(SpanExporter):
             if not closed:
                 self._kept.extend(fresh)
         if closed:
-            self._drop(len(fresh), UNDELIVERED)
+            self._let_go(fresh)
         return not closed
+
+    def send_kept(self, deadline: float) -> bool:
+        """One pass over what is kept that gives way to a flush; True when nothing is left over."""
+        return self._deliver(deadline, yielding=True)
+
+    def send_once(self, spans: Sequence[ReadableSpan], deadline: float, *, yielding: bool) -> Outcome:
+        """One pass over spans that this exporter does not hold; what comes of it is the caller's to book."""
+        if not self._enter(deadline):
+            return Outcome(unsent=list(spans))
+        try:
+            outcome = self.send(spans, deadline, yielding=yielding)
+            self._heed(outcome)
+            return outcome
+        finally:
+            self._delivering.release()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Write what a pass came to into the books."""
+        with self._changed:
+            self._acknowledged += len(outcome.acknowledged)
+            self._dropped.update(why for _, why in outcome.rejected)
+            for why, count in ((REJECTED, len(outcome.unnamed)), (UNREADABLE, outcome.unreadable)):
+                if count:
+                    self._dropped[why] += count
+        if self._on_settled is not None:
+            self._on_settled(outcome)
+
+    def _heed(self, outcome: Outcome) -> None:
+        if outcome.retry_after:
+            self._not_before = time.monotonic() + outcome.retry_after
 
     def _export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         if not self.keep(spans):
@@ -508,7 +578,7 @@ class DeliveryExporter(SpanExporter):
         delivered = self._deliver(time.monotonic() + self.retry_for)
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
-    def _deliver(self, until: float) -> bool:
+    def _deliver(self, until: float, *, yielding: bool = False) -> bool:
         """Send what is kept until it is gone or the time is up; True when all of it was acknowledged."""
         if not self._enter(until):
             return False
@@ -517,8 +587,10 @@ class DeliveryExporter(SpanExporter):
             with self._changed:
                 taken.extend(self._kept)
                 self._kept.clear()
+                if self.closing and len(taken) > _BATCH:  # time may be too short for all, and roots say the most
+                    taken.sort(key=lambda span: span.parent is not None)
                 self._in_flight = len(taken)
-            clean = self._send_repeatedly(taken, until)
+            clean = self._send_repeatedly(taken, until, yielding)
         finally:
             self._put_back(taken)
             self._delivering.release()
@@ -531,27 +603,28 @@ class DeliveryExporter(SpanExporter):
         left = self._limit(until) - time.monotonic()
         return self._delivering.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX))
 
-    def _send_repeatedly(self, taken: list[ReadableSpan], until: float) -> bool:
+    def _send_repeatedly(self, taken: list[ReadableSpan], until: float, yielding: bool) -> bool:  # noqa: FBT001
         """Leaves in `taken` what could not be sent; False when something was rejected."""
         clean = True
-        known_outage = self._failing
-        wait, attempts, server_errors = self._backoff, 0, 0
+        known_outage = self.failing
+        wait, attempts, server_errors = min(self._backoff, _HURRIED_BACKOFF if self.closing else math.inf), 0, 0
         while taken and self._pause(0.0, until):
-            outcome = self.send(taken, until)
+            outcome = self.send(taken, until, yielding=yielding)
+            self.settle(outcome)
             with self._changed:
                 taken[:] = outcome.unsent
                 self._in_flight = len(taken)
-            clean = clean and not outcome.rejected
+            clean = clean and not outcome.rejected and not outcome.unnamed
             attempts += 1
             server_errors += outcome.server_error
-            if outcome.retry_after:
-                self._not_before = time.monotonic() + outcome.retry_after
+            self._heed(outcome)
             if not taken or not outcome.again or self._interrupted or server_errors >= _SERVER_ERROR_ATTEMPTS:
+                break
+            if yielding:
                 break
             if self.closing and (known_outage or attempts >= 2):
                 break
-            jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (no secret)
-            if not self._pause(wait * jitter, until, _USEFUL_TIME):
+            if not self._pause(wait * _jitter(), until, _USEFUL_TIME):
                 break
             wait = min(wait * _BACKOFF_GROWTH, _BACKOFF_CAP)
         return clean
@@ -578,34 +651,40 @@ class DeliveryExporter(SpanExporter):
             self._in_flight = 0
             self._kept.extendleft(reversed(unsent))
             over = len(self._kept) if self._closed else len(self._kept) - self._max_kept
-            for _ in range(over):
-                self._kept.popleft()
-        self._drop(max(over, 0), UNDELIVERED)
+            late = [self._kept.popleft() for _ in range(over)]
+        self._let_go(late)
 
     def _close(self) -> None:
         with self._changed:
             self._closed = True
-            lost = len(self._kept)
+            late = list(self._kept)
             self._kept.clear()
             self._changed.notify_all()
-        self._drop(lost, UNDELIVERED)
+        self._let_go(late)
 
-    def _drop(self, count: int, why: str) -> None:
-        if count:
+    def _let_go(self, spans: list[ReadableSpan]) -> None:
+        """There is no more room or time for these: leave them to whoever has them on disk, and count the others."""
+        lost = self._leave(spans) if spans else []
+        if lost:
             with self._changed:
-                self._dropped[why] += count
+                self._dropped[UNDELIVERED] += len(lost)
 
     # What the user is told -------------------------------------------------------------------------------------------
 
     def _note(self, reply: Reply) -> None:
         if not reply.reached:
             return
+        now = time.monotonic()
         if reply.verdict in (Verdict.RETRY, Verdict.FAILED, Verdict.REFUSED):
-            self._failing = True
+            if not self.failing:
+                self.failing, self._failing_since, self._outage_wait = True, now, self._backoff
+            self._next_try = now + self._outage_wait * _jitter()
+            self._outage_wait = min(self._outage_wait * _BACKOFF_GROWTH, _OUTAGE_BACKOFF_CAP)
             self.last_error = reply.reason[:500]
-            self._announce(reply.reason)
+            if reply.verdict is Verdict.REFUSED or now - self._failing_since >= self._patience:
+                self._announce(reply.reason)
             return
-        self._failing = False
+        self.failing = False
         if self._announced:
             self._announced = False
             lost = self._dropped[UNDELIVERED] - self._dropped_before
@@ -639,6 +718,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _jitter() -> float:
+    return random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (no secret)
+
+
 def _halves(part: list[ReadableSpan]) -> list[list[ReadableSpan]]:
     middle = len(part) // 2
     return [part[:middle], part[middle:]]
@@ -662,19 +745,13 @@ def cut_values(span: ReadableSpan) -> ReadableSpan:
 def _with_values_cut(span: ReadableSpan, limit: int) -> ReadableSpan:
     events = [Event(event.name, _cut_all(event.attributes, limit), event.timestamp) for event in span.events]
     links = [Link(link.context, _cut_all(link.attributes, limit)) for link in span.links]
-    return ReadableSpan(
+    return SpanCopy(
+        span,
         name=_cut(span.name, _SHORT_VALUE),
-        context=span.context,
-        parent=span.parent,
-        resource=span.resource,
         attributes=_cut_all(span.attributes, limit),
         events=events,
         links=links,
-        kind=span.kind,
         status=Status(span.status.status_code, span.status.description and _cut(span.status.description, limit)),
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
     )
 
 

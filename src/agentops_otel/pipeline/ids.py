@@ -7,11 +7,15 @@ samplers look, so that a ratio of 0.1 would keep nothing
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from contextvars import ContextVar
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+# What identifies a project is derived from its key, so that the key itself is never in telemetry.
+_PROJECT_NAMESPACE = "agentops-otel project "
 
 
 def new_session_id() -> str:
@@ -50,6 +54,14 @@ def root_span_id(session_trace_id: int) -> int:
 def session_id(session_trace_id: int) -> str:
     """The session id of a trace: the same 128 bits as UUID text."""
     return str(uuid.UUID(int=session_trace_id))
+
+
+def project_id(api_key: str | None) -> str | None:
+    """The project of a key: a UUID made of the key's SHA-256; None without a key."""
+    if api_key is None:
+        return None
+    digest = hashlib.sha256((_PROJECT_NAMESPACE + api_key).encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16]))
 
 
 _next_root: ContextVar[int] = ContextVar("agentops_next_root", default=0)

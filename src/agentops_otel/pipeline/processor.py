@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from .. import guard, pricing, semconv
 from ..redaction import Redactor
+from ..span_copy import SpanCopy
 from ..totals import Totals
-from .resource import with_resource
 
 _MOST_RETIRED: Final = 256
 _MOST_FOREIGN: Final = 10_000
@@ -186,7 +186,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._foreign.pop((context.trace_id, context.span_id), None)
         missing = self._identity(span, session) if span.dropped_attributes else None
         if missing:  # the SDK's span could not be changed, so ours goes on as a copy
-            span = with_resource(span, span.resource, {**(span.attributes or {}), **missing})
+            span = SpanCopy(span, attributes={**(span.attributes or {}), **missing})
         session.totals.on_end(span)
         if context.trace_flags.sampled:
             session.hand_over(span, context.span_id)

@@ -11,6 +11,7 @@ from __future__ import annotations
 # handler, which frees the lock taken for the fork, was registered after it
 # (https://github.com/python/cpython/blob/v3.11.7/Lib/concurrent/futures/thread.py#L34).
 import concurrent.futures.thread  # noqa: F401
+import functools
 import logging
 import os
 import threading
@@ -20,7 +21,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
@@ -28,14 +29,18 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
 
-from .. import pricing, semconv
+from .. import semconv
 from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
-from .exporters import DeliveryExporter, LogEvent, open_transport
-from .ids import SessionIdGenerator
+from .backlog import Backlog, priced
+from .destination import Destination, journal_directory
+from .exporters import DeliveryExporter, LogEvent, Outcome, open_transport
+from .ids import SessionIdGenerator, session_id
+from .journal import Journal
 from .processor import SessionSpanProcessor, SessionSpans
-from .resource import HOST, HostResource, sdk_version, with_resource
+from .records import Place
+from .resource import HOST, HostResource, sdk_version
 from .worker import Worker
 
 logger = logging.getLogger("agentops_otel")
@@ -57,6 +62,9 @@ _HOST_NEEDS: Final = ("psutil", "importlib.metadata")
 _ATTRIBUTE_LIMIT: Final = 1024
 _LIMIT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
 _MOST_EVENTS: Final = 4096
+_MOST_BYTES: Final = 32 * 1024 * 1024  # of finished spans that wait in memory
+_PATIENCE: Final = 10.0  # seconds of an outage after which a line tells of it, when nothing is lost by it
+_LAST_TRY: Final = 0.4  # seconds at the end for a backend that is known to be down
 _MOST_SESSIONS: Final = 4096  # whose acknowledged spans are counted; the oldest ones have ended long ago
 
 ParentFor = Callable[["Context | None"], "Context | None"]
@@ -98,25 +106,43 @@ class SessionTracerProvider(TracerProvider):
 
 
 class Pipeline:
-    """One destination: batcher, exporter, log events and the books; shared by sessions with equal export settings."""
+    """One destination: journal, batcher, exporter, log events and the books; shared by sessions that export alike.
+
+    A span that ends is written to the journal first, on the thread that ends it; then it waits in memory to be sent.
+    What finds no room there, or no time, stays in the journal and is the backlog's to send.
+
+    Attributes:
+        journal: None where what is recorded waits in memory only.
+        recorded: spans handed over so far, in this process.
+    """
 
     def __init__(self, config: Configuration, host: HostResource, worker: Worker) -> None:
         self.config = config
         self._host = host
         self._worker = worker
-        self._service = host.identity(config.service_name) if config.service_name else None
+        self._identity = host.identity(config.service_name)
         self._transport = open_transport(config)
         if config.exporter is None and config.protocol in _NEEDED:
             worker.submit(lambda: load(*_NEEDED[config.protocol]))
         self._lock = threading.RLock()
-        self._events: deque[LogEvent] = deque(maxlen=_MOST_EVENTS)
+        self._events: deque[tuple[LogEvent, Place]] = deque()
+        destination = Destination.of(config) if config.journal == "disk" else None
+        self.journal: Journal | None = None
+        if destination is not None:
+            folder = destination.folder(journal_directory(config.journal_dir))
+            self.journal = Journal(folder, about=destination.about())
         self.exporter = DeliveryExporter(
             self._transport,
-            prepare=self._complete,
-            on_acknowledged=self._acknowledge,
+            prepare=self._prepare,
+            on_settled=self._settle,
+            leave=self._leave,
             retry_for=config.timeout,
-            max_kept=config.max_queue_size,
+            max_kept=0 if config.journal == "off" else config.max_queue_size,
+            patience=_PATIENCE if self.journal is not None else 0.0,
         )
+        self.backlog: Backlog | None = None
+        if self.journal is not None:
+            self.backlog = Backlog(self.journal, self.exporter, complete=self._complete, resource=self._resource)
         # We refuse what is too much before the batcher would drop it without counting; roots are let in beyond that.
         self._batcher = BatchSpanProcessor(
             self.exporter,
@@ -125,19 +151,25 @@ class Pipeline:
             max_export_batch_size=min(_BATCH, config.max_queue_size),
         )
         self._begin()
+        worker.submit(self.tick)  # what dead processes left, without waiting for the first second to pass
 
     def _begin(self) -> None:
         self.recorded = 0
         self._acknowledged: Counter[str] = Counter()  # by session id
         self._overflow = 0
-        self._taken = 0  # spans that left the batcher's queue
+        self._given = self._taken = 0  # spans that were given to the batcher, and that left its queue
+        self._bytes = 0  # of spans in memory
+        self._unwritten = 0  # spans in memory that are not on disk
         self._reported = 0  # lost spans of which an earlier flush has told already
         self._sending_events = False
+        self._metered: Counter[str] = Counter()
 
     def after_fork(self) -> None:
         """In a forked child: the batcher's queue is empty, the counts are the parent's."""
         self._lock = threading.RLock()
         self._events.clear()
+        if self.backlog is not None:
+            self.backlog.after_fork()
         self._begin()
 
     @property
@@ -146,35 +178,83 @@ class Pipeline:
         return self._transport.name
 
     def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
-        """Hand a finished span to the batcher, or count it as lost where too many wait."""
-        # A limit, because the thread that has the lock may stand still in a signal handler that waits for this one.
+        """Write a finished span down and hand it to the batcher; where too many wait it stays on disk, or is lost."""
+        place = None
+        if self.journal is not None:
+            place = self.journal.append(span, self._resource(span.resource))
+        place = place or _unwritten(span)
+        span.place = place  # type: ignore[attr-defined]
+        # A limit, because the thread that has the lock may stand still in a signal handler.
         locked = self._lock.acquire(timeout=0.1)
         try:
             self.recorded += 1
             if session is not None:
                 session.recorded += 1
-            waiting = self.recorded - self._overflow - self._taken
-            if waiting > self.config.max_queue_size and span.parent is not None:
+            room = (
+                self._given - self._taken < self.config.max_queue_size and self._bytes + place.size <= _MOST_BYTES
+            ) or (span.parent is None and not place.seq)
+            if room:
+                self._given += 1
+                self._bytes += place.size
+                self._unwritten += not place.seq
+            elif not place.seq:
                 self._overflow += 1
-                return
         finally:
             if locked:
                 self._lock.release()
-        if self.exporter.closing:
-            # Past the batcher: a signal may have stopped the main thread inside of its lock, and this is the worker.
+        if not room:
+            if place.seq and self.backlog is not None:
+                self.backlog.leave([place])
+        elif self.exporter.closing:
+            # Past the batcher: it may be at work on a full queue, and this may be a root.
             self.exporter.keep([span])
         else:
             self._batcher.on_end(span)
 
-    def acknowledged(self, session_id: str) -> int:
-        """How many spans of a session the backend has acknowledged."""
-        return self._acknowledged[session_id]
+    def journal_start(self, root: Span, attributes: Mapping[str, Any]) -> None:
+        """Write down that a session has started, or what has changed on its root since."""
+        if self.journal is not None and isinstance(root, ReadableSpan) and root.context is not None:
+            ids = root.context
+            resource = self._resource(root.resource)
+            self.journal.append_start(ids.trace_id, ids.span_id, root.name, root.start_time or 0, attributes, resource)
+
+    def journal_end(self, root: Span, state: str | None, reason: str | None, *, owner: bool) -> None:
+        """Write down how a session ends, before its root span does: as the owner says, or as a joiner wishes.
+
+        State None: left open on purpose.
+        """
+        if self.journal is None:
+            return
+        trace_id = root.get_span_context().trace_id
+        if owner:
+            self.journal.append_end(trace_id, state, reason)
+        elif state is not None:
+            self.journal.wish(session_id(trace_id), state, reason)
+
+    def join(self, trace_id: int) -> None:
+        """This process takes part in a session of another one."""
+        if self.backlog is not None:
+            self.backlog.join(trace_id)
+
+    def part(self, trace_id: int) -> None:
+        """It does so no more."""
+        if self.backlog is not None:
+            self.backlog.part(trace_id)
+
+    def acknowledged(self, session: str) -> int:
+        """How many spans of a session, named by its id, the backend has acknowledged."""
+        return self._acknowledged[session]
 
     def emit(self, event: LogEvent) -> None:
         """Send a log event soon, on the worker."""
         if self.config.exporter is not None or self.config.protocol == "console":
             return
-        self._events.append(event)
+        place = None if self.journal is None else self.journal.append_event(event, self._resource())
+        self._events.append((event, place or NOWHERE))
+        while len(self._events) > _MOST_EVENTS:
+            _, oldest = self._events.popleft()
+            if oldest.seq and self.backlog is not None:
+                self.backlog.leave([oldest])
         with self._lock:
             if self._sending_events:
                 return
@@ -184,28 +264,71 @@ class Pipeline:
     def _send_events(self) -> None:
         with self._lock:
             self._sending_events = False
-        events = []
-        while self._events:
-            events.append(self._events.popleft())
-        if events:
-            self.exporter.send_events(events, self._host.merge_into(self._service or self._host.identity()))
+        if not self._events or not self.exporter.due:
+            return
+        events = [self._events.popleft() for _ in range(len(self._events))]
+        if self.exporter.send_events([event for event, _ in events], self._resource()):
+            if self.journal is not None:
+                self.journal.acknowledge(place for _, place in events if place.seq)
+        else:
+            self._events.extendleft(reversed(events))
 
-    def _acknowledge(self, spans: Iterable[ReadableSpan]) -> None:
-        counts = Counter(str((span.attributes or {}).get(semconv.SESSION_ID, "")) for span in spans)
+    def tick(self) -> None:
+        """What is done about once a second, on the worker: make the disk certain, and try what is left over."""
+        self._count_losses()
+        if self.journal is not None:
+            self.journal.sync()
+        if not self.exporter.due or self.exporter.closing:
+            return
+        until = time.monotonic() + self.config.timeout
+        if self.exporter.failing and self.exporter.kept:
+            self.exporter.send_kept(until)
+        if self._events:
+            self._send_events()
+        if self.backlog is not None and not self.exporter.failing:
+            self.backlog.work(until)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """What the backend took and refused is done with: in the journal, in memory and in the books."""
+        done = [*outcome.acknowledged, *outcome.unnamed]
+        refused = [span for span, _ in outcome.rejected]
+        if self.journal is not None:
+            self.journal.acknowledge(place for place in map(_place, done) if place.seq)
+            self.journal.reject([(span, place, why) for span, why in outcome.rejected if (place := _place(span)).seq])
+        counts = Counter(str((span.attributes or {}).get(semconv.SESSION_ID, "")) for span in outcome.acknowledged)
         with self._lock:
+            self._free([*done, *refused])
             self._acknowledged.update(counts)
             while len(self._acknowledged) > _MOST_SESSIONS:
                 del self._acknowledged[next(iter(self._acknowledged))]
 
+    def _leave(self, spans: list[ReadableSpan]) -> list[ReadableSpan]:
+        """Memory has no room for these any more: those on disk wait there, the others are returned."""
+        with self._lock:
+            self._free(spans)
+        if self.backlog is None:
+            return spans
+        self.backlog.leave(place for place in map(_place, spans) if place.seq)
+        return [span for span in spans if not _place(span).seq]
+
+    def _free(self, spans: Iterable[ReadableSpan]) -> None:
+        for place in map(_place, spans):
+            self._bytes -= place.size
+            self._unwritten -= place.size > 0 and not place.seq
+
+    def _resource(self, given: Resource | None = None) -> Resource:
+        """The completed resource of a span, or of what has none; a service name of this pipeline's own wins."""
+        if given is None or self.config.service_name:
+            given = self._identity
+        return self._host.merge_into(given)
+
+    def _prepare(self, span: ReadableSpan) -> ReadableSpan:
+        self._taken += 1  # only one thread at a time exports
+        return self._complete(span)
+
     def _complete(self, span: ReadableSpan) -> ReadableSpan:
         """What can wait until a span leaves: the price of its tokens and the resource of the host."""
-        self._taken += 1  # only one thread at a time exports
-        attributes = span.attributes or {}
-        cost = None if semconv.COST_AMOUNT in attributes else pricing.span_cost(attributes)
-        resource = self._host.merge_into(self._service or span.resource)
-        if cost is not None:
-            return with_resource(span, resource, {**attributes, **pricing.attributes(cost)})
-        return span if resource is span.resource else with_resource(span, resource)
+        return priced(span, self._resource(span.resource))
 
     def flush(self, deadline: float, *, hurried: bool = False) -> bool:
         """Send what waits, until `deadline` (`time.monotonic()`).
@@ -217,33 +340,67 @@ class Pipeline:
             True when the backend acknowledged everything handed over.
         """
         closing = self.exporter.closing
+        if (closing or hurried) and self.exporter.failing and self.journal is not None and not self._unwritten:
+            # All of it is on disk, and the backend is known to be down: one short try, and not twice in a row.
+            if not self.exporter.due:
+                return False
+            deadline = min(deadline, time.monotonic() + _LAST_TRY)
         self.exporter.closing = closing or hurried
         self.exporter.deadline = deadline
-        flushed = self._worker.call(lambda: self._flush(deadline), deadline - time.monotonic())
-        self.exporter.closing = closing
-        if not closing:
+        flushed = self._worker.call(lambda: self._flush(deadline, closing=closing), deadline - time.monotonic())
+        # Another deadline is that of the process's end, which came meanwhile and stays.
+        if not closing and self.exporter.deadline == deadline:
+            self.exporter.closing = False
             self.exporter.deadline = None
+        self._count_losses()
         if not flushed:
             return False
         with self._lock:
             lost = sum(self.dropped().values())
             delivered = lost == self._reported and self.exporter.kept == 0
             self._reported = lost
-        return delivered
+        return delivered and (self.backlog is None or self.backlog.waiting == 0)
 
-    def _flush(self, deadline: float) -> None:
+    def _flush(self, deadline: float, *, closing: bool) -> None:
+        if closing:  # the roots, which went past the batcher, before all that waits in there
+            self._flush_kept(deadline)
         self._batcher.force_flush()
-        if self.exporter.kept:
-            self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
+        self._flush_kept(deadline)
         if self._events:
             self._send_events()
+        if self.backlog is not None:
+            self.backlog.drain(deadline)
+
+    def _flush_kept(self, deadline: float) -> None:
+        if self.exporter.kept:
+            self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
 
     def dropped(self) -> dict[str, int]:
         """Spans that are known to be lost, by reason."""
         reasons = dict(self.exporter.counts.dropped)
         if self._overflow:
             reasons["queue full"] = self._overflow
+        if self.journal is not None and self.journal.dropped:
+            reasons["journal full"] = self.journal.dropped
         return reasons
+
+    def _count_losses(self) -> None:
+        """Tell the program's MeterProvider, if there is one, of spans that were lost since the last time."""
+        for reason, count in self.dropped().items():
+            lost = count - self._metered[reason]
+            provider = metrics.get_meter_provider()
+            if lost > 0 and not type(provider).__module__.startswith("opentelemetry.metrics"):  # not the idle one
+                self._metered[reason] = count
+                _dropped_spans(provider).add(lost, {semconv.ERROR_TYPE: reason})
+
+    @property
+    def kept(self) -> int:
+        """Spans that are on disk and will be sent: by this process, by the next one, or by `agentops-otel flush`."""
+        if self.journal is None:
+            return 0
+        with self._lock:
+            missing = self.recorded - self.exporter.counts.acknowledged - sum(self.dropped().values())
+            return max(0, missing - self._unwritten)
 
     def close(self, deadline: float) -> None:
         """Flush and end the threads of this pipeline, until `deadline`."""
@@ -251,6 +408,33 @@ class Pipeline:
         self.flush(deadline)
         self.exporter.deadline = deadline
         self._worker.call(self._batcher.shutdown, deadline - time.monotonic())
+        self.leave_journal()
+
+    def leave_journal(self) -> None:
+        """Take away the files of a journal in which nothing is left to send; a span that still ends makes new ones."""
+        if self.journal is not None:
+            self.journal.close()
+
+
+@functools.lru_cache(maxsize=4)
+def _dropped_spans(provider: metrics.MeterProvider) -> metrics.Counter:
+    # As in https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/ the reason is an `error.type`.
+    meter = provider.get_meter(semconv.SCOPE_NAME, sdk_version())
+    return meter.create_counter(semconv.METRIC_SPANS_DROPPED, "{span}", "Spans that were lost")
+
+
+# A span's place while it is not written down.
+NOWHERE: Final = Place(0, 0, 0, 0)
+
+
+def _unwritten(span: ReadableSpan) -> Place:
+    """No place but memory, of about the size that the span takes there."""
+    texts = (value for value in (span.attributes or {}).values() if isinstance(value, str))
+    return Place(0, 0, 0, 512 + sum(map(len, texts)))
+
+
+def _place(span: ReadableSpan) -> Place:
+    return getattr(span, "place", None) or NOWHERE
 
 
 def _shares(pipelines: Sequence[Pipeline], deadline: float) -> Iterator[tuple[Pipeline, float]]:
@@ -283,7 +467,8 @@ class SessionProvider:
     ) -> None:
         self.config = config
         self.host = HOST
-        self.worker = Worker(tick)
+        self._tick = tick
+        self.worker = Worker(self._tick_all)
         self.worker.submit(self._describe_host)
         self._pipelines: dict[tuple[object, ...], Pipeline] = {}
         self._lock = threading.RLock()
@@ -304,6 +489,11 @@ class SessionProvider:
         self._ids = self._session_ids()
         if not config.require_session:
             self.processor.sessionless(self.pipeline(config), self.redactor(config))
+
+    def _tick_all(self) -> None:
+        self._tick()
+        for pipeline in self.pipelines:
+            pipeline.tick()
 
     def _describe_host(self) -> None:
         if not self.config.env_data_opt_out:

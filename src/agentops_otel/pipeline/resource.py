@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
 from .. import semconv
+from ..span_copy import SpanCopy
 
 logger = logging.getLogger("agentops_otel")
 
@@ -324,7 +325,7 @@ class HostResource:
         """The span with the completed resource; to be called when it is exported."""
         if isinstance(span.resource, _Shared):
             return span
-        return with_resource(span, self.merge_into(span.resource))
+        return SpanCopy(span, resource=self.merge_into(span.resource))
 
     def _running(self) -> _Collection | None:
         if self._collection is None and self._pieces:
@@ -364,44 +365,6 @@ if hasattr(os, "register_at_fork"):
 def _unknown_service() -> str:
     executable = os.path.basename(sys.executable or "")
     return f"{_UNKNOWN_SERVICE}:{executable}" if executable else _UNKNOWN_SERVICE
-
-
-class _Elsewhere(ReadableSpan):
-    """A finished span with another resource. The SDK's constructor forgets what its limits dropped; this keeps it."""
-
-    def __init__(self, span: ReadableSpan, resource: Resource, attributes: Mapping[str, Any] | None) -> None:
-        super().__init__(
-            name=span.name,
-            context=span.context,
-            parent=span.parent,
-            resource=resource,
-            attributes=span.attributes if attributes is None else attributes,
-            events=span.events,
-            links=span.links,
-            kind=span.kind,
-            status=span.status,
-            start_time=span.start_time,
-            end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
-        )
-        self._was = (span.dropped_attributes, span.dropped_events, span.dropped_links)
-
-    @property
-    def dropped_attributes(self) -> int:
-        return self._was[0]
-
-    @property
-    def dropped_events(self) -> int:
-        return self._was[1]
-
-    @property
-    def dropped_links(self) -> int:
-        return self._was[2]
-
-
-def with_resource(span: ReadableSpan, resource: Resource, attributes: Mapping[str, Any] | None = None) -> ReadableSpan:
-    """The span with another resource, and with other attributes where they are given."""
-    return _Elsewhere(span, resource, attributes)
 
 
 # One per process, shared by every pipeline and the detector.

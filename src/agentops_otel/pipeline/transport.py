@@ -117,7 +117,7 @@ def open_transport(config: Configuration) -> Transport:
     if config.protocol == "console":
         return ConsoleTransport()
     if config.protocol == "file":
-        return FileTransport(_file_path(config.endpoint))
+        return FileTransport(file_path(config.endpoint))
     if config.protocol == "grpc":
         return GrpcTransport(config)
     return HttpTransport(config)
@@ -753,7 +753,8 @@ def _summary(span: ReadableSpan) -> str:
     return "  ".join(parts)
 
 
-def _file_path(endpoint: str | None) -> str:
+def file_path(endpoint: str | None) -> str:
+    """The path that an endpoint of protocol `file` names."""
     if not endpoint or endpoint.startswith(("http://", "https://")):
         return DEFAULT_FILE
     parts = urlsplit(endpoint)

@@ -1,8 +1,6 @@
 """The one background thread of a process: heartbeats, log events, and whatever must not run on the user's thread.
 
-Ending a session and flushing run here as well, with the caller waiting for a bounded time. A signal handler may
-therefore ask for them without fear of a lock that the interrupted code holds: `queue.SimpleQueue.put` is reentrant
-(https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put).
+Flushing runs here as well, with the caller waiting for a bounded time.
 """
 
 from __future__ import annotations
@@ -27,11 +25,13 @@ class Worker:
         self._tasks: queue.SimpleQueue[tuple[Task, threading.Event] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()
+        self._stand_in: int | None = None
 
     def after_fork(self) -> None:
         """In a forked child: the thread and its tasks stayed in the parent."""
         self._thread = None
         self._starting = threading.RLock()
+        self._stand_in = None
 
     def start(self) -> bool:
         """Whether the thread runs; False late in the interpreter's life, when no thread can be started any more."""
@@ -66,10 +66,18 @@ class Worker:
 
         On the worker itself it runs at once.
         """
-        if threading.current_thread() is self._thread:
+        if threading.get_ident() == self._stand_in or threading.current_thread() is self._thread:
             self._do(task, threading.Event())
             return True
         return self.submit(task).wait(max(0.0, timeout))
+
+    def stand_in(self, task: Task) -> None:
+        """Run a task on this thread as if it were the worker's, which may be busy with another one."""
+        self._stand_in = threading.get_ident()
+        try:
+            task()
+        finally:
+            self._stand_in = None
 
     def stop(self) -> None:
         """End the thread after the tasks queued so far; a later task starts a new one."""

@@ -1,0 +1,26 @@
+"""The command line: one file per command, each with `add()` that describes it and `run()` that does it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from . import flush, journal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `agentops-otel`.
+
+    Args:
+        arguments: the words after the program's name; those of the process when left out.
+
+    Returns:
+        The exit code: 0 when all is well, 1 when something is left to do, 2 for a wrong command line.
+    """
+    parser = argparse.ArgumentParser(prog="agentops-otel", description="Sessions of AI agents over OpenTelemetry.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (flush, journal):
+        command.add(commands)
+    options = parser.parse_args(arguments)
+    code: int = options.run(options)
+    return code

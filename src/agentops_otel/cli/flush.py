@@ -1,0 +1,104 @@
+"""`agentops-otel flush`: send what processes that are gone have left in the journal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..config import Configuration
+from ..exceptions import ConfigurationError
+from ..pipeline.backlog import Replayed, replay
+from ..pipeline.claim import DestinationState, state
+from ..pipeline.destination import Destination, journal_directory
+from ..pipeline.exporters import DeliveryExporter, open_transport
+from ..pipeline.ids import project_id
+from ..summary import format_count
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "flush",
+        help="send what is left in the journal",
+        description="Send the spans and log events that processes have left in the journal, each to where it was meant "
+        "to go. Keys, headers and certificates are read from the environment, as by init().",
+    )
+    parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
+    parser.add_argument("--journal-dir", metavar="FOLDER", help="the journal's folder (default: AGENTOPS_JOURNAL_DIR)")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=60.0, help="longest time in seconds (default: 60)"
+    )
+    parser.add_argument("--json", action="store_true", help="print a list of JSON objects, one for each destination")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send; the exit code is 0 when nothing is left, 1 when something is, 2 when a setting is wrong."""
+    try:
+        own = Configuration(endpoint=options.endpoint, journal_dir=options.journal_dir)
+    except ConfigurationError as error:
+        sys.stderr.write(f"agentops-otel flush: {error}\n")
+        return 2
+    directory = journal_directory(own.journal_dir)
+    deadline = time.monotonic() + options.timeout
+    reports = [
+        _flush(os.path.join(directory, left.name), left, own, deadline)
+        for left in state(directory).destinations
+        if left.dead and (left.spans or left.sessions or left.events)
+    ]
+    if options.json:
+        sys.stdout.write(json.dumps(reports, indent=2) + "\n")
+    elif not reports:
+        sys.stdout.write(f"Nothing is left in {directory}.\n")
+    else:
+        sys.stdout.writelines(map(_line, reports))
+    return 1 if any(report["left"] for report in reports) else 0
+
+
+def _flush(folder: str, left: DestinationState, own: Configuration, deadline: float) -> dict[str, Any]:
+    """Send what is left for one destination, and say what became of it."""
+    meant = Destination.read(folder)
+    config = own if "endpoint" in own.given else _configuration(meant, own)
+    books = Replayed()
+    done, why = False, "the key of its project is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
+    if config is not None:
+        exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
+        exporter.deadline = deadline
+        done = replay(folder, exporter, deadline, books)
+        why = exporter.last_error or "the time is up"
+        exporter.shutdown()
+    # Counted on the way: spans as they were found, and the roots that were made anew.
+    remaining = 0 if done else max(left.spans - books.sent - books.rejected, 1)
+    return {
+        "destination": (own.endpoint if "endpoint" in own.given else None) or (meant.endpoint if meant else folder),
+        "folder": folder,
+        "found": books.sent + books.rejected + remaining,
+        "sessions": left.sessions,
+        "sent": books.sent,
+        "rejected": books.rejected,
+        "left": remaining,
+        "why": None if done else why,
+    }
+
+
+def _configuration(meant: Destination | None, own: Configuration) -> Configuration | None:
+    """The settings that send to a destination; None without the key of its project."""
+    if meant is None or meant == Destination.of(own):
+        return own if meant is not None else None
+    if meant.project not in (None, project_id(own.api_key)):
+        return None
+    return own.merged(Configuration(protocol=meant.protocol, endpoint=meant.endpoint))
+
+
+def _line(report: dict[str, Any]) -> str:
+    found = f"{format_count(report['found'], 'span')} of {format_count(report['sessions'], 'session')}"
+    parts = [f"{report['sent']:,} sent", f"{report['rejected']:,} rejected", f"{report['left']:,} left"]
+    why = f" ({report['why']})" if report["why"] else ""
+    return f"{report['destination']}: {found} found, {', '.join(parts)}{why}\n"

@@ -1,0 +1,233 @@
+"""What is in the journal and no longer in memory, and how it gets away.
+
+Spans and log events of this process are left here when there is no room or no time for them in memory. What processes
+that are dead have left is sent by whichever process comes next, with their resource and not with ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+
+from .. import pricing, semconv
+from ..span_copy import SpanCopy
+from .claim import Claim, claims
+from .exporters import DeliveryExporter, Outcome
+from .journal import Journal
+from .records import Place
+from .transport import LogEvent
+
+_BATCH: Final = 512
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+_SEARCH_EVERY: Final = 60.0  # seconds between two looks for what died meanwhile, such as a worker process
+
+Item = tuple[Place, "ReadableSpan | LogEvent", Resource]
+
+
+@dataclass
+class Replayed:
+    """What became of the spans of dead processes."""
+
+    sessions: int = 0
+    sent: int = 0
+    rejected: int = 0
+    held_back: int = 0
+
+
+class Backlog:
+    """See the module.
+
+    Args:
+        journal: of this process.
+        exporter: to the journal's destination.
+        complete: applied to spans of this process before they are sent (prices, resource).
+        resource: of this process's log events.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        exporter: DeliveryExporter,
+        *,
+        complete: Callable[[ReadableSpan], ReadableSpan],
+        resource: Callable[[], Resource],
+    ) -> None:
+        self._journal = journal
+        self._exporter = exporter
+        self._complete = complete
+        self._resource = resource
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a forked child: what was left is the parent's to send."""
+        self._left: deque[Place] = deque()
+        self._in_flight = 0
+        self._search_at = 0.0
+        self._joined: set[int] = set()
+        self._held_back = False
+
+    @property
+    def waiting(self) -> int:
+        """Spans and log events of this process that were left."""
+        return len(self._left) + self._in_flight
+
+    def join(self, trace_id: int) -> None:
+        """This process takes part in a session of another one, whose end, if it dies, waits for what we say of it."""
+        self._joined.add(trace_id)
+
+    def part(self, trace_id: int) -> None:
+        """This process has said how the session ends, or has left it."""
+        self._joined.discard(trace_id)
+
+    def leave(self, places: Iterable[Place]) -> None:
+        """Take over what memory has no room for; safe in any thread and signal handler."""
+        self._left.extend(places)
+
+    def work(self, deadline: float) -> bool:
+        """Send what can be sent until `deadline`, and give way to a flush; True when nothing is left to do."""
+        if not self.drain(deadline, yielding=True):
+            return False
+        return time.monotonic() < self._search_at or self._replay(deadline, yielding=True)
+
+    def _replay(self, deadline: float, *, yielding: bool) -> bool:
+        books = Replayed()
+        joined = self._joined.copy()
+        if not replay(self._journal.directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
+            return False
+        self._held_back = bool(books.held_back)
+        self._search_at = time.monotonic() + _SEARCH_EVERY
+        return True
+
+    def drain(self, deadline: float, *, yielding: bool = False) -> bool:
+        """Send what this process has left until `deadline`; True when nothing of it is left."""
+        while self._left and self._exporter.due:
+            if time.monotonic() >= deadline or not self._send_some(deadline, yielding=yielding):
+                break
+        if self._held_back and not self._joined and not self._left:
+            self._replay(deadline, yielding=yielding)
+        return not self._left
+
+    def _send_some(self, deadline: float, *, yielding: bool) -> bool:
+        places = list(_first(self._left))
+        self._in_flight = len(places)
+        found = self._journal.read(places)
+        own = self._resource()
+        items: list[Item] = [
+            (place, self._complete(item) if isinstance(item, ReadableSpan) else item, own) for place, item in found
+        ]
+        sent = _Pass(self._exporter, items, deadline, yielding=yielding)
+        sent.outcome.unreadable = len(places) - len(found)
+        self._exporter.settle(sent.outcome)
+        readable = {place for place, _ in found}
+        self._journal.acknowledge([*sent.done, *(place for place in places if place not in readable)])
+        self._journal.reject(sent.refused)
+        self._left.extendleft(reversed(sent.unsent))
+        self._in_flight = 0
+        return not sent.unsent
+
+
+def replay(
+    directory: str,
+    exporter: DeliveryExporter,
+    deadline: float,
+    books: Replayed,
+    *,
+    not_yet: Collection[int] = (),
+    yielding: bool = False,
+) -> bool:
+    """Send what dead processes have left for one destination; True when all of it is settled.
+
+    Args:
+        directory: of the destination in the journal.
+        exporter: to that destination.
+        deadline: `time.monotonic()` after which no further batch is sent.
+        books: counts what was sent and rejected, in addition to what is in there.
+        not_yet: trace ids of sessions whose roots are not to be made anew yet.
+        yielding: give way to a flush.
+    """
+    for claim in claims(directory):
+        with claim:
+            books.sessions += claim.sessions
+            for items in _batches(claim, not_yet, books):
+                if time.monotonic() >= deadline or not exporter.due:
+                    return False
+                sent = _Pass(exporter, items, deadline, yielding=yielding)
+                claim.acknowledge(sent.done)
+                claim.reject(sent.refused)
+                books.sent += len(sent.outcome.acknowledged)
+                books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
+                if sent.unsent:
+                    return False
+    return True
+
+
+class _Pass:
+    """One pass over spans and log events from the journal: what is done with, refused and unsent."""
+
+    def __init__(self, exporter: DeliveryExporter, items: Sequence[Item], deadline: float, *, yielding: bool) -> None:
+        self.done: list[Place] = []
+        self.refused: list[tuple[ReadableSpan, Place, str]] = []
+        self.unsent: list[Place] = []
+        places = {id(item): place for place, item, _ in items}
+        spans = [item for _, item, _ in items if isinstance(item, ReadableSpan)]
+        self.outcome = exporter.send_once(spans, deadline, yielding=yielding) if spans else Outcome()
+        self.done += (places[id(span)] for span in (*self.outcome.acknowledged, *self.outcome.unnamed))
+        self.refused += ((span, places[id(span)], why) for span, why in self.outcome.rejected)
+        self.unsent += (places[id(span)] for span in self.outcome.unsent)
+        events = [(item, resource) for _, item, resource in items if isinstance(item, LogEvent)]
+        for _, group in groupby(events, key=lambda pair: id(pair[1])):
+            batch = list(group)
+            sent = not self.unsent and exporter.send_events(
+                [event for event, _ in batch], batch[0][1], yielding=yielding
+            )
+            (self.done if sent else self.unsent).extend(places[id(event)] for event, _ in batch)
+
+
+def priced(span: ReadableSpan, resource: Resource | None = None) -> ReadableSpan:
+    """The span with the price of its tokens, and with another resource if one is given."""
+    attributes = span.attributes or {}
+    cost = None if semconv.COST_AMOUNT in attributes else pricing.span_cost(attributes)
+    changes: dict[str, Any] = {} if cost is None else {"attributes": {**attributes, **pricing.attributes(cost)}}
+    if resource is not None and resource is not span.resource:
+        changes["resource"] = resource
+    return SpanCopy(span, **changes) if changes else span
+
+
+def _ends(item: ReadableSpan | LogEvent) -> int:
+    """The trace id of the session whose end this is; 0 when it is no such thing."""
+    if isinstance(item, LogEvent):
+        return item.trace_id if item.name == semconv.EVENT_SESSION_END else 0
+    context = item.get_span_context()
+    return context.trace_id if context is not None and item.parent is None else 0
+
+
+def _first(left: deque[Place]) -> Iterator[Place]:
+    """Take the first places off, as many as fit into one request."""
+    size = number = 0
+    while left and number < _BATCH and size < _BATCH_BYTES:
+        place = left.popleft()
+        size, number = size + place.size, number + 1
+        yield place
+
+
+def _batches(claim: Claim, not_yet: Collection[int], books: Replayed) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size = 0
+    for place, item, resource in claim.records():
+        if not_yet and _ends(item) in not_yet:
+            books.held_back += 1
+            continue
+        batch.append((place, priced(item) if isinstance(item, ReadableSpan) else item, resource))
+        size += place.size
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

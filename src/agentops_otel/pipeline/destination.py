@@ -1,0 +1,79 @@
+"""Where spans go, as the journal knows it: what is written for one destination is only ever sent there.
+
+The name says protocol, address and project, and never a key: who replays brings the key of that project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..config import Configuration
+from .claim import ABOUT
+from .ids import project_id
+from .transport import file_path, shown_url
+
+
+def journal_directory(given: str | None = None) -> str:
+    """The folder of all journals of a user: `given`, else in the state directory.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/ names it; on Windows it is the local application data.
+    """
+    if given:
+        return os.path.abspath(os.path.expanduser(given))
+    home = os.path.join(os.path.expanduser("~"), ".local", "state")
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or home
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or home
+    return os.path.join(base, "agentops-otel", "journal")
+
+
+class Destination(NamedTuple):
+    """Protocol, address without secrets, and the project that a key stands for."""
+
+    protocol: str
+    endpoint: str
+    project: str | None
+
+    @classmethod
+    def of(cls, config: Configuration) -> Destination | None:
+        """Where a configuration sends to.
+
+        None where another process could not send to: a user's own exporter, a console.
+        """
+        if config.exporter is not None or config.protocol == "console":
+            return None
+        if config.protocol == "file":
+            endpoint = os.path.abspath(file_path(config.endpoint))
+        else:
+            endpoint = shown_url(config.signal_endpoint("traces"))
+        return cls(config.protocol, endpoint, project_id(config.api_key))
+
+    @classmethod
+    def read(cls, folder: str) -> Destination | None:
+        """The destination of a folder; None when nothing there says which."""
+        try:
+            with open(os.path.join(folder, ABOUT), encoding="utf-8") as file:
+                about: Any = json.loads(file.read(8192))
+        except (OSError, ValueError):
+            return None
+        if not isinstance(about, dict):
+            return None
+        protocol, endpoint, project = (about.get(name) for name in cls._fields)
+        if not isinstance(protocol, str) or not isinstance(endpoint, str) or not isinstance(project, (str, type(None))):
+            return None
+        return cls(protocol, endpoint, project)
+
+    def about(self) -> Mapping[str, str | None]:
+        """What `read()` reads."""
+        return self._asdict()
+
+    def folder(self, directory: str) -> str:
+        """The folder for this destination in the journal's directory."""
+        name = hashlib.sha256("\n".join((self.protocol, self.endpoint, self.project or "")).encode()).hexdigest()[:16]
+        return os.path.join(directory, name)
