@@ -168,6 +168,8 @@ class Pipeline:
         """In a forked child: the batcher's queue is empty, the counts are the parent's."""
         self._lock = threading.RLock()
         self._events.clear()
+        if self.journal is not None:
+            self.journal.after_fork()
         if self.backlog is not None:
             self.backlog.after_fork()
         self._begin()
