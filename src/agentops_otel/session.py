@@ -137,7 +137,7 @@ class Session:
         self._pipeline = provider.pipeline(config)
         self._spans = SessionSpans(self.session_id, number, root_id, self._pipeline, provider.redactor(config))
         provider.processor.add(self._spans)
-        started = time.time_ns()
+        started, self._started = time.time_ns(), time.monotonic()  # what takes its time comes after
         if self.owner:
             title = f"session {name}" if name else "session"
             self._root = provider.start_root(number, title, self._root_attributes())
@@ -147,7 +147,6 @@ class Session:
             self._join()
         self._started_ns = started
         self._journal_start()
-        self._started = time.monotonic()
         self.init_timestamp = _iso(started)
         self.scope = Scope(
             provider.tracer, config, session_id=self.session_id, trace_id=number, root=self._root, emit=self._emit
