@@ -640,12 +640,19 @@ class _Hooks:
                 self._signal = number
                 budget = self._client.budget()
                 self._until = time.monotonic() + budget + _TIME_TO_TELL
+                if _on_greenlets():
+                    dies = not _in_thread(self._end_and_die, budget)
+                    return
                 if not _in_thread(self._end_everything, budget):
                     self._client.provider.worker.submit(lambda: self._end_everything(budget))
             dies = self._ended.wait(self._time_left(_PATIENCE)) or not self._goes_on()
         finally:
             if dies:
                 self._die()
+
+    def _end_and_die(self, budget: float) -> None:
+        self._end_everything(budget)
+        self._die()
 
     def _die(self) -> None:
         try:
@@ -682,6 +689,12 @@ class _Hooks:
         while not self._waiting:  # a signal that comes just before the thread blocks is not seen at once
             signal.pthread_kill(threading.main_thread().ident or 0, self._signal)
             time.sleep(_MOMENT)
+
+
+def _on_greenlets() -> bool:
+    """Whether gevent has put greenlets in the place of threads: the handler may run in its hub, which must not wait."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("threading")
 
 
 def _in_thread(function: Callable[..., object], *args: object) -> bool:
