@@ -193,7 +193,7 @@ def test_p4_the_end_of_a_dead_process_is_told(site):
     """Whoever reads log events learns of the death as well."""
     site.run(f"agentops.init(name='digger', tags=['gold'])\nemit({SPANS})\nos._exit(1)")
     site.replay()
-    (event,) = [record for record in site.server.logs() if record.event_name == "session.end"]
+    (event,) = [record for record in site.server.logs() if "agentops.session.end_state" in attributes(record)]
     assert event.trace_id == site.root.trace_id
     found = attributes(event)
     assert (found["agentops.session.end_state"], found["agentops.session.end_state_reason"]) == ("Indeterminate", DIED)
