@@ -636,6 +636,10 @@ def test_an_owner_that_is_killed_leaves_the_joiners_wish():
             owner.end()
         agentops.init(endpoint=server.url, inherited_session_id=session_id, summary=False)
         agentops.end_session("Success")
+        deadline = time.monotonic() + 20
+        while not any(not span.parent_span_id for span in server.spans()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        agentops.flush(5.0)
         ends = [attributes(log) for log in server.logs() if event(log) == "session.end"]
         assert [end["agentops.session.role"] for end in ends] == ["member", "owner"]
         (root,) = [attributes(span) for span in server.spans() if not span.parent_span_id]

@@ -26,6 +26,7 @@ from .transport import LogEvent
 
 _BATCH: Final = 512
 _BATCH_BYTES: Final = 4 * 1024 * 1024
+_SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks
 _SEARCH_EVERY: Final = 60.0  # seconds between two looks for what died meanwhile, such as a worker process
 
 Item = tuple[Place, "ReadableSpan | LogEvent", Resource]
@@ -85,16 +86,32 @@ class Backlog:
     def part(self, trace_id: int) -> None:
         """This process has said how the session ends, or has left it."""
         self._joined.discard(trace_id)
+        self._search_at = 0.0
 
     def leave(self, places: Iterable[Place]) -> None:
         """Take over what memory has no room for; safe in any thread and signal handler."""
         self._left.extend(places)
 
-    def work(self, deadline: float) -> bool:
-        """Send what can be sent until `deadline`, and give way to a flush; True when nothing is left to do."""
-        if not self.drain(deadline, yielding=True):
+    def work(self) -> bool:
+        """Send for about a second, and give way to a flush; True when nothing is left to do."""
+        until = time.monotonic() + _SLICE
+        if not self.drain(until, yielding=True):
             return False
-        return time.monotonic() < self._search_at or self._replay(deadline, yielding=True)
+        return time.monotonic() < self._search_at or self._replay(until, yielding=True)
+
+    def drain(self, deadline: float, *, yielding: bool = False) -> bool:
+        """Send what this process has left; True when nothing of it is left.
+
+        Args:
+            deadline: `time.monotonic()` after which no further batch is sent.
+            yielding: give way to a flush, and take for each batch the time it needs.
+        """
+        while self._left and self._exporter.due and time.monotonic() < deadline:
+            if not self._send_some(deadline, yielding=yielding):
+                break
+        if self._held_back and not self._joined and not self._left:
+            self._replay(deadline, yielding=yielding)
+        return not self._left
 
     def _replay(self, deadline: float, *, yielding: bool) -> bool:
         books = Replayed()
@@ -105,15 +122,6 @@ class Backlog:
         self._search_at = time.monotonic() + _SEARCH_EVERY
         return True
 
-    def drain(self, deadline: float, *, yielding: bool = False) -> bool:
-        """Send what this process has left until `deadline`; True when nothing of it is left."""
-        while self._left and self._exporter.due:
-            if time.monotonic() >= deadline or not self._send_some(deadline, yielding=yielding):
-                break
-        if self._held_back and not self._joined and not self._left:
-            self._replay(deadline, yielding=yielding)
-        return not self._left
-
     def _send_some(self, deadline: float, *, yielding: bool) -> bool:
         places = list(_first(self._left))
         self._in_flight = len(places)
@@ -123,10 +131,12 @@ class Backlog:
             (place, self._complete(item) if isinstance(item, ReadableSpan) else item, own) for place, item in found
         ]
         sent = _Pass(self._exporter, items, deadline, yielding=yielding)
-        sent.outcome.unreadable = len(places) - len(found)
-        self._exporter.settle(sent.outcome)
         readable = {place for place, _ in found}
-        self._journal.acknowledge([*sent.done, *(place for place in places if place not in readable)])
+        lost = [place for place in places if place not in readable]
+        # What the journal has dropped to stay within its bounds is in its own count.
+        sent.outcome.unreadable = sum(map(self._journal.holds, lost))
+        self._exporter.settle(sent.outcome)
+        self._journal.acknowledge([*sent.done, *lost])
         self._journal.reject(sent.refused)
         self._left.extendleft(reversed(sent.unsent))
         self._in_flight = 0
@@ -177,6 +187,8 @@ class _Pass:
         self.unsent: list[Place] = []
         places = {id(item): place for place, item, _ in items}
         spans = [item for _, item, _ in items if isinstance(item, ReadableSpan)]
+        if yielding:
+            deadline = time.monotonic() + exporter.retry_for
         self.outcome = exporter.send_once(spans, deadline, yielding=yielding) if spans else Outcome()
         self.done += (places[id(span)] for span in (*self.outcome.acknowledged, *self.outcome.unnamed))
         self.refused += ((span, places[id(span)], why) for span, why in self.outcome.rejected)

@@ -524,6 +524,11 @@ class Journal:
             return read_event(each.payload)[0]
         return read_span(each.payload, lambda number: self._resources.get(number) or Resource.get_empty())
 
+    def holds(self, place: Place) -> bool:
+        """Whether the file of a record is there."""
+        writer = self._writer
+        return writer is not None and place.segment in writer.segments
+
     # On the worker ----------------------------------------------------------------------------------------------------
 
     def sync(self) -> None:

@@ -288,7 +288,7 @@ class Pipeline:
         if self._events:
             self._send_events()
         if self.backlog is not None and not self.exporter.failing:
-            self.backlog.work(until)
+            self.backlog.work()
 
     def _settle(self, outcome: Outcome) -> None:
         """What the backend took and refused is done with: in the journal, in memory and in the books."""

@@ -1,0 +1,143 @@
+"""`agentops-otel flush`: what dead processes left arrives, and the command says what became of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agentops_otel import cli
+from agentops_otel.pipeline import ids
+from tests.fakes import fault_server
+from tests.fakes.fault_server import FaultServer
+from tests.fakes.program import Program
+
+
+def names(server):
+    return sorted(span.name for span in server.spans())
+
+
+def attributes(span):
+    return {item.key: item.value.string_value or item.value.bool_value for item in span.attributes}
+
+
+def test_nothing_is_left(capsys, tmp_path):
+    """An empty journal, also one that was never there, is no mistake."""
+    assert cli.main(["flush", "--journal-dir", str(tmp_path / "none")]) == 0
+    assert capsys.readouterr().out == f"Nothing is left in {tmp_path / 'none'}.\n"
+
+
+def test_what_a_killed_process_left_arrives(server, killed, capsys):
+    """Spans come with the ids they had, and the root that nobody ended is made anew: once."""
+    session_id = killed(server.url)
+    already = len(server.spans())
+    assert cli.main(["flush"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"{server.url}/v1/traces: {4 - already} spans of 1 session found, {4 - already} sent, 0 rejected, 0 left"
+        in said
+    )
+    assert names(server) == ["action 0", "action 1", "action 2", "session mine"]
+    (root,) = [span for span in server.spans() if not span.parent_span_id]
+    number = ids.trace_id(session_id)
+    assert root.trace_id == number.to_bytes(16, "big")
+    assert root.span_id == ids.root_span_id(number).to_bytes(8, "big")
+    said = attributes(root)
+    assert said["agentops.session.end_state"] == "Indeterminate"
+    assert said["agentops.session.end_state_reason"] == "Process died (no end recorded)"
+    assert said["agentops.replayed"] is True
+    assert cli.main(["flush"]) == 0
+    assert "Nothing is left in" in capsys.readouterr().out
+    assert len(server.spans()) == 4
+
+
+def test_a_backend_that_is_down(closed, killed, capsys):
+    """What cannot be sent stays, the reason is told, and the exit code says that something is left to do."""
+    killed(closed)
+    for _ in range(2):
+        assert cli.main(["flush"]) == 1
+        assert "3 spans of 1 session found, 0 sent, 0 rejected, 3 left (connection refused)" in capsys.readouterr().out
+
+
+def test_everything_to_another_place(closed, server, killed, capsys):
+    """`--endpoint` sends what was meant for a backend that is gone to another one."""
+    killed(closed)
+    assert cli.main(["flush", "--endpoint", server.url]) == 0
+    assert f"{server.url}: 4 spans of 1 session found, 4 sent, 0 rejected, 0 left\n" in capsys.readouterr().out
+    assert len(server.spans()) == 4
+
+
+def test_each_destination_gets_its_own(killed, capsys):
+    """Two backends, two folders of the journal: nothing is mixed, and each gets a line."""
+    with FaultServer() as one, FaultServer() as other:
+        one.mode = other.mode = fault_server.status(503)
+        first, second = killed(one.url), killed(other.url)
+        one.mode = other.mode = fault_server.ok
+        assert cli.main(["flush", "--json"]) == 0
+        reports = json.loads(capsys.readouterr().out)
+        assert {report["destination"] for report in reports} == {f"{one.url}/v1/traces", f"{other.url}/v1/traces"}
+        assert {report["sent"] for report in reports} == {4}
+        for server, session_id in ((one, first), (other, second)):
+            assert {span.trace_id.hex() for span in server.spans()} == {session_id.replace("-", "")}
+
+
+def test_a_project_needs_its_key(server, killed, capsys, monkeypatch):
+    """Spans of a project are sent with its key only; without it the command says which variable to set."""
+    server.mode = fault_server.status(503)
+    killed(server.url, AGENTOPS_API_KEY="key-of-the-project")
+    server.mode = fault_server.ok
+    for key in (None, "another"):
+        if key:
+            monkeypatch.setenv("AGENTOPS_API_KEY", key)
+        assert cli.main(["flush"]) == 1
+        assert "set AGENTOPS_API_KEY" in capsys.readouterr().out
+    assert server.spans() == []
+    monkeypatch.setenv("AGENTOPS_API_KEY", "key-of-the-project")
+    assert cli.main(["flush"]) == 0
+    assert {request.headers["authorization"] for request in server.requests if request.stored} == {
+        "Bearer key-of-the-project"
+    }
+
+
+def test_a_refused_span_is_put_aside(server, killed, capsys):
+    """What the backend refuses for good is counted, kept for people to read, and does not hold up the rest."""
+    server.mode = fault_server.status(503)
+    killed(server.url)
+    server.mode = fault_server.reject_if("action 1")
+    assert cli.main(["flush"]) == 0
+    assert "3 sent, 1 rejected, 0 left" in capsys.readouterr().out
+    assert cli.main(["journal"]) == 0
+    assert "refused for good  1 span" in capsys.readouterr().out
+
+
+def test_a_process_that_runs_keeps_its_own(closed, capsys):
+    """The command takes nothing from a process that is alive."""
+    with Program(
+        f"""
+        import agentops_otel as agentops
+        agentops.init(endpoint={closed!r}, summary=False)
+        agentops.record(agentops.ActionEvent("mine"))
+        print("ready", flush=True)
+        input()
+        """
+    ) as program:
+        assert program.line() == "ready"
+        assert cli.main(["flush"]) == 0
+        assert "Nothing is left in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--endpoint", "nowhere"], ["--journal-dir", " "]])
+@pytest.mark.parametrize("command", ["flush"])
+def test_a_wrong_option_is_told(command, arguments, capsys):
+    """A wrong value ends the command with a line that says what is allowed."""
+    assert cli.main([command, *arguments]) == 2
+    assert "allowed is" in capsys.readouterr().err
+
+
+def test_a_wrong_command_line(capsys):
+    """No command, or an unknown one, prints how to use it."""
+    for arguments in ([], ["fly"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == 2
+        assert "usage: agentops-otel" in capsys.readouterr().err

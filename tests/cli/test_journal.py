@@ -1,0 +1,54 @@
+"""`agentops-otel journal`: what is in the journal is shown, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+
+from agentops_otel import cli
+from tests.fakes.program import Program
+
+
+def test_no_journal(capsys, tmp_path):
+    """Where there is none, that is said."""
+    assert cli.main(["journal", "--journal-dir", str(tmp_path / "none")]) == 0
+    assert capsys.readouterr().out == f"There is no journal in {tmp_path / 'none'}.\n"
+
+
+def test_what_is_there(closed, killed, capsys):
+    """Spans, sessions, age, size and processes, the same in both forms; looking twice shows the same."""
+    killed(closed)
+    killed(closed, spans=5)
+    for _ in range(2):
+        assert cli.main(["journal", "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["destinations"]
+        assert row["destination"] == f"{closed}/v1/traces"
+        assert (row["spans"], row["sessions"], row["dead"], row["alive"]) == (8, 2, 2, 0)
+        assert row["bytes"] > 0
+        assert row["unreadable"] == row["rejected"] == 0
+    assert cli.main(["journal"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{closed}/v1/traces\n" in shown
+    assert "of 2 sessions" in shown
+    assert "0 running, 2 gone" in shown
+
+
+def test_a_process_that_runs(closed, capsys):
+    """A living process is told from a dead one."""
+    with Program(
+        f"""
+        import agentops_otel as agentops
+        agentops.init(endpoint={closed!r}, summary=False)
+        agentops.record(agentops.ActionEvent("mine"))
+        print("ready", flush=True)
+        input()
+        """
+    ) as program:
+        assert program.line() == "ready"
+        assert cli.main(["journal"]) == 0
+        assert "1 running, 0 gone" in capsys.readouterr().out
+
+
+def test_a_wrong_folder_is_told(capsys):
+    """A wrong value ends the command with a line that says what is allowed."""
+    assert cli.main(["journal", "--journal-dir", " "]) == 2
+    assert "allowed is" in capsys.readouterr().err
