@@ -58,6 +58,7 @@ class Client:
         self.sessions: dict[str, Session] = {}
         self.hooks = _Hooks(self)
         self.exit_deadline: float | None = None
+        self.told_of_fork = False
         self._spent = 0.0
         self._told: dict[str, int] = {}
         if not config.require_session:
@@ -357,6 +358,7 @@ def shutdown(timeout: float = 2.0) -> None:
     `init()` works again afterwards.
     """
     global _client
+    context.set_join(None)
     with _lock:
         client, _client = _client, None
     if client is not None:
@@ -473,6 +475,21 @@ def _inherited(given: str | None) -> str | None:
         return None
 
 
+def _join() -> None:
+    """The first recorded call of a process that was given a session and never called `init()`."""
+    with _lock:
+        try:
+            if _client is None:
+                init()
+        except Exception:
+            guard.report("joining a session")
+        finally:
+            context.set_join(None)
+
+
+context.set_join(_join)
+
+
 def _start_process_session(
     client: Client, config: Configuration, inherited: str | None, tags: Iterable[str] | None, name: str | None
 ) -> Session:
@@ -552,6 +569,9 @@ class _Hooks:
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._thread_excepthook, threading.excepthook = threading.excepthook, self._on_thread_exception
         atexit.register(self.on_exit)
+        multiprocessing = sys.modules.get("multiprocessing")
+        if multiprocessing is not None and multiprocessing.parent_process() is not None:
+            _end_with_worker_process(self._client)
         if threading.current_thread() is not threading.main_thread():
             return
         # SIGINT is left to Python: asyncio needs it, and KeyboardInterrupt says enough.
@@ -620,12 +640,19 @@ class _Hooks:
                 self._signal = number
                 budget = self._client.budget()
                 self._until = time.monotonic() + budget + _TIME_TO_TELL
+                if _on_greenlets():
+                    dies = not _in_thread(self._end_and_die, budget)
+                    return
                 if not _in_thread(self._end_everything, budget):
                     self._client.provider.worker.submit(lambda: self._end_everything(budget))
             dies = self._ended.wait(self._time_left(_PATIENCE)) or not self._goes_on()
         finally:
             if dies:
                 self._die()
+
+    def _end_and_die(self, budget: float) -> None:
+        self._end_everything(budget)
+        self._die()
 
     def _die(self) -> None:
         try:
@@ -664,6 +691,12 @@ class _Hooks:
             time.sleep(_MOMENT)
 
 
+def _on_greenlets() -> bool:
+    """Whether gevent has put greenlets in the place of threads: the handler may run in its hub, which must not wait."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("threading")
+
+
 def _in_thread(function: Callable[..., object], *args: object) -> bool:
     """Whether a thread could be started for a call. Not a `threading.Thread`, whose start takes locks."""
     try:
@@ -676,6 +709,7 @@ def _in_thread(function: Callable[..., object], *args: object) -> bool:
 def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
+    context.after_fork()
     client = _client
     if client is None:
         return
@@ -695,5 +729,18 @@ def _end_with_worker_process(client: Client) -> None:
     Finalize(None, client.hooks.on_exit, exitpriority=0)
 
 
+def _after_fork_in_parent() -> None:
+    client = _client
+    if client is None or client.told_of_fork:
+        return
+    try:
+        configs = (pipeline.config for pipeline in client.provider.pipelines)
+        if any(config.protocol == "grpc" and config.exporter is None for config in configs):
+            client.told_of_fork = True
+            logger.warning("gRPC may hang in a process that forks; protocol http/protobuf does not")
+    except Exception:
+        guard.report("fork")
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_after_fork_in_child, after_in_parent=_after_fork_in_parent)

@@ -118,6 +118,15 @@ _process: Scope | None = None
 _sessionless: Scope | None = None
 _warned: set[str] = set()
 _silent = False
+# How a process that nobody sets up joins the session it was given; None once it has.
+_join: Callable[[], object] | None = None
+_handed_on: set[str] = set()  # sessions of this process, for other ones to join
+
+
+def set_join(join: Callable[[], object] | None) -> None:
+    """What the first recorded call does in a process that was given a session and never called `init()`."""
+    global _join  # noqa: PLW0603
+    _join = join
 
 
 def set_process(scope: Scope | None) -> None:
@@ -155,6 +164,10 @@ def current() -> Scope | None:
 def scope_for(what: str) -> Scope | None:
     """`current()`; when there is none, one warning per process and `what` says so."""
     scope = session_scope() or _sessionless
+    join = _join
+    if scope is None and join is not None and inherited_session_id() is not None:
+        join()
+        scope = session_scope()
     if scope is None and what not in _warned and not _silent:
         _warned.add(what)
         logger.warning(
@@ -179,6 +192,17 @@ def detach(token: Token[Context], scope: Scope) -> None:
             logger.debug("session %s ends in another context than it began", scope.session_id)
 
 
+def hand_on(session_id: str) -> None:
+    """A session of this process is put into an environment: maybe into our own, where children find it."""
+    _handed_on.add(session_id)
+
+
+def after_fork() -> None:
+    """In a forked child: what was handed on is the parent's session, which this process may join."""
+    _handed_on.clear()
+
+
 def inherited_session_id() -> str | None:
     """The session that the parent process wants this one to join, as its variables say."""
-    return os.environ.get(INHERITED_VARIABLE) or None
+    session_id = os.environ.get(INHERITED_VARIABLE)
+    return session_id if session_id and session_id not in _handed_on else None

@@ -137,7 +137,7 @@ class Session:
         self._pipeline = provider.pipeline(config)
         self._spans = SessionSpans(self.session_id, number, root_id, self._pipeline, provider.redactor(config))
         provider.processor.add(self._spans)
-        started = time.time_ns()
+        started, self._started = time.time_ns(), time.monotonic()  # what takes its time comes after
         if self.owner:
             title = f"session {name}" if name else "session"
             self._root = provider.start_root(number, title, self._root_attributes())
@@ -147,7 +147,6 @@ class Session:
             self._join()
         self._started_ns = started
         self._journal_start()
-        self._started = time.monotonic()
         self.init_timestamp = _iso(started)
         self.scope = Scope(
             provider.tracer, config, session_id=self.session_id, trace_id=number, root=self._root, emit=self._emit
@@ -236,16 +235,19 @@ class Session:
                 self._journal_start()
 
     def environ(self) -> dict[str, str]:
-        """Environment variables that make a child process join this session by a plain `init()`.
+        """Environment variables that make a child process join this session, by `init()` or its first recorded call.
 
         W3C `TRACEPARENT` and `BAGGAGE` name the current span for other instrumentations; the child's own spans hang
-        below the root.
+        below the root. For children that take no environment, such as those of `multiprocessing`, put them into
+        `os.environ`.
         """
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         variables = self.config.environ()
         variables.pop("AGENTOPS_AUTO_START_SESSION", None)  # a child that joins starts nothing
         variables[context.INHERITED_VARIABLE] = self.session_id
+        if self.owner:
+            context.hand_on(self.session_id)
         TraceContextTextMapPropagator().inject(variables, context=self.scope.parent(), setter=_Environ())
         variables["BAGGAGE"] = f"{semconv.SESSION_ID}={self.session_id}"
         return variables

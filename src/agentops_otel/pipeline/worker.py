@@ -29,7 +29,6 @@ class Worker:
 
     def after_fork(self) -> None:
         """In a forked child: the thread and its tasks stayed in the parent."""
-        self._tasks = queue.SimpleQueue()
         self._thread = None
         self._starting = threading.RLock()
         self._stand_in = None
@@ -42,6 +41,9 @@ class Worker:
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return True
+            # A queue of its own: the one before may have a slow thread still, or be older than a patch by gevent, whose
+            # threads must not block in it.
+            self._tasks = queue.SimpleQueue()
             thread = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
             try:
                 thread.start()
@@ -84,8 +86,6 @@ class Worker:
             self._tasks.put(None)
             if thread is not threading.current_thread():
                 thread.join(0.5)
-                if thread.is_alive():  # with a slow task: it keeps its queue, a new thread gets a new one
-                    self._tasks = queue.SimpleQueue()
 
     def _run(self) -> None:
         tasks, pid = self._tasks, os.getpid()
