@@ -10,8 +10,15 @@ The pattern, cheap enough for every call of a user's function (a context manager
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 logger = logging.getLogger("agentops_otel")
 
@@ -19,6 +26,23 @@ reraise = False
 """Whether `report()` raises the error instead of logging it; our own tests set it."""
 
 _reported: set[str] = set()
+
+
+def logged(where: str, instead: T) -> Callable[[Callable[P, R]], Callable[P, R | T]]:
+    """Decorate a call of the API that lets no error out: `report()` it, and return `instead`."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R | T]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R | T:
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                report(where)
+                return instead
+
+        return wrapper
+
+    return decorate
 
 
 def report(where: str) -> None:
@@ -32,10 +56,10 @@ def report(where: str) -> None:
         return
     if reraise:
         raise error
-    if where in _reported:
-        return
-    _reported.add(where)
     try:
+        if where in _reported:
+            return
+        _reported.add(where)
         logger.warning("internal error in %.100s: %.100s at %.200s", where, type(error).__name__, _place(error))
         logger.debug("internal error in %.100s", where, exc_info=error)
     except Exception:  # noqa: S110  (the host's logging raised: there is nowhere left to tell)
