@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from time import time_ns
+from time import monotonic_ns, time_ns
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -81,6 +81,7 @@ class Event:
 
     def __post_init__(self) -> None:
         self._span_context: SpanContext | None = None
+        self._made = 0 if self.init_timestamp is not None else monotonic_ns()
         try:
             self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
             self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
@@ -505,6 +506,8 @@ def _times(event: Event) -> tuple[int, int]:
     now = time_ns()
     start = _checked(event, "init_timestamp", event.init_timestamp, now)
     given_end = event.end_timestamp
+    if now < start and event._made:  # noqa: SLF001  (the clock was set back since)
+        now = start + monotonic_ns() - event._made  # noqa: SLF001
     if given_end is None:
         event.end_timestamp = _iso(now)
     if given_end is None or given_end is event.init_timestamp:
