@@ -20,9 +20,119 @@ from agentops_otel.pipeline.worker import Worker
 from agentops_otel.testing import SpanCapture
 from tests.fakes import llm_server
 from tests.fakes.llm_server import LlmServer, Reply
+from tests.fakes.program import run
 from tests.fakes.statement_fault import StatementFault, probes
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
+
+# C1: other processors and samplers ------------------------------------------------------------------------------------
+
+BROKEN = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import Sampler
+import agentops_otel as agentops
+from agentops_otel.testing import SpanCapture
+
+class OnStart(SpanProcessor):
+    def on_start(self, span, parent_context=None):
+        raise RuntimeError("secret")
+
+class OnEnd(SpanProcessor):
+    def on_end(self, span):
+        raise RuntimeError("secret")
+
+class Sampling(Sampler):
+    def should_sample(self, *args, **options):
+        raise RuntimeError("secret")
+    def get_description(self):
+        return "broken"
+
+@agentops.tool
+def dig():
+    return "gold"
+
+def use():
+    assert dig() == "gold"
+    agentops.record(agentops.ActionEvent("search"))
+    with agentops.session():
+        dig()
+    agentops.add_tags(["x"])
+    agentops.end_session("Success")
+    with agentops.session(name="own") as session:
+        assert dig() == "gold"
+    agentops.flush(5)
+
+capture = SpanCapture(lambda: agentops.flush(5))
+NAMES = ["execute_tool dig", "execute_tool dig", "execute_tool dig", "search", "session", "session own"]
+"""
+
+
+@pytest.mark.parametrize("broken", ["OnStart", "OnEnd"])
+def test_c1_a_processor_that_raises_on_our_provider(broken):
+    """The program's own spans and ours are started, ended and exported; one line for what raises, without its text."""
+    ended = run(
+        BROKEN
+        + f"""
+agentops.init(exporter=capture, summary=False, env_data_opt_out=True)
+provider = trace.get_tracer_provider()
+provider.add_span_processor({broken}())
+provider.add_span_processor(SimpleSpanProcessor(behind := SpanCapture()))
+tracer = trace.get_tracer("the program's")
+with tracer.start_as_current_span("plain") as span:
+    assert span.is_recording()
+use()
+names = sorted(span.name for span in capture.spans)
+assert names == sorted([*NAMES, "plain"]), names
+assert sorted(span.name for span in behind.spans) == names
+print("fine")
+"""
+    )
+    assert ended.out == "fine\n", ended.err
+    (line,) = ended.err.splitlines()
+    assert line.startswith(f"error in {broken}.on_")
+    assert "RuntimeError" in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("broken", ["OnStart", "OnEnd", "Sampling"])
+def test_c1_what_raises_on_the_programs_own_provider(broken, order):
+    """No call of ours raises, and what ends behind ours is exported.
+
+    A plain span of the program does raise: its provider was so before us. A span that its own processor or sampler
+    keeps from starting is no span of ours either.
+    """
+    sampler = "Sampling()" if broken == "Sampling" else "None"
+    add = f"provider.add_span_processor({broken}())" if broken != "Sampling" else ""
+    ended = run(
+        BROKEN
+        + f"""
+provider = TracerProvider(sampler={sampler})
+trace.set_tracer_provider(provider)
+{add if order == "before" else ""}
+session_id = agentops.init(exporter=capture, summary=False, env_data_opt_out=True)
+{add if order == "after" else ""}
+assert agentops.current_session().session_id == session_id
+use()
+try:
+    trace.get_tracer("the program's").start_span("plain").end()
+except RuntimeError:
+    print("raised")
+print(*sorted(span.name for span in capture.spans), sep=",")
+"""
+    )
+    assert ended.code == 0, ended.err
+    raised, names = ended.out.splitlines()
+    assert raised == "raised"
+    if (broken, order) == ("OnEnd", "after"):
+        assert names.split(",") == [*["execute_tool dig"] * 3, "search", "session", "session own"]
+    places = [line.partition(":")[0] for line in ended.err.splitlines()]
+    assert places
+    assert len(set(places)) == len(places), "a place was told of twice"
+    assert "secret" not in ended.err
+
 
 # C3: a bug of ours in any statement ----------------------------------------------------------------------------------
 
