@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import logging
+import threading
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -18,7 +21,8 @@ import agentops_otel as agentops
 from agentops_otel import client, context, guard
 from agentops_otel.pipeline.worker import Worker
 from agentops_otel.testing import SpanCapture
-from tests.fakes import llm_server
+from tests.fakes import fault_server, llm_server
+from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import LlmServer, Reply
 from tests.fakes.program import run
 from tests.fakes.statement_fault import StatementFault, probes
@@ -132,6 +136,200 @@ print(*sorted(span.name for span in capture.spans), sep=",")
     assert places
     assert len(set(places)) == len(places), "a place was told of twice"
     assert "secret" not in ended.err
+
+
+# Q3: SystemExit on our threads ----------------------------------------------------------------------------------------
+
+
+@agentops.tool
+def dig():
+    return "gold"
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    monkeypatch.setattr(guard, "reraise", False)
+
+
+def eventually(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()
+
+
+def our_threads():
+    names = ("agentops-worker", "agentops-otel-sender", "OtelBatchSpanRecordProcessor")
+    return {thread for thread in threading.enumerate() if thread.name in names}
+
+
+class Exiting(SpanCapture):
+    """An exporter whose methods leave by SystemExit while they are named in `exits`."""
+
+    def __init__(self):
+        super().__init__()
+        self.exits = set()
+        self.exported = 0
+
+    def export(self, spans):
+        if "export" in self.exits:
+            raise SystemExit(3)
+        self.exported += len(spans)
+        return super().export(spans)
+
+    def shutdown(self):
+        if "shutdown" in self.exits:
+            raise SystemExit(3)
+
+
+def test_q3_systemexit_in_a_users_exporter(quiet):
+    """All three threads live; the spans of that call are counted as dropped, all others arrive."""
+    exporter = Exiting()
+    agentops.init(exporter=exporter, summary=False, max_wait_time=20, env_data_opt_out=True)
+    dig()
+    assert agentops.flush(10)
+    threads = our_threads()
+    assert len(threads) == 3
+    pipeline = client._client.provider.pipelines[0]
+    exporter.exits.add("export")
+    dig()
+    dig()
+    eventually(lambda: pipeline.dropped() == {"exporter failed": 2})
+    assert not agentops.flush(10)
+    exporter.exits = {"shutdown"}
+    dig()
+    eventually(lambda: exporter.exported == 2)
+    assert agentops.flush(10)
+    assert our_threads() == threads
+    agentops.end_session("Success")
+    agentops.shutdown()
+    assert exporter.exported + 2 == pipeline.recorded == 5
+    eventually(lambda: not our_threads() & threads)
+
+
+def test_q3_systemexit_in_a_tick(quiet):
+    """A redaction hook that leaves by SystemExit on the worker: its thread lives, and ticks again."""
+    calls = threading.Semaphore(0)
+
+    def redact(value, path):
+        if threading.current_thread().name == "agentops-worker":
+            calls.release()
+            raise SystemExit(3)
+        return value
+
+    exporter = Exiting()
+    agentops.init(exporter=exporter, summary=False, redact=redact, tags=["t"], env_data_opt_out=True)
+    threads = our_threads()
+    for _ in range(2):
+        dig()  # the set of open spans has changed: a heartbeat is due
+        assert calls.acquire(timeout=20)
+        while calls.acquire(blocking=False):
+            pass
+    assert our_threads() >= threads
+    assert agentops.flush(10)
+    assert exporter.exported == 2
+
+
+def test_q3_systemexit_in_the_programs_logging(quiet):
+    """A log handler that leaves by SystemExit on the batcher's thread: that lives, and delivers by its timer."""
+    called = threading.Event()
+
+    class Leaving(logging.Handler):
+        def emit(self, entry):
+            if threading.current_thread() is not threading.main_thread():
+                called.set()
+                raise SystemExit(3)
+
+    handler = Leaving()
+    guard.logger.addHandler(handler)
+    try:
+        with FaultServer(mode=fault_server.status(503)) as server:
+            agentops.init(endpoint=server.url, summary=False, max_wait_time=20, timeout=1, env_data_opt_out=True)
+            dig()
+            assert called.wait(20)
+            server.mode = fault_server.ok
+            threads = our_threads()
+            dig()
+            eventually(lambda: len(server.spans()) == 2)
+            assert our_threads() == threads
+            agentops.end_session("Success")
+            agentops.shutdown()
+            assert len(server.spans()) == 3
+    finally:
+        guard.logger.removeHandler(handler)
+
+
+# C4: logging that comes back to us -----------------------------------------------------------------------------------
+
+LOGGING = """
+import logging, threading, time, warnings
+warnings.simplefilter("ignore")  # newer SDKs have moved the handler
+from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, SimpleLogRecordProcessor
+import agentops_otel as agentops
+
+class Counting(logging.Handler):
+    lines = []
+    def emit(self, entry):
+        self.lines.append((entry.name, entry.getMessage()))
+
+class Failing:
+    calls = 0
+    def export(self, batch):
+        Failing.calls += 1
+        agentops.record(agentops.ActionEvent("from the exporter"))  # as an instrumented HTTP client would
+        agentops.flush(0.1)
+    def shutdown(self): pass
+    def force_flush(self, timeout_millis=30000): return True
+"""
+
+
+@pytest.mark.parametrize("kind", ["failing", "otlp"])
+def test_c4_logging_that_comes_back_to_us(kind):
+    """OpenTelemetry's handler on the root logger, and exporters that fail: no recursion, and no growth of messages."""
+    with FaultServer(mode=fault_server.status(503)) as server:
+        ended = run(
+            LOGGING
+            + f"""
+provider = LoggerProvider()
+if {kind!r} == "failing":  # exports in the thread that logs
+    provider.add_log_record_processor(SimpleLogRecordProcessor(Failing()))
+else:
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    exporter = OTLPLogExporter({server.url!r} + "/v1/logs", timeout=1)
+    provider.add_log_record_processor(BatchLogRecordProcessor(exporter, schedule_delay_millis=50))
+root = logging.getLogger()
+root.addHandler(LoggingHandler(logger_provider=provider))
+root.addHandler(counting := Counting())
+root.setLevel(logging.WARNING)
+agentops.init(endpoint={server.url!r}, summary=False, max_wait_time=20, timeout=1, env_data_opt_out=True)
+
+@agentops.tool
+def dig():
+    logging.getLogger("program").warning("digging")
+
+def ours():
+    return sum(name == "agentops_otel" for name, _ in counting.lines)
+
+for _ in range(3):
+    dig()
+    agentops.flush(0.3)
+    time.sleep(0.3)
+before, calls = ours(), Failing.calls
+time.sleep(1.5)  # nothing happens in the program
+assert ours() == before, counting.lines
+assert Failing.calls == calls
+assert len(counting.lines) < 40, counting.lines
+agentops.end_session("Success")
+print(ours(), threading.active_count() < 12, flush=True)
+import os
+os._exit(0)  # the handler would have much to say at the end
+"""
+        )
+    assert ended.code == 0, ended.err
+    lines, few_threads = ended.out.split()
+    assert 1 <= int(lines) <= 3, ended.err
+    assert few_threads == "True"
 
 
 # C3: a bug of ours in any statement ----------------------------------------------------------------------------------
