@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from time import time_ns
+from time import monotonic_ns, time_ns
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -80,9 +80,13 @@ class Event:
     id: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
-        self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
-        self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
         self._span_context: SpanContext | None = None
+        self._made = 0 if self.init_timestamp is not None else monotonic_ns()
+        try:
+            self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
+            self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
+        except Exception:
+            guard.report("the making of an event")
 
 
 @dataclass(eq=False, init=False)
@@ -215,22 +219,32 @@ class ErrorEvent(Event):
         agent_id: UUID | str | None = None,
         id: UUID | None = None,  # noqa: A002  (AgentOps' name)
     ) -> None:
-        self.timestamp = _now() if timestamp is None else timestamp
-        start = self.timestamp if init_timestamp is None else init_timestamp
-        end = self.timestamp if end_timestamp is None else end_timestamp
-        super().__init__(event_type, params, returns, start, end, agent_id, id or uuid4())
+        super().__init__(event_type, params, returns, init_timestamp, end_timestamp, agent_id, id or uuid4())
         self.trigger_event = trigger_event
-        self.trigger_event_id = trigger_event.id if isinstance(trigger_event, Event) else None
-        self.trigger_event_type = trigger_event.event_type if isinstance(trigger_event, Event) else None
+        self.trigger_event_id: UUID | None = None
+        self.trigger_event_type: str | None = None
         self.exception = None
         self.error_type = error_type
         self.code = code
         self.details = details
         self.logs = logs
+        self.timestamp = timestamp
         self._stacktrace: str | None = None
+        try:
+            self._complete(exception, init_timestamp)
+        except Exception:
+            guard.report("the making of an event")
+
+    def _complete(self, exception: BaseException | None, init_timestamp: Timestamp | None) -> None:
+        self.timestamp = _now() if self.timestamp is None else self.timestamp
+        self.init_timestamp = self.timestamp if init_timestamp is None else init_timestamp
+        self.end_timestamp = self.timestamp if self.end_timestamp is None else self.end_timestamp
+        if isinstance(self.trigger_event, Event):
+            self.trigger_event_id = self.trigger_event.id
+            self.trigger_event_type = self.trigger_event.event_type
         if isinstance(exception, BaseException):
-            self.error_type = error_type or type(exception).__name__
-            self.details = details or message_of(exception)
+            self.error_type = self.error_type or type(exception).__name__
+            self.details = self.details or message_of(exception)
             self._stacktrace = _stacktrace(exception)
 
 
@@ -240,25 +254,27 @@ def record(event: Event | BaseException) -> None:
     An exception is recorded as ``ErrorEvent(exception=...)``. Never raises: anything that is no event, an event
     recorded before, and a call outside of a session are a warning and record nothing.
     """
-    if not isinstance(event, (Event, BaseException)):
-        logger.warning(
-            "record() takes an event or an exception, not %.100s; nothing was recorded", type(event).__name__
-        )
-        return
-    scope = scope_for("record()")
-    if scope is not None:
-        record_in(scope, event)
+    record_in(None, event)
 
 
-def record_in(scope: Scope, event: Event | BaseException) -> None:
-    """As `record()`, in the given scope."""
+def record_in(scope: Scope | None, event: Event | BaseException) -> None:
+    """As `record()`, in the given scope, the current one when it is left out."""
     try:
-        _record(scope, ErrorEvent(exception=event) if isinstance(event, BaseException) else event)
+        if isinstance(event, (Event, BaseException)):
+            _record(scope or scope_for("record()"), event)
+        else:
+            logger.warning(
+                "record() takes an event or an exception, not %.100s; nothing was recorded", type(event).__name__
+            )
     except Exception:
         guard.report("record()")
 
 
-def _record(scope: Scope, event: Event) -> None:
+def _record(scope: Scope | None, event: Event | BaseException) -> None:
+    if scope is None:
+        return
+    if isinstance(event, BaseException):
+        event = ErrorEvent(exception=event)
     if event._span_context is not None:  # noqa: SLF001  (the field is this module's)
         logger.warning("%s %s was recorded before; nothing was recorded", type(event).__name__, event.id)
         return
@@ -490,6 +506,8 @@ def _times(event: Event) -> tuple[int, int]:
     now = time_ns()
     start = _checked(event, "init_timestamp", event.init_timestamp, now)
     given_end = event.end_timestamp
+    if now < start and event._made:  # noqa: SLF001  (the clock was set back since)
+        now = start + monotonic_ns() - event._made  # noqa: SLF001
     if given_end is None:
         event.end_timestamp = _iso(now)
     if given_end is None or given_end is event.init_timestamp:

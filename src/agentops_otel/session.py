@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
 from opentelemetry.trace import Span, Status, StatusCode
 
-from . import context, events, semconv
+from . import context, events, guard, semconv
 from .artifacts import store_video
 from .config import Configuration
 from .context import Scope
@@ -210,17 +210,20 @@ class Session:
             return 0, 0
         return self._pipeline.acknowledged(self.session_id), self._spans.recorded
 
+    @guard.logged("record()", None)
     def record(self, event: events.Event | BaseException) -> None:
         """Record an event, or an exception, in this session."""
         if self._open("record()"):
             events.record_in(self.scope, event)
 
+    @guard.logged("add_tags()", None)
     def add_tags(self, tags: Iterable[str] | str) -> None:
         """Add tags; those that are there already stay where they are."""
         cleaned = clean_tags(tags)
         if cleaned and self._open("add_tags()"):
             self._set_tags([*self._tags, *cleaned])
 
+    @guard.logged("set_tags()", None)
     def set_tags(self, tags: Iterable[str] | str) -> None:
         """Replace all tags."""
         cleaned = clean_tags(tags)
@@ -280,7 +283,10 @@ class Session:
         Raises:
             ValueError: there is no such end state; the session stays open.
         """
-        state = None if end_state is None else EndState.parse(end_state)
+        return self._end(None if end_state is None else EndState.parse(end_state), end_state_reason, video)
+
+    @guard.logged("end_session()", instead=False)
+    def _end(self, state: EndState | None, end_state_reason: str | None, video: str | None) -> bool:
         if not self._open("end_session()"):
             return False
         url = store_video(video, self.session_id, self.config) if video else None
@@ -329,6 +335,7 @@ class Session:
         """Remember that the session was made current in the caller's context, to undo it at the end."""
         self._token = token
 
+    @guard.logged("the end of a session", None)
     def _close(self) -> None:
         self.scope.ended = True
         if self._token is not None:
@@ -338,11 +345,29 @@ class Session:
             self._pipeline.part(self.scope.trace_id)
         self._on_end(self)
 
+    @guard.logged("the end of a session", None)
     def _end_root(self) -> None:
-        totals = self.totals
-        assert self.end_state is not None  # noqa: S101  (end() has just set it)
+        attributes: dict[str, Any] = {}
+        # A clock that is set back must not shorten it.
+        ended = self._started_ns + int((time.monotonic() - self._started) * 1e9)
+        try:
+            self.end_timestamp = _iso(ended)
+            attributes = self._end_attributes()
+            if self.owner:
+                self._root.set_attributes({**attributes, **self._root_attributes()})
+                status = _STATUS[self.end_state or EndState.Indeterminate]
+                self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
+        finally:
+            if self.owner:
+                self._root.end(ended)
+        self._emit(
+            semconv.EVENT_SESSION_END, {**self._root_attributes(), **attributes, semconv.SESSION_ROLE: self._role}
+        )
+
+    def _end_attributes(self) -> dict[str, Any]:
+        state = self.end_state or EndState.Indeterminate
         # What matters most comes last: the SDK's attribute limit drops the oldest.
-        attributes: dict[str, Any] = {**totals.attributes(), semconv.SESSION_END_STATE: self.end_state.value}
+        attributes: dict[str, Any] = {**self.totals.attributes(), semconv.SESSION_END_STATE: state.value}
         if self.end_state_reason:
             attributes[semconv.SESSION_END_STATE_REASON] = self.end_state_reason
         if self.video:
@@ -350,18 +375,7 @@ class Session:
         dropped = sum(self._pipeline.dropped().values()) if self._pipeline is not None else 0
         if dropped:
             attributes[semconv.DROPPED_SPANS] = dropped
-        ended = self._started_ns + int(
-            (time.monotonic() - self._started) * 1e9
-        )  # a clock that is set back must not shorten it
-        self.end_timestamp = _iso(ended)
-        if self.owner:
-            self._root.set_attributes({**attributes, **self._root_attributes()})
-            status = _STATUS[self.end_state]
-            self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
-            self._root.end(ended)
-        self._emit(
-            semconv.EVENT_SESSION_END, {**self._root_attributes(), **attributes, semconv.SESSION_ROLE: self._role}
-        )
+        return attributes
 
     def beat(self) -> None:
         """Send a heartbeat when one is due: every 10 s, or when the set of open spans has changed."""
@@ -465,3 +479,38 @@ class Session:
             if value not in (None, "")
         )
         return f"<table><caption>Session {escape(self.name or self.session_id)}</caption>{cells}</table>"
+
+
+class UnrecordedSession(Session):
+    """What a program gets when a bug of ours kept its session from starting: it has ended from the beginning."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tags: list[str] = []
+        self._pipeline = None
+        self.config = Configuration()
+        self.name = self.project_id = self.video = None
+        self.owner = False
+        self.session_id = ids.new_session_id()
+        self.init_timestamp = self.end_timestamp = _iso(time.time_ns())
+        self.end_state = EndState.Indeterminate
+        self.end_state_reason = "The session could not be started"
+
+    @property
+    def trace_id(self) -> str:
+        """The trace id that it would have had."""
+        return f"{ids.trace_id(self.session_id):032x}"
+
+    @property
+    def totals(self) -> Snapshot:
+        """Nothing."""
+        return Snapshot()
+
+    @property
+    def host_env(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def environ(self) -> dict[str, str]:
+        """Nothing: there is no session for a child process to join."""
+        return {}

@@ -8,6 +8,7 @@ it is *recovered* when a span around it ends well.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,10 @@ def kind_of(attributes: Mapping[str, Any]) -> str | None:
 def _id(span: ReadableSpan) -> int:
     context = span.get_span_context()
     return 0 if context is None else context.span_id
+
+
+def _clock_offset() -> int:
+    return time.time_ns() - time.monotonic_ns()
 
 
 class OpenSpan(NamedTuple):
@@ -107,9 +112,8 @@ class Totals:
     """
 
     def __init__(self) -> None:
-        self._open: dict[
-            int, tuple[ReadableSpan, str | None]
-        ] = {}  # with the kind it began as: limits may drop attributes
+        # With the kind it began as, because limits may drop attributes, and `_clock_offset()` at its start.
+        self._open: dict[int, tuple[ReadableSpan, str | None, int]] = {}
         self._ended: deque[ReadableSpan] = deque()
         self._settling = threading.RLock()
         self.longest_wait = _LONGEST_WAIT
@@ -129,7 +133,7 @@ class Totals:
         """Note a span that starts."""
         if len(self._open) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
             self._open.pop(next(iter(self._open), 0), None)
-        self._open[_id(span)] = span, kind_of(span.attributes or {})
+        self._open[_id(span)] = span, kind_of(span.attributes or {}), _clock_offset()
         self.changes += 1
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -173,7 +177,7 @@ class Totals:
     def _find_wrappers(self, batch: list[ReadableSpan]) -> None:
         """Note the spans above each LLM call, ended or going on: a stream may outlive the span around it."""
         known = [(span, kind_of(span.attributes or {})) for span in batch]
-        known += list(self._open.values())
+        known += [(span, kind) for span, kind, _ in list(self._open.values())]
         parents = {_id(span): span.parent.span_id if span.parent is not None else 0 for span, _ in known}
         for span, kind in known:
             if kind != semconv.KIND_LLM:
@@ -258,6 +262,11 @@ class Totals:
         found = self._open.get(span_id)
         return None if found is None else found[1]
 
+    def clock_step(self, span_id: int) -> int:
+        """By how many nanoseconds the clock on the wall was set ahead since an open span has started."""
+        found = self._open.get(span_id)
+        return 0 if found is None else _clock_offset() - found[2]
+
     def open_spans(self, most: int = 64) -> list[OpenSpan]:
         """The spans that are open now, oldest first, at most `most` of them."""
         return [
@@ -268,5 +277,5 @@ class Totals:
                 kind=kind or kind_of(span.attributes or {}),
                 start_time=span.start_time or 0,
             )
-            for span_id, (span, kind) in list(self._open.items())[:most]
+            for span_id, (span, kind, _) in list(self._open.items())[:most]
         ]
