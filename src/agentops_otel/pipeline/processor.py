@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from .. import guard, pricing, semconv
-from ..redaction import Redactor
+from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
 from ..totals import Totals
 
@@ -67,7 +67,7 @@ class SessionSpans:
         """Clean a finished span and give it to the batcher, unless the parent process will do so."""
         if self.batcher is None or span_id in self._parents:
             return
-        self.batcher.on_end(self.redactor.clean(span), self)
+        _hand_over(span, self.batcher, self.redactor, self)
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -156,7 +156,10 @@ class SessionSpanProcessor(SpanProcessor):
         # let it wait.
         waiting = getattr(self._ending, "spans", None)
         if waiting is not None:
-            waiting.append(span)
+            if in_hook():  # the user's hook has made it, and no lock is held: at once, while we know that
+                self._end(span)
+            else:
+                waiting.append(span)
             return
         self._ending.spans = waiting = [span]
         try:
@@ -180,8 +183,7 @@ class SessionSpanProcessor(SpanProcessor):
         session = self._of(span)
         if session is None:
             if self._sessionless is not None and context.trace_flags.sampled:
-                batcher, redactor = self._sessionless
-                batcher.on_end(redactor.clean(span))
+                _hand_over(span, *self._sessionless)
             return
         self._foreign.pop((context.trace_id, context.span_id), None)
         missing = self._identity(span, session) if span.dropped_attributes else None
@@ -213,6 +215,15 @@ class SessionSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Flush the sessions' pipelines, so that the provider's own `force_flush()` means what it says."""
         return self.flush(timeout_millis / 1000)
+
+
+def _hand_over(span: ReadableSpan, batcher: Batcher, redactor: Redactor, session: SessionSpans | None = None) -> None:
+    try:
+        clean = redactor.clean(span)
+    except BaseException:  # Ctrl-C in the user's hook: it passes, and the span is kept
+        batcher.on_end(redactor.hide(span), session)
+        raise
+    batcher.on_end(clean, session)
 
 
 def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
