@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from datetime import datetime, timezone
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from opentelemetry.context import Context
@@ -27,12 +28,14 @@ from .pipeline import ids
 from .pipeline.exporters import LogEvent
 from .pipeline.processor import SessionSpans
 from .pipeline.provider import SessionProvider
+from .redaction import MAX_ITEMS, to_text
 from .summary import Summary
 from .totals import Snapshot
 
 logger = logging.getLogger("agentops_otel")
 
 _HEARTBEAT = 10.0
+_NAME_LENGTH = 256
 
 
 class EndState(str, Enum):
@@ -53,12 +56,12 @@ class EndState(str, Enum):
         Raises:
             ValueError: there is no such end state.
         """
-        name = value.value if isinstance(value, EndState) else value
+        name = value.value if type(value) is EndState else value
         for state in cls:
-            if isinstance(name, str) and name.strip().lower() == state.value.lower():
+            if type(name) is str and name.strip().lower() == state.value.lower():
                 return state
         allowed = ", ".join(state.value for state in cls)
-        raise ValueError(f"{name!r} is no end state; allowed are {allowed}. The session stays open.")
+        raise ValueError(f"{to_text(name)!r:.200} is no end state; allowed are {allowed}. The session stays open.")
 
 
 _STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, EndState.Indeterminate: StatusCode.UNSET}
@@ -66,18 +69,24 @@ _STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, End
 
 def clean_tags(tags: object) -> list[str] | None:
     """Tags as a list without repetition, order kept; None, after a warning, when they are not strings."""
-    if isinstance(tags, str):
-        tags = [tags]
     if tags is None:
         return []
-    if not isinstance(tags, Iterable) or isinstance(tags, (bytes, Mapping)):
-        logger.warning("tags must be a list of strings, not %s; they are ignored", type(tags).__name__)
+    kind = type(tags)
+    if issubclass(kind, str):
+        tags = [tags]
+    elif not issubclass(kind, Iterable) or issubclass(kind, (bytes, Mapping)):
+        logger.warning("tags must be a list of strings, not %s; they are ignored", kind.__name__)
         return None
-    tags = list(tags)
-    if not all(isinstance(tag, str) and tag for tag in tags):
-        logger.warning("tags must be non-empty strings; %.200r is ignored", tags)
+    try:
+        tags = list(islice(tags, MAX_ITEMS))  # type: ignore[call-overload]
+    except Exception as error:
+        logger.warning("tags could not be read (%s); they are ignored", type(error).__name__)
         return None
-    return list(dict.fromkeys(tags))
+    texts = [to_text(tag) if issubclass(type(tag), str) else "" for tag in tags]
+    if not all(texts):
+        logger.warning("tags must be non-empty strings; a list with others in it is ignored")
+        return None
+    return list(dict.fromkeys(texts))
 
 
 def _iso(ns: int) -> str:
@@ -118,7 +127,7 @@ class Session:
         self._on_end = on_end
         self._lock = threading.RLock()
         self.config = config
-        self.name = name
+        self.name = None if name is None else to_text(name, max_length=_NAME_LENGTH)
         self.owner = inherited_session_id is None
         self.session_id = inherited_session_id or ids.new_session_id()
         self.project_id = ids.project_id(config.api_key)
@@ -139,7 +148,7 @@ class Session:
         provider.processor.add(self._spans)
         started, self._started = time.time_ns(), time.monotonic()  # what takes its time comes after
         if self.owner:
-            title = f"session {name}" if name else "session"
+            title = f"session {self.name}" if self.name else "session"
             self._root = provider.start_root(number, title, self._root_attributes())
             started = getattr(self._root, "start_time", None) or started
         else:
@@ -289,7 +298,9 @@ class Session:
     def _end(self, state: EndState | None, end_state_reason: str | None, video: str | None) -> bool:
         if not self._open("end_session()"):
             return False
-        url = store_video(video, self.session_id, self.config) if video else None
+        if end_state_reason is not None:
+            end_state_reason = to_text(end_state_reason, max_length=self.config.max_content_length)
+        url = None if video is None else store_video(video, self.session_id, self.config)
         with self._lock:
             if self.end_state is not None:
                 return False
@@ -419,11 +430,12 @@ class Session:
         totals = self.totals
         delivered, recorded = self.delivered
         pipeline = self._pipeline
+        clean = self._spans.redactor.clean_text  # a terminal's output is kept in logs
         return Summary(
-            name=self.name or "",
+            name=clean(self.name or ""),
             session_id=self.session_id,
             end_state=(self.end_state or EndState.Indeterminate).value,
-            reason=self.end_state_reason,
+            reason=None if self.end_state_reason is None else clean(self.end_state_reason),
             duration_s=time.monotonic() - self._started if self.end_state is None else self._duration(),
             llm_calls=totals.llm_calls,
             tool_calls=totals.tool_calls,

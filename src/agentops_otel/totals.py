@@ -18,7 +18,8 @@ from typing import Any, Final, NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from . import pricing, semconv
+from . import guard, pricing, semconv
+from .redaction import shown
 from .usage import Usage
 
 _MOST_OPEN: Final = 10_000
@@ -36,7 +37,10 @@ _KIND_OF_OPERATION: Final = {
 def kind_of(attributes: Mapping[str, Any]) -> str | None:
     """The kind of a span, ours or of another instrumentation that follows the GenAI conventions."""
     kind = attributes.get(semconv.SPAN_KIND)
-    return kind if kind is not None else _KIND_OF_OPERATION.get(attributes.get(semconv.OPERATION_NAME, ""))
+    if kind is not None:
+        return kind if isinstance(kind, str) else None
+    operation = attributes.get(semconv.OPERATION_NAME)
+    return _KIND_OF_OPERATION.get(operation) if isinstance(operation, str) else None
 
 
 def _id(span: ReadableSpan) -> int:
@@ -172,7 +176,10 @@ class Totals:
         if batch:
             self._find_wrappers(batch)
         for span in batch:
-            self._count(span)
+            try:
+                self._count(span)
+            except Exception:  # (a span of another instrumentation, that has anything in it)
+                guard.report("the totals of a session")
 
     def _find_wrappers(self, batch: list[ReadableSpan]) -> None:
         """Note the spans above each LLM call, ended or going on: a stream may outlive the span around it."""
@@ -199,10 +206,10 @@ class Totals:
         elif span_id not in self._with_llm_below:
             self._count_call(attributes, failed=failed)
         self._with_llm_below.discard(span_id)
-        if kind in _TIMED and span.end_time and span.start_time:
+        if kind in _TIMED and isinstance(span.end_time, int) and isinstance(span.start_time, int):
             seconds = (span.end_time - span.start_time) / 1e9
             if self._slowest is None or seconds > self._slowest[1]:
-                self._slowest = (span.name, seconds)
+                self._slowest = (shown(span.name), seconds)
 
     def _count_error(self, span_id: int, parent_id: int, *, failed: bool) -> None:
         below = self._unhandled.pop(span_id, 0)
@@ -273,9 +280,9 @@ class Totals:
             OpenSpan(
                 span_id=span_id,
                 parent_id=span.parent.span_id if span.parent is not None else 0,
-                name=span.name,
+                name=shown(span.name),
                 kind=kind or kind_of(span.attributes or {}),
-                start_time=span.start_time or 0,
+                start_time=span.start_time if isinstance(span.start_time, int) else 0,
             )
             for span_id, (span, kind, _) in list(self._open.items())[:most]
         ]

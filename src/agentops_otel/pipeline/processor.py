@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from .. import guard, pricing, semconv
-from ..redaction import Redactor
+from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
 from ..totals import Totals
 
@@ -69,7 +69,7 @@ class SessionSpans:
         """Clean a finished span and give it to the batcher, unless the parent process will do so."""
         if self.batcher is None or span_id in self._parents:
             return
-        self.batcher.on_end(self.redactor.clean(span), self)
+        _hand_over(span, self.batcher, self.redactor, self)
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -160,7 +160,10 @@ class SessionSpanProcessor(SpanProcessor):
         # let it wait.
         waiting = getattr(self._ending, "spans", None)
         if waiting is not None:
-            waiting.append(span)
+            if in_hook():  # the user's hook has made it, and no lock is held: at once, while we know that
+                self._end(span)
+            else:
+                waiting.append(span)
             return
         self._ending.spans = waiting = [span]
         try:
@@ -184,8 +187,7 @@ class SessionSpanProcessor(SpanProcessor):
         session = self._of(span)
         if session is None:
             if self._sessionless is not None and context.trace_flags.sampled:
-                batcher, redactor = self._sessionless
-                batcher.on_end(redactor.clean(span))
+                _hand_over(span, *self._sessionless)
             return
         self._foreign.pop((context.trace_id, context.span_id), None)
         missing = self._identity(span, session) if span.dropped_attributes else None
@@ -230,6 +232,15 @@ def _correct_end(span: ReadableSpan, session: SessionSpans | None) -> None:
         end -= step
     if max(start, end) != span.end_time and hasattr(span, "_end_time"):
         span._end_time = max(start, end)  # noqa: SLF001  (as for `_write()`, there is no public way)
+
+
+def _hand_over(span: ReadableSpan, batcher: Batcher, redactor: Redactor, session: SessionSpans | None = None) -> None:
+    try:
+        clean = redactor.clean(span)
+    except BaseException:  # Ctrl-C in the user's hook: it passes, and the span is kept
+        batcher.on_end(redactor.hide(span), session)
+        raise
+    batcher.on_end(clean, session)
 
 
 def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
