@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -33,7 +34,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
     parser.add_argument("--journal-dir", metavar="FOLDER", help="the journal's folder (default: AGENTOPS_JOURNAL_DIR)")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=60.0, help="longest time in seconds (default: 60)"
+        "--timeout", metavar="SECONDS", type=float, default=math.inf, help="longest time in seconds (default: no limit)"
     )
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects, one for each destination")
     parser.set_defaults(run=run)
@@ -70,9 +71,9 @@ def _flush(folder: str, left: DestinationState, own: Configuration, deadline: fl
     done, why = False, "the key of its project is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
     if config is not None:
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
-        exporter.deadline = deadline
+        exporter.deadline = deadline if math.isfinite(deadline) else None
         done = replay(folder, exporter, deadline, books)
-        why = exporter.last_error or "the time is up"
+        why = "the time is up" if time.monotonic() >= deadline else exporter.last_error
         exporter.shutdown()
     # Counted on the way: spans as they were found, and the roots that were made anew.
     remaining = 0 if done else max(left.spans - books.sent - books.rejected, 1)
