@@ -33,7 +33,7 @@ from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
 from .exporters import DeliveryExporter, LogEvent, open_transport
-from .guarded import GuardedProcessors
+from .guarded import GuardedProcessors, LateCalls
 from .ids import SessionIdGenerator, root_span_id
 from .processor import SessionSpanProcessor, SessionSpans
 from .resource import HOST, HostResource, sdk_version, with_resource
@@ -60,6 +60,8 @@ _LIMIT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_CO
 _MOST_EVENTS: Final = 4096
 _MOST_SESSIONS: Final = 4096  # whose acknowledged spans are counted; the oldest ones have ended long ago
 
+_LATE_CALLS: Final = LateCalls()
+
 ParentFor = Callable[["Context | None"], "Context | None"]
 
 
@@ -80,6 +82,7 @@ class SessionTracerProvider(TracerProvider):
             id_generator=SessionIdGenerator(RandomIdGenerator()),
             span_limits=SpanLimits() if chosen else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT),
         )
+        logging.getLogger(TracerProvider.__module__).addFilter(_LATE_CALLS)
         self._parent_for = parent_for
 
     def get_tracer(self, instrumenting_module_name: str, *args: Any, **options: Any) -> Tracer:
