@@ -68,7 +68,8 @@ def _flush(folder: str, left: DestinationState, own: Configuration, deadline: fl
     meant = Destination.read(folder)
     config = own if "endpoint" in own.given else _configuration(meant, own)
     books = Replayed()
-    done, why = False, "the key of its project is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
+    done = False
+    why: str | None = "its project's key is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
     if config is not None:
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
         exporter.deadline = deadline if math.isfinite(deadline) else None
