@@ -429,7 +429,7 @@ _SHAPES: Final = tuple(
     for anchor, sign, secrets in (
         (
             "-",
-            r"-(?:(?<=sk-)|(?<=xox[a-z]-)|(?<=xai-)|(?<=pplx-)|(?<=glpat-)|----BEGIN)",
+            r"-(?:(?<=[a-z]-)(?:(?<=sk-)|(?<=xox[a-z]-)|(?<=xai-)|(?<=pplx-)|(?<=glpat-))|----BEGIN)",
             (
                 # OpenAI, Anthropic, OpenRouter, DeepSeek and others. A word such as "sk-learn-like" has no digit and is
                 # short.
@@ -483,7 +483,7 @@ _SHAPES: Final = tuple(
         ),
         (
             "-",
-            r"-(?<=[^A-Za-z0-9]--)[A-Za-z]|-(?<=\A--)[A-Za-z]",
+            r"-[A-Za-z](?<=--[A-Za-z])",
             # An option of a command line: `--api-key KEY`; with `=` it is a named secret.
             (
                 (
