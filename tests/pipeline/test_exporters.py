@@ -212,6 +212,15 @@ def test_retry_after_is_kept(protocol: str) -> None:
         assert second.time - first.time >= 1.0
 
 
+def test_no_wait_that_leaves_no_time_for_an_answer() -> None:
+    """N6a: where the time is up soon after what the backend asked for, the next delivery sends."""
+    mode = times(fault_server.status(429, {"Retry-After": "1"}), fault_server.ok)
+    with FaultServer(mode=mode) as server, delivering(server, retry_for=1.2) as exporter:
+        assert exporter.export(make_spans(count=2)) is SpanExportResult.FAILURE
+        assert exporter.kept == 2
+        assert len(server.requests) == 1
+
+
 @BOTH
 def test_long_retry_after_is_kept_across_exports(protocol: str) -> None:
     """N6b: a Retry-After beyond the budget keeps the spans without a wait, and later exports and flushes respect it."""

@@ -47,7 +47,7 @@ _BACKOFF_CAP: Final = 30.0
 _HURRIED_BACKOFF: Final = 0.2
 _OUTAGE_BACKOFF_CAP: Final = 5.0  # what waits on disk is to be gone soon after a backend is back
 _JITTER: Final = 0.2
-_USEFUL_TIME: Final = 0.1  # seconds; a repeat with less could only leave a duplicate behind, unanswered
+_USEFUL_TIME: Final = 0.5  # seconds; a repeat with less could only leave a duplicate behind, unanswered
 _SERVER_ERROR_ATTEMPTS: Final = 4
 # How many parts of a batch are tried when none of them was ever taken: then it is not single spans that are refused.
 _FRUITLESS_REJECTIONS: Final = 128
@@ -629,13 +629,13 @@ class DeliveryExporter(SpanExporter):
                 break
             if self.closing and (known_outage or attempts >= 2):
                 break
-            if not self._pause(wait * _jitter(), until, _USEFUL_TIME):
+            if not self._pause(wait * _jitter(), until):
                 break
             wait = min(wait * _BACKOFF_GROWTH, _BACKOFF_CAP)
         return clean
 
-    def _pause(self, seconds: float, until: float, useful: float = 0.0) -> bool:
-        """Wait, longer when the backend asked for it; False, at once, when less than `useful` seconds would be left.
+    def _pause(self, seconds: float, until: float) -> bool:
+        """Wait, longer when the backend asked for it; False, at once, when too little time would be left after that.
 
         A new deadline means that somebody flushes: it ends the back-off, but not what the backend asked for.
         """
@@ -645,7 +645,7 @@ class DeliveryExporter(SpanExporter):
             while True:
                 now = time.monotonic()
                 due = max(end if self._wakes == wakes else now, self._not_before)
-                if due >= self._limit(until) - useful:
+                if due >= self._limit(until) - (_USEFUL_TIME if due > now else 0.0):
                     return False
                 if due <= now:
                     return True
