@@ -123,6 +123,16 @@ def test_k5_spawn_with_set_up(site):
     _run(site, SET_UP.format("spawn"))
 
 
+def test_k5_what_a_child_could_not_send_is_said_once(site):
+    """A spawned child runs multiprocessing's finalizers and the exit hooks; one line is enough."""
+    site.server.down()
+    ended = site.run(FIRST + SET_UP.format("spawn") + LAST)
+    assert (ended.code, ended.err.count("20 of 20 spans are kept")) == (0, 1), ended.err
+    site.server.up()
+    assert site.replay().code == 0
+    _assert_whole(site)
+
+
 def test_k6_forkserver_with_set_up(site):
     """A child of multiprocessing's server leaves past all exit hooks, and still sends what it did."""
     _run(site, SET_UP.format("forkserver"))
