@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from .config import Configuration
+from .redaction import MAX_LENGTH, shown
 
 logger = logging.getLogger("agentops_otel")
 
@@ -27,11 +28,13 @@ def store_video(video: object, session_id: str, config: Configuration) -> str | 
 
     None, after a warning, when it cannot be had.
     """
-    text = str(video)
-    if urlsplit(text).scheme in _REMOTE:
-        return text
-    source = _path(text)
+    text = shown(video, MAX_LENGTH)
+    if not text:
+        return None
     try:
+        if urlsplit(text).scheme in _REMOTE:
+            return text
+        source = _path(text)
         if not source.is_file():
             logger.warning("video %.200r is neither a URL nor a file; it is not recorded", text)
             return None

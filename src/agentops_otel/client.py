@@ -29,7 +29,7 @@ from .config import Configuration, Settings, check_names
 from .context import Scope
 from .pipeline import ids
 from .pipeline.provider import Pipeline, SessionProvider
-from .session import EndState, Session, clean_tags
+from .session import EndState, Session, UnrecordedSession, clean_tags
 from .summary import print_summary
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class Client:
 
     def __init__(self, config: Configuration) -> None:
         self.config = config
+        self.sessions: dict[str, Session] = {}
         self.provider = SessionProvider(
             config, parent_for=_parent_for, current_trace_id=_current_trace_id, tick=self._tick
         )
-        self.sessions: dict[str, Session] = {}
         self.hooks = _Hooks(self)
         self.exit_deadline: float | None = None
         self.told_of_fork = False
@@ -167,16 +167,26 @@ class Client:
 
     def close(self, timeout: float) -> None:
         """End everything; a later `init()` starts anew."""
-        self.exit_deadline = time.monotonic() + timeout
-        instrumentation.drain(everything=True)
+        self.exit_deadline = deadline = time.monotonic() + timeout
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: instrumentation.drain(everything=True),
+            self._end_sessions,
+            instrumentation.uninstrument,
+            lambda: self.provider.close(deadline - time.monotonic()),
+            self.tell_what_is_missing,
+            lambda: context.set_sessionless(None),
+            lambda: context.set_process(None),
+            self.hooks.remove,
+        )
+        for step in steps:  # each on its own: what hooks into the program is taken out whatever else fails
+            try:
+                step()
+            except Exception:
+                guard.report("shutdown()")
+
+    def _end_sessions(self) -> None:
         for session in list(self.sessions.values()):
             _end_quietly(session, _SHUT_DOWN, None)
-        instrumentation.uninstrument()
-        self.provider.close(self.exit_deadline - time.monotonic())
-        self.tell_what_is_missing()
-        context.set_sessionless(None)
-        context.set_process(None)
-        self.hooks.remove()
 
     def after_fork(self) -> None:
         """In a forked child: the sessions are the parent's, and the child takes part in them."""
@@ -240,10 +250,16 @@ def init(
         TypeError: a keyword is no setting.
         ValueError: `inherited_session_id` is no UUID.
     """
-    global _client
     check_names(dict(settings), "init()")
     config = Configuration(api_key, **settings)
-    inherited = _inherited(inherited_session_id)
+    return _init(config, _inherited(inherited_session_id), tags, name, joins=inherited_session_id is not None)
+
+
+@guard.logged("init()", None)
+def _init(
+    config: Configuration, inherited: str | None, tags: Iterable[str] | None, name: str | None, *, joins: bool
+) -> str | None:
+    global _client
     with _lock:
         if _client is None:
             _client = Client(config)
@@ -257,7 +273,7 @@ def init(
         else:
             logger.debug("init() was called before; nothing is set up twice")
             active = current_session()
-            if active is not None and not (tags or name or inherited_session_id):
+            if active is not None and not (tags or name or joins):
                 return active.session_id
         client = _client
     if inherited is None and not config.auto_start_session:
@@ -286,9 +302,16 @@ def start_session(
     Raises:
         ValueError: `inherited_session_id` is no UUID.
     """
+    session = _start(config, _inherited(inherited_session_id), tags, name) or UnrecordedSession()
+    return session.session_id
+
+
+@guard.logged("start_session()", None)
+def _start(
+    config: Configuration | None, inherited: str | None, tags: Iterable[str] | None, name: str | None
+) -> Session | None:
     client = _ready()
-    inherited = _inherited(inherited_session_id)
-    return _start_process_session(client, client.config.merged(config), inherited, tags, name).session_id
+    return _start_process_session(client, client.config.merged(config), inherited, tags, name)
 
 
 def end_session(
@@ -318,6 +341,7 @@ def end_session(
     session.end(end_state, end_state_reason, video)
 
 
+@guard.logged("current_session()", None)
 def current_session() -> Session | None:
     """The session that work done here belongs to: the context's own, else the process's."""
     scope = context.session_scope()
@@ -325,6 +349,7 @@ def current_session() -> Session | None:
     return found if isinstance(found, Session) else None
 
 
+@guard.logged("add_tags()", None)
 def add_tags(tags: Iterable[str] | str) -> None:
     """Add tags to the current session."""
     session = _current_for("add_tags()")
@@ -332,6 +357,7 @@ def add_tags(tags: Iterable[str] | str) -> None:
         session.add_tags(tags)
 
 
+@guard.logged("set_tags()", None)
 def set_tags(tags: Iterable[str] | str) -> None:
     """Replace the tags of the current session."""
     session = _current_for("set_tags()")
@@ -339,6 +365,7 @@ def set_tags(tags: Iterable[str] | str) -> None:
         session.set_tags(tags)
 
 
+@guard.logged("flush()", instead=False)
 def flush(timeout: float = 2.0) -> bool:
     """Send what waits, now.
 
@@ -353,6 +380,7 @@ def flush(timeout: float = 2.0) -> bool:
     return True if client is None else client.provider.flush(timeout)
 
 
+@guard.logged("shutdown()", None)
 def shutdown(timeout: float = 2.0) -> None:
     """End open sessions, deliver within `timeout` seconds, restore patches and hooks.
 
@@ -399,44 +427,59 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Session:
+        inherited = ids.parse_session_id(self._inherited) if self._inherited else None
+        try:
+            self._session = self._enter(inherited)
+        except Exception:
+            guard.report("with session()")
+            self._session = UnrecordedSession()
+        return self._session
+
+    def _enter(self, inherited: str | None) -> Session:
         client = _ready()
         active = current_session()
         if active is not None:
-            if self._inherited is not None and ids.parse_session_id(self._inherited) != active.session_id:
+            if inherited is not None and inherited != active.session_id:
                 logger.warning("session %s is active; no other one is joined", active.session_id)
             active.add_tags(self._tags or ())
-            self._session = active
             return active
-        inherited = _inherited(self._inherited) if self._inherited else None
         tags = clean_tags(self._tags) or ()
-        self._session = client.start(client.config.merged(self._config), inherited, tags, self._name)
-        self._token = context.attach(self._session.scope)
-        return self._session
+        session = client.start(client.config.merged(self._config), inherited, tags, self._name)
+        self._token = context.attach(session.scope)
+        return session
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        session, token = self._session, self._token
+        session = self._session
+        token = self._token
         self._session = self._token = None
         if session is None or token is None:
             return
-        context.detach(token, session.scope)
+        try:
+            context.detach(token, session.scope)
+        except Exception:
+            guard.report("with session()")
+        try:
+            self._end(session, error)
+        except Exception:
+            guard.report("with session()")
+
+    @staticmethod
+    def _end(session: Session, error: BaseException | None) -> None:
         if not session.is_running:
             return
         if _is_interrupt(error):
-            error = KeyboardInterrupt().with_traceback(traceback)
-        try:
-            if error is None:
-                session.end(EndState.Success)
-            elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-                session.end(EndState.Indeterminate, "Cancelled")
-            elif isinstance(error, SystemExit):
-                session.end_because(_NORMAL_EXIT, None)
-            else:
-                session.fail_unless_ended(_reason(error, session.config), error)
-                session.end()
-        except Exception:
-            guard.report("with session()")
+            error = KeyboardInterrupt().with_traceback(error.__traceback__ if error is not None else None)
+        if error is None:
+            session.end(EndState.Success)
+        elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            session.end(EndState.Indeterminate, "Cancelled")
+        elif isinstance(error, SystemExit):
+            session.end_because(_NORMAL_EXIT, None)
+        else:
+            session.fail_unless_ended(_reason(error, session.config), error)
+            session.end()
 
     async def __aenter__(self) -> Session:
         return self.__enter__()

@@ -148,7 +148,8 @@ class _Call:
         No tokens: a coroutine dropped half-way is closed in whatever context the garbage collector runs in, where a
         token is an error and the context is not ours to change.
         """
-        previous, self.previous = self.previous, None
+        previous = self.previous
+        self.previous = None
         if previous is None:
             return
         restore = True
@@ -419,7 +420,11 @@ def _wrap_async_generator(function: Callable[..., Any], plan: _Plan) -> Any:
 
 def _as_thrown(error: BaseException) -> BaseException:
     """The exception as the reader threw it: without the wrapper's own line, which it gets again on its way out."""
-    return error.with_traceback(error.__traceback__.tb_next if error.__traceback__ is not None else None)
+    try:
+        return error.with_traceback(error.__traceback__.tb_next if error.__traceback__ is not None else None)
+    except Exception:
+        guard.report("what a generator's reader throws")
+        return error
 
 
 class _AgentId:

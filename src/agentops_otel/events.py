@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from time import time_ns
+from time import monotonic_ns, time_ns
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -80,9 +80,13 @@ class Event:
     id: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
-        self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
-        self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
         self._span_context: SpanContext | None = None
+        self._made = 0 if self.init_timestamp is not None else monotonic_ns()
+        try:
+            self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
+            self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
+        except Exception:
+            guard.report("the making of an event")
 
 
 @dataclass(eq=False, init=False)
@@ -113,7 +117,9 @@ class ActionEvent(Event):
         *,
         event_type: str = "action",
     ) -> None:
-        super().__init__(event_type, params, returns, init_timestamp, end_timestamp, agent_id, id or uuid4())
+        super().__init__(
+            event_type, params, returns, init_timestamp, end_timestamp, agent_id, uuid4() if id is None else id
+        )
         self.action_type = action_type
         self.logs = logs
         self.screenshot = screenshot
@@ -168,7 +174,9 @@ class ToolEvent(Event):
         *,
         event_type: str = "tools",
     ) -> None:
-        super().__init__(event_type, params, returns, init_timestamp, end_timestamp, agent_id, id or uuid4())
+        super().__init__(
+            event_type, params, returns, init_timestamp, end_timestamp, agent_id, uuid4() if id is None else id
+        )
         self.name = name
         self.logs = logs
 
@@ -215,23 +223,41 @@ class ErrorEvent(Event):
         agent_id: UUID | str | None = None,
         id: UUID | None = None,  # noqa: A002  (AgentOps' name)
     ) -> None:
-        self.timestamp = _now() if timestamp is None else timestamp
-        start = self.timestamp if init_timestamp is None else init_timestamp
-        end = self.timestamp if end_timestamp is None else end_timestamp
-        super().__init__(event_type, params, returns, start, end, agent_id, id or uuid4())
+        super().__init__(
+            event_type, params, returns, init_timestamp, end_timestamp, agent_id, uuid4() if id is None else id
+        )
         self.trigger_event = trigger_event
-        self.trigger_event_id = trigger_event.id if isinstance(trigger_event, Event) else None
-        self.trigger_event_type = trigger_event.event_type if isinstance(trigger_event, Event) else None
+        self.trigger_event_id: UUID | None = None
+        self.trigger_event_type: str | None = None
         self.exception = None
         self.error_type = error_type
         self.code = code
         self.details = details
         self.logs = logs
+        self.timestamp = timestamp
         self._stacktrace: str | None = None
-        if isinstance(exception, BaseException):
-            self.error_type = error_type or type(exception).__name__
-            self.details = details or message_of(exception)
-            self._stacktrace = _stacktrace(exception)
+        try:
+            self._complete(exception, init_timestamp)
+        except Exception:
+            guard.report("the making of an event")
+
+    def _complete(self, exception: BaseException | None, init_timestamp: Timestamp | None) -> None:
+        self.timestamp = _now() if self.timestamp is None else self.timestamp
+        self.init_timestamp = self.timestamp if init_timestamp is None else init_timestamp
+        self.end_timestamp = self.timestamp if self.end_timestamp is None else self.end_timestamp
+        trigger = self.trigger_event if _is(self.trigger_event, Event) else None
+        self.trigger_event_id = None if trigger is None else trigger.id
+        self.trigger_event_type = None if trigger is None else trigger.event_type
+        if exception is not None and _is(exception, BaseException):
+            # Not `details or ...`: what a user's object says of its truth may be an exception.
+            self.error_type = type(exception).__name__ if self.error_type is None else self.error_type
+            self.details = message_of(exception) if self.details is None else self.details
+            self._stacktrace = stacktrace_of(exception)
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    """As `isinstance()`, which asks the object, and an object can raise."""
+    return issubclass(type(value), kind)
 
 
 def record(event: Event | BaseException) -> None:
@@ -240,33 +266,35 @@ def record(event: Event | BaseException) -> None:
     An exception is recorded as ``ErrorEvent(exception=...)``. Never raises: anything that is no event, an event
     recorded before, and a call outside of a session are a warning and record nothing.
     """
-    if not isinstance(event, (Event, BaseException)):
-        logger.warning(
-            "record() takes an event or an exception, not %.100s; nothing was recorded", type(event).__name__
-        )
-        return
-    scope = scope_for("record()")
-    if scope is not None:
-        record_in(scope, event)
+    record_in(None, event)
 
 
-def record_in(scope: Scope, event: Event | BaseException) -> None:
-    """As `record()`, in the given scope."""
+def record_in(scope: Scope | None, event: Event | BaseException) -> None:
+    """As `record()`, in the given scope, the current one when it is left out."""
     try:
-        _record(scope, ErrorEvent(exception=event) if isinstance(event, BaseException) else event)
+        if _is(event, (Event, BaseException)):
+            _record(scope or scope_for("record()"), event)
+        else:
+            logger.warning(
+                "record() takes an event or an exception, not %.100s; nothing was recorded", type(event).__name__
+            )
     except Exception:
         guard.report("record()")
 
 
-def _record(scope: Scope, event: Event) -> None:
+def _record(scope: Scope | None, event: Event | BaseException) -> None:
+    if scope is None:
+        return
+    if isinstance(event, BaseException):
+        event = ErrorEvent(exception=event)
     if event._span_context is not None:  # noqa: SLF001  (the field is this module's)
-        logger.warning("%s %s was recorded before; nothing was recorded", type(event).__name__, event.id)
+        logger.warning("%s %s was recorded before; nothing was recorded", type(event).__name__, _id(event.id))
         return
     start_ns, end_ns = _times(event)
     name, kind, attributes, write = _shape(event)
-    attributes[semconv.EVENT_ID] = str(event.id)
+    attributes[semconv.EVENT_ID] = _id(event.id)
     if event.agent_id is not None:
-        attributes[semconv.EVENT_AGENT_ID] = str(event.agent_id)
+        attributes[semconv.EVENT_AGENT_ID] = _id(event.agent_id)
     links = [Link(trigger)] if (trigger := _trigger(event)) else []
     span = scope.start_span(name, kind=kind, attributes=attributes, links=links, start_time=start_ns)
     event._span_context = span.get_span_context()  # noqa: SLF001
@@ -333,8 +361,8 @@ def _write_llm(span: Span, event: LLMEvent, config: Configuration) -> None:
         (semconv.USAGE_INPUT_TOKENS, event.prompt_tokens),
         (semconv.USAGE_OUTPUT_TOKENS, event.completion_tokens),
     ):
-        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _LAST_NS:
-            span.set_attribute(key, count)
+        if _is(count, int) and not _is(count, bool) and 0 <= count <= _LAST_NS:  # type: ignore[operator]
+            span.set_attribute(key, int(count))  # type: ignore[arg-type]
         elif count is not None:
             logger.warning(
                 "a token count of an LLMEvent is a whole number, not %.100s; it was left out", type(count).__name__
@@ -353,7 +381,7 @@ def _write_cost(span: Span, cost: Any) -> None:
         return
     try:
         amount = float(cost)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:
         amount = math.nan
     if not math.isfinite(amount) or amount < 0:
         logger.warning(
@@ -376,7 +404,7 @@ def _write_error(span: Span, event: ErrorEvent, config: Configuration) -> None:
     if details is not None and config.capture_content != "off":
         span.set_attribute(semconv.ERROR_DETAILS, details)
     _write_content(span, config, {semconv.ERROR_LOGS: event.logs})
-    _write_failure(span, config, kind, details, event._stacktrace, _nanoseconds(event.timestamp))  # noqa: SLF001
+    write_failure(span, config, kind, details, event._stacktrace, _nanoseconds(event.timestamp))  # noqa: SLF001
 
 
 def write_exception(span: Span, error: BaseException, config: Configuration, *, event: bool = True) -> None:
@@ -387,14 +415,20 @@ def write_exception(span: Span, error: BaseException, config: Configuration, *, 
     kind = type(error).__qualname__
     span.set_attribute(semconv.ERROR_TYPE, kind)
     if event:
-        _write_failure(span, config, kind, message_of(error), _stacktrace(error), None)
+        write_failure(span, config, kind, message_of(error), stacktrace_of(error))
         return
     span.set_status(_status(kind, message_of(error), config))
 
 
-def _write_failure(
-    span: Span, config: Configuration, kind: str, message: str | None, stacktrace: str | None, timestamp_ns: int | None
+def write_failure(
+    span: Span,
+    config: Configuration,
+    kind: str,
+    message: str | None,
+    stacktrace: str | None,
+    timestamp_ns: int | None = None,
 ) -> None:
+    """Give the span the `exception` event and status ERROR; texts only as far as `capture_content` allows."""
     attributes = {semconv.EXCEPTION_TYPE: kind}
     if config.capture_content != "off":
         limit = config.max_content_length
@@ -411,13 +445,11 @@ def _status(kind: str, message: str | None, config: Configuration) -> Status:
 
 def message_of(error: BaseException) -> str:
     """The exception's text, whatever its ``__str__`` does."""
-    try:
-        return str(error)
-    except Exception:
-        return f"<unprintable {type(error).__name__}>"
+    return redaction.shown(error, redaction.MAX_LENGTH)
 
 
-def _stacktrace(error: BaseException) -> str | None:
+def stacktrace_of(error: BaseException) -> str | None:
+    """The exception's traceback as Python prints it; None when it cannot be printed."""
     try:
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:
@@ -434,34 +466,49 @@ def _write_content(span: Span, config: Configuration, values: Mapping[str, Any])
 
 def _trigger(event: Event) -> SpanContext | None:
     trigger = event.trigger_event if isinstance(event, ErrorEvent) else None
-    return trigger._span_context if isinstance(trigger, Event) else None  # noqa: SLF001
+    return trigger._span_context if trigger is not None and _is(trigger, Event) else None  # noqa: SLF001
 
 
 def _word(value: object) -> str:
     """A name or code as one short text; empty for None."""
     if value is None:
         return ""
-    return redaction.cut(value if isinstance(value, str) else redaction.to_text(value), _NAME_LENGTH)
+    return redaction.cut(redaction.to_text(value), _NAME_LENGTH)
+
+
+def _id(value: object) -> str:
+    return redaction.cut(str(redaction.sanitize(value)), _NAME_LENGTH)
 
 
 def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     """Text, or messages of a chat API, in the schema of the GenAI conventions."""
     if value is None:
         return None
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return [_message(item, role) for item in items]
+    items = value if _is(value, (list, tuple)) else [value]
+    kept = [_message(item, role) for item in items[: redaction.MAX_ITEMS]]
+    if len(items) > len(kept):
+        kept.append(_message(f"… {len(items) - len(kept):,} more items", role))
+    return kept
 
 
 def _message(item: Any, role: str) -> dict[str, Any]:
+    try:
+        return _chat_message(item, role)
+    except Exception:  # (no message of a chat API, but something that only looks like one)
+        return {"role": role, "parts": [{"type": "text", "content": item}]}
+
+
+def _chat_message(item: Any, role: str) -> dict[str, Any]:
     if not isinstance(item, Mapping) or not {"content", "parts", "tool_calls"} & item.keys():
         return {"role": role, "parts": [_part(item)]}
-    own = item.get("role") or role
+    own = item.get("role")
     parts = item.get("parts")
     if parts is None:
-        content = item.get("content")
+        content, calls = item.get("content"), item.get("tool_calls")
         items = content if isinstance(content, (list, tuple)) else [] if content is None else [content]
-        parts = [*map(_part, items), *map(_tool_call, item.get("tool_calls") or ())]
-    message = {"role": own, "parts": parts}
+        calls = calls if isinstance(calls, (list, tuple)) else []  # an iterator is the caller's to consume
+        parts = [*map(_part, items), *map(_tool_call, calls)]
+    message = {"role": role if own is None else own, "parts": parts}
     if "finish_reason" in item:
         message["finish_reason"] = item["finish_reason"]
     return message
@@ -490,6 +537,8 @@ def _times(event: Event) -> tuple[int, int]:
     now = time_ns()
     start = _checked(event, "init_timestamp", event.init_timestamp, now)
     given_end = event.end_timestamp
+    if now < start and event._made:  # noqa: SLF001  (the clock was set back since)
+        now = start + monotonic_ns() - event._made  # noqa: SLF001
     if given_end is None:
         event.end_timestamp = _iso(now)
     if given_end is None or given_end is event.init_timestamp:
@@ -508,10 +557,8 @@ def _checked(event: Event, name: str, value: object, default: int) -> int:
     nanoseconds = _nanoseconds(value)
     if nanoseconds is not None:
         return nanoseconds
-    shown: object = value
-    if not isinstance(shown, (str, int, float, datetime)):
-        shown = type(shown)
-    message = "%s: %s=%.100r is no time (ISO 8601 text, datetime or epoch seconds); now is used"
+    shown = redaction.to_text(value if _is(value, (str, int, float, datetime)) else type(value))
+    message = "%s: %s=%.100s is no time (ISO 8601 text, datetime or epoch seconds); now is used"
     logger.warning(message, type(event).__name__, name, shown)
     return default
 
@@ -520,7 +567,7 @@ def _nanoseconds(value: object) -> int | None:
     """Nanoseconds since 1970, None for what is no time that OTLP can carry."""
     try:
         nanoseconds = _parse(value)
-    except (ValueError, OverflowError):
+    except Exception:  # (a user's object can raise anything)
         return None
     return nanoseconds if nanoseconds is not None and 0 <= nanoseconds <= _LAST_NS else None
 

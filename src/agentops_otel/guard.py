@@ -10,8 +10,15 @@ The pattern, cheap enough for every call of a user's function (a context manager
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 logger = logging.getLogger("agentops_otel")
 
@@ -21,8 +28,29 @@ reraise = False
 _reported: set[str] = set()
 
 
-def report(where: str) -> None:
+def logged(where: str, instead: T) -> Callable[[Callable[P, R]], Callable[P, R | T]]:
+    """Decorate a call of the API that lets no error out: `report()` it, and return `instead`."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R | T]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R | T:
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                report(where)
+                return instead
+
+        return wrapper
+
+    return decorate
+
+
+def report(where: str, *, ours: bool = True) -> None:
     """Log the error being handled, once for each `where`; call it inside an ``except`` block.
+
+    Args:
+        where: what failed.
+        ours: False for code of the program's own that we call: no test of ours needs to see its error raised.
 
     The line names the error's type and where it was raised but not its text, which can quote a prompt; the traceback is
     at debug level.
@@ -30,14 +58,15 @@ def report(where: str) -> None:
     error = sys.exc_info()[1]
     if error is None:
         return
-    if reraise:
+    if reraise and ours:
         raise error
-    if where in _reported:
-        return
-    _reported.add(where)
     try:
-        logger.warning("internal error in %.100s: %.100s at %.200s", where, type(error).__name__, _place(error))
-        logger.debug("internal error in %.100s", where, exc_info=error)
+        if where in _reported:
+            return
+        _reported.add(where)
+        what = "internal error" if ours else "error"
+        logger.warning("%s in %.100s: %.100s at %.200s", what, where, type(error).__name__, _place(error))
+        logger.debug("%s in %.100s", what, where, exc_info=error)
     except Exception:  # noqa: S110  (the host's logging raised: there is nowhere left to tell)
         pass
 

@@ -28,17 +28,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
+from time import monotonic
 from types import GeneratorType
 from typing import Any, Final, TypeAlias
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link
-from opentelemetry.trace.status import Status
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from . import semconv
@@ -90,12 +93,31 @@ def _clean_text(text: str, max_length: int) -> str:
     return cut(_encodable(cut(plain, max_length)), max_length)
 
 
-def _shown(value: object, max_length: int) -> str:
-    """What `str()` says of an object; its code may do anything."""
+def shown(value: object, max_length: int = 1000) -> str:
+    """What `str()` says of an object, whatever its code does; never raises an Exception."""
     try:
         return _clean_text(str(value), max_length)
-    except Exception:
-        return f"<unprintable {_clean_text(type(value).__name__, 100)}>"
+    except BaseException as error:
+        return _unprintable(value, error)
+
+
+# BaseExceptions of these say that somebody wants the program to stop: Ctrl-C, a cancelled task, a timeout.
+_STOPPING: Final = frozenset({"builtins", "asyncio", "gevent", "eventlet", "greenlet", "trio"})
+
+
+def _stops(error: BaseException) -> bool:
+    """Whether an exception is not the fault of the code that it came out of, and has to pass."""
+    kind = type(error)
+    if issubclass(kind, Exception) or kind is BaseException:
+        return False
+    return kind.__module__.partition(".")[0] in _STOPPING
+
+
+def _unprintable(value: object, error: BaseException) -> str:
+    """What is written for an object whose code has raised `error`; call it inside of the ``except`` block."""
+    if _stops(error):
+        raise error
+    return f"<unprintable {_clean_text(type(value).__name__, 100)}>"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -114,8 +136,8 @@ def sanitize(value: object, *, max_length: int = MAX_LENGTH) -> AttributeValue:
         return value  # type: ignore[return-value]
     try:
         return _attribute(value, max_length)
-    except Exception:  # (an object can raise from anywhere, also from isinstance())
-        return f"<unprintable {_clean_text(kind.__name__, 100)}>"
+    except BaseException as error:  # (an object can raise from anywhere, also from isinstance())
+        return _unprintable(value, error)
 
 
 def to_text(value: object, *, max_length: int = MAX_LENGTH) -> str:
@@ -123,8 +145,8 @@ def to_text(value: object, *, max_length: int = MAX_LENGTH) -> str:
 
     Never raises an Exception.
     """
-    if isinstance(value, str):
-        return _clean_text(value, max_length)
+    if issubclass(type(value), str):  # isinstance() asks the object, and an object can lie or raise
+        return _clean_text(value, max_length)  # type: ignore[arg-type]
     return to_json(value, max_length=max_length)
 
 
@@ -140,8 +162,8 @@ def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
     try:
         return _JSON_ENCODER.encode(_Walk(max_length).tree(value))
-    except Exception:
-        return json.dumps(f"<unprintable {_clean_text(type(value).__name__, 100)}>")
+    except BaseException as error:
+        return json.dumps(_unprintable(value, error))
 
 
 def _attribute(value: object, max_length: int) -> AttributeValue:
@@ -160,26 +182,35 @@ def _attribute(value: object, max_length: int) -> AttributeValue:
     return _JSON_ENCODER.encode(simple)
 
 
-def _plain_list(values: Sequence[object], max_length: int) -> AttributeValue | None:
+def _plain_list(values: list[Any] | tuple[Any, ...], max_length: int) -> AttributeValue | None:
     """The items when they are of one plain type, as OTLP wants them; None when they are not."""
-    kinds = {type(item) for item in values[:MAX_ITEMS]}
-    if kinds == {int, float}:
-        kinds = {float}
-        values = [float(item) for item in values[:MAX_ITEMS]] if len(values) <= MAX_ITEMS else values  # type: ignore[arg-type]
-    if len(kinds) > 1 or not kinds <= set(_PLAIN):
-        return None
+    # Not what a subclass makes of its items and their number: that could go on for ever.
+    base: Any = list if isinstance(values, list) else tuple
+    length: int = base.__len__(values)
+    items: Any = base.__getitem__(values, slice(MAX_ITEMS))
+    kinds = {*map(type, items)}
     if kinds == {str}:
-        return _text_list(values, max_length)
-    if len(values) > MAX_ITEMS or (kinds == {int} and not all(-_INT64 <= item < _INT64 for item in values)):  # type: ignore[operator]
+        return _text_list(items, length, max_length)
+    if length > MAX_ITEMS or (len(kinds) > 1 and kinds != {int, float}) or not kinds <= set(_PLAIN):
         return None
-    return tuple(values)  # type: ignore[arg-type]
+    if float in kinds:
+        return tuple(map(float, items))
+    return None if kinds == {int} and not all(-_INT64 <= item < _INT64 for item in items) else tuple(items)
 
 
-def _text_list(values: Sequence[Any], max_length: int) -> tuple[str, ...] | None:
-    if len(values) <= MAX_ITEMS:
-        return tuple(_clean_text(item, max_length) for item in values)
-    kept = [_clean_text(item, max_length) for item in values[: MAX_ITEMS - 1]]
-    return (*kept, f"… {len(values) - len(kept):,} more items")
+def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str, ...]:
+    texts = [_clean_text(item, max_length) for item in items]
+    room = max_length * MAX_TEXTS
+    if length == len(texts) and sum(map(len, texts)) <= room:
+        return tuple(texts)
+    room -= 40  # for the mark
+    kept: list[str] = []
+    for text in texts[: MAX_ITEMS - 1]:
+        room -= len(text)
+        if room < 0:
+            break
+        kept.append(text)
+    return (*kept, f"… {length - len(kept):,} more items")
 
 
 # The quick way: what an LLM's messages are made of goes to the encoder as it is.
@@ -213,6 +244,8 @@ def _is_plain_json(value: object, max_length: int) -> bool:
                 if len(item) > MAX_ITEMS or (kind is dict and not "".join(item).isascii()):
                     return False
                 inner += item.values() if kind is dict else item
+                if len(inner) > MAX_NODES:
+                    return False
             elif not _is_plain_number(item):
                 return False
         nodes += len(level)
@@ -245,8 +278,8 @@ class _Walk:
         self._nodes -= 1
         try:
             return self._scalar(value, depth)
-        except Exception:  # (RecursionError too)
-            return f"<unprintable {_clean_text(type(value).__name__, 100)}>"
+        except BaseException as error:  # (RecursionError too)
+            return _unprintable(value, error)
 
     def _text(self, text: str) -> str:
         shown = _clean_text(text, max(min(self._max_length, self._characters), 40))
@@ -284,7 +317,7 @@ class _Walk:
                 " >", ">"
             )
         if isinstance(value, BaseException):
-            return self._text(f"{type(value).__name__}: {_shown(value, self._max_length)}")
+            return self._text(f"{type(value).__name__}: {shown(value, self._max_length)}")
         if id(value) in self._open:
             return "<cyclic>"
         self._open.add(id(value))
@@ -298,7 +331,7 @@ class _Walk:
             return self._list(value, len(value), depth)
         if isinstance(value, AbstractSet):
             # In the order of their text, because a set's own order differs from run to run.
-            return self._list(sorted(islice(value, MAX_ITEMS), key=lambda item: _shown(item, 100)), len(value), depth)
+            return self._list(sorted(islice(value, MAX_ITEMS), key=lambda item: shown(item, 100)), len(value), depth)
         if isinstance(value, Mapping):
             return self._dict(value.items(), len(value), depth)
         fields = _fields(value)
@@ -314,13 +347,13 @@ class _Walk:
             return (
                 self.tree(item, depth + 1)
                 if type(item) is not type(value)
-                else self._text(_shown(value, self._max_length))
+                else self._text(shown(value, self._max_length))
             )
         if isinstance(shape, tuple) and callable(getattr(value, "tolist", None)):
             if math.prod(shape) > MAX_ITEMS:
                 return f"<{type(value).__name__} of shape {shape}>"
             return self.tree(value.tolist(), depth)
-        return self._text(_shown(value, self._max_length))
+        return self._text(shown(value, self._max_length))
 
     def _full(self, depth: int) -> bool:
         return depth >= MAX_DEPTH or self._nodes <= 0 or self._characters <= 0
@@ -346,7 +379,7 @@ class _Walk:
             if self._nodes <= 0 or self._characters <= 0:
                 break
             seen += 1
-            name = self._text(key) if isinstance(key, str) else self._text(_shown(key, 1000))
+            name = self._text(key) if isinstance(key, str) else self._text(shown(key, 1000))
             kept[name] = self.tree(item, depth + 1)
         if length > seen:
             kept["…"] = f"{length - seen:,} more items"
@@ -389,13 +422,14 @@ def _fields(value: Any) -> dict[str, Any] | None:
 
 
 _ANY_WORD: Final = r"(?<![A-Za-z0-9])"
+_OPTION: Final = r"(?<![^\s\"'])(--(?:[A-Za-z0-9]{1,20}[_-]){0,4}"
 # Anchor, sign, and the patterns with what they are replaced by.
 _SHAPES: Final = tuple(
     (anchor, re.compile(sign), tuple((re.compile(secret, re.DOTALL), f"{kept}{REDACTED}") for secret, kept in secrets))
     for anchor, sign, secrets in (
         (
             "-",
-            r"-(?:(?<=sk-)|(?<=xox[a-z]-)|----BEGIN)",
+            r"-(?:(?<=sk-)|(?<=xox[a-z]-)|(?<=xai-)|(?<=pplx-)|(?<=glpat-)|----BEGIN)",
             (
                 # OpenAI, Anthropic, OpenRouter, DeepSeek and others. A word such as "sk-learn-like" has no digit and is
                 # short.
@@ -405,6 +439,11 @@ _SHAPES: Final = tuple(
                     r"\1…",
                 ),
                 (_ANY_WORD + r"(xox[a-z]-)[A-Za-z0-9-]{8,}", r"\1…"),  # Slack
+                # xAI, Perplexity, GitLab.
+                (
+                    _ANY_WORD + r"(xai-|pplx-|glpat-)(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{16,}",
+                    r"\1…",
+                ),
                 (
                     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----).*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)",
                     r"\1",
@@ -413,9 +452,12 @@ _SHAPES: Final = tuple(
         ),
         (
             "_",
-            r"_(?<=[khpousrt]_)(?:(?<=gsk_)|(?<=gh[opsur]_)|(?<=github_pat_))|_(?<=hf_)",
-            # Groq, Hugging Face, GitHub.
-            ((_ANY_WORD + r"((?:gsk|hf|gh[opsur])_(?=[A-Za-z0-9]{16})|github_pat_)[A-Za-z0-9_]{16,}", r"\1…"),),
+            r"_(?<=[khpousrt]_)(?:(?<=gsk_)|(?<=gh[opsur]_)|(?<=github_pat_)|(?<=[rs]k_))|_(?<=hf_)",
+            # Groq, Hugging Face, GitHub; Stripe.
+            (
+                (_ANY_WORD + r"((?:gsk|hf|gh[opsur])_(?=[A-Za-z0-9]{16})|github_pat_)[A-Za-z0-9_]{16,}", r"\1…"),
+                (_ANY_WORD + r"([rs]k_(?:live|test)_)[A-Za-z0-9]{8,}", r"\1…"),
+            ),
         ),
         (
             "I",
@@ -432,6 +474,23 @@ _SHAPES: Final = tuple(
             "B",
             r"B(?=earer[ \t])",
             ((r"\b(Bearer[ \t]{1,4})(?=[^\s]{0,64}[0-9]|[^\s]{20})[A-Za-z0-9._~+/=-]{6,}", r"\1"),),
+        ),
+        (
+            "=",
+            r"=(?:(?<=[?&]sig=)|(?<=[sS]ignature=))",
+            # The signature of a URL that lets in whoever has it.
+            ((r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=)[^&#\s\"'<>\\\[]{8,}", r"\1"),),
+        ),
+        (
+            "-",
+            r"-(?<=[^A-Za-z0-9]--)[A-Za-z]|-(?<=\A--)[A-Za-z]",
+            # An option of a command line: `--api-key KEY`; with `=` it is a named secret.
+            (
+                (
+                    _OPTION + r"(?i:key|token|secret|password|passphrase)[ \t]{1,4})(?=[^\s-])(?!\[)[^\s\"'\\]{8,}",
+                    r"\1",
+                ),
+            ),
         ),
         (
             "@",
@@ -489,7 +548,10 @@ def _behind_a_name(sign: str) -> re.Pattern[str]:
 
 _COLON: Final = _behind_a_name(":")
 _EQUALS: Final = _behind_a_name("=")
-_QUOTED: Final = re.compile(r"""[ \t]{0,8}(?:\\"((?:[^"\\]|\\(?!"))*)|"((?:[^"\\]|\\.)*)|'([^'\r\n]*))""", re.DOTALL)
+# Long runs of plain characters are one step each: a step for each character takes memory for each.
+_QUOTED: Final = re.compile(
+    r"""[ \t]{0,8}(?:\\"([^"\\]*(?:\\(?!")[^"\\]*)*)|"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL
+)
 _BARE: Final = re.compile(r"[ \t]{0,8}([^\s\"'&;,<>(){}\[\]\\|`]+)(?!\()")
 _SCHEME: Final = re.compile(r"[ \t]{0,8}((?i:bearer|basic|digest|token|apikey)[ \t]{1,4}[^\s\"'&;,<>(){}\[\]\\|`]{4,})")
 # More named secrets than this in one text is an attack on our time; what is behind them goes too.
@@ -608,8 +670,32 @@ _SEEN_COUNT: Final = 4096
 _UINT64: Final = (1 << 64) - 1
 
 
+Hook: TypeAlias = Callable[[Any, str], Any]
+# Seconds of a hook for one span: then it is called no more, and the span loses its content.
+MAX_HOOK_SECONDS: Final = 2.0
+_running: Final = threading.local()
+
+
 class _HookFailed(Exception):
-    """The user's hook raised, or returned what is no attribute value; the text says which."""
+    """The user's hook raised, took too long, or returned what is no attribute value; the text says which."""
+
+
+def in_hook() -> bool:
+    """Whether the user's hook is running on this thread: what it records itself is not given to it again."""
+    return getattr(_running, "hook", None) is not None
+
+
+def _limited(hook: Hook) -> Hook:
+    """The hook for one span. A call cannot be interrupted, so a slow one is noticed when it comes back."""
+    until = monotonic() + MAX_HOOK_SECONDS
+
+    def call(value: Any, path: str) -> Any:
+        returned = hook(value, path)
+        if monotonic() > until:
+            raise _HookFailed(f"took more than {MAX_HOOK_SECONDS:g} s for one span")
+        return returned
+
+    return call
 
 
 class Redactor:
@@ -617,9 +703,10 @@ class Redactor:
 
     The hook is called as ``hook(value, path)`` for each attribute value but the identity ones, after secrets are
     gone. The path is the attribute's name; for an event ``event_name.attribute``, for a link ``link.attribute``, for
-    the status ``status.description``. What it returns is used, None removes the value. When it raises an Exception or
-    returns what is no attribute value, all content of that span becomes ``<redaction failed>`` and the span is kept.
-    The same is done, without calling the hook, to spans that the hook itself makes.
+    the status ``status.description``. What it returns is used, None removes the value. When it raises an Exception,
+    returns what is no attribute value, or has taken more than two seconds for a span, all content of that span becomes
+    ``<redaction failed>`` and the span is kept. The same is done, without calling the hook, to spans that the hook
+    itself makes. What stops the program, such as a KeyboardInterrupt, passes.
 
     Args:
         max_length: Longest text in characters; a JSON text, whose strings were cut when it was made, may be 16 times
@@ -628,7 +715,7 @@ class Redactor:
 
     def __init__(
         self,
-        hook: Callable[[Any, str], Any] | None = None,
+        hook: Hook | None = None,
         *,
         max_length: int = MAX_LENGTH,
         forbidden: tuple[str, ...] = (),
@@ -637,17 +724,25 @@ class Redactor:
         self._max_length = max_length
         self._forbidden = tuple(text for text in forbidden if text)
         self._reported = False
-        self._in_hook = threading.local()
         # Names that can be sent and whether each is a secret's, and short clean texts: they come again and again.
         self._names: dict[str, bool] = {}
         self._seen: set[str] = set()
+        self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
 
     def clean(self, span: ReadableSpan) -> ReadableSpan:
         """`span` itself when nothing in it has to change, else a changed copy; never raises an Exception."""
         try:
-            return self._clean(span)
+            clean = self._clean(span)
+            return clean if self._hook is None else self._hooked(clean, self._hook)
         except Exception as error:  # (fail closed: what could not be looked at does not leave)
             self._report(f"a span could not be redacted ({type(error).__name__})")
+            return _bare(span)
+
+    def hide(self, span: ReadableSpan) -> ReadableSpan:
+        """`span` without content, as when the hook fails; never raises an Exception."""
+        try:
+            return _without_content(self._clean(span))
+        except Exception:
             return _bare(span)
 
     def clean_attributes(self, attributes: Mapping[str, Any], name: str) -> dict[str, AttributeValue]:
@@ -656,59 +751,49 @@ class Redactor:
         carrier = ReadableSpan(name=name, attributes=dict(attributes), resource=Resource.get_empty())
         return _plain_dict(self.clean(carrier).attributes)
 
+    def clean_text(self, text: str) -> str:
+        """A text for people, such as the reason of an end: without secrets, and not given to the hook."""
+        return self._scrubbed(text)
+
     # -- one span
 
     def _clean(self, span: ReadableSpan) -> ReadableSpan:
-        attributes = _plain_dict(span.attributes)
-        given_name: Any = span.name
-        changed = self._attributes(attributes)
-        events = self._events(span.events) if span.events else None
-        links = self._links(span.links) if span.links else None
-        status = span.status
-        description = status.description
-        shown = None if description is None else self._scrubbed(description)
-        name = self._name(given_name)
-        start, end = _time(span.start_time, 0), _time(span.end_time, None)
-        coerced = (not _is_text(given_name)) + (start is not span.start_time) + (end is not span.end_time)
-        if (
-            self._hook is None
-            and changed is None
-            and events is None
-            and links is None
-            and shown is description
-            and name is given_name
-            and not coerced
-        ):
-            return span
-        attributes = attributes if changed is None else changed
+        given = _plain_dict(span.attributes)
+        attributes = self._attributes(given)
+        changes: dict[str, Any] = {}
+        coerced = 0 if attributes is None else _coerced(given, attributes)
+        if (name := self._name(span.name)) is not span.name:
+            changes["name"] = name
+            coerced += not _is_text(span.name)
+        if (events := span.events) and (clean_events := self._events(events)) is not None:
+            changes["events"] = clean_events
+        if (links := span.links) and (clean_links := self._links(links)) is not None:
+            changes["links"] = clean_links
+        status = self._status(span.status)
+        if status is not span.status:
+            changes["status"] = status
+            coerced += status.status_code is not span.status.status_code
+        scope = span.instrumentation_scope
+        if scope is not None and (clean_scope := self._scope(scope)) is not scope:
+            changes["instrumentation_scope"] = clean_scope
+        wrong = _wrong_fields(span)
+        if wrong:
+            changes |= wrong
+            coerced += len(wrong)
         if coerced:
-            attributes[semconv.COERCED] = coerced
-        copy = SpanCopy(
-            span,
-            name=name,
-            attributes=attributes,
-            events=tuple(span.events) if events is None else events,
-            links=tuple(span.links) if links is None else links,
-            status=status if shown is description else Status(status.status_code, shown),
-            start_time=start,
-            end_time=end,
-        )
-        return copy if self._hook is None else self._hooked(copy, self._hook)
+            attributes = {**(given if attributes is None else attributes), semconv.COERCED: coerced}
+        if attributes is not None:
+            changes["attributes"] = attributes
+        return SpanCopy(span, **changes) if changes else span
 
     def _attributes(self, attributes: Mapping[Any, Any]) -> dict[str, AttributeValue] | None:
         """The clean attributes; None when they are clean already."""
+        if self._are_clean(attributes):
+            return None
         changed: dict[str, AttributeValue] | None = None
-        seen, names = self._seen, self._names
         for name, value in attributes.items():
-            if names.get(name) is False:
-                kind = type(value)
-                if kind is bool or kind is float or (kind is int and -_INT64 <= value < _INT64):
-                    continue
-                # A long text is not looked up: its hash alone would cost half of what the search costs.
-                if kind is str and ((len(value) <= _SEEN_LENGTH and value in seen) or _is_session_id(name, value)):
-                    continue
             clean = self._value(name, value)
-            clean_name = name if name in names else _shown(name, 1000)
+            clean_name = name if name in self._names else shown(name)
             if clean is value and clean_name is name:
                 continue
             if changed is None:
@@ -718,14 +803,42 @@ class Redactor:
             changed[clean_name] = clean
         return changed
 
+    def _are_clean(self, attributes: Mapping[Any, Any]) -> bool:
+        """Whether a quick look finds nothing to change: one search through all texts together is enough for most."""
+        seen, names = self._seen, self._names
+        texts: list[str] = []
+        for name, value in attributes.items():
+            if names.get(name) is not False:
+                return False
+            kind = type(value)
+            if kind is str:
+                # A long text is not looked up: its hash alone would cost half of what the search costs.
+                if len(value) > _SEEN_LENGTH or not (value in seen or _is_session_id(name, value)):
+                    texts.append(value)
+            elif kind is tuple:
+                if len(value) > 8 or not all(type(item) is str and item in seen and item[:1] != "-" for item in value):
+                    return False
+            elif not (kind is bool or kind is float or (kind is int and -_INT64 <= value < _INT64)):
+                return False
+        if not texts:
+            return True
+        joined = "\n".join(texts)  # no secret begins or ends with what a line break would hide
+        if max(map(len, texts)) > self._max_length or self._scrubbed_text(joined) is not joined:
+            return False
+        for text in texts:
+            self._remember(text)
+        return True
+
     def _value(self, name: Any, value: Any) -> AttributeValue:
         """One attribute's value without secrets; the same object when there is none."""
         if self._is_secret_name(name) and type(value) not in (bool, int, float):
             return REDACTED
         if type(value) is str:
             return self._scrubbed(value)
-        if type(value) is tuple and {*map(type, value)} == {str} and len(value) <= MAX_ITEMS:
+        if type(value) is tuple and len(value) <= MAX_ITEMS and {*map(type, value)} == {str}:
             texts = tuple(map(self._scrubbed, value))
+            if any(text[:1] == "-" for text in texts):
+                texts = _without_options(texts)
             return value if all(map(_same, texts, value)) else texts
         clean = sanitize(value, max_length=self._max_length)
         if isinstance(clean, str):
@@ -739,7 +852,7 @@ class Redactor:
         known = self._names.get(name)
         if known is not None:
             return known
-        is_secret = _is_secret_name(name if type(name) is str else _shown(name, 1000))
+        is_secret = _is_secret_name(name if type(name) is str else shown(name, 1000))
         if type(name) is str and _encodable(name) is name:
             if len(self._names) >= _SEEN_COUNT:
                 self._names.clear()
@@ -749,23 +862,55 @@ class Redactor:
     def _scrubbed(self, text: str) -> str:
         if len(text) <= _SEEN_LENGTH and text in self._seen:
             return text
-        clean = text if type(text) is str else _shown(text, self._max_length)
+        clean = text if type(text) is str else shown(text, self._max_length)
         if len(clean) > self._max_length:
             is_json = clean.startswith(("[", "{"))
             clean = cut(clean, self._max_length * MAX_TEXTS if is_json else self._max_length)
-        clean = _encodable(clean)
+        clean = self._scrubbed_text(clean)
+        if clean is text:
+            self._remember(text)
+        return clean
+
+    def _scrubbed_text(self, text: str) -> str:
+        text = _encodable(text)
         for forbidden in self._forbidden:
-            if forbidden in clean:
-                clean = clean.replace(forbidden, REDACTED)
-        clean = scrub(clean)
-        if clean is text and len(text) <= _SEEN_LENGTH:
+            if forbidden in text:
+                text = text.replace(forbidden, REDACTED)
+        return scrub(text)
+
+    def _remember(self, text: str) -> None:
+        """This text is clean; short ones come again and again."""
+        if len(text) <= _SEEN_LENGTH:
             if len(self._seen) >= _SEEN_COUNT:
                 self._seen.clear()
             self._seen.add(text)
-        return clean
 
     def _name(self, name: Any) -> str:
-        return self._scrubbed(name if _is_text(name) else _shown(name, 200))
+        return self._scrubbed(name if _is_text(name) else shown(name, 200))
+
+    def _status(self, status: Status) -> Status:
+        code, description = status.status_code, status.description
+        clean = None if description is None else self._scrubbed(description)
+        known = isinstance(code, StatusCode)
+        return status if known and clean is description else Status(code if known else StatusCode.UNSET, clean)
+
+    def _scope(self, scope: InstrumentationScope) -> InstrumentationScope:
+        """The scope, of which there are few: each is looked at once."""
+        known = self._scopes.get(id(scope))
+        if known is not None and known[0] is scope:
+            return known[1]
+        texts = (scope.name, scope.version, scope.schema_url)
+        clean = tuple(text if text is None else self._name(text) for text in texts)
+        attributes = self._attributes(_plain_dict(scope.attributes))
+        same = attributes is None and all(map(_same, clean, texts))
+        name, version, schema_url = clean
+        cleaned = (
+            scope if same else InstrumentationScope(name or "", version, schema_url, attributes or scope.attributes)
+        )
+        if len(self._scopes) >= _SEEN_COUNT:
+            self._scopes.clear()
+        self._scopes[id(scope)] = (scope, cleaned)
+        return cleaned
 
     def _events(self, events: Sequence[Event]) -> tuple[Event, ...] | None:
         clean = tuple(map(self._event, events))
@@ -775,7 +920,7 @@ class Redactor:
         attributes = _plain_dict(event.attributes)
         changed = self._attributes(attributes)
         name = self._name(event.name)
-        timestamp = _time(event.timestamp, 0)
+        timestamp = _time(event.timestamp) or 0
         if changed is None and name is event.name and timestamp is event.timestamp:
             return event
         return Event(name, attributes if changed is None else changed, timestamp)
@@ -790,19 +935,19 @@ class Redactor:
 
     # -- the user's hook
 
-    def _hooked(self, span: SpanCopy, hook: Callable[[Any, str], Any]) -> ReadableSpan:
-        if getattr(self._in_hook, "active", False):
+    def _hooked(self, span: ReadableSpan, hook: Hook) -> ReadableSpan:
+        if in_hook():
             return _without_content(span)
-        self._in_hook.active = True
+        _running.hook = hook
         try:
-            return self._with_hook(span, hook)
+            return self._with_hook(span, _limited(hook))
         except _HookFailed as failure:
             self._report(f"redact={getattr(hook, '__qualname__', type(hook).__name__)!r} {failure}")
             return _without_content(span)
         finally:
-            self._in_hook.active = False
+            _running.hook = None
 
-    def _with_hook(self, span: SpanCopy, hook: Callable[[Any, str], Any]) -> ReadableSpan:
+    def _with_hook(self, span: ReadableSpan, hook: Hook) -> ReadableSpan:
         def each(attributes: Mapping[str, Any] | None, prefix: str = "") -> dict[str, AttributeValue]:
             return self._called_for_each(hook, _plain_dict(attributes), prefix)
 
@@ -820,9 +965,7 @@ class Redactor:
             status=Status(span.status.status_code, description),
         )
 
-    def _called_for_each(
-        self, hook: Callable[[Any, str], Any], attributes: Mapping[str, Any], prefix: str
-    ) -> dict[str, AttributeValue]:
+    def _called_for_each(self, hook: Hook, attributes: Mapping[str, Any], prefix: str) -> dict[str, AttributeValue]:
         kept: dict[str, AttributeValue] = {}
         for name, value in attributes.items():
             if name in IDENTITY:
@@ -833,10 +976,14 @@ class Redactor:
                 kept[name] = called
         return kept
 
-    def _called(self, hook: Callable[[Any, str], Any], value: Any, path: str) -> AttributeValue | None:
+    def _called(self, hook: Hook, value: Any, path: str) -> AttributeValue | None:
         try:
             returned = hook(value, path)
-        except Exception as error:
+        except _HookFailed:
+            raise
+        except BaseException as error:
+            if _stops(error):
+                raise
             raise _HookFailed(f"raised {type(error).__name__}") from error
         if returned is None or returned is value:
             return value if returned is value else None
@@ -858,7 +1005,7 @@ def _is_session_id(name: str, value: str) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return issubclass(type(value), str)  # isinstance() asks the object, and an object can lie or raise
+    return issubclass(type(value), str)
 
 
 def _same(one: object, other: object) -> bool:
@@ -877,22 +1024,51 @@ def _plain_dict(attributes: Any) -> dict[str, Any]:
     return copied if type(copied) is dict else dict(copied)
 
 
-def _time(value: Any, missing: int | None) -> int | None:
-    """Nanoseconds since 1970 as OTLP carries them, from whatever was given as a time."""
-    if type(value) is int and 0 <= value <= _UINT64:
+def _without_options(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """A command line without what stands behind ``--api-key`` and the like."""
+    before = ("", *arguments)
+    return tuple(
+        REDACTED if option[:1] == "-" != argument[:1] and _is_secret_name(option) else argument
+        for option, argument in zip(before, arguments, strict=False)
+    )
+
+
+def _coerced(given: Mapping[Any, Any], clean: Mapping[str, Any]) -> int:
+    """How many attributes OTLP cannot carry as they were: whole numbers beyond 64 bits, names that are no text."""
+    return sum(
+        name not in clean or (type(value) is int and type(clean[name]) is not int) for name, value in given.items()
+    )
+
+
+def _wrong_fields(span: ReadableSpan) -> dict[str, Any]:
+    """What stands in for a kind, a start and an end that OTLP does not carry; empty when all three are right."""
+    start, end = span.start_time, span.end_time
+    right: dict[str, Any] = {}
+    if type(start) is not int or type(end) is not int or not 0 <= start <= _UINT64 or not 0 <= end <= _UINT64:
+        times = _time(start), _time(end)
+        if times[0] is not start:
+            right["start_time"] = next((time for time in times if time is not None), 0)
+        if times[1] is not end:
+            right["end_time"] = next((time for time in reversed(times) if time is not None), 0)
+    if not isinstance(span.kind, SpanKind):
+        right["kind"] = SpanKind.INTERNAL
+    return right
+
+
+def _time(value: Any) -> int | None:
+    """Nanoseconds since 1970 as OTLP carries them, from whatever was given as a time; None for what is none."""
+    if value is None or (type(value) is int and 0 <= value <= _UINT64):
         return value
-    if value is None:
-        return missing
-    try:
-        return min(max(int(value if isinstance(value, int) else float(value)), 0), _UINT64)
-    except Exception:
-        return 0
+    for convert in (int, float):
+        with suppress(Exception):
+            return min(max(int(convert(value)), 0), _UINT64)
+    return None
 
 
-def _is_attribute(value: object) -> bool:
-    if isinstance(value, (str, bool, int, float, bytes)):
+def _is_attribute(value: Any) -> bool:
+    if issubclass(type(value), (*_PLAIN, bytes)):  # (isinstance() asks the object)
         return True
-    return isinstance(value, (list, tuple)) and all(isinstance(item, _PLAIN) for item in value)
+    return type(value) in (list, tuple) and all(issubclass(type(item), _PLAIN) for item in value)
 
 
 def _hidden(attributes: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
@@ -903,7 +1079,7 @@ def _hidden(attributes: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
     }
 
 
-def _without_content(span: SpanCopy) -> ReadableSpan:
+def _without_content(span: ReadableSpan) -> ReadableSpan:
     description = None if span.status.description is None else REDACTION_FAILED
     return SpanCopy(
         span,
@@ -922,7 +1098,7 @@ def _bare(span: ReadableSpan) -> ReadableSpan:
         parent=span.parent,
         resource=span.resource,
         kind=span.kind,
-        start_time=_time(span.start_time, 0),
-        end_time=_time(span.end_time, None),
+        start_time=_time(span.start_time) or 0,
+        end_time=_time(span.end_time),
         instrumentation_scope=span.instrumentation_scope,
     )

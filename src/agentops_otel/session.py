@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from datetime import datetime, timezone
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
 from opentelemetry.trace import Span, Status, StatusCode
 
-from . import context, events, semconv
+from . import context, events, guard, semconv
 from .artifacts import store_video
 from .config import Configuration
 from .context import Scope
@@ -27,12 +28,14 @@ from .pipeline import ids
 from .pipeline.exporters import LogEvent
 from .pipeline.processor import SessionSpans
 from .pipeline.provider import SessionProvider
+from .redaction import MAX_ITEMS, to_text
 from .summary import Summary
 from .totals import Snapshot
 
 logger = logging.getLogger("agentops_otel")
 
 _HEARTBEAT = 10.0
+_NAME_LENGTH = 256
 
 
 class EndState(str, Enum):
@@ -53,12 +56,12 @@ class EndState(str, Enum):
         Raises:
             ValueError: there is no such end state.
         """
-        name = value.value if isinstance(value, EndState) else value
+        name = value.value if type(value) is EndState else value
         for state in cls:
-            if isinstance(name, str) and name.strip().lower() == state.value.lower():
+            if type(name) is str and name.strip().lower() == state.value.lower():
                 return state
         allowed = ", ".join(state.value for state in cls)
-        raise ValueError(f"{name!r} is no end state; allowed are {allowed}. The session stays open.")
+        raise ValueError(f"{to_text(name)!r:.200} is no end state; allowed are {allowed}. The session stays open.")
 
 
 _STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, EndState.Indeterminate: StatusCode.UNSET}
@@ -66,18 +69,24 @@ _STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, End
 
 def clean_tags(tags: object) -> list[str] | None:
     """Tags as a list without repetition, order kept; None, after a warning, when they are not strings."""
-    if isinstance(tags, str):
-        tags = [tags]
     if tags is None:
         return []
-    if not isinstance(tags, Iterable) or isinstance(tags, (bytes, Mapping)):
-        logger.warning("tags must be a list of strings, not %s; they are ignored", type(tags).__name__)
+    kind = type(tags)
+    if issubclass(kind, str):
+        tags = [tags]
+    elif not issubclass(kind, Iterable) or issubclass(kind, (bytes, Mapping)):
+        logger.warning("tags must be a list of strings, not %s; they are ignored", kind.__name__)
         return None
-    tags = list(tags)
-    if not all(isinstance(tag, str) and tag for tag in tags):
-        logger.warning("tags must be non-empty strings; %.200r is ignored", tags)
+    try:
+        tags = list(islice(tags, MAX_ITEMS))  # type: ignore[call-overload]
+    except Exception as error:
+        logger.warning("tags could not be read (%s); they are ignored", type(error).__name__)
         return None
-    return list(dict.fromkeys(tags))
+    texts = [to_text(tag) if issubclass(type(tag), str) else "" for tag in tags]
+    if not all(texts):
+        logger.warning("tags must be non-empty strings; a list with others in it is ignored")
+        return None
+    return list(dict.fromkeys(texts))
 
 
 def _iso(ns: int) -> str:
@@ -118,7 +127,7 @@ class Session:
         self._on_end = on_end
         self._lock = threading.RLock()
         self.config = config
-        self.name = name
+        self.name = None if name is None else to_text(name, max_length=_NAME_LENGTH)
         self.owner = inherited_session_id is None
         self.session_id = inherited_session_id or ids.new_session_id()
         self.project_id = ids.project_id(config.api_key)
@@ -139,7 +148,7 @@ class Session:
         provider.processor.add(self._spans)
         started, self._started = time.time_ns(), time.monotonic()  # what takes its time comes after
         if self.owner:
-            title = f"session {name}" if name else "session"
+            title = f"session {self.name}" if self.name else "session"
             self._root = provider.start_root(number, title, self._root_attributes())
             started = getattr(self._root, "start_time", None) or started
         else:
@@ -210,17 +219,20 @@ class Session:
             return 0, 0
         return self._pipeline.acknowledged(self.session_id), self._spans.recorded
 
+    @guard.logged("record()", None)
     def record(self, event: events.Event | BaseException) -> None:
         """Record an event, or an exception, in this session."""
         if self._open("record()"):
             events.record_in(self.scope, event)
 
+    @guard.logged("add_tags()", None)
     def add_tags(self, tags: Iterable[str] | str) -> None:
         """Add tags; those that are there already stay where they are."""
         cleaned = clean_tags(tags)
         if cleaned and self._open("add_tags()"):
             self._set_tags([*self._tags, *cleaned])
 
+    @guard.logged("set_tags()", None)
     def set_tags(self, tags: Iterable[str] | str) -> None:
         """Replace all tags."""
         cleaned = clean_tags(tags)
@@ -280,10 +292,15 @@ class Session:
         Raises:
             ValueError: there is no such end state; the session stays open.
         """
-        state = None if end_state is None else EndState.parse(end_state)
+        return self._end(None if end_state is None else EndState.parse(end_state), end_state_reason, video)
+
+    @guard.logged("end_session()", instead=False)
+    def _end(self, state: EndState | None, end_state_reason: str | None, video: str | None) -> bool:
         if not self._open("end_session()"):
             return False
-        url = store_video(video, self.session_id, self.config) if video else None
+        if end_state_reason is not None:
+            end_state_reason = to_text(end_state_reason, max_length=self.config.max_content_length)
+        url = None if video is None else store_video(video, self.session_id, self.config)
         with self._lock:
             if self.end_state is not None:
                 return False
@@ -329,6 +346,7 @@ class Session:
         """Remember that the session was made current in the caller's context, to undo it at the end."""
         self._token = token
 
+    @guard.logged("the end of a session", None)
     def _close(self) -> None:
         self.scope.ended = True
         if self._token is not None:
@@ -338,11 +356,29 @@ class Session:
             self._pipeline.part(self.scope.trace_id)
         self._on_end(self)
 
+    @guard.logged("the end of a session", None)
     def _end_root(self) -> None:
-        totals = self.totals
-        assert self.end_state is not None  # noqa: S101  (end() has just set it)
+        attributes: dict[str, Any] = {}
+        # A clock that is set back must not shorten it.
+        ended = self._started_ns + int((time.monotonic() - self._started) * 1e9)
+        try:
+            self.end_timestamp = _iso(ended)
+            attributes = self._end_attributes()
+            if self.owner:
+                self._root.set_attributes({**attributes, **self._root_attributes()})
+                status = _STATUS[self.end_state or EndState.Indeterminate]
+                self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
+        finally:
+            if self.owner:
+                self._root.end(ended)
+        self._emit(
+            semconv.EVENT_SESSION_END, {**self._root_attributes(), **attributes, semconv.SESSION_ROLE: self._role}
+        )
+
+    def _end_attributes(self) -> dict[str, Any]:
+        state = self.end_state or EndState.Indeterminate
         # What matters most comes last: the SDK's attribute limit drops the oldest.
-        attributes: dict[str, Any] = {**totals.attributes(), semconv.SESSION_END_STATE: self.end_state.value}
+        attributes: dict[str, Any] = {**self.totals.attributes(), semconv.SESSION_END_STATE: state.value}
         if self.end_state_reason:
             attributes[semconv.SESSION_END_STATE_REASON] = self.end_state_reason
         if self.video:
@@ -350,18 +386,7 @@ class Session:
         dropped = sum(self._pipeline.dropped().values()) if self._pipeline is not None else 0
         if dropped:
             attributes[semconv.DROPPED_SPANS] = dropped
-        ended = self._started_ns + int(
-            (time.monotonic() - self._started) * 1e9
-        )  # a clock that is set back must not shorten it
-        self.end_timestamp = _iso(ended)
-        if self.owner:
-            self._root.set_attributes({**attributes, **self._root_attributes()})
-            status = _STATUS[self.end_state]
-            self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
-            self._root.end(ended)
-        self._emit(
-            semconv.EVENT_SESSION_END, {**self._root_attributes(), **attributes, semconv.SESSION_ROLE: self._role}
-        )
+        return attributes
 
     def beat(self) -> None:
         """Send a heartbeat when one is due: every 10 s, or when the set of open spans has changed."""
@@ -405,11 +430,12 @@ class Session:
         totals = self.totals
         delivered, recorded = self.delivered
         pipeline = self._pipeline
+        clean = self._spans.redactor.clean_text  # a terminal's output is kept in logs
         return Summary(
-            name=self.name or "",
+            name=clean(self.name or ""),
             session_id=self.session_id,
             end_state=(self.end_state or EndState.Indeterminate).value,
-            reason=self.end_state_reason,
+            reason=None if self.end_state_reason is None else clean(self.end_state_reason),
             duration_s=time.monotonic() - self._started if self.end_state is None else self._duration(),
             llm_calls=totals.llm_calls,
             tool_calls=totals.tool_calls,
@@ -465,3 +491,38 @@ class Session:
             if value not in (None, "")
         )
         return f"<table><caption>Session {escape(self.name or self.session_id)}</caption>{cells}</table>"
+
+
+class UnrecordedSession(Session):
+    """What a program gets when a bug of ours kept its session from starting: it has ended from the beginning."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tags: list[str] = []
+        self._pipeline = None
+        self.config = Configuration()
+        self.name = self.project_id = self.video = None
+        self.owner = False
+        self.session_id = ids.new_session_id()
+        self.init_timestamp = self.end_timestamp = _iso(time.time_ns())
+        self.end_state = EndState.Indeterminate
+        self.end_state_reason = "The session could not be started"
+
+    @property
+    def trace_id(self) -> str:
+        """The trace id that it would have had."""
+        return f"{ids.trace_id(self.session_id):032x}"
+
+    @property
+    def totals(self) -> Snapshot:
+        """Nothing."""
+        return Snapshot()
+
+    @property
+    def host_env(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def environ(self) -> dict[str, str]:
+        """Nothing: there is no session for a child process to join."""
+        return {}

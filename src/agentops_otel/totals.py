@@ -8,6 +8,7 @@ it is *recovered* when a span around it ends well.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from typing import Any, Final, NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from . import pricing, semconv
+from . import guard, pricing, semconv
+from .redaction import shown
 from .usage import Usage
 
 _MOST_OPEN: Final = 10_000
@@ -35,12 +37,19 @@ _KIND_OF_OPERATION: Final = {
 def kind_of(attributes: Mapping[str, Any]) -> str | None:
     """The kind of a span, ours or of another instrumentation that follows the GenAI conventions."""
     kind = attributes.get(semconv.SPAN_KIND)
-    return kind if kind is not None else _KIND_OF_OPERATION.get(attributes.get(semconv.OPERATION_NAME, ""))
+    if kind is not None:
+        return kind if isinstance(kind, str) else None
+    operation = attributes.get(semconv.OPERATION_NAME)
+    return _KIND_OF_OPERATION.get(operation) if isinstance(operation, str) else None
 
 
 def _id(span: ReadableSpan) -> int:
     context = span.get_span_context()
     return 0 if context is None else context.span_id
+
+
+def _clock_offset() -> int:
+    return time.time_ns() - time.monotonic_ns()
 
 
 class OpenSpan(NamedTuple):
@@ -107,9 +116,8 @@ class Totals:
     """
 
     def __init__(self) -> None:
-        self._open: dict[
-            int, tuple[ReadableSpan, str | None]
-        ] = {}  # with the kind it began as: limits may drop attributes
+        # With the kind it began as, because limits may drop attributes, and `_clock_offset()` at its start.
+        self._open: dict[int, tuple[ReadableSpan, str | None, int]] = {}
         self._ended: deque[ReadableSpan] = deque()
         self._settling = threading.RLock()
         self.longest_wait = _LONGEST_WAIT
@@ -129,7 +137,7 @@ class Totals:
         """Note a span that starts."""
         if len(self._open) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
             self._open.pop(next(iter(self._open), 0), None)
-        self._open[_id(span)] = span, kind_of(span.attributes or {})
+        self._open[_id(span)] = span, kind_of(span.attributes or {}), _clock_offset()
         self.changes += 1
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -168,12 +176,15 @@ class Totals:
         if batch:
             self._find_wrappers(batch)
         for span in batch:
-            self._count(span)
+            try:
+                self._count(span)
+            except Exception:  # (a span of another instrumentation, that has anything in it)
+                guard.report("the totals of a session")
 
     def _find_wrappers(self, batch: list[ReadableSpan]) -> None:
         """Note the spans above each LLM call, ended or going on: a stream may outlive the span around it."""
         known = [(span, kind_of(span.attributes or {})) for span in batch]
-        known += list(self._open.values())
+        known += [(span, kind) for span, kind, _ in list(self._open.values())]
         parents = {_id(span): span.parent.span_id if span.parent is not None else 0 for span, _ in known}
         for span, kind in known:
             if kind != semconv.KIND_LLM:
@@ -195,10 +206,10 @@ class Totals:
         elif span_id not in self._with_llm_below:
             self._count_call(attributes, failed=failed)
         self._with_llm_below.discard(span_id)
-        if kind in _TIMED and span.end_time and span.start_time:
+        if kind in _TIMED and isinstance(span.end_time, int) and isinstance(span.start_time, int):
             seconds = (span.end_time - span.start_time) / 1e9
             if self._slowest is None or seconds > self._slowest[1]:
-                self._slowest = (span.name, seconds)
+                self._slowest = (shown(span.name), seconds)
 
     def _count_error(self, span_id: int, parent_id: int, *, failed: bool) -> None:
         below = self._unhandled.pop(span_id, 0)
@@ -258,15 +269,20 @@ class Totals:
         found = self._open.get(span_id)
         return None if found is None else found[1]
 
+    def clock_step(self, span_id: int) -> int:
+        """By how many nanoseconds the clock on the wall was set ahead since an open span has started."""
+        found = self._open.get(span_id)
+        return 0 if found is None else _clock_offset() - found[2]
+
     def open_spans(self, most: int = 64) -> list[OpenSpan]:
         """The spans that are open now, oldest first, at most `most` of them."""
         return [
             OpenSpan(
                 span_id=span_id,
                 parent_id=span.parent.span_id if span.parent is not None else 0,
-                name=span.name,
+                name=shown(span.name),
                 kind=kind or kind_of(span.attributes or {}),
-                start_time=span.start_time or 0,
+                start_time=span.start_time if isinstance(span.start_time, int) else 0,
             )
-            for span_id, (span, kind) in list(self._open.items())[:most]
+            for span_id, (span, kind, _) in list(self._open.items())[:most]
         ]

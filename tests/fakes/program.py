@@ -71,6 +71,11 @@ class Program:
         self.mark = time.monotonic()
         os.kill(self.pid, number)
 
+    def answer(self, text: str, timeout: float = 30.0) -> Ended:
+        """Write to the program's input, close it, and wait for the program's end."""
+        out, err = self._process.communicate(text, timeout=timeout)
+        return Ended(self._process.returncode, out, err, time.monotonic() - self.mark)
+
     def end(self, timeout: float = 30.0) -> Ended:
         """Wait for the program's end."""
         out, err = self._process.communicate(timeout=timeout)

@@ -54,16 +54,14 @@ class Seam:
         begun = _guard.run(self._begin, client, args, kwargs)
         if begun is None:
             return wrapped(*args, **kwargs)
-        exchange = Exchange()
-        token = _exchange.set(exchange)
         try:
             result = wrapped(*begun.args, **begun.kwargs)
         except BaseException as error:
-            _guard.run(begun.failed, error, exchange)
+            _guard.run(begun.failed, error)
             raise
         finally:
-            _exchange.reset(token)
-        _guard.run(begun.returned, result, exchange)
+            _guard.run(begun.leave)
+        _guard.run(begun.returned, result)
         return result
 
     def async_request(
@@ -80,16 +78,14 @@ class Seam:
         begun = _guard.run(self._begin, client, args, kwargs)
         if begun is None:
             return await wrapped(*args, **kwargs)
-        exchange = Exchange()
-        token = _exchange.set(exchange)
         try:
             result = await wrapped(*begun.args, **begun.kwargs)
         except BaseException as error:
-            _guard.run(begun.failed, error, exchange)
+            _guard.run(begun.failed, error)
             raise
         finally:
-            _reset(token)
-        _guard.run(begun.returned, result, exchange)
+            _guard.run(begun.leave)
+        _guard.run(begun.returned, result)
         return result
 
     @staticmethod
@@ -97,10 +93,7 @@ class Seam:
         wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Around `_process_response(*, response, retries_taken, ...)` of both clients."""
-        exchange = _exchange.get()
-        if exchange is not None:
-            exchange.response = kwargs.get("response")
-            exchange.retries = kwargs.get("retries_taken") or 0
+        _guard.run(_note_response, kwargs)
         return wrapped(*args, **kwargs)
 
     def _endpoint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Endpoint | None:
@@ -130,6 +123,7 @@ class Seam:
         begun = _Begun(call, args, kwargs, raw, stream=stream)
         if stream and scope.config.stream_usage and raw is None:
             _guard.run(begun.ask_for_usage, options, body)
+        begun.enter()
         return begun
 
     def _server(self, client: Any) -> Server:
@@ -148,7 +142,7 @@ class Seam:
 class _Begun:
     """A recorded call on its way through the SDK."""
 
-    __slots__ = ("_hidden", "args", "call", "kwargs", "raw", "stream")
+    __slots__ = ("_exchange", "_hidden", "_token", "args", "call", "kwargs", "raw", "stream")
 
     def __init__(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], raw: str | None, *, stream: bool
@@ -159,6 +153,18 @@ class _Begun:
         self.stream = stream
         self.raw = raw
         self._hidden: Callable[[Any], bool] | None = None
+        self._exchange = Exchange()
+        self._token: Any = None
+
+    def enter(self) -> None:
+        """The SDK's call begins."""
+        self._token = _exchange.set(self._exchange)
+
+    def leave(self) -> None:
+        """The SDK's call is over."""
+        # A coroutine that was never finished is closed by the garbage collector, in another context.
+        with contextlib.suppress(ValueError):
+            _exchange.reset(self._token)
 
     def ask_for_usage(self, options: Any, body: Mapping[str, Any]) -> None:
         """Send a copy of the request that asks for token usage, and hide the chunk that the caller did not ask for."""
@@ -169,20 +175,28 @@ class _Begun:
         copy = options.model_copy() if hasattr(options, "model_copy") else options.copy()
         copy.json_data = asking
         copy.extra_json = None
+        self._hidden = endpoint.is_usage_only
         if len(self.args) > 1:
             self.args = (self.args[0], copy, *self.args[2:])
         else:
             self.kwargs = {**self.kwargs, "options": copy}
-        self._hidden = endpoint.is_usage_only
 
-    def failed(self, error: BaseException, exchange: Exchange) -> None:
-        self._exchanged(exchange)
+    def failed(self, error: BaseException) -> None:
+        self._exchanged()
         self.call.failed(error)
 
-    def returned(self, result: Any, exchange: Exchange) -> None:
+    def returned(self, result: Any) -> None:
         """End the span, or leave that to the end of the stream."""
+        try:
+            self._returned(result)
+        except Exception:
+            if self._hidden is not None:
+                _stream.hide(result, self._hidden)
+            raise
+
+    def _returned(self, result: Any) -> None:
         call = self.call
-        response = self._exchanged(exchange)
+        response = self._exchanged()
         if self.raw is not None:
             response = response if response is not None else result.http_response
             if response.is_closed:
@@ -194,8 +208,9 @@ class _Begun:
         else:
             call.answered(result)
 
-    def _exchanged(self, exchange: Exchange) -> Any:
+    def _exchanged(self) -> Any:
         """Note what the HTTP response says, and let go of it."""
+        exchange = self._exchange
         response, exchange.response = exchange.response, None
         self.call.retries = exchange.retries
         if response is not None:
@@ -203,10 +218,11 @@ class _Begun:
         return response
 
 
-def _reset(token: Any) -> None:
-    # A coroutine that was never finished is closed by the garbage collector, in another context.
-    with contextlib.suppress(ValueError):
-        _exchange.reset(token)
+def _note_response(arguments: Mapping[str, Any]) -> None:
+    exchange = _exchange.get()
+    if exchange is not None:
+        exchange.response = arguments.get("response")
+        exchange.retries = arguments.get("retries_taken") or 0
 
 
 def _body(options: Any) -> Mapping[str, Any]:

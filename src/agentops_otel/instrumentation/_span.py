@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from .. import semconv
+from ..events import message_of, stacktrace_of, write_failure
 from ..redaction import cut
 from . import _guard, _metrics
 from ._content import NOTHING, Content
@@ -165,12 +166,7 @@ class Call:
         name = _qualified_name(type(error))
         self._attributes[semconv.ERROR_TYPE] = _guard.run(self._sdk.error_code, error) or name
         _guard.run(self._last_exchange, error)
-        message = self._message(str(error))
-        span.set_status(Status(StatusCode.ERROR, f"{name}: {message}" if message else name))
-        if self.scope.config.capture_content == "off":
-            span.add_event(semconv.EXCEPTION_EVENT, {semconv.EXCEPTION_TYPE: name})
-        else:
-            span.record_exception(error)
+        write_failure(span, self.scope.config, name, message_of(error), stacktrace_of(error))
 
     def _message(self, text: str) -> str:
         config = self.scope.config

@@ -17,9 +17,10 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from itertools import filterfalse
 from typing import Any, Final
 
-from .. import semconv
+from .. import guard, semconv
 from . import _guard
 from ._endpoint import Fold
 from ._span import CANCELLATIONS, Call
@@ -208,10 +209,15 @@ class Chunks(_Chunks):
                 raise
             finally:
                 reading.busy = False
-            reading.pending.append(chunk)
-            if len(reading.pending) > reading.room:
-                _guard.run(reading.take)
-            if self._hidden is None or not self._hidden(chunk):
+            hidden = False
+            try:
+                hidden = self._hidden is not None and self._hidden(chunk)
+                reading.pending.append(chunk)
+                if len(reading.pending) > reading.room:
+                    reading.take()
+            except Exception:
+                guard.report("a chunk of a stream")
+            if not hidden:
                 return chunk
 
 
@@ -237,10 +243,15 @@ class AsyncChunks(_Chunks):
                 raise
             finally:
                 reading.busy = False
-            reading.pending.append(chunk)
-            if len(reading.pending) > reading.room:
-                _guard.run(reading.take)
-            if self._hidden is None or not self._hidden(chunk):
+            hidden = False
+            try:
+                hidden = self._hidden is not None and self._hidden(chunk)
+                reading.pending.append(chunk)
+                if len(reading.pending) > reading.room:
+                    reading.take()
+            except Exception:
+                guard.report("a chunk of a stream")
+            if not hidden:
                 return chunk
 
 
@@ -254,6 +265,16 @@ def follow(call: Call, stream: Any, hidden: Callable[[Any], bool] | None) -> Non
     else:
         stream._iterator = Chunks(stream._iterator, reading, hidden)  # noqa: SLF001  (as above)
         reading.watch(response, close=partial(_close, reading, response))
+
+
+def hide(stream: Any, hidden: Callable[[Any], bool]) -> None:
+    """Keep the chunk that we asked for from the caller, of a stream that could not be followed."""
+    chunks = stream._iterator  # noqa: SLF001  (as above)
+    if hasattr(stream, "__anext__"):
+        shown = (chunk async for chunk in chunks if not hidden(chunk))
+        stream._iterator = shown  # noqa: SLF001
+    else:
+        stream._iterator = filterfalse(hidden, chunks)  # noqa: SLF001
 
 
 # ---- raw responses ----
@@ -325,10 +346,14 @@ async def _aclose(reading: Reading, response: Any) -> None:
 
 
 def _on_collected(ref: weakref.ref[Any]) -> None:
+    _guard.run(_abandon, ref)
+
+
+def _abandon(ref: weakref.ref[Any]) -> None:
     reading = _followed.pop(id(ref), None)
     if reading is not None:
         reading.busy = True  # the SDK's generators close the response on their way out
-        _guard.run(_end, reading, semconv.OUTCOME_ABANDONED)
+        _end(reading, semconv.OUTCOME_ABANDONED)
 
 
 def _end(reading: Reading, outcome: str) -> None:

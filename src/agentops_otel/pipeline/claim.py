@@ -9,12 +9,12 @@ import contextlib
 import os
 import time
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import msgspec
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
@@ -23,19 +23,18 @@ from typing_extensions import Self
 from .. import semconv
 from ..span_copy import SpanCopy
 from . import ids, rejected
-from .folder import Folder, lock
+from .folder import Folder, lock, unlock
 from .records import (
-    Acknowledged,
+    Description,
     End,
     Frame,
-    Host,
     Kind,
     Place,
+    Ranges,
     Sign,
     Start,
-    Table,
-    Wish,
     attributes,
+    decode,
     encode,
     frame,
     frames,
@@ -44,241 +43,255 @@ from .records import (
 )
 from .transport import LogEvent
 
+# What is in the folder of a writer, beside its segments.
 LOCK: Final = "lock"
+RESOURCES: Final = "resources"
+# What is in the folder of a destination, beside its writers.
 WISHES: Final = "wishes"
 ABOUT: Final = "destination.json"  # for people, and for who sends it without the process's settings
-_NO_WRITERS: Final = (WISHES, ABOUT, rejected.REJECTED)
+
 _YOUNG: Final = 60.0  # seconds in which a folder may still get its lock
 _STATUS: Final = {"Success": StatusCode.OK, "Fail": StatusCode.ERROR, "Indeterminate": StatusCode.UNSET}
+_DIED: Final = End("Indeterminate", "Process died (no end recorded)")
 _SPANS: Final = (Kind.SPAN, Kind.ROOT)
-_MARKS: Final = (Kind.START, Kind.END)  # settled together with the root span of their session
-_ENTRIES: Final = (*_SPANS, *_MARKS, Kind.EVENT)  # what is there until it is acknowledged
+_MADE: Final = Place(0, 0, 0, 0)
 
 
 def segment_file(number: int) -> str:
-    """The name of a segment's file."""
+    """The name of a segment."""
     return f"{number:06}.seg"
 
 
-def settled_file(number: int) -> str:
-    """The name of the file that says what of a segment is acknowledged."""
-    return f"{number:06}.ack"
-
-
-def segments(folder: Folder) -> list[int]:
-    """The numbers of the segments in a writer's folder, in order."""
-    names = (name.removesuffix(".seg") for name in folder.names() if name.endswith(".seg"))
-    return [int(name) for name in names if name.isascii() and name.isdigit()]
+def session_file(trace_id: int) -> str:
+    """The name of the file that says how a session has started; it is there until the root span has arrived."""
+    return f"{ids.session_id(trace_id)}.session"
 
 
 def writers(destination: Folder) -> list[str]:
     """The names of the writers of a destination, oldest first."""
-    return [name for name in destination.names() if name not in _NO_WRITERS]
+    return [name for name in destination.names() if name not in (WISHES, ABOUT, rejected.REJECTED)]
 
 
-# Acknowledgements -----------------------------------------------------------------------------------------------------
+# Segments -------------------------------------------------------------------------------------------------------------
 
 
 def settle(folder: Folder, segment: int, seqs: Iterable[int]) -> None:
-    """Write that records of a segment are acknowledged.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write that records of a segment are acknowledged; they are sent once more if that is not possible."""
     ranges: list[tuple[int, int]] = []
     for seq in sorted(seqs):
         if ranges and seq == ranges[-1][1] + 1:
             ranges[-1] = (ranges[-1][0], seq)
         else:
             ranges.append((seq, seq))
-    folder.append(settled_file(segment), frame(Kind.ACKNOWLEDGED, 0, encode(Acknowledged(ranges))))
+    with contextlib.suppress(OSError):
+        folder.append(_settled_file(segment_file(segment)), frame(Kind.SETTLED, 0, encode(ranges)))
 
 
-class Settled:
-    """The sequence numbers of a segment that are acknowledged."""
+def remove(folder: Folder, name: str) -> None:
+    """Remove a segment, and after it what is known of its acknowledgements."""
+    folder.unlink(name)
+    folder.unlink(_settled_file(name))
 
-    def __init__(self, folder: Folder, segment: int) -> None:
-        ranges: list[tuple[int, int]] = []
-        with contextlib.suppress(OSError):
-            for each in frames(folder.read(settled_file(segment))):
-                if each is not None and each.kind == Kind.ACKNOWLEDGED:
-                    with contextlib.suppress(msgspec.DecodeError):
-                        ranges += msgspec.msgpack.decode(each.payload, type=Acknowledged).ranges
-        ranges.sort()
-        self._firsts = [first for first, _ in ranges]
-        self._lasts: list[int] = []
-        for _, last in ranges:
-            self._lasts.append(max(last, self._lasts[-1]) if self._lasts else last)
 
-    def __contains__(self, seq: int) -> bool:
-        before = bisect_right(self._firsts, seq) - 1
-        return before >= 0 and seq <= self._lasts[before]
+def unsettled(folder: Folder, name: str) -> Iterator[tuple[Frame | None, bool]]:
+    """The records of a segment, and whether each is unacknowledged; None for what cannot be read.
+
+    Raises:
+        OSError: none of it can be read.
+    """
+    data, ranges = folder.read(name), list[tuple[int, int]]()
+    with contextlib.suppress(OSError):
+        for each in frames(folder.read(_settled_file(name))):
+            with contextlib.suppress(Exception):
+                ranges += decode(each.payload, Ranges) if each is not None else ()
+    ranges.sort()
+    firsts, lasts = [first for first, _ in ranges], list[int]()
+    for _, last in ranges:
+        lasts.append(max(last, lasts[-1]) if lasts else last)
+    for each in frames(data):
+        before = bisect_right(firsts, each.seq) - 1 if each is not None else -1
+        yield each, each is not None and (before < 0 or each.seq > lasts[before])
 
 
 class Lost(NamedTuple):
-    """What was given up of a segment: bytes, spans, and the numbers of all records that were not acknowledged."""
+    """What was given up of a segment: bytes, spans, and the sequence numbers of all unacknowledged records."""
 
     size: int
     spans: int
     seqs: set[int]
 
 
-def shrink(folder: Folder, segment: int, *, whole: bool) -> Lost:
-    """Give up the unacknowledged records of a segment; unless `whole`, not those that show what sessions there were.
+def shrink(folder: Folder, name: str, *, whole: bool) -> Lost:
+    """Give up the unacknowledged records of a segment; unless `whole`, not the root spans.
 
     Raises:
         OSError: it cannot be read or written.
     """
-    name, settled, spans, lost, kept = segment_file(segment), Settled(folder, segment), 0, set[int](), bytearray()
-    status, data, keeps = folder.stat(name), folder.read(name), False
-    for each in frames(data):
-        if each is None or each.seq in settled:
+    status, kept, spans, lost = folder.stat(name), list[bytes](), 0, set[int]()
+    for each, is_left in unsettled(folder, name):
+        if each is None or not is_left:
             continue
-        is_kept = each.kind in (Kind.ROOT, *_MARKS) and not whole
-        if is_kept or each.kind in (Kind.HOST, Kind.RESOURCE):
-            kept += data[each.offset : each.offset + each.size]
-            keeps |= is_kept
+        if each.kind == Kind.ROOT and not whole:
+            kept.append(frame(each.kind, each.seq, bytes(each.payload)))
         else:
-            lost.add(each.seq)
             spans += each.kind in _SPANS
-    if not keeps:
-        kept.clear()
-        remove(folder, segment)
+            lost.add(each.seq)
+    if not kept:
+        remove(folder, name)
     elif lost:
-        folder.replace(name, bytes(kept), modified=status.st_mtime)
-    return Lost(len(data) - len(kept), spans, lost)
+        folder.replace(name, b"".join(kept), modified=status.st_mtime)
+    return Lost(status.st_size - sum(map(len, kept)), spans, lost)
 
 
-def remove(folder: Folder, segment: int) -> None:
-    """Remove a segment, and after it what is known of its acknowledgements."""
-    folder.unlink(segment_file(segment))
-    folder.unlink(settled_file(segment))
+def _settled_file(name: str) -> str:
+    return f"{name.removesuffix('.seg')}.ack"
 
 
-# What is in the folder of a writer ------------------------------------------------------------------------------------
+# Writers --------------------------------------------------------------------------------------------------------------
+
+
+def hold(destination: Folder, writer: str) -> tuple[Folder, int] | None:
+    """The folder of a dead writer and the descriptor of its lock, which is held now; None when it is not to be had."""
+    try:
+        folder = Folder(writer, destination)
+    except OSError:
+        return None
+    held = None
+    with contextlib.suppress(OSError):
+        held = folder.open(LOCK, os.O_RDWR)
+        # A lock without a name belongs to a folder that has just been removed.
+        if lock(held) and os.fstat(held).st_nlink:
+            return folder, held
+    folder.close()
+    if held is not None:
+        os.close(held)
+    else:
+        with contextlib.suppress(OSError):
+            if time.time() - destination.stat(writer).st_mtime > _YOUNG:
+                destination.unlink(writer)  # its process died between two steps
+    return None
+
+
+def release(destination: str, writer: str, folder: Folder, held: int, *, empty: bool) -> None:
+    """Unlock the folder of a writer, and remove it if it is empty."""
+    with folder:
+        if empty:
+            for name in folder.names():
+                if name != LOCK:
+                    folder.unlink(name)
+        unlock(held)
+        if empty:
+            folder.unlink(LOCK)
+    if empty:
+        with contextlib.suppress(OSError), Folder(destination) as parent:
+            parent.unlink(writer)
 
 
 @dataclass(slots=True)
 class _Session:
-    """What the records of a writer say about a session."""
+    """What the files of a writer say about a trace."""
 
     start: Start | None = None
-    place: Place | None = None  # of `start`
     end: End | None = None
-    end_seq: int = -1
     has_root: bool = False
-    open_root: bool = False  # a root that is not acknowledged
-    last_ns: int = 0
-    marks: list[Place] = field(default_factory=list)
     is_left: bool = False  # something of it is not acknowledged
+    last_ns: int = 0  # the latest sign of life
 
 
 class Contents:
-    """What is in the folder of a writer. Holds what is small; spans are read again when they are wanted.
+    """What is in the folder of a writer. It holds what is small; spans are read again when they are wanted.
 
     Attributes:
-        left: unacknowledged sequence numbers by segment.
-        spans: how many of these are spans.
-        events: how many of these are log events.
-        unreadable: how many stretches and records cannot be read.
-        size: of all segments, in bytes.
-        oldest_ns: the end of the oldest unacknowledged span; None without one.
-        modified: when a segment was last written to, Unix time.
+        left: sequence numbers of what is unacknowledged, by the number of the segment.
+        roots: trace ids of unacknowledged root spans, by sequence number.
+        unended: sessions that have a start and no root span, by trace id.
+        traces: ids of traces with something unacknowledged.
+        spans: unacknowledged ones.
+        events: unacknowledged log events.
+        unreadable: stretches and records that cannot be read.
+        size: of the segments, in bytes.
+        oldest_ns: when the oldest unacknowledged span or log event ended; None without one.
+        modified: when a segment or session was last written to, Unix time in seconds.
     """
 
     def __init__(self, folder: Folder) -> None:
-        self._folder = folder
         self.left: dict[int, set[int]] = {}
+        self.roots: dict[int, bytes] = {}
         self.spans = self.events = self.unreadable = self.size = 0
         self.oldest_ns: int | None = None
         self.modified = 0.0
-        self.sessions: dict[bytes, _Session] = {}
+        self._sessions: defaultdict[bytes, _Session] = defaultdict(_Session)
         self._host: dict[str, Any] = {}
-        self._tables: dict[int, Table] = {}
+        self._descriptions: dict[int, Description] = {}
         self._resources: dict[int, Resource] = {}
-        for segment in segments(folder):
-            with contextlib.suppress(OSError):
-                self._read(segment)
+        for name in folder.names():
+            if name == RESOURCES or name.endswith((".seg", ".session")):
+                with contextlib.suppress(OSError, ValueError):
+                    self._read(folder, name)
+        self.unended = {trace: each for trace, each in self._sessions.items() if each.start and not each.has_root}
+        self.traces = {trace for trace, each in self._sessions.items() if each.is_left} | self.unended.keys()
 
-    def _read(self, segment: int) -> None:
-        self.modified = max(self.modified, self._folder.stat(segment_file(segment)).st_mtime)
-        data, settled = self._folder.read(segment_file(segment)), Settled(self._folder, segment)
-        self.left[segment] = left = set()
-        self.size += len(data)
-        for each in frames(data):
+    def _read(self, folder: Folder, name: str) -> None:
+        left = set[int]()
+        if name.endswith(".seg"):
+            self.left[int(name[:-4])] = left
+            self.size += folder.stat(name).st_size
+        if name != RESOURCES:
+            self.modified = max(self.modified, folder.stat(name).st_mtime)
+        session: _Session | None = None  # of this file, if it is about one
+        for each, is_left in unsettled(folder, name):
             try:
                 if each is None:
                     self.unreadable += 1
-                elif each.kind == Kind.HOST:
-                    self._host.update(attributes(msgspec.msgpack.decode(each.payload, type=Host).attributes))
-                elif each.kind == Kind.RESOURCE:
-                    table = msgspec.msgpack.decode(each.payload, type=Table)
-                    self._tables.setdefault(table.number, table)
-                elif each.kind in _ENTRIES:
-                    is_settled = each.seq in settled
-                    self._note(each, segment, is_settled=is_settled)
-                    if not is_settled:
+                elif each.kind in (*_SPANS, Kind.EVENT):
+                    self._note(each, is_left=is_left)
+                    if is_left:
                         left.add(each.seq)
+                elif each.kind == Kind.START:
+                    start = decode(each.payload, Start)
+                    session = self._sessions[start.trace_id]
+                    session.start = start
+                elif each.kind == Kind.END and session is not None:
+                    session.end = decode(each.payload, End)
+                elif each.kind == Kind.HOST:
+                    self._host.update(attributes(decode(each.payload, dict[Any, Any])))
+                elif each.kind == Kind.RESOURCE:
+                    description = decode(each.payload, Description)
+                    self._descriptions[description.number] = description
             except Exception:
                 self.unreadable += 1
 
-    def _note(self, each: Frame, segment: int, *, is_settled: bool) -> None:
-        sign = msgspec.msgpack.decode(each.payload, type=Sign)
-        session = self.sessions.get(sign.trace_id)
-        if session is None:
-            session = self.sessions[sign.trace_id] = _Session()
-        session.is_left |= not is_settled
-        if each.kind in _MARKS:
-            if not is_settled:
-                _mark(session, each, segment)
-            return
-        session.last_ns = max(session.last_ns, sign.time_ns or 0)
+    def _note(self, each: Frame, *, is_left: bool) -> None:
+        sign = decode(each.payload, Sign)
+        session, time_ns = self._sessions[sign.trace_id], sign.time_ns or 0
+        session.last_ns = max(session.last_ns, time_ns)
         session.has_root |= each.kind == Kind.ROOT
-        if is_settled:
-            return
-        session.open_root |= each.kind == Kind.ROOT
-        if each.kind == Kind.EVENT:
-            self.events += 1
-            return
-        self.spans += 1
-        if sign.time_ns is not None and (self.oldest_ns is None or sign.time_ns < self.oldest_ns):
-            self.oldest_ns = sign.time_ns
+        if is_left:
+            session.is_left = True
+            self.spans += each.kind in _SPANS
+            self.events += each.kind == Kind.EVENT
+            self.oldest_ns = time_ns if self.oldest_ns is None else min(self.oldest_ns, time_ns)
+            if each.kind == Kind.ROOT:
+                self.roots[each.seq] = sign.trace_id
 
     def resource(self, number: int) -> Resource:
-        """The resource with this number, completed by what is known of the host as a living process does it.
+        """The resource with this number, completed by what is known of the host.
 
-        Where its record was damaged, another resource of the same process.
+        Where its description was damaged, another resource of the same process.
         """
         known = self._resources.get(number)
         if known is None:
-            table = self._tables.get(number) or next(iter(self._tables.values()), None) or Table(0, {}, None)
-            own = attributes(table.attributes)
-            merged = {**self._host, **own}
-            name = str(own.get(SERVICE_NAME, "unknown_service"))
-            if name.startswith("unknown_service") and SERVICE_NAME in self._host:
-                merged[SERVICE_NAME] = self._host[SERVICE_NAME]
-            known = self._resources[number] = Resource(merged, table.schema_url)
+            described = self._descriptions.get(number) or next(iter(self._descriptions.values()), None)
+            own = {**self._host, **(attributes(described.attributes) if described else {})}
+            known = self._resources[number] = Resource(own, described.schema_url if described else None)
         return known
-
-
-def _mark(session: _Session, each: Frame, segment: int) -> None:
-    place = Place(each.seq, segment, each.offset, each.size)
-    if each.kind == Kind.START:
-        start = msgspec.msgpack.decode(each.payload, type=Start)
-        if session.place is None or session.place.seq < each.seq:
-            session.start, session.place = start, place
-    else:
-        end = msgspec.msgpack.decode(each.payload, type=End)
-        if session.end_seq < each.seq:
-            session.end, session.end_seq = end, each.seq
-    session.marks.append(place)
 
 
 # Claims ---------------------------------------------------------------------------------------------------------------
 
 
 class Record(NamedTuple):
-    """What a dead process left. A place of size 0: made by the reader, there is nothing to acknowledge."""
+    """What a dead process left."""
 
     place: Place
     item: ReadableSpan | LogEvent
@@ -299,48 +312,38 @@ class Claim:
         self.writer = writer
         self._destination = destination
         self._folder = folder
-        self._held = held
+        self._held: int | None = held
         self._contents = contents = Contents(folder)
-        self._left = contents.left
-        self.spans = contents.spans
-        self.unreadable = contents.unreadable
-        self.sessions = sum(session.is_left for session in contents.sessions.values())
-        self._marks: dict[int, list[Place]] = {}  # by the sequence number of a root: what else it settles
-        for session in contents.sessions.values():
-            if session.open_root or (session.start is not None and not session.has_root):
-                continue
-            for place in session.marks:  # its root has arrived, or nothing is known of it
-                self._left[place.segment].discard(place.seq)
+        self.spans, self.sessions, self.unreadable = contents.spans, len(contents.traces), contents.unreadable
+        self._roots = dict(contents.roots)  # trace ids by sequence number; numbers below zero: roots made here
+        self._roots.update({-number: trace_id for number, trace_id in enumerate(contents.unended, 1)})
 
     @property
     def is_empty(self) -> bool:
         """Whether all of it is acknowledged."""
-        return not any(self._left.values())
+        return not any(self._contents.left.values()) and not any(seq < 0 for seq in self._roots)
 
     def records(self) -> Iterator[Record]:
         """What is unacknowledged, segment by segment, and then the roots of sessions that nobody ended."""
-        for segment, left in self._left.items():
-            if left:
-                yield from self._segment(segment, left)
-        for session in self._contents.sessions.values():
-            if session.start is not None and session.place is not None and not session.has_root:
-                yield from self._root(session, session.start, session.place)
+        contents = self._contents
+        for segment, left in contents.left.items():
+            for each, _ in self._unsettled(segment) if left else ():
+                if each is None or each.seq not in left:
+                    continue
+                try:
+                    record = self._record(each, Place(each.seq, segment, each.offset, each.size))
+                except Exception:
+                    self.unreadable += 1
+                    left.discard(each.seq)  # it goes with the rest
+                    continue
+                yield record
+        for number, session in enumerate(contents.unended.values(), 1):
+            if session.start is not None and -number in self._roots:
+                yield from self._root(session, session.start, _MADE._replace(seq=-number))
 
-    def _segment(self, segment: int, left: set[int]) -> Iterator[Record]:
-        try:
-            data = self._folder.read(segment_file(segment))
-        except OSError:
-            return
-        for each in frames(data):
-            if each is None or each.kind not in (*_SPANS, Kind.EVENT) or each.seq not in left:
-                continue
-            try:
-                record = self._record(each, Place(each.seq, segment, each.offset, each.size))
-            except Exception:
-                self.unreadable += 1
-                left.discard(each.seq)  # it goes with the rest
-                continue
-            yield record
+    def _unsettled(self, segment: int) -> Iterator[tuple[Frame | None, bool]]:
+        with contextlib.suppress(OSError):
+            yield from unsettled(self._folder, segment_file(segment))
 
     def _record(self, each: Frame, place: Place) -> Record:
         if each.kind == Kind.EVENT:
@@ -348,66 +351,58 @@ class Claim:
             return Record(place, event, self._contents.resource(number))
         span = read_span(each.payload, self._contents.resource)
         if each.kind == Kind.ROOT:
-            context = span.get_span_context()
-            assert context is not None  # noqa: S101  (read_span() makes one)
-            self._marks[each.seq] = self._contents.sessions[context.trace_id.to_bytes(16, "big")].marks
             span = SpanCopy(span, attributes={**(span.attributes or {}), semconv.REPLAYED: True})
         return Record(place, span, span.resource)
 
     def _root(self, session: _Session, start: Start, place: Place) -> Iterator[Record]:
         """The root span that the process would have ended, and the log event that goes with it."""
         trace_id = int.from_bytes(start.trace_id, "big")
-        end = session.end or self._wish(trace_id)
-        state, reason = (end.state, end.reason) if end else ("Indeterminate", "Process died (no end recorded)")
-        status = _STATUS.get(state, StatusCode.UNSET)
+        end = session.end or self._wish(trace_id) or _DIED
+        status = _STATUS.get(end.state, StatusCode.UNSET)
         last_ns = max(start.start_ns, session.last_ns, int(self._contents.modified * 1e9))
-        said = {**attributes(start.attributes), semconv.SESSION_END_STATE: state, semconv.REPLAYED: True}
-        if reason:
-            said[semconv.SESSION_END_STATE_REASON] = reason
+        said = {**attributes(start.attributes), semconv.SESSION_END_STATE: end.state, semconv.REPLAYED: True}
+        if end.reason:
+            said[semconv.SESSION_END_STATE_REASON] = end.reason
         resource = self._contents.resource(start.resource)
         root = ReadableSpan(
             name=start.name,
             context=SpanContext(trace_id, start.span_id, False, TraceFlags(TraceFlags.SAMPLED)),
             resource=resource,
             attributes=said,
-            status=Status(status, reason if status is StatusCode.ERROR else None),
+            status=Status(status, end.reason if status is StatusCode.ERROR else None),
             start_time=start.start_ns,
             end_time=last_ns,
             instrumentation_scope=InstrumentationScope(semconv.SCOPE_NAME),
         )
-        event = LogEvent(
-            semconv.EVENT_SESSION_END,
-            last_ns,
-            trace_id,
-            start.span_id,
-            {**said, semconv.SESSION_ROLE: semconv.ROLE_OWNER},
-        )
-        self._marks[place.seq] = session.marks
         yield Record(place, root, resource)
-        yield Record(place._replace(size=0), event, resource)
+        by_owner = {**said, semconv.SESSION_ROLE: semconv.ROLE_OWNER}
+        event = LogEvent(semconv.EVENT_SESSION_END, last_ns, trace_id, start.span_id, by_owner)
+        yield Record(_MADE, event, resource)
 
-    def _wish(self, trace_id: int) -> Wish | None:
-        with contextlib.suppress(Exception), Folder(os.path.join(self._destination, WISHES)) as wishes:
-            each = next(frames(wishes.read(ids.session_id(trace_id))))
-            if each is not None and each.kind == Kind.WISH:
-                wish = msgspec.msgpack.decode(each.payload, type=Wish)
-                return wish if wish.state in _STATUS else None
+    def _wish(self, trace_id: int) -> End | None:
+        with contextlib.suppress(OSError), Folder(os.path.join(self._destination, WISHES)) as wishes:
+            for each in frames(wishes.read(ids.session_id(trace_id))):
+                with contextlib.suppress(Exception):
+                    wish = decode(each.payload, End) if each is not None else _DIED
+                    return wish if wish.state in _STATUS else None
         return None
 
     def acknowledge(self, places: Iterable[Place]) -> None:
         """Remember on disk what has arrived; a segment of which all has arrived is removed."""
-        arrived = [place for place in places if place.size]
-        for group in ([mark for place in arrived for mark in self._marks.pop(place.seq, ())], arrived):
-            for segment, seqs in by_segment(group).items():
-                left = self._left.get(segment, set())
-                if not left & seqs:
-                    continue
-                left -= seqs
-                if left:
-                    with contextlib.suppress(OSError):
-                        settle(self._folder, segment, seqs)
-                else:
-                    remove(self._folder, segment)
+        arrived = list(places)
+        for place in arrived:  # first: the start of a session without its root looks as if nobody had ended it
+            trace_id = self._roots.pop(place.seq, None)
+            if trace_id is not None:
+                self._folder.unlink(session_file(int.from_bytes(trace_id, "big")))
+        for segment, seqs in by_segment(arrived).items():
+            left = self._contents.left.get(segment, set())
+            if left.isdisjoint(seqs):
+                continue
+            left -= seqs
+            if left:
+                settle(self._folder, segment, seqs)
+            else:
+                remove(self._folder, segment_file(segment))
 
     def reject(self, spans: Iterable[tuple[ReadableSpan, Place, str]]) -> None:
         """Set aside what the backend refused for good, for people to read, and acknowledge it."""
@@ -420,8 +415,9 @@ class Claim:
 
     def close(self) -> None:
         """Remove the folder when all is acknowledged, else leave it to the next one."""
-        if self._folder.is_open:
-            release(self._destination, self.writer, self._folder, self._held, empty=self.is_empty)
+        held, self._held = self._held, None
+        if held is not None:
+            release(self._destination, self.writer, self._folder, held, empty=self.is_empty)
 
     def __enter__(self) -> Self:
         return self
@@ -438,62 +434,18 @@ def by_segment(places: Iterable[Place]) -> dict[int, set[int]]:
     return groups
 
 
-def hold(destination: Folder, writer: str) -> tuple[Folder, int] | None:
-    """The folder of a dead writer and the descriptor of its lock, which is held now; None when it is not to be had."""
-    try:
-        folder = Folder(writer, destination)
-    except OSError:
-        return None
-    try:
-        held = folder.open(LOCK, os.O_RDWR)
-    except OSError:
-        folder.close()
-        with contextlib.suppress(OSError):
-            if time.time() - destination.stat(writer).st_mtime > _YOUNG:
-                destination.rmdir(writer)  # its process died between two steps
-        return None
-    # Without a name it is the lock of a folder that has just been removed.
-    if lock(held) and os.fstat(held).st_nlink:
-        return folder, held
-    os.close(held)
-    folder.close()
-    return None
-
-
-def release(destination: str, writer: str, folder: Folder, held: int, *, empty: bool) -> None:
-    """Unlock the folder of a writer; an empty one is removed."""
-    try:
-        if empty:
-            for name in folder.names():
-                if name != LOCK:
-                    folder.unlink(name)
-    finally:
-        os.close(held)
-        if empty:
-            folder.unlink(LOCK)
-        folder.close()
-    if empty:
-        with contextlib.suppress(OSError), Folder(destination) as parent:
-            parent.rmdir(writer)
-
-
 def claims(directory: str) -> Iterator[Claim]:
     """What dead processes left for a destination, oldest first; what is wholly acknowledged is removed on the way.
 
-    Each claim is closed when the next one is asked for.
+    A claim is closed when the next one is asked for.
     """
-    try:
-        destination = Folder(directory)
-    except OSError:
-        return
-    with destination:
+    with contextlib.suppress(OSError), Folder(directory) as destination:
         for writer in writers(destination):
             held = hold(destination, writer)
-            if held is None:
-                continue
-            with Claim(directory, writer, *held) as claim:
-                if not claim.is_empty:
-                    yield claim
+            if held is not None:
+                with Claim(directory, writer, *held) as claim:
+                    if not claim.is_empty:
+                        yield claim
 
 
 # Overview -------------------------------------------------------------------------------------------------------------
@@ -505,17 +457,15 @@ class DestinationState:
 
     Attributes:
         name: of its folder.
-        alive: writers whose process runs.
+        alive: writers whose process lives.
         dead: writers whose process does not.
-        segments: files.
-        bytes: in them.
-        spans: unacknowledged.
+        segments: files, with so many `bytes`.
+        spans: unacknowledged ones.
         events: unacknowledged log events.
-        sessions: with something unacknowledged.
+        sessions: with something unacknowledged, or without an end.
+        oldest: when the oldest of it ended, Unix time in seconds; None without one.
         unreadable: damaged places.
-        rejected: spans that were refused for good and can be read in `rejected/`.
-        rejected_bytes: of these files.
-        oldest: when the oldest unacknowledged span ended, Unix time in seconds; None without one.
+        rejected: spans that were refused for good, in files with so many `rejected_bytes`.
     """
 
     name: str
@@ -526,10 +476,10 @@ class DestinationState:
     spans: int = 0
     events: int = 0
     sessions: int = 0
+    oldest: float | None = None
     unreadable: int = 0
     rejected: int = 0
     rejected_bytes: int = 0
-    oldest: float | None = None
 
 
 @dataclass(slots=True)
@@ -541,33 +491,31 @@ class State:
 
 
 def state(directory: str) -> State:
-    """Look into the journal of all destinations without changing anything."""
+    """Look into the journal of all destinations; nothing is changed."""
     found = State(directory)
     with contextlib.suppress(OSError), Folder(directory) as top:
         for name in top.names():
             with contextlib.suppress(OSError), Folder(name, top) as destination:
-                found.destinations.append(_destination_state(destination, name))
+                found.destinations.append(_destination(destination, name))
     return found
 
 
-def _destination_state(destination: Folder, name: str) -> DestinationState:
-    state, sessions = DestinationState(name), set()
+def _destination(destination: Folder, name: str) -> DestinationState:
+    state, traces = DestinationState(name), set[bytes]()
     for writer in writers(destination):
         with contextlib.suppress(OSError), Folder(writer, destination) as folder:
-            if _is_alive(folder):
-                state.alive += 1
-            else:
-                state.dead += 1
-            contents = Contents(folder)
+            contents, is_alive = Contents(folder), _is_alive(folder)
+            state.alive += is_alive
+            state.dead += not is_alive
             state.segments += len(contents.left)
             state.bytes += contents.size
             state.spans += contents.spans
             state.events += contents.events
             state.unreadable += contents.unreadable
-            sessions |= {trace_id for trace_id, session in contents.sessions.items() if session.is_left}
+            traces |= contents.traces
             if contents.oldest_ns is not None:
                 state.oldest = min(state.oldest or float("inf"), contents.oldest_ns / 1e9)
-    state.sessions = len(sessions)
+    state.sessions = len(traces)
     with contextlib.suppress(OSError), Folder(rejected.REJECTED, destination) as folder:
         for file in folder.names():
             data = folder.read(file)
@@ -577,10 +525,7 @@ def _destination_state(destination: Folder, name: str) -> DestinationState:
 
 
 def _is_alive(folder: Folder) -> bool:
-    try:
-        held = folder.open(LOCK, os.O_RDWR)
-    except OSError:
-        return False
+    held = folder.open(LOCK, os.O_RDWR)
     try:
         return not lock(held, shared=True)
     finally:

@@ -141,7 +141,9 @@ class _Line:
         else:
             self._await(job, time_left)
         if job.error is not None:
-            raise job.error
+            if inline or isinstance(job.error, Exception):
+                raise job.error
+            raise RuntimeError(type(job.error).__name__) from job.error  # SystemExit is not for the waiting thread
         result: T = job.result
         return result
 
@@ -691,7 +693,7 @@ class DeliveryExporter(SpanExporter):
         if self._announced:
             self._announced = False
             lost = self._dropped[UNDELIVERED] - self._dropped_before
-            logger.warning("agentops: %s takes spans again; %d spans were lost meanwhile", self.transport.name, lost)
+            _tell("agentops: %s takes spans again; %d spans were lost meanwhile", self.transport.name, lost)
 
     def _announce(self, reason: str) -> None:
         """One line per outage, and not one per blink of a backend that comes and goes."""
@@ -701,12 +703,22 @@ class DeliveryExporter(SpanExporter):
         self._announced = True
         self._announce_from = now + _QUIET_BETWEEN_OUTAGES
         self._dropped_before = self._dropped[UNDELIVERED]
-        logger.warning("agentops: spans cannot be delivered to %s: %s", self.transport.name, reason[:300])
+        _tell("agentops: spans cannot be delivered to %s: %s", self.transport.name, reason[:300])
 
     def _tell_once(self, topic: str, message: str, *values: object, exc_info: bool = False) -> None:
         if topic not in self._told:
             self._told.add(topic)
-            logger.warning(message, *values, exc_info=exc_info)
+            _tell(message, *values, exc_info=exc_info)
+
+
+def _tell(message: str, *values: object, exc_info: bool = False) -> None:
+    """Log a warning; what a handler of the program raises must change nothing in the books, nor end a thread."""
+    try:
+        logger.warning(message, *values, exc_info=exc_info)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: S110  (there is nowhere left to tell)
+        pass
 
 
 _exporters: weakref.WeakSet[DeliveryExporter] = weakref.WeakSet()

@@ -1,9 +1,9 @@
-"""The journal of this process: every finished span is on disk before the program goes on.
+"""The journal of this process: what has been recorded is on disk before the program goes on.
 
-One write for each record, without waiting for the disk: what is written outlives the process, and `sync()` makes it
-outlive the machine. A segment is a file to which one thread at a time appends. Whoever finds all of them taken opens
-another one, so that nothing here waits for a lock that an interrupted frame (a signal handler, a finaliser of the
-garbage collector) or a stopped thread may hold.
+One write for each span, without waiting for the disk: what is written outlives the process, and `sync()` makes it
+outlive the machine. To a segment only one thread at a time appends; who finds every segment taken opens another one.
+So nobody waits for a lock that an interrupted frame (under a signal handler, or a finaliser that the garbage collector
+runs) or a stopped thread may hold.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from . import ids, rejected
 from .claim import (
     ABOUT,
     LOCK,
+    RESOURCES,
     WISHES,
+    Lost,
     by_segment,
     hold,
     release,
     remove,
     segment_file,
-    segments,
+    session_file,
     settle,
     shrink,
     writers,
 )
 from .folder import Folder, lock, write
 from .records import (
+    Description,
     End,
     Frame,
-    Host,
     Kind,
     Place,
     Start,
-    Table,
-    Wish,
     encode,
     event_payload,
     frame,
@@ -61,87 +61,72 @@ from .transport import LogEvent
 
 logger = logging.getLogger("agentops_otel")
 
-_RETRY: Final = 1.0  # seconds between attempts to write while the disk is full
+_RETRY: Final = 1.0  # seconds between attempts while the disk does not take anything
 _PATIENCE: Final = 0.2  # seconds to wait for another thread
 _MOST_OPEN: Final = 32  # segments, each for a thread that is writing right now
 _MOST_RESOURCES: Final = 1024
-_SPAN: Final = int(Kind.SPAN)
-_ROOT: Final = int(Kind.ROOT)
 
 
 class _Segment:
-    """A file of records. Only who has taken it changes what is not about acknowledgements."""
+    """A file of records. Who has taken it appends to it, anybody acknowledges."""
 
-    __slots__ = ("acknowledged", "entries", "fd", "host", "number", "others", "size", "synced", "tables")
+    __slots__ = ("entries", "events", "fd", "free", "number", "settled", "size", "synced")
 
-    def __init__(self, number: int, fd: int) -> None:
+    def __init__(self, number: int, fd: int, free: list[_Segment]) -> None:
         self.number = number
-        self.fd = fd  # -1: sealed
-        self.size = 0
-        self.synced = 0
-        self.entries = 0  # records that want to be acknowledged
-        self.acknowledged: set[int] = set()
-        self.others: set[int] = set()  # unacknowledged entries that are no spans
-        self.tables: set[int] = set()  # resources that are described in it
-        self.host: object = None  # the description of the host in it
-
-    @property
-    def is_settled(self) -> bool:
-        return len(self.acknowledged) >= self.entries
-
-    @property
-    def spans(self) -> int:
-        return max(0, self.entries - len(self.acknowledged) - len(self.others))
+        self.free = free  # where it is put back
+        self.fd = fd  # -1 when it is full
+        self.size = self.synced = 0
+        self.entries = 0
+        self.settled: set[int] = set()  # sequence numbers of what is acknowledged, or given up
+        self.events: set[int] = set()  # sequence numbers of log events that are not
 
     def seal(self) -> None:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
 
+    @property
+    def is_settled(self) -> bool:
+        return len(self.settled) >= self.entries
+
 
 class _Writer:
     """The folder of this process, from the first record until `close()` or a fork."""
-
-    __slots__ = ("folder", "free", "held", "is_closed", "name", "segments")
 
     def __init__(self, name: str, folder: Folder, held: int) -> None:
         self.name = name
         self.folder = folder
         self.held = held
         self.segments: dict[int, _Segment] = {}
-        self.free: list[_Segment] = []  # open ones that nobody has taken; the last one is taken first
+        self.free: list[_Segment] = []  # those that nobody has taken; the last one is taken first
         self.is_closed = False
 
     def open_segments(self) -> list[_Segment]:
         return [segment for segment in list(self.segments.values()) if segment.fd >= 0]
 
-
-class _Session:
-    """A session of this process whose root span is not acknowledged."""
-
-    __slots__ = ("end", "has_root", "marks", "start")
-
-    def __init__(self, start: Start) -> None:
-        self.start = start
-        self.end: End | None = None
-        self.marks: list[Place] = []  # records of start and end, settled together with the root
-        self.has_root = False
+    def finish(self, segment: _Segment) -> bool:
+        """Remove a full segment when all of it is settled; whether it was."""
+        finished = segment.fd < 0 and segment.is_settled
+        if finished and self.segments.pop(segment.number, None) is not None:
+            remove(self.folder, segment_file(segment.number))
+        return finished
 
 
 class Journal:
-    """The journal of this process for one destination. Opens nothing until the first record.
+    """The journal of this process for one destination; it opens nothing before the first record.
 
-    Nothing here raises an Exception. After `close()` and after a fork the next record opens a new folder.
+    Nothing here raises an Exception. After `close()`, and in a forked child, the next record opens a new folder.
 
     Args:
         directory: of the destination.
         about: what is written into the folder about the destination.
         segment_bytes: size at which a new file is begun.
-        max_bytes: of all writers of the destination together; beyond it the oldest spans are dropped.
-        max_age: seconds after which records are dropped.
+        max_bytes: of all writers of the destination together; beyond it the oldest spans are given up.
+        max_age: seconds after which everything is.
 
     Attributes:
-        dropped: how many spans were lost by `max_bytes` and `max_age`.
+        dropped: how many spans were given up.
     """
 
     def __init__(
@@ -158,49 +143,50 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
         self._max_age = max_age
-        self._seqs = itertools.count(1)
-        self._numbers = itertools.count(1)
-        self._table_numbers = itertools.count(1)
-        self._warned = False
+        self._seqs, self._segment_numbers, self._resource_numbers = (itertools.count(1) for _ in range(3))
+        self._is_warned = False
         self._begin()
 
     def _begin(self) -> None:
         self.dropped = 0
-        self._lock = threading.RLock()  # for what is rare: a new file, the marks of a session
+        self._lock = threading.RLock()  # for opening and closing files
         self._writer: _Writer | None = None
-        self._retry_at = 0.0
-        self._trim_due = False  # the bounds are to be checked
-        self._carry_due = False  # sessions are to be written again
-        self._host: bytes | None = None
-        self._known: dict[int, tuple[Resource, int]] = {}  # by id of the resource
-        self._tables: dict[bytes, int] = {}  # payload of a resource without its number
-        self._resources: dict[int, Resource] = {}
-        self._sessions: dict[int, _Session] = {}  # by trace id
-        self._roots: dict[int, int] = {}  # trace id by sequence number of the root span
+        self._retry_at = 0.0  # `time.monotonic()`; 0: all is well
+        self._trim_due = False
+        self._known: dict[int, tuple[Resource, int]] = {}  # resources and their numbers, by id
+        self._resources: dict[int, Resource] = {}  # by number
+        self._described: list[bytes] = []  # records of resources and host, for every folder
+        self._unsynced: set[str] = set()  # files that are not segments
+        self._sessions: set[int] = set()  # trace ids of sessions that are not settled
+        self._roots: dict[int, int] = {}  # trace ids by sequence number of their root span
 
-    # Writing ----------------------------------------------------------------------------------------------------------
+    # What is recorded -------------------------------------------------------------------------------------------------
 
     def append(self, span: ReadableSpan, resource: Resource | None = None) -> Place | None:
         """Write a finished span, with another resource than its own if one is given; None when it is not on disk."""
         try:
-            table = self._table(span.resource if resource is None else resource)
-            if span.parent is not None:
-                return self._write(_SPAN, span_payload(span, table), table)
-            place = self._write(_ROOT, span_payload(span, table), table)
-            self._recorded_root(span, place)
+            if resource is None:
+                resource = span.resource
+            known = self._known.get(id(resource))
+            number = known[1] if known is not None and known[0] is resource else self._number(resource)
+            context = span.get_span_context() if span.parent is None else None
+            if context is None or context.trace_id not in self._sessions:
+                return self._write(Kind.SPAN, span_payload(span, number))
+            place = self._write(Kind.ROOT, span_payload(span, number))
+            if place is not None:
+                self._roots[place.seq] = context.trace_id
+            return place
+        except OSError as error:
+            self._fail(error)
         except Exception:
             guard.report("the journal")
-            return None
-        return place
+        return None
 
     def append_event(self, event: LogEvent, resource: Resource | None = None) -> Place | None:
-        """Write a log event; without a resource it gets one that a span of this process has."""
-        try:
-            table = 0 if resource is None else self._table(resource)
-            return self._write(Kind.EVENT, event_payload(event, table), table)
-        except Exception:
-            guard.report("the journal")
-            return None
+        """Write a log event; without a resource it will have that of this process's spans. None: it is not on disk."""
+        with self._safely():
+            return self._write(Kind.EVENT, event_payload(event, self._number(resource) if resource is not None else 0))
+        return None
 
     def append_start(
         self,
@@ -212,148 +198,116 @@ class Journal:
         resource: Resource,
     ) -> None:
         """Write that a session has started; again when its attributes have changed."""
-        try:
-            table = self._table(resource)
-            start = Start(trace_id.to_bytes(16, "big"), span_id, name, start_ns, table, dict(attributes))
-            with self._locked():
-                session = self._sessions.setdefault(trace_id, _Session(start))
-                session.start = start
-                self._renew(session)
-        except Exception:
-            guard.report("the journal")
+        with self._safely():
+            number = self._number(resource)
+            start = Start(trace_id.to_bytes(16, "big"), span_id, name, start_ns, number, dict(attributes))
+            self._note(session_file(trace_id), frame(Kind.START, 0, encode(start)))
+            self._sessions.add(trace_id)
 
     def append_end(self, trace_id: int, state: str | None, reason: str | None) -> None:
-        """Write how the owner ends a session, before its root span; state None: it stays open, on purpose."""
-        try:
-            session = self._sessions.get(trace_id)
-            if state is None or session is None:
-                self.forget(trace_id)
-            else:
-                with self._locked():
-                    session.end = End(trace_id.to_bytes(16, "big"), state, reason)
-                    self._renew(session)
+        """Write how its owner ends a session, before the root span; state None: nobody is to end it."""
+        with self._safely():
             with contextlib.suppress(OSError), Folder(os.path.join(self.directory, WISHES)) as wishes:
                 wishes.unlink(ids.session_id(trace_id))
-        except Exception:
-            guard.report("the journal")
+            if state is None:
+                self.forget(trace_id)
+            elif trace_id in self._sessions:
+                self._note(session_file(trace_id), frame(Kind.END, 0, encode(End(state, reason))))
 
     def forget(self, trace_id: int) -> None:
-        """No root span is to be made for this session: it was delivered without having been on disk."""
-        session = self._sessions.pop(trace_id, None)
-        if session is not None:
-            with self._locked():
-                self._settle(session.marks)
+        """No root span is to be made for this session: it has arrived without having been on disk."""
+        writer = self._writer
+        if trace_id in self._sessions and writer is not None:
+            writer.folder.unlink(session_file(trace_id))
+        self._sessions.discard(trace_id)
 
     def wish(self, session_id: str, state: str, reason: str | None) -> None:
         """Write how this process, which does not own the session, wants it to end."""
-        try:
+        with self._safely():
             name = ids.session_id(ids.trace_id(session_id))
             with Folder(self.directory, create=True) as destination, Folder(WISHES, destination, create=True) as wishes:
-                wishes.replace(name, frame(Kind.WISH, 0, encode(Wish(state, reason))))
-        except OSError as error:
-            self._fail(error)
-        except Exception:
-            guard.report("the journal")
+                wishes.replace(name, frame(Kind.END, 0, encode(End(state, reason))))
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Add what is known of the host to the resources of all that is written here."""
-        try:
-            self._host = frame(Kind.HOST, 0, encode(Host(dict(attributes))))
-            if self._writer is not None:
-                self._write(Kind.HOST, None, 0)
-        except Exception:
-            guard.report("the journal")
+        with self._safely():
+            self._describe(frame(Kind.HOST, 0, encode(dict(attributes))))
 
-    def _table(self, resource: Resource) -> int:
-        """The number of a resource."""
+    def _number(self, resource: Resource) -> int:
+        """The number of a resource that is described on disk."""
         known = self._known.get(id(resource))
         if known is not None and known[0] is resource:
             return known[1]
         if len(self._known) >= _MOST_RESOURCES:
-            self._known.clear()
-        content = encode((plain(resource.attributes), resource.schema_url))
-        number = self._tables.setdefault(content, next(self._table_numbers))
-        self._known[id(resource)] = resource, number
+            for memory in (self._known, self._resources, self._described):
+                memory.clear()
+        number = next(self._resource_numbers)
+        description = Description(number, plain(resource.attributes), resource.schema_url)
+        self._describe(frame(Kind.RESOURCE, 0, encode(description)))
         self._resources[number] = resource
+        self._known[id(resource)] = resource, number
         return number
 
-    def _write(self, kind: int, payload: bytes | None, table: int) -> Place | None:
-        """Append to a segment that nobody else has; without a payload only what is due before the next record."""
+    def _describe(self, record: bytes) -> None:
+        self._described.append(record)
+        if self._writer is not None:  # else `_open()` will write it
+            self._note(RESOURCES, record)
+
+    def _note(self, name: str, record: bytes) -> None:
+        """Add a record to a file that is no segment."""
+        writer = self._writer or self._open()
+        writer.folder.append(name, record)
+        self._unsynced.add(name)
+
+    # Files ------------------------------------------------------------------------------------------------------------
+
+    def _write(self, kind: int, payload: bytes) -> Place | None:
+        """Append to a segment that nobody else has."""
         if self._retry_at and time.monotonic() < self._retry_at:
             return None
+        segment = self._take(len(payload))
+        seq = next(self._seqs)
+        record = frame(kind, seq, payload)
+        segment.entries += 1  # before it is there: else the segment might be removed while it is written
+        if kind == Kind.EVENT:
+            segment.events.add(seq)
         try:
-            writer, segment = self._take(0 if payload is None else len(payload))
-        except OSError as error:
-            self._fail(error)
-            return None
-        place = None
-        try:
-            place = self._put(segment, kind, payload, table)
-        except OSError as error:
-            self._fail(error)
-            self._cut(segment)
+            written = os.write(segment.fd, record)
+            if written < len(record):
+                write(segment.fd, record[written:])
+        except OSError:
+            segment.entries -= 1
+            segment.events.discard(seq)
+            try:
+                os.ftruncate(segment.fd, segment.size)  # a full disk takes a part
+                segment.free.append(segment)
+            except OSError:
+                segment.seal()
+            raise
         except BaseException:  # nobody knows how far it came
             segment.seal()
             raise
-        else:
-            if self._retry_at:
-                self._retry_at, self._carry_due = 0.0, True
-        if segment.fd >= 0:
-            writer.free.append(segment)
-        if self._carry_due:
-            self._carry()
+        place = Place(seq, segment.number, segment.size, len(record))
+        segment.size += len(record)
+        segment.free.append(segment)
+        self._retry_at = 0.0
         return place
-
-    def _put(self, segment: _Segment, kind: int, payload: bytes | None, table: int) -> Place | None:
-        prefix = b""
-        if table not in segment.tables or segment.host is not self._host:
-            prefix = self._prefix(segment, table)
-        size, host = segment.size, self._host
-        if payload is None:
-            write(segment.fd, prefix)
-            segment.host, segment.size = host, size + len(prefix)
-            return None
-        seq = next(self._seqs)
-        record = frame(kind, seq, payload)
-        segment.entries += 1  # before it is there: else it might be removed as settled while it is written
-        if kind > _ROOT or kind < _SPAN:
-            segment.others.add(seq)
-        try:
-            write(segment.fd, prefix + record if prefix else record)
-        except OSError:
-            segment.entries -= 1
-            segment.others.discard(seq)
-            raise
-        segment.size = size + len(prefix) + len(record)
-        if prefix:
-            segment.host = host
-            segment.tables.add(table)
-        return Place(seq, segment.number, size + len(prefix), len(record))
-
-    def _prefix(self, segment: _Segment, table: int) -> bytes:
-        """What a reader of this segment must know before the next record."""
-        records = []
-        if self._host is not None and segment.host is not self._host:
-            records.append(self._host)
-        resource = self._resources.get(table)
-        if resource is not None and table not in segment.tables:
-            content = Table(table, plain(resource.attributes), resource.schema_url)
-            records.append(frame(Kind.RESOURCE, 0, encode(content)))
-        return b"".join(records)
-
-    def _cut(self, segment: _Segment) -> None:
-        """Take off what was written of a record when the disk was full."""
-        try:
-            os.ftruncate(segment.fd, segment.size)
-        except OSError:
-            segment.seal()
 
     def _fail(self, error: OSError) -> None:
         self._retry_at = time.monotonic() + _RETRY
-        if not self._warned:
-            self._warned = True
+        if not self._is_warned:
+            self._is_warned = True
             reason = error.strerror or str(error)
             logger.warning("the journal in %s cannot be written: %s. Spans wait in memory", self.directory, reason)
+
+    @contextlib.contextmanager
+    def _safely(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._fail(error)
+        except Exception:
+            guard.report("the journal")
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -365,156 +319,96 @@ class Journal:
             if locked:
                 self._lock.release()
 
-    # Files ------------------------------------------------------------------------------------------------------------
-
-    def _take(self, size: int) -> tuple[_Writer, _Segment]:
-        """A segment with room for so many bytes, for the caller alone until he gives it back."""
+    def _take(self, size: int) -> _Segment:
+        """A segment with room for so many bytes, to be given back to `free`."""
         while True:
             writer = self._writer or self._open()
             try:
                 segment = writer.free.pop()
             except IndexError:
-                with self._locked():
-                    if writer.is_closed:
-                        continue
-                    return writer, self._new_segment(writer)
-            if not segment.size or segment.size + size <= self._segment_bytes:
-                return writer, segment
-            with self._locked():
+                pass
+            else:
+                if not segment.size or segment.size + size <= self._segment_bytes:
+                    return segment
                 segment.seal()
-                self._carry_due = self._trim_due = True
-                self._finish(writer, segment)
-                return writer, self._new_segment(writer)
+                writer.finish(segment)
+                self._trim_due = True
+                if self.bytes > self._max_bytes:
+                    self._trim(writer)
+            with self._locked():
+                if not writer.is_closed:
+                    return self._new_segment(writer)
 
     def _new_segment(self, writer: _Writer) -> _Segment:
         until = time.monotonic() + _PATIENCE
         while len(writer.open_segments()) >= _MOST_OPEN:
-            with contextlib.suppress(IndexError):
-                return writer.free.pop()
             if time.monotonic() > until:
                 raise BlockingIOError("too many threads are writing")
             time.sleep(0.001)
-        number = next(self._numbers)
-        fd = writer.folder.open(segment_file(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-        segment = writer.segments[number] = _Segment(number, fd)
+            with contextlib.suppress(IndexError):
+                return writer.free.pop()
+        number = next(self._segment_numbers)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        fd = writer.folder.open(segment_file(number), flags)
+        segment = writer.segments[number] = _Segment(number, fd, writer.free)
         return segment
 
     def _open(self) -> _Writer:
         with self._locked(), Folder(self.directory, create=True) as destination:
             if self._about is not None and ABOUT not in destination.names():
                 destination.replace(ABOUT, json.dumps(self._about, indent=1).encode())
-            while self._writer is None:
-                name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
-                folder = Folder(name, destination, create=True)
-                try:
-                    held = folder.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-                except OSError:
-                    folder.close()
-                    raise
-                writer = _Writer(name, folder, held)
-                # Somebody who looks for dead writers may have been quicker than the lock.
-                if not lock(held) or not os.fstat(held).st_nlink or self._writer is not None:
-                    release(self.directory, name, folder, held, empty=True)
-                    continue
-                self._writer = writer
-                self._carry_due = self._trim_due = True
-            return self._writer
-
-    def _carry(self) -> None:
-        """Write the open sessions again where the files with their starts are full, so that these can go."""
-        self._carry_due = False
-        with self._locked():
-            writer = self._writer
-            current = set() if writer is None else {segment.number for segment in writer.open_segments()}
-            for session in list(self._sessions.values()):
-                if not session.has_root and (not session.marks or session.marks[-1].segment not in current):
-                    self._renew(session)
-            if writer is not None and self.bytes > self._max_bytes:
-                self._trim(writer)
-
-    def _renew(self, session: _Session) -> None:
-        before = len(session.marks)
-        for kind, mark in ((Kind.START, session.start), (Kind.END, session.end)):
-            if mark is not None:
-                place = self._write(kind, encode(mark), session.start.resource)
-                if place is None:
-                    return
-                session.marks.append(place)
-        self._settle(session.marks[:before])
-
-    def _recorded_root(self, span: ReadableSpan, place: Place | None) -> None:
-        context = span.get_span_context()
-        if context is None or place is None:
-            return
-        session = self._sessions.get(context.trace_id)
-        if session is not None and context.span_id == session.start.span_id:
-            session.has_root = True
-            self._roots[place.seq] = context.trace_id
+            writer = self._writer or _new_writer(destination)
+            if self._writer is not None:  # by a signal handler in the meantime, or before we had the lock
+                if writer is not self._writer:
+                    release(self.directory, writer.name, writer.folder, writer.held, empty=True)
+                return self._writer
+            self._writer, self._trim_due = writer, True
+            try:
+                writer.folder.append(RESOURCES, b"".join(self._described))
+            except OSError:
+                self._known.clear()  # to be described once more
+                raise
+            return writer
 
     # Acknowledgements -------------------------------------------------------------------------------------------------
 
     def acknowledge(self, places: Iterable[Place]) -> None:
         """Remember on disk what the backend has taken; a full segment of which it has taken all is removed."""
-        try:
-            arrived, marks = list(places), []
-            for place in arrived:
-                session = self._sessions.pop(self._roots.pop(place.seq, -1), None)
-                if session is not None:
-                    marks += session.marks
-            self._settle(marks)  # first: a start without its root would be taken for a session that nobody ended
-            self._settle(arrived)
-        except Exception:
-            guard.report("the journal")
-
-    def _settle(self, places: Iterable[Place]) -> None:
-        writer = self._writer
-        if writer is None:
-            return
-        for number, seqs in by_segment(places).items():
-            segment = writer.segments.get(number)
-            new = set() if segment is None else seqs - segment.acknowledged
-            if segment is None or not new:
-                continue
-            segment.acknowledged |= new
-            segment.others -= new
-            if not self._finish(writer, segment):
-                with contextlib.suppress(OSError):  # they are sent once more, should this process die
+        with self._safely():
+            arrived, writer = list(places), self._writer
+            for place in arrived:  # first: the start of a session without its root looks as if nobody had ended it
+                trace_id = self._roots.pop(place.seq, None)
+                if trace_id is not None:
+                    self.forget(trace_id)
+            for number, seqs in by_segment(arrived).items():
+                segment = writer.segments.get(number) if writer is not None else None
+                new = seqs - segment.settled if segment is not None else None
+                if writer is None or segment is None or not new:
+                    continue
+                segment.settled |= new
+                segment.events -= new
+                if not writer.finish(segment):
                     settle(writer.folder, number, new)
-
-    @staticmethod
-    def _finish(writer: _Writer, segment: _Segment) -> bool:
-        """Remove a sealed segment with nothing left in it; whether it was removed."""
-        if segment.fd >= 0 or not segment.is_settled:
-            return False
-        writer.segments.pop(segment.number, None)
-        remove(writer.folder, segment.number)
-        return True
 
     def reject(self, spans: Iterable[tuple[ReadableSpan, Place, str]]) -> None:
         """Set aside what the backend refused for good, for people to read, and acknowledge it."""
         refused = list(spans)
         if not refused:
             return
-        try:
-            name = f"{os.getpid()}" if self._writer is None else self._writer.name
+        with self._safely():
+            name = self._writer.name if self._writer is not None else str(os.getpid())
             rejected.keep(self.directory, name, [(span, reason) for span, _, reason in refused])
-        except OSError as error:
-            self._fail(error)
-        except Exception:
-            guard.report("the journal")
         self.acknowledge(place for _, place, _ in refused)
 
-    # Reading ----------------------------------------------------------------------------------------------------------
-
     def read(self, places: Sequence[Place]) -> list[tuple[Place, ReadableSpan | LogEvent]]:
-        """Records of this process, in the order asked for; those that cannot be read are left out."""
-        writer, found = self._writer, {}
+        """What was recorded by this process, in the order asked for; what cannot be read is left out."""
+        found: dict[int, ReadableSpan | LogEvent] = {}
+        writer = self._writer
         if writer is None:
             return []
         for number in {place.segment for place in places}:
-            wanted = [place for place in places if place.segment == number]
             with contextlib.suppress(OSError):
-                for each in _frames_at(writer.folder, segment_file(number), wanted):
+                for each in _frames_at(writer.folder, number, [place for place in places if place.segment == number]):
                     with contextlib.suppress(Exception):
                         found[each.seq] = self._item(each)
         return [(place, found[place.seq]) for place in places if place.seq in found]
@@ -529,18 +423,20 @@ class Journal:
         writer = self._writer
         return writer is not None and place.segment in writer.segments
 
-    # On the worker ----------------------------------------------------------------------------------------------------
+    # On the worker, and at the end ------------------------------------------------------------------------------------
 
     def sync(self) -> None:
         """Make what was written so far outlive a power loss, and keep the journal within its bounds.
 
-        Called about once a second, not on a thread of the user.
+        To be called about once a second, not on a thread of the user.
         """
         writer = self._writer
         if writer is None:
             return
-        try:
-            if not os.fstat(writer.held).st_nlink:  # somebody has removed the folder
+        with self._safely():
+            try:
+                writer.folder.stat(LOCK)
+            except FileNotFoundError:  # somebody has removed the folder
                 self.close()
                 return
             for segment in list(writer.segments.values()):
@@ -549,86 +445,78 @@ class Journal:
                     with contextlib.suppress(FileNotFoundError):
                         writer.folder.sync(segment_file(segment.number))
                     segment.synced = size
+            while self._unsynced:
+                with contextlib.suppress(FileNotFoundError):
+                    writer.folder.sync(self._unsynced.pop())
             if self._trim_due:
                 self._trim(writer)
-        except OSError as error:
-            self._fail(error)
-        except Exception:
-            guard.report("the journal")
 
     def _trim(self, own: _Writer) -> None:
-        """Drop what is too old; while all together is too large, spans, and then sessions as well, oldest first."""
+        """Give up what is too old, and while all together is too large, the oldest spans but no sessions."""
         self._trim_due = False
-        too_old, total, found = time.time() - self._max_age, 0, []
-        with Folder(self.directory) as destination:
-            for writer in writers(destination):
+        too_old, total, found = time.time() - self._max_age, 0, list[tuple[float, str, str]]()
+        with contextlib.suppress(OSError), Folder(self.directory) as destination:
+            for writer in (*writers(destination), WISHES):
                 with contextlib.suppress(OSError), Folder(writer, destination) as folder:
-                    for number in segments(folder):
-                        status = folder.stat(segment_file(number))
+                    for name in folder.names():
+                        status = folder.stat(name)
                         total += status.st_size
-                        found.append((status.st_mtime, writer, number))
-            for whole in (False, True):
-                for modified, writer, number in sorted(found):
-                    if modified < too_old or total > self._max_bytes:
-                        with contextlib.suppress(OSError):
-                            drop = self._drop_own if writer == own.name else self._drop
-                            total -= drop(destination, writer, number, whole=whole or modified < too_old)
-            with contextlib.suppress(OSError), Folder(WISHES, destination) as wishes:
-                for name in wishes.names():
-                    if wishes.stat(name).st_mtime < too_old:
-                        wishes.unlink(name)
+                        if writer == WISHES and status.st_mtime < too_old:
+                            folder.unlink(name)
+                        elif name.endswith((".seg", ".session")):
+                            found.append((status.st_mtime, writer, name))
+            for modified, writer, name in sorted(found):
+                if modified < too_old or total > self._max_bytes:
+                    with contextlib.suppress(OSError):
+                        give_up = self._shrink_own if writer == own.name else self._shrink
+                        total -= give_up(destination, writer, name, whole=modified < too_old)
 
-    def _drop_own(self, destination: Folder, name: str, number: int, *, whole: bool) -> int:
+    def _shrink_own(self, destination: Folder, name: str, file: str, *, whole: bool) -> int:
         writer = self._writer
-        segment = None if writer is None else writer.segments.get(number)
+        segment = writer.segments.get(int(file[:-4])) if writer is not None and file.endswith(".seg") else None
         if writer is None or segment is None or segment.fd >= 0:
             return 0
-        lost = shrink(writer.folder, number, whole=whole)
+        lost = shrink(writer.folder, file, whole=whole)
         self.dropped += lost.spans
-        segment.acknowledged |= lost.seqs
-        segment.others -= lost.seqs
-        self._finish(writer, segment)
+        segment.settled |= lost.seqs
+        segment.events -= lost.seqs
+        writer.finish(segment)
         return lost.size
 
-    def _drop(self, destination: Folder, name: str, number: int, *, whole: bool) -> int:
+    def _shrink(self, destination: Folder, name: str, file: str, *, whole: bool) -> int:
         held = hold(destination, name)
         if held is None:  # its process lives, and looks after itself
             return 0
-        folder, _ = held
-        try:
-            lost = shrink(folder, number, whole=whole)
+        folder, lost = held[0], Lost(0, 0, set())
+        if file.endswith(".seg"):
+            lost = shrink(folder, file, whole=whole)
             self.dropped += lost.spans
-            return lost.size
-        finally:
-            release(self.directory, name, *held, empty=not segments(folder))
-
-    # The end ----------------------------------------------------------------------------------------------------------
+        elif whole:
+            folder.unlink(file)
+        empty = not any(file.endswith((".seg", ".session")) for file in folder.names())
+        release(self.directory, name, *held, empty=empty)
+        return lost.size
 
     def close(self) -> None:
-        """Give up the folder: it is removed when nothing is unacknowledged, else left to the next process."""
-        try:
-            with self._locked():
-                self._close()
-        except Exception:
-            guard.report("the journal")
-
-    def _close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        writer.is_closed = True
-        until = time.monotonic() + _PATIENCE
-        while len(writer.free) < len(writer.open_segments()):
-            if time.monotonic() > until:  # a thread that stands still: all is left as it is when the process ends
+        """Give up the folder: it is removed when nothing in it is unacknowledged, else left to the next process."""
+        with self._safely(), self._locked():
+            writer, self._writer = self._writer, None
+            if writer is None:
                 return
-            time.sleep(0.001)
-        for segment in writer.open_segments():
-            segment.seal()
-        empty = all(segment.is_settled for segment in writer.segments.values())
-        release(self.directory, writer.name, writer.folder, writer.held, empty=empty)
+            writer.is_closed = True
+            until = time.monotonic() + _PATIENCE
+            while writer.open_segments():
+                with contextlib.suppress(IndexError):
+                    writer.free.pop().seal()
+                    continue
+                if time.monotonic() > until:  # a thread stands still with one: the lock goes when the process does
+                    return
+                time.sleep(0.001)
+            empty = not self._sessions and all(segment.is_settled for segment in writer.segments.values())
+            release(self.directory, writer.name, writer.folder, writer.held, empty=empty)
 
     def after_fork(self) -> None:
-        """In a forked child: the folder is the parent's, and so is its lock, as long as we do not unlock it."""
+        """In a forked child: the files are the parent's, and so is the lock, as long as we only close it."""
         writer = self._writer
         if writer is not None:
             writer.is_closed = True
@@ -646,21 +534,38 @@ class Journal:
     @property
     def unacknowledged(self) -> int:
         """How many spans are on disk and not acknowledged."""
-        return sum(segment.spans for segment in self._segments())
+        waiting = (each.entries - len(each.settled) - len(each.events) for each in self._segments())
+        return sum(max(0, count) for count in waiting)
 
     @property
     def bytes(self) -> int:
-        """The size of this process's files."""
+        """The size of this process's segments."""
         return sum(segment.size for segment in self._segments())
 
     def _segments(self) -> list[_Segment]:
-        return [] if self._writer is None else list(self._writer.segments.values())
+        return list(self._writer.segments.values()) if self._writer is not None else []
 
 
-def _frames_at(folder: Folder, name: str, places: Sequence[Place]) -> Iterator[Frame]:
-    """The records at these places of a segment; a segment that has shrunk since is searched."""
-    moved = set()
-    with os.fdopen(folder.open(name, os.O_RDONLY), "rb") as file:
+def _new_writer(destination: Folder) -> _Writer:
+    for _ in range(3):
+        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
+        folder = Folder(name, destination, create=True)
+        try:
+            held = folder.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except OSError:
+            folder.close()
+            destination.unlink(name)
+            raise
+        if lock(held) and os.fstat(held).st_nlink:
+            return _Writer(name, folder, held)
+        release(destination.path, name, folder, held, empty=True)  # who looks for dead writers was quicker
+    raise BlockingIOError("its files cannot be locked")
+
+
+def _frames_at(folder: Folder, segment: int, places: Sequence[Place]) -> Iterator[Frame]:
+    """The records at these places; a segment that has been made smaller since is searched."""
+    moved = set[int]()
+    with os.fdopen(folder.open(segment_file(segment), os.O_RDONLY), "rb") as file:
         for place in places:
             file.seek(place.offset)
             each = next(frames(file.read(place.size)), None)
@@ -669,4 +574,4 @@ def _frames_at(folder: Folder, name: str, places: Sequence[Place]) -> Iterator[F
             else:
                 moved.add(place.seq)
     if moved:
-        yield from (each for each in frames(folder.read(name)) if each is not None and each.seq in moved)
+        yield from (each for each in frames(folder.read(segment_file(segment))) if each and each.seq in moved)

@@ -7,6 +7,7 @@ a session's trace is that session's; a span in another trace belongs to the sess
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
@@ -15,12 +16,13 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from .. import guard, pricing, semconv
-from ..redaction import Redactor
+from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
 from ..totals import Totals
 
 _MOST_RETIRED: Final = 256
 _MOST_FOREIGN: Final = 10_000
+_CLOCK_WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
 # Newer SDKs call `_on_ending()` of every processor before `on_end()` of the first one.
 _IS_TOLD_OF_ENDING: Final = hasattr(SpanProcessor, "_on_ending")
 
@@ -67,7 +69,7 @@ class SessionSpans:
         """Clean a finished span and give it to the batcher, unless the parent process will do so."""
         if self.batcher is None or span_id in self._parents:
             return
-        self.batcher.on_end(self.redactor.clean(span), self)
+        _hand_over(span, self.batcher, self.redactor, self)
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -135,9 +137,11 @@ class SessionSpanProcessor(SpanProcessor):
         self._complete(span)
 
     def _complete(self, span: ReadableSpan) -> None:
-        """Put back the identity that the attribute limit dropped, and add the cost where no exporter of ours will."""
+        """Correct the end, put back what the attribute limit dropped, add the cost where no exporter of ours will."""
         try:
             session = self._of(span)
+            if session is not None or self._sessionless is not None:
+                _correct_end(span, session)
             if session is None:
                 return
             missing = self._identity(span, session) if span.dropped_attributes else {}
@@ -156,7 +160,10 @@ class SessionSpanProcessor(SpanProcessor):
         # let it wait.
         waiting = getattr(self._ending, "spans", None)
         if waiting is not None:
-            waiting.append(span)
+            if in_hook():  # the user's hook has made it, and no lock is held: at once, while we know that
+                self._end(span)
+            else:
+                waiting.append(span)
             return
         self._ending.spans = waiting = [span]
         try:
@@ -180,8 +187,7 @@ class SessionSpanProcessor(SpanProcessor):
         session = self._of(span)
         if session is None:
             if self._sessionless is not None and context.trace_flags.sampled:
-                batcher, redactor = self._sessionless
-                batcher.on_end(redactor.clean(span))
+                _hand_over(span, *self._sessionless)
             return
         self._foreign.pop((context.trace_id, context.span_id), None)
         missing = self._identity(span, session) if span.dropped_attributes else None
@@ -213,6 +219,28 @@ class SessionSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Flush the sessions' pipelines, so that the provider's own `force_flush()` means what it says."""
         return self.flush(timeout_millis / 1000)
+
+
+def _correct_end(span: ReadableSpan, session: SessionSpans | None) -> None:
+    """A clock that was set meanwhile makes a span neither longer nor shorter, and none ends before it starts."""
+    start, end, context = span.start_time, span.end_time, span.get_span_context()
+    if start is None or end is None or context is None:
+        return
+    step = 0 if session is None else session.totals.clock_step(context.span_id)
+    # An end that somebody has given, and not the moment, says nothing of the clock.
+    if abs(step) > _CLOCK_WAS_SET and abs(time.time_ns() - end) < _CLOCK_WAS_SET:
+        end -= step
+    if max(start, end) != span.end_time and hasattr(span, "_end_time"):
+        span._end_time = max(start, end)  # noqa: SLF001  (as for `_write()`, there is no public way)
+
+
+def _hand_over(span: ReadableSpan, batcher: Batcher, redactor: Redactor, session: SessionSpans | None = None) -> None:
+    try:
+        clean = redactor.clean(span)
+    except BaseException:  # Ctrl-C in the user's hook: it passes, and the span is kept
+        batcher.on_end(redactor.hide(span), session)
+        raise
+    batcher.on_end(clean, session)
 
 
 def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:

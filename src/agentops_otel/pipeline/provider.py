@@ -29,14 +29,15 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
 
-from .. import semconv
+from .. import guard, semconv
 from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
 from .exporters import DeliveryExporter, LogEvent, Outcome, open_transport
-from .ids import SessionIdGenerator, session_id
+from .guarded import GuardedProcessors
+from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
 from .processor import SessionSpanProcessor, SessionSpans
 from .records import Place
@@ -83,6 +84,7 @@ class SessionTracerProvider(TracerProvider):
         super().__init__(
             resource=resource,
             shutdown_on_exit=False,
+            active_span_processor=GuardedProcessors(),
             id_generator=SessionIdGenerator(RandomIdGenerator()),
             span_limits=SpanLimits() if chosen else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT),
         )
@@ -537,17 +539,25 @@ class SessionProvider:
 
     def start_root(self, trace_id: int, name: str, attributes: Mapping[str, Any]) -> Span:
         """Start the root span of a session with the ids that its session id says."""
-        if self._ids is None:
-            return self.tracer.start_span(name, Context())
-        with self._ids.root(trace_id):
-            return self.tracer.start_span(
-                name, Context(), attributes=attributes, record_exception=False, set_status_on_exception=False
-            )
+        try:
+            if self._ids is None:
+                return self.tracer.start_span(name, Context())
+            with self._ids.root(trace_id):
+                return self.tracer.start_span(
+                    name, Context(), attributes=attributes, record_exception=False, set_status_on_exception=False
+                )
+        except Exception:  # of a processor or sampler on the program's own provider
+            guard.report("the start of a session's root span", ours=False)
+            return self.remote_root(trace_id, root_span_id(trace_id))
 
     def remote_root(self, trace_id: int, span_id: int) -> Span:
         """The root span of a session that another process owns, sampled as that process's sampler must have decided."""
-        sampler = getattr(self.provider, "sampler", None)
-        sampled = sampler is None or sampler.should_sample(Context(), trace_id, "session").decision.is_sampled()
+        sampler, sampled = getattr(self.provider, "sampler", None), True
+        try:
+            if sampler is not None:
+                sampled = sampler.should_sample(Context(), trace_id, "session").decision.is_sampled()
+        except Exception:
+            guard.report("the sampling of a session", ours=False)
         flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
         return trace.NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags))
 

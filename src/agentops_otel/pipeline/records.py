@@ -1,17 +1,17 @@
 """What a record of the journal says, and how it looks as bytes.
 
-A record is a header of 22 bytes and a payload in MessagePack. The header has a magic number, by which a reader finds
-the next record after a damaged one, and a checksum over header and payload. Records are read as a stranger's: what is
-not of the expected type is no record.
+A record is a header of 22 bytes and a payload in MessagePack. The header begins with a magic number, by which a reader
+finds the next record after a damaged one, and ends with a checksum over both. All that is read is taken for a
+stranger's: what has not the expected type is no record.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import Enum, IntEnum
-from typing import Annotated, Any, Final, NamedTuple
+from enum import Enum
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from zlib import crc32
 
 import msgspec
 from opentelemetry.attributes import BoundedAttributes
@@ -22,30 +22,30 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from .transport import LogEvent
 
+T = TypeVar("T")
+
 _MAGIC: Final = b"\xf7AJ\xff"
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<4sBBIQ")  # magic, version, kind, length of the payload, sequence number
 _CHECKSUM: Final = struct.Struct("<I")
 _OVERHEAD: Final = _HEADER.size + _CHECKSUM.size
-_DEEPEST: Final = 16
 
 
-class Kind(IntEnum):
-    """What a record is about."""
+class Kind:
+    """What a record is; plain numbers, because looking up a member of an enumeration takes time."""
 
-    HOST = 1  # attributes of the host, for every resource of this writer
-    RESOURCE = 2  # a resource, which spans name by its number
-    START = 3  # a session has started
-    SPAN = 4
-    ROOT = 5  # a span without a parent
-    EVENT = 6
-    END = 7  # how a session is going to end
-    ACKNOWLEDGED = 8  # in a file of its own: which records are settled
-    WISH = 9  # in a file of its own: how another process wants a session to end
+    HOST: Final = 1  # what is known of the host, for all resources
+    RESOURCE: Final = 2
+    START: Final = 3  # of a session
+    SPAN: Final = 4
+    ROOT: Final = 5  # the root span of a session
+    EVENT: Final = 6
+    END: Final = 7  # how a session is meant to end
+    SETTLED: Final = 8  # which records are acknowledged
 
 
 class Place(NamedTuple):
-    """Where a record is; `size` is that of the whole record in bytes."""
+    """Where a record is: its number, its file, and where in it, in bytes."""
 
     seq: int
     segment: int
@@ -66,217 +66,192 @@ class Frame(NamedTuple):
 def frame(kind: int, seq: int, payload: bytes) -> bytes:
     """A record as bytes."""
     header = _HEADER.pack(_MAGIC, _VERSION, kind, len(payload), seq)
-    return b"%b%b%b" % (header, zlib.crc32(payload, zlib.crc32(header)).to_bytes(4, "little"), payload)
+    return header + crc32(payload, crc32(header)).to_bytes(4, "little") + payload
 
 
 def frames(data: bytes) -> Iterator[Frame | None]:
     """The records in the content of a file, in order; None for each stretch that cannot be read."""
     view, position, damaged = memoryview(data), 0, False
-    patience = 4 * len(data)  # bytes that may be summed up in vain: a forged file must not cost the square of its size
-    while 0 <= position <= len(data) - _OVERHEAD:
-        magic, version, kind, length, seq = _HEADER.unpack_from(data, position)
+    patience = 4 * len(data)  # bytes to sum up in vain: a forged file must not cost the square of its size
+    while 0 <= position < len(data):
         start = position + _OVERHEAD
-        end = start + length
-        if magic == _MAGIC and version == _VERSION and end <= len(data) and patience >= 0:
-            (checksum,) = _CHECKSUM.unpack_from(data, start - _CHECKSUM.size)
-            payload = view[start:end]
-            if checksum == zlib.crc32(payload, zlib.crc32(view[position : position + _HEADER.size])):
-                damaged = False
-                yield Frame(kind, seq, position, end - position, payload)
-                position = end
-                continue
-            patience -= length
+        if data.startswith(_MAGIC, position) and start <= len(data) and patience > 0:
+            _, version, kind, length, seq = _HEADER.unpack_from(data, position)
+            end = start + length
+            if version == _VERSION and end <= len(data):
+                header = view[position : position + _HEADER.size]
+                if _CHECKSUM.unpack_from(data, start - 4) == (crc32(view[start:end], crc32(header)),):
+                    yield Frame(kind, seq, position, end - position, view[start:end])
+                    position, damaged = end, False
+                    continue
+                patience -= length
         if not damaged:
-            damaged = True
             yield None
+        damaged = True
         position = data.find(_MAGIC, position + 1)
-    if 0 <= position < len(data) and not damaged:
-        yield None
 
 
-# Payloads -------------------------------------------------------------------------------------------------------------
+# Payloads: arrays, to which a later version may add something at the end ----------------------------------------------
 
 _TraceId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
-_State = list[tuple[str, str]]
+_Attributes = dict[Any, Any]
+_TraceState = list[tuple[str, str]] | None
+_Context = tuple[_TraceId, int, bool, int, _TraceState]  # trace id, span id, is remote, flags, state
+_Scope = tuple[str, str | None, str | None, _Attributes]  # name, version, schema URL, attributes
+_Event = tuple[str, int, _Attributes, int]  # name, time, attributes, dropped
+_Link = tuple[_Context, _Attributes, int]  # context, attributes, dropped
+
+Ranges = list[tuple[int, int]]  # first and last sequence number
 
 
-class _Array(msgspec.Struct, array_like=True, gc=False):
-    """On disk an array: fields may be added at the end only."""
+class _Payload(msgspec.Struct, array_like=True, gc=False):
+    pass
 
 
-class _Context(_Array):
-    trace_id: _TraceId
-    span_id: int
-    remote: bool
-    flags: int
-    state: _State | None
-
-
-class _Scope(_Array):
-    name: str
-    version: str | None
-    schema_url: str | None
-    attributes: dict[Any, Any]
-
-
-class _Event(_Array):
-    name: str
-    timestamp: int
-    attributes: dict[Any, Any]
-    dropped: int
-
-
-class _Link(_Array):
-    context: _Context
-    attributes: dict[Any, Any]
-    dropped: int
-
-
-class Sign(_Array):
-    """The beginning of every record of a session; of a span and a log event the second field is its time."""
+class Sign(_Payload):
+    """The beginning of a span and of a log event: what it is a sign of life of, and when; in nanoseconds."""
 
     trace_id: _TraceId
-    time_ns: Any
+    time_ns: int | None
 
 
-class _Span(_Array):
-    trace_id: _TraceId
-    end: int | None
-    start: int | None
+class _Span(Sign):
+    start_ns: int | None
     resource: int
     span_id: int
     flags: int
-    state: _State | None
+    trace_state: _TraceState
     parent: _Context | None
     name: str
     kind: Any
     status: Any
     description: str | None
     scope: _Scope | None
-    attributes: dict[Any, Any]
+    attributes: _Attributes
     events: list[_Event]
     links: list[_Link]
     dropped: tuple[int, int, int]
 
 
-class _LogEvent(_Array):
-    trace_id: _TraceId
-    time_ns: int
+class _LogEvent(Sign):
     resource: int
     span_id: int
     name: str
     severity: int
-    attributes: dict[Any, Any]
+    attributes: _Attributes
 
 
-class Start(_Array):
-    """A session has started."""
+class Start(_Payload):
+    """How a session has started."""
 
     trace_id: _TraceId
     span_id: int
     name: str
     start_ns: int
     resource: int
-    attributes: dict[Any, Any]
+    attributes: _Attributes
 
 
-class End(_Array):
-    """How a session is going to end."""
-
-    trace_id: _TraceId
-    state: str
-    reason: str | None
-
-
-class Wish(_Array):
-    """How a process that joined a session wants it to end."""
+class End(_Payload):
+    """How a session is meant to end."""
 
     state: str
     reason: str | None
 
 
-class Table(_Array):
+class Description(_Payload):
     """A resource and its number."""
 
     number: int
-    attributes: dict[Any, Any]
+    attributes: _Attributes
     schema_url: str | None
 
 
-class Host(_Array):
-    """What is known of the host."""
-
-    attributes: dict[Any, Any]
-
-
-class Acknowledged(_Array):
-    """First and last sequence number of each range that is settled."""
-
-    ranges: list[tuple[int, int]]
-
-
 _encode: Final = msgspec.msgpack.Encoder().encode
+_decode_span: Final = msgspec.msgpack.Decoder(_Span).decode
+_decode_event: Final = msgspec.msgpack.Decoder(_LogEvent).decode
 
 
 def encode(payload: object) -> bytes:
-    """A payload as bytes. What MessagePack has no form for becomes text."""
+    """A payload as bytes; what MessagePack does not know becomes text."""
     try:
         return _encode(payload)
     except Exception:
-        return _encode(tame(payload))
+        return _encode(_tame(payload))
 
 
-def tame(value: object, depth: int = _DEEPEST) -> object:
-    """A value of which nothing is foreign to MessagePack and JSON: what is foreign becomes text."""
+def decode(payload: memoryview, kind: type[T]) -> T:
+    """A payload of this type.
+
+    Raises:
+        Exception: it is none.
+    """
+    return msgspec.msgpack.decode(payload, type=kind)
+
+
+def _tame(value: Any, depth: int = 16) -> Any:
+    """A value as MessagePack takes it, whatever it is."""
     if value is None or isinstance(value, (bool, bytes)):
         return value
     if isinstance(value, str):
         return str.encode(value, "utf-8", "replace").decode()
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, Enum):
-        return tame(value.value, depth)
-    if depth:
-        if isinstance(value, msgspec.Struct):
-            value = msgspec.structs.astuple(value)
-        if isinstance(value, Mapping):
-            return {str(tame(key, 0)): tame(item, depth - 1) for key, item in value.items()}
-        if isinstance(value, Sequence):
-            return [tame(item, depth - 1) for item in value]
+    if isinstance(value, float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
+        return float(value) if isinstance(value, float) else int(value)
     try:
-        return str(value).encode("utf-8", "replace").decode()
+        if isinstance(value, Enum):
+            return _tame(value.value, depth)
+        if depth and isinstance(value, Mapping):
+            return {str(_tame(key, 0)): _tame(item, depth - 1) for key, item in value.items()}
+        if depth and isinstance(value, (Sequence, msgspec.Struct)):
+            items = msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else value
+            return [_tame(item, depth - 1) for item in items]
+        return _tame(str(value), 0)
     except Exception:
         return f"<unprintable {type(value).__name__}>"
 
 
 def plain(attributes: Any) -> dict[str, Any]:
-    """A dict of what a span, an event or a link calls its attributes.
+    """The attributes of a span, an event, a link or a resource as a dict.
 
     `copy()` of the SDK's mapping is one C call; reading it item by item costs more than all the rest here.
     """
-    copy = getattr(attributes, "copy", None)
-    return dict(attributes or ()) if copy is None else copy()
+    try:
+        own: dict[str, Any] = attributes.copy()
+    except AttributeError:
+        own = dict(attributes or ())
+    return own
 
 
 def _context(context: SpanContext) -> _Context:
-    trace_id, span_id, remote, flags, state, *_ = context
-    return _Context(trace_id.to_bytes(16, "big"), span_id, remote, int(flags), list(state.items()) if state else None)
+    trace_id, span_id, is_remote, flags, state = context[:5]
+    return trace_id.to_bytes(16, "big"), span_id, is_remote, flags & 255, list(state.items()) if state else None
+
+
+_scopes: Final[dict[int, tuple[InstrumentationScope, _Scope]]] = {}  # by id: many spans share one
 
 
 def _scope(scope: InstrumentationScope) -> _Scope:
-    return _Scope(scope.name, scope.version, scope.schema_url, plain(scope.attributes))
+    known = _scopes.get(id(scope))
+    if known is not None and known[0] is scope:
+        return known[1]
+    if len(_scopes) >= 1024:
+        _scopes.clear()
+    own = scope.name, scope.version, scope.schema_url, plain(scope.attributes)
+    _scopes[id(scope)] = scope, own
+    return own
 
 
 def span_payload(span: ReadableSpan, resource: int) -> bytes:
-    """The payload of a finished span.
+    """The payload of a finished span; `resource` is the number of its resource.
 
     Raises:
         Exception: it has no context.
     """
-    trace_id, span_id, _, flags, state, *_ = span.context
-    parent, scope, status, events, links = span.parent, span.instrumentation_scope, span.status, span.events, span.links
+    trace_id, span_id, _, flags, state = span.context[:5]
+    parent, scope, status = span.parent, span.instrumentation_scope, span.status
+    # The properties copy lists that are mostly empty. Private names, so only a hint: without them they are asked.
+    events = span.events if getattr(span, "_events", True) else ()
+    links = span.links if getattr(span, "_links", True) else ()
     return encode(
         _Span(
             trace_id.to_bytes(16, "big"),
@@ -284,82 +259,58 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
             span.start_time,
             resource,
             span_id,
-            int(flags),
+            flags & 255,
             list(state.items()) if state else None,
-            None if parent is None else _context(parent),
+            _context(parent) if parent is not None else None,
             span.name,
             span.kind,
             status.status_code,
             status.description,
-            None if scope is None else _scope(scope),
+            _scope(scope) if scope is not None else None,
             plain(span.attributes),
-            [_Event(e.name, e.timestamp, plain(e.attributes), e.dropped_attributes) for e in events] if events else [],
-            [_Link(_context(e.context), plain(e.attributes), e.dropped_attributes) for e in links] if links else [],
+            [(e.name, e.timestamp, plain(e.attributes), e.dropped_attributes) for e in events] if events else [],
+            [(_context(e.context), plain(e.attributes), e.dropped_attributes) for e in links] if links else [],
             (span.dropped_attributes, span.dropped_events, span.dropped_links),
         )
     )
 
 
 def event_payload(event: LogEvent, resource: int) -> bytes:
-    """The payload of a log event."""
-    trace_id = event.trace_id.to_bytes(16, "big")
-    attributes = dict(event.attributes)
-    return encode(_LogEvent(trace_id, event.time_ns, resource, event.span_id, event.name, event.severity, attributes))
+    """The payload of a log event; `resource` is the number of its resource."""
+    trace_id, data = event.trace_id.to_bytes(16, "big"), dict(event.attributes)
+    return encode(_LogEvent(trace_id, event.time_ns, resource, event.span_id, event.name, event.severity, data))
 
 
 class RecordedSpan(ReadableSpan):
-    """A span as it was recorded, with what its limits had dropped."""
+    """A span that was read. The SDK's own constructor forgets how much its limits had dropped."""
 
-    dropped: tuple[int, int, int] = (0, 0, 0)
-
-    @property
-    def dropped_attributes(self) -> int:
-        """How many attributes."""
-        return self.dropped[0]
-
-    @property
-    def dropped_events(self) -> int:
-        """How many events."""
-        return self.dropped[1]
-
-    @property
-    def dropped_links(self) -> int:
-        """How many links."""
-        return self.dropped[2]
-
-
-_decode_span: Final = msgspec.msgpack.Decoder(_Span).decode
-_decode_event: Final = msgspec.msgpack.Decoder(_LogEvent).decode
+    dropped: tuple[int, int, int]
+    dropped_attributes = property(lambda span: span.dropped[0])
+    dropped_events = property(lambda span: span.dropped[1])
+    dropped_links = property(lambda span: span.dropped[2])
 
 
 def read_span(payload: memoryview, resource: Callable[[int], Resource]) -> ReadableSpan:
-    """The span of a payload.
-
-    Args:
-        payload: of a record.
-        resource: gives the resource of a number.
+    """The span of a payload; `resource` gives the resource of a number.
 
     Raises:
-        Exception: it is no span.
+        Exception: it is none.
     """
     data = _decode_span(payload)
-    trace_id = int.from_bytes(data.trace_id, "big")
     scope = data.scope
     span = RecordedSpan(
         name=data.name,
-        context=SpanContext(trace_id, data.span_id, False, TraceFlags(data.flags), _trace_state(data.state)),
-        parent=None if data.parent is None else _span_context(data.parent),
+        context=_span_context((data.trace_id, data.span_id, False, data.flags, data.trace_state)),
+        parent=_span_context(data.parent) if data.parent is not None else None,
         resource=resource(data.resource),
         attributes=attributes(data.attributes),
-        events=tuple(Event(e.name, _counted(e.attributes, e.dropped), e.timestamp) for e in data.events),
-        links=tuple(Link(_span_context(link.context), _counted(link.attributes, link.dropped)) for link in data.links),
+        events=[Event(name, attributes(own, dropped), time_ns) for name, time_ns, own, dropped in data.events],
+        links=[Link(_span_context(context), attributes(own, dropped)) for context, own, dropped in data.links],
         kind=SpanKind(data.kind),
         status=Status(StatusCode(data.status), data.description),
-        start_time=data.start,
-        end_time=data.end,
-        instrumentation_scope=None
-        if scope is None
-        else InstrumentationScope(scope.name, scope.version, scope.schema_url, attributes(scope.attributes)),
+        start_time=data.start_ns,
+        end_time=data.time_ns,
+        instrumentation_scope=InstrumentationScope(*scope[:3], attributes(scope[3])) if scope is not None else None,
     )
     span.dropped = data.dropped
     return span
@@ -369,39 +320,31 @@ def read_event(payload: memoryview) -> tuple[LogEvent, int]:
     """The log event of a payload, and the number of its resource.
 
     Raises:
-        Exception: it is no log event.
+        Exception: it is none.
     """
     data = _decode_event(payload)
-    trace_id = int.from_bytes(data.trace_id, "big")
-    return LogEvent(data.name, data.time_ns, trace_id, data.span_id, attributes(data.attributes), data.severity), (
-        data.resource
-    )
-
-
-def _trace_state(state: _State | None) -> TraceState | None:
-    return TraceState(state) if state else None
+    trace_id, time_ns = int.from_bytes(data.trace_id, "big"), data.time_ns or 0
+    event = LogEvent(data.name, time_ns, trace_id, data.span_id, attributes(data.attributes), data.severity)
+    return event, data.resource
 
 
 def _span_context(data: _Context) -> SpanContext:
-    trace_id = int.from_bytes(data.trace_id, "big")
-    return SpanContext(trace_id, data.span_id, data.remote, TraceFlags(data.flags), _trace_state(data.state))
+    trace_id, span_id, is_remote, flags, state = data
+    trace_state = TraceState(state) if state else None
+    return SpanContext(int.from_bytes(trace_id, "big"), span_id, is_remote, TraceFlags(flags), trace_state)
 
 
-def attributes(data: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes as OpenTelemetry has them: a sequence is a tuple."""
-    return {str(name): _value(value) for name, value in data.items()}
+def attributes(data: _Attributes, dropped: int = 0) -> Mapping[str, Any]:
+    """Attributes as OpenTelemetry has them: sequences are tuples, and some know how many of them were dropped."""
+    own = {str(name): _value(value) for name, value in data.items()}
+    if not dropped:
+        return own
+    counted = BoundedAttributes(attributes=own)
+    counted.dropped = dropped
+    return counted
 
 
 def _value(value: Any) -> Any:
     if type(value) is list:
-        return tuple(_value(item) for item in value)
+        return tuple(map(_value, value))
     return attributes(value) if type(value) is dict else value
-
-
-def _counted(data: Mapping[Any, Any], dropped: int) -> Mapping[str, Any]:
-    """Attributes of an event or a link, which keep the count of what was dropped with them."""
-    if not dropped:
-        return attributes(data)
-    counted = BoundedAttributes(attributes=attributes(data))
-    counted.dropped = dropped
-    return counted

@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
 from .. import semconv
+from ..redaction import Redactor
 from ..span_copy import SpanCopy
 
 logger = logging.getLogger("agentops_otel")
@@ -317,7 +318,8 @@ class HostResource:
             return cached[2]
         if len(self._foreign) >= 64:
             self._foreign.clear()
-        merged = _Shared(self._merged(resource.attributes), resource.schema_url)
+        attributes = Redactor().clean_attributes(self._merged(resource.attributes), "resource")
+        merged = _Shared(attributes, resource.schema_url)
         self._foreign[id(resource)] = (resource, version, merged)
         return merged
 

@@ -107,5 +107,9 @@ class Worker:
             task()
         except Exception:
             guard.report("a background task")
+        except BaseException:  # SystemExit in a callback of the program: the thread must live
+            if threading.current_thread() is threading.main_thread():
+                raise
+            guard.report("a background task")
         finally:
             done.set()

@@ -1,0 +1,262 @@
+"""Secrets that a program has lying about: none of them is in what leaves the process or in what is left on the disk.
+
+The victim is a program of its own, with secrets in its arguments, environment, headers, URLs, tool arguments,
+exceptions, logs, tags and in other people's spans. A bare server keeps every byte that is sent to it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.fakes import program
+from tests.fakes.llm_server import LlmServer, Reply, error
+
+# Each ends in a word of its own, so that a rest of it is found too.
+SECRETS = {
+    "OPENAI": "sk-proj-canary1AbCdEfGhIjKlMnOp0101",
+    "ANTHROPIC": "sk-ant-api03-canary2AbCdEfGhIjKl0202",
+    "GOOGLE": "AIzacanary3AbCdEfGhIjKlMnOpQrStUv0303",
+    "GROQ": "gsk_canary4AbCdEfGhIjKlMnOp0404",
+    "HUGGING_FACE": "hf_canary5AbCdEfGhIjKlMnOp0505",
+    "GITHUB": "ghp_canary6AbCdEfGhIjKlMnOpQr0606",
+    "SLACK": "xoxb-canary7-AbCdEfGh0707",
+    "AWS": "AKIACANARY8ABCDEF0808",
+    "JWT": "eyJcanary9AbCdEf.eyJzdWIiOiIxMjM0.canary9signature0909",
+    "PEM": "-----BEGIN PRIVATE KEY-----\ncanary10AbCdEfGhIjKl1010\n-----END PRIVATE KEY-----",
+    "BEARER": "canary11AbCdEfGhIjKl1111",
+    "PASSWORD": "canary12-correct-horse",
+    "PLAIN_KEY": "canary13-battery-staple",
+    "URL_PASSWORD": "canary14-hunter2",
+    "QUERY": "canary15-in-the-query",
+    "ENVIRONMENT": "canary16-of-the-environment",
+    "COOKIE": "canary17-of-a-session",
+    "ARGUMENT": "canary18-of-the-command-line",
+    "HEADER": "canary19-of-a-header",
+    "API_KEY": "canary20-our-own-key",
+    "PARENT_KEY": "canary21-our-parent-key",
+    "STRIPE": "sk_live_canary22AbCdEf2222",
+    "SIGNED": "canary23SignatureOfAUrl",
+}
+
+PROGRAM = """
+import logging
+import os
+import subprocess
+import sys
+
+import openai
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
+
+import agentops_otel as agentops
+
+s = {name[7:]: value for name, value in os.environ.items() if name.startswith("CANARY_")}
+session_id = agentops.init(name=f"run with {s['GITHUB']}", tags=[f"token={s['PLAIN_KEY']}", s["SLACK"], s["API_KEY"]])
+
+
+class Client:
+    def __init__(self, password):
+        self.password = password
+
+    def __repr__(self):
+        return f"Client(password='{self.password}')"
+
+
+@agentops.tool
+def log_in(password, api_key, config, client, note):
+    local_variable = s["GOOGLE"]
+    logging.getLogger("victim").warning("password: %s", password)
+    return {"access_token": s["PLAIN_KEY"], "nested": {"client_secret": s["PASSWORD"]}, "text": "is " + s["JWT"]}
+
+
+@agentops.agent
+def work():
+    config = {"openai": {"api_key": s["PLAIN_KEY"]}, "json": '{"password": "%s"}' % s["PASSWORD"]}
+    note = f"Authorization: Bearer {s['BEARER']}\\n{s['PEM']}"
+    log_in(s["PASSWORD"], api_key=s["PLAIN_KEY"], config=config, client=Client(s["PASSWORD"]), note=note)
+    fail()
+
+
+@agentops.action
+def fail():
+    try:
+        raise ValueError(f"cannot reach https://admin:{s['URL_PASSWORD']}@db/?api_key={s['QUERY']}")
+    except ValueError as error:
+        raise RuntimeError(f"{s['STRIPE']} was refused; password={s['PASSWORD']}; {s['API_KEY']}") from error
+
+
+try:
+    work()
+except RuntimeError:
+    pass
+
+client = openai.OpenAI(api_key=s["OPENAI"], max_retries=0, default_headers={"x-api-key": s["HEADER"]})
+messages = [{"role": "user", "content": f"my key is {s['ANTHROPIC']}, keep it"}]
+try:
+    client.chat.completions.create(model="gpt-4o", messages=messages, extra_headers={"Cookie": s["COOKIE"]})
+except openai.AuthenticationError as error:
+    agentops.record(error)
+
+error = {"logs": f"X-Api-Key: {s['HEADER']}", "details": f"Incorrect API key provided: {s['OPENAI']}."}
+agentops.record(agentops.ErrorEvent(error_type=s["AWS"], code=s["GROQ"], **error))
+agentops.record(agentops.ActionEvent(f"use {s['HUGGING_FACE']}", params={"password": s["PASSWORD"]}, returns=s["AWS"]))
+signed = f"GET https://h/x?sv=1&sig={s['SIGNED']}"
+environment = {name: value for name, value in os.environ.items() if not name.startswith("CANARY_")}
+agentops.record(agentops.ActionEvent("sign", params=signed, returns=environment, logs=str(environment)))
+command = ["victim", "--api-key", s["ARGUMENT"], "--password=" + s["PASSWORD"]]
+agentops.record(agentops.ToolEvent("run", params={"command": " ".join(command)}))
+
+tracer = trace.get_tracer(f"instrumentation {s['GITHUB']}")
+link = Link(SpanContext(1, 2, True, TraceFlags(1)), {"authorization": s["BEARER"]})
+with tracer.start_as_current_span(f"GET {s['GOOGLE']}", links=[link]) as span:
+    span.set_attribute("url.full", f"https://admin:{s['URL_PASSWORD']}@host/path?token={s['QUERY']}&x=1")
+    span.set_attribute("http.request.header.authorization", [f"Bearer {s['BEARER']}"])
+    span.set_attribute("http.request.header.cookie", [f"sid={s['COOKIE']}"])
+    span.set_attribute("db.connection_string", f"postgres://admin:{s['URL_PASSWORD']}@db/x")
+    span.set_attribute("process.command_args", command)
+    span.set_attribute("process.command_line", " ".join(command))
+    span.add_event("log", {"message": f"OPENAI_API_KEY={s['OPENAI']}", "password": s["PASSWORD"]})
+    span.add_event(f"event {s['GROQ']}")
+    span.record_exception(PermissionError(f"Incorrect API key provided: {s['OPENAI']}"))
+    span.set_status(Status(StatusCode.ERROR, f"Incorrect API key provided: {s['OPENAI']}; token={s['PLAIN_KEY']}"))
+
+print(repr(agentops.current_session().config), repr(agentops.current_session()))
+agentops.current_session().beat()
+agentops.end_session("Fail", f"refused {s['OPENAI']}, password: {s['PASSWORD']}, {s['PARENT_KEY']}")
+"""
+
+
+class Sink:
+    """Keeps every byte of every request, gzip undone."""
+
+    def __init__(self):
+        self.received: list[bytes] = []
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                sink.received.append(f"{self.requestline}\r\n{self.headers}".encode() + body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(10)
+
+
+def found(data: bytes):
+    """The secrets of which the beginning or the end is in the data."""
+    return [name for name, secret in SECRETS.items() if any(piece in data for piece in pieces(secret))]
+
+
+def pieces(secret):
+    """What is unmistakable in a secret."""
+    own = secret[secret.lower().index("canary") :].partition("\n")[0].encode()
+    return own[:10], own[-10:]
+
+
+def files(folder):
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            with open(path, "rb") as opened:
+                data = opened.read()
+            yield path, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory):
+    """What the victim sent, printed and left: run once for all tests."""
+    pytest.importorskip("openai")
+    home = tmp_path_factory.mktemp("home")
+    folders = {
+        name: str(home / name.lower()) for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TMPDIR")
+    }
+    for folder in folders.values():
+        os.mkdir(folder)
+    with Sink() as sink, LlmServer() as llm:
+        llm.then(Reply(error("invalid_api_key", f"Incorrect API key provided: {SECRETS['OPENAI']}."), status=401))
+        ended = program.run(
+            # The program's own text is one of its arguments: `python -c`. So are these.
+            PROGRAM + "\n".join(f"# --{name.lower()} {secret!r}" for name, secret in SECRETS.items()),
+            {
+                **{f"CANARY_{name}": secret for name, secret in SECRETS.items()},
+                **folders,
+                "OPENAI_BASE_URL": llm.url,
+                "DATABASE_PASSWORD": SECRETS["ENVIRONMENT"],
+                "AGENTOPS_API_KEY": SECRETS["API_KEY"],
+                "AGENTOPS_PARENT_KEY": SECRETS["PARENT_KEY"],
+                "AGENTOPS_ENDPOINT": f"http://user:{SECRETS['URL_PASSWORD']}@{sink.address}",
+                "OTEL_RESOURCE_ATTRIBUTES": "deployment.password={ENVIRONMENT},note={GOOGLE}".format(**SECRETS),
+            },
+            home=home,
+            timeout=60,
+        )
+    return sink.received, ended, home
+
+
+def test_s16_canary_the_victim_ran(victim):
+    """S16: the program did everything that it should give away secrets by, and its spans arrived."""
+    received, ended, _ = victim
+    assert ended.code == 0, ended.err
+    sent = b"".join(received)
+    for expected in (b"execute_tool log_in", b"chat gpt-4o", b"my key is sk-ant-", b"deployment.password", b"GET AIza"):
+        assert expected in sent, expected
+    assert sent.count(b"[redacted]") > 40
+    assert any(request.startswith(b"POST /v1/logs") for request in received)
+
+
+def test_s16_canary_no_secret_leaves_the_process(victim):
+    """S16: not one of them is in any request, but for the headers that let the sender in."""
+    received, *_ = victim
+    for request in received:
+        head, _, body = request.partition(b"\n\n")
+        let_in = (b"authorization:", b"x-agentops-parent-key:")
+        lines = [line for line in head.splitlines() if not line.lower().startswith(let_in)]
+        assert found(b"\n".join(lines)) == []
+        assert found(body) == []
+    assert received
+
+
+def test_s16_canary_no_secret_is_left_on_the_disk(victim):
+    """S16: nothing that the program left in its home holds one of them."""
+    *_, home = victim
+    assert {path: names for path, data in files(home) if (names := found(data))} == {}
+
+
+def test_s16_canary_no_secret_is_printed(victim):
+    """S16: what the package prints (the summary, warnings, `repr()`) holds none of them; what the program logs does."""
+    _, ended, _ = victim
+    assert "Session" in ended.err + ended.out
+    assert found(ended.out.encode()) == []
+    own = [line for line in ended.err.splitlines() if not line.startswith("password: ")]
+    assert found("\n".join(own).encode()) == []
+
+
+def test_s16_canary_is_seen():
+    """S16: a secret is found in data that has it, and in a part of it: the tests above can fail."""
+    for name, secret in SECRETS.items():
+        assert found(b"x" + secret.encode() + b"y") == [name]
+        assert found(b"sk-[redacted]") == []
