@@ -143,6 +143,7 @@ class Client:
             missing = pipeline.recorded - pipeline.exporter.counts.acknowledged
             if missing <= self._told.get(pipeline.destination, 0):
                 continue
+            self._told[pipeline.destination] = missing
             kept, error = pipeline.kept, pipeline.exporter.last_error
             lost = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
             if missing > kept:
