@@ -397,6 +397,32 @@ def test_anything_can_be_sent(value):
     json.loads(to_json(value), parse_constant=pytest.fail)
 
 
+@pytest.mark.parametrize("max_length", [100, 1000, 65536])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {str(n): n for n in range(3000)},
+        [{str(n): n for n in range(900)}] * 50,
+        [["\x00" * 5000, '"' * 5000]] * 50,
+        [2**1000] * 3000,
+        [0.1234567890123456] * 3000,
+        [Unprintable()] * 3000,
+        [[[[]]]] * 3000,
+        [type("N" * 10_000, (), {})] * 3000,
+    ],
+    ids=["dict", "dicts", "escapes", "large ints", "floats", "unprintable", "empty lists", "long names"],
+)
+def test_json_is_bounded_as_it_is_written(value, max_length):
+    """JSON is never longer than 16 texts, whatever it is made of, so that nothing has to cut it afterwards."""
+    written = to_json(value, max_length=max_length)
+    shown = sanitize(value, max_length=max_length)
+
+    assert len(written) <= 16 * max_length
+    assert json.loads(written)
+    assert sanitize(shown, max_length=max_length) == shown
+    assert Redactor(max_length=max_length).clean(span(attributes={"json": written})).attributes["json"] == written
+
+
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES, TREES)
 def test_any_span_can_be_sent(name, value):

@@ -688,9 +688,10 @@ def test_a_clock_that_is_set_back(capture, monkeypatch):
 
 
 def test_the_scope_warning_names_the_way_out(warnings):
-    """What is not recorded says what to call, once for each kind of call."""
+    """What is not recorded says what to call, once; other kinds of calls say it on debug level."""
     for _ in range(3):
         assert context.scope_for("@tool") is None
+        assert context.scope_for("record()") is None
     assert warnings() == [
         "@tool: nothing is recorded, because no session is active. Call agentops_otel.start_session() first."
     ]

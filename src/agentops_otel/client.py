@@ -143,6 +143,7 @@ class Client:
             missing = pipeline.recorded - pipeline.exporter.counts.acknowledged
             if missing <= self._told.get(pipeline.destination, 0):
                 continue
+            self._told[pipeline.destination] = missing
             kept, error = pipeline.kept, pipeline.exporter.last_error
             lost = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
             if missing > kept:
@@ -265,19 +266,19 @@ def _init(
             _client.hooks.install()
             if config.instrument_llm_calls:
                 instrumentation.instrument()
-        elif config.given and config.export_key != _client.config.export_key:
-            logger.warning(
-                "init() was called before with other settings; they stay as they are. Call shutdown() first."
-            )
         else:
-            logger.debug("init() was called before; nothing is set up twice")
+            if config.given and config.export_key != _client.config.export_key:
+                logger.warning(
+                    "init() was called before with other settings; they stay as they are. Call shutdown() first."
+                )
+            else:
+                logger.debug("init() was called before; nothing is set up twice")
             active = current_session()
             if active is not None and not (tags or name or joins):
                 return active.session_id
-        client = _client
-    if inherited is None and not config.auto_start_session:
-        return None
-    return _start_process_session(client, client.config, inherited, tags, name).session_id
+        if inherited is None and not config.auto_start_session:
+            return None
+        return _start_process_session(_client, _client.config, inherited, tags, name).session_id
 
 
 def start_session(

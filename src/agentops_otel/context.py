@@ -162,17 +162,19 @@ def current() -> Scope | None:
 
 
 def scope_for(what: str) -> Scope | None:
-    """`current()`; when there is none, one warning per process and `what` says so."""
+    """`current()`; when there is none, a warning says so, and later ones of a process are on debug level."""
     scope = session_scope() or _sessionless
     join = _join
     if scope is None and join is not None and inherited_session_id() is not None:
         join()
         scope = session_scope()
     if scope is None and what not in _warned and not _silent:
-        _warned.add(what)
-        logger.warning(
-            "%s: nothing is recorded, because no session is active. Call agentops_otel.start_session() first.", what
+        logger.log(
+            logging.DEBUG if _warned else logging.WARNING,
+            "%s: nothing is recorded, because no session is active. Call agentops_otel.start_session() first.",
+            what,
         )
+        _warned.add(what)
     return scope
 
 

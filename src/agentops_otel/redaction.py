@@ -33,6 +33,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
+from json.encoder import encode_basestring
 from time import monotonic
 from types import GeneratorType
 from typing import Any, Final, TypeAlias
@@ -73,6 +74,11 @@ def cut(text: str, max_length: int) -> str:
     # The mark's own length depends on the number in it; 32 characters are enough for any.
     kept = max(max_length - 32, 0)
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
+
+
+def _limit(text: str, max_length: int) -> int:
+    """How long a text may be that might be JSON of ours, whose strings were cut when it was made."""
+    return max_length * MAX_TEXTS if text.startswith(("[", "{")) else max_length
 
 
 def _encodable(text: str) -> str:
@@ -131,7 +137,7 @@ def sanitize(value: object, *, max_length: int = MAX_LENGTH) -> AttributeValue:
     """
     kind = type(value)
     if kind is str:
-        return _clean_text(value, max_length)  # type: ignore[arg-type]
+        return _clean_text(value, _limit(value, max_length))  # type: ignore[arg-type]
     if kind is bool or kind is float:
         return value  # type: ignore[return-value]
     try:
@@ -241,7 +247,9 @@ def _is_plain_json(value: object, max_length: int) -> bool:
                     return False
             elif kind is dict or kind is list:
                 # (join() raises when a key is no text: the caller takes the walk then)
-                if len(item) > MAX_ITEMS or (kind is dict and not "".join(item).isascii()):
+                keys = "".join(item) if kind is dict else ""
+                characters += len(keys)
+                if len(item) > MAX_ITEMS or not keys.isascii():
                     return False
                 inner += item.values() if kind is dict else item
                 if len(inner) > MAX_NODES:
@@ -249,8 +257,8 @@ def _is_plain_json(value: object, max_length: int) -> bool:
             elif not _is_plain_number(item):
                 return False
         nodes += len(level)
-        # JSON may write a character as six, so what is near the bound takes the walk, which counts.
-        if nodes > MAX_NODES or characters * 6 > max_length * MAX_TEXTS:
+        # JSON may write a character as six and a number as 24, so what is near the bound takes the walk, which counts.
+        if nodes > MAX_NODES or characters * 6 + nodes * 24 > max_length * MAX_TEXTS:
             return False
         if not inner:
             return True
@@ -276,15 +284,15 @@ class _Walk:
 
     def tree(self, value: Any, depth: int = 0) -> _Json:
         self._nodes -= 1
+        self._characters -= 16  # what stands between the values, and a mark in the place of some
         try:
             return self._scalar(value, depth)
         except BaseException as error:  # (RecursionError too)
-            return _unprintable(value, error)
+            return self._text(_unprintable(value, error))
 
     def _text(self, text: str) -> str:
         shown = _clean_text(text, max(min(self._max_length, self._characters), 40))
-        # Quotes, backslashes and control characters take more room in JSON than they do in the text.
-        self._characters -= len(shown) + shown.count('"') + shown.count("\\") + shown.count("\n")
+        self._characters -= len(encode_basestring(shown))  # as JSON writes it: quotes and control characters are longer
         return shown
 
     def _scalar(self, value: Any, depth: int) -> _Json:
@@ -296,25 +304,27 @@ class _Walk:
             return self._text(value)
         if isinstance(value, int):
             # Digits of a huge number take quadratic time, and Python refuses more than 4,300 of them.
-            return int(value) if int(value).bit_length() <= 1024 else f"<int of {int(value).bit_length()} bits>"
+            bits = int(value).bit_length()
+            self._characters -= min(bits, 1024) // 3
+            return int(value) if bits <= 1024 else f"<int of {bits} bits>"
         if isinstance(value, float):
             return _number(float(value))
         if isinstance(value, Decimal):
-            return _number(float(value)) if _is_exact(value) else str(value)
+            return _number(float(value)) if _is_exact(value) else self._text(str(value))
         if isinstance(value, (bytes, bytearray, memoryview)):
             return self._text(_bytes_text(bytes(value[: self._max_length])))
         if isinstance(value, (datetime, date, time)):
-            return value.isoformat()
+            return self._text(value.isoformat())
         return self._structure(value, depth)
 
     def _structure(self, value: Any, depth: int) -> _Json:
         if isinstance(value, GeneratorType):
             return "<generator>"
         if isinstance(value, Iterator) or hasattr(type(value), "__anext__"):
-            return f"<{_clean_text(type(value).__name__, 100)}>"
+            return self._text(f"<{type(value).__name__}>")
         if isinstance(value, type) or callable(value):
-            return f"<{type(value).__name__} {_clean_text(str(getattr(value, '__qualname__', '')), 200)}>".replace(
-                " >", ">"
+            return self._text(
+                f"<{type(value).__name__} {shown(getattr(value, '__qualname__', ''), 200)}>".replace(" >", ">")
             )
         if isinstance(value, BaseException):
             return self._text(f"{type(value).__name__}: {shown(value, self._max_length)}")
@@ -351,7 +361,7 @@ class _Walk:
             )
         if isinstance(shape, tuple) and callable(getattr(value, "tolist", None)):
             if math.prod(shape) > MAX_ITEMS:
-                return f"<{type(value).__name__} of shape {shape}>"
+                return self._text(f"<{type(value).__name__} of shape {shape}>")
             return self.tree(value.tolist(), depth)
         return self._text(shown(value, self._max_length))
 
@@ -429,7 +439,7 @@ _SHAPES: Final = tuple(
     for anchor, sign, secrets in (
         (
             "-",
-            r"-(?:(?<=sk-)|(?<=xox[a-z]-)|(?<=xai-)|(?<=pplx-)|(?<=glpat-)|----BEGIN)",
+            r"-(?:(?<=[a-z]-)(?:(?<=sk-)|(?<=xox[a-z]-)|(?<=xai-)|(?<=pplx-)|(?<=glpat-))|----BEGIN)",
             (
                 # OpenAI, Anthropic, OpenRouter, DeepSeek and others. A word such as "sk-learn-like" has no digit and is
                 # short.
@@ -483,7 +493,7 @@ _SHAPES: Final = tuple(
         ),
         (
             "-",
-            r"-(?<=[^A-Za-z0-9]--)[A-Za-z]|-(?<=\A--)[A-Za-z]",
+            r"-[A-Za-z](?<=--[A-Za-z])",
             # An option of a command line: `--api-key KEY`; with `=` it is a named secret.
             (
                 (
@@ -864,8 +874,7 @@ class Redactor:
             return text
         clean = text if type(text) is str else shown(text, self._max_length)
         if len(clean) > self._max_length:
-            is_json = clean.startswith(("[", "{"))
-            clean = cut(clean, self._max_length * MAX_TEXTS if is_json else self._max_length)
+            clean = cut(clean, _limit(clean, self._max_length))
         clean = self._scrubbed_text(clean)
         if clean is text:
             self._remember(text)

@@ -22,7 +22,7 @@ def test_what_is_there(closed, killed, capsys):
         assert cli.main(["journal", "--json"]) == 0
         (row,) = json.loads(capsys.readouterr().out)["destinations"]
         assert row["destination"] == f"{closed}/v1/traces"
-        assert (row["spans"], row["sessions"], row["dead"], row["alive"]) == (8, 2, 2, 0)
+        assert (row["spans"], row["left"], row["sessions"], row["dead"], row["alive"]) == (8, 10, 2, 2, 0)
         assert row["bytes"] > 0
         assert row["unreadable"] == row["rejected"] == 0
     assert cli.main(["journal"]) == 0

@@ -74,10 +74,11 @@ def site(tmp_path, protocol) -> Iterator[Site]:
         yield Site(tmp_path, server)
 
 
-def _assert_whole(site: Site, children: int = 1) -> None:
-    """Every span of the session arrived, once."""
+def _assert_whole(site: Site, children: int = 1, replayed: int = 0) -> None:
+    """Every span of the session arrived, once; a replay that was cut off may repeat what was on its way."""
     assert len(site.told) == len(site.ended) == 21 + 20 * children
-    assert (site.lost, site.repeated) == (set(), [])
+    assert site.lost == set()
+    assert len(site.repeated) <= replayed
     assert end_of(site.root) == ("Success", None)
     assert {span.trace_id for span in site.server.spans()} == {site.root.trace_id}
 
@@ -103,7 +104,7 @@ def test_k2_a_forked_child_that_leaves_at_once(site):
     ended = site.run(FIRST + FORK.format("os._exit(0)") + LAST)
     assert ended.code == 0, ended.err
     assert site.replay().code == 0
-    _assert_whole(site)
+    _assert_whole(site, replayed=20)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -120,6 +121,16 @@ def test_k4_multiprocessing_fork_with_set_up(site):
 def test_k5_spawn_with_set_up(site):
     """A child without any memory of its parent joins by the id."""
     _run(site, SET_UP.format("spawn"))
+
+
+def test_k5_what_a_child_could_not_send_is_said_once(site):
+    """A spawned child runs multiprocessing's finalizers and the exit hooks; one line is enough."""
+    site.server.down()
+    ended = site.run(FIRST + SET_UP.format("spawn") + LAST)
+    assert (ended.code, ended.err.count("20 of 20 spans are kept")) == (0, 1), ended.err
+    site.server.up()
+    assert site.replay().code == 0
+    _assert_whole(site)
 
 
 def test_k6_forkserver_with_set_up(site):
@@ -177,7 +188,7 @@ def test_k9_a_pool_that_is_terminated(site):
     ended = site.run(f"{FIRST}with context('fork').Pool(2) as pool:\n    pool.map(emit, [10] * 4)\n{LAST}")
     assert ended.code == 0, ended.err
     assert site.replay().code == 0
-    _assert_whole(site, children=2)
+    _assert_whole(site, children=2, replayed=40)
 
 
 FORKS = """

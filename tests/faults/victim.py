@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.fault_server import FaultServer
-from tests.fakes.program import ROOT, Ended, Program, run
+from tests.fakes.program import ROOT, Ended, Program
+from tests.faults.program import command
 
 DIED = "Process died (no end recorded)"
 NOT_ENDED = "Process exited without calling end_session()"
@@ -92,12 +93,8 @@ class Site:
 
     def replay(self) -> Ended:
         """Send what dead victims left behind, as `agentops-otel flush` does."""
-        source = """
-        import runpy, sys
-        sys.argv = ["agentops-otel", "flush"]
-        runpy.run_module("agentops_otel.cli", run_name="__main__", alter_sys=True)
-        """
-        return run(source, self.variables(), home=self.folder, timeout=50.0)
+        with command("flush", variables={**self.variables(), "HOME": str(self.folder)}) as program:
+            return program.end(50.0)
 
     @property
     def told(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -33,7 +34,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
     parser.add_argument("--journal-dir", metavar="FOLDER", help="the journal's folder (default: AGENTOPS_JOURNAL_DIR)")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=60.0, help="longest time in seconds (default: 60)"
+        "--timeout", metavar="SECONDS", type=float, default=math.inf, help="longest time in seconds (default: no limit)"
     )
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects, one for each destination")
     parser.set_defaults(run=run)
@@ -49,9 +50,9 @@ def run(options: argparse.Namespace) -> int:
     directory = journal_directory(own.journal_dir)
     deadline = time.monotonic() + options.timeout
     reports = [
-        _flush(os.path.join(directory, left.name), left, own, deadline)
-        for left in state(directory).destinations
-        if left.dead and (left.spans or left.sessions or left.events)
+        _flush(directory, before, own, deadline)
+        for before in state(directory).destinations
+        if before.left or (before.dead and before.events)
     ]
     if options.json:
         sys.stdout.write(json.dumps(reports, indent=2) + "\n")
@@ -62,28 +63,29 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(report["left"] for report in reports) else 0
 
 
-def _flush(folder: str, left: DestinationState, own: Configuration, deadline: float) -> dict[str, Any]:
+def _flush(directory: str, before: DestinationState, own: Configuration, deadline: float) -> dict[str, Any]:
     """Send what is left for one destination, and say what became of it."""
+    folder = os.path.join(directory, before.name)
     meant = Destination.read(folder)
     config = own if "endpoint" in own.given else _configuration(meant, own)
     books = Replayed()
-    done, why = False, "the key of its project is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
+    done = False
+    why: str | None = "its project's key is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
     if config is not None:
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
-        exporter.deadline = deadline
+        exporter.deadline = deadline if math.isfinite(deadline) else None
         done = replay(folder, exporter, deadline, books)
-        why = exporter.last_error or "the time is up"
+        why = "the time is up" if time.monotonic() >= deadline else exporter.last_error
         exporter.shutdown()
-    # Counted on the way: spans as they were found, and the roots that were made anew.
-    remaining = 0 if done else max(left.spans - books.sent - books.rejected, 1)
+    left = sum(after.left for after in state(directory).destinations if after.name == before.name)
     return {
         "destination": (own.endpoint if "endpoint" in own.given else None) or (meant.endpoint if meant else folder),
         "folder": folder,
-        "found": books.sent + books.rejected + remaining,
-        "sessions": left.sessions,
+        "found": books.sent + books.rejected + left,
+        "sessions": before.sessions,
         "sent": books.sent,
         "rejected": books.rejected,
-        "left": remaining,
+        "left": left,
         "why": None if done else why,
     }
 

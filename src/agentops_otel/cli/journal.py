@@ -58,8 +58,9 @@ def _name(directory: str, row: DestinationState) -> str:
 
 def _block(directory: str, row: DestinationState) -> str:
     folder = os.path.join(directory, row.name)
+    spans = max(row.spans, row.left)  # a root that will be made anew is left, and is no span yet
     lines: dict[str, Any] = {
-        "not arrived yet": f"{format_count(row.spans, 'span')} and {format_count(row.events, 'log event')} "
+        "not arrived yet": f"{format_count(spans, 'span')} and {format_count(row.events, 'log event')} "
         f"of {format_count(row.sessions, 'session')}",
         "oldest": "" if row.oldest is None else f"{format_duration(max(0.0, time.time() - row.oldest))} ago",
         "processes": f"{row.alive:,} running, {row.dead:,} gone",

@@ -104,10 +104,10 @@ class Backlog:
 
         Args:
             deadline: `time.monotonic()` after which no further batch is sent.
-            yielding: give way to a flush, and take for each batch the time it needs.
+            yielding: give way to a flush.
         """
         while self._left and time.monotonic() < deadline and (self._exporter.due or not yielding):
-            if not self._send_some(deadline, yielding=yielding):
+            if not self._send_some(yielding=yielding):
                 break
         if self._held_back and not self._joined and not self._left:
             self._replay(deadline, yielding=yielding)
@@ -122,7 +122,7 @@ class Backlog:
         self._search_at = time.monotonic() + _SEARCH_EVERY
         return True
 
-    def _send_some(self, deadline: float, *, yielding: bool) -> bool:
+    def _send_some(self, *, yielding: bool) -> bool:
         places = list(_first(self._left))
         self._in_flight = len(places)
         found = self._journal.read(places)
@@ -130,7 +130,7 @@ class Backlog:
         items: list[Item] = [
             (place, self._complete(item) if isinstance(item, ReadableSpan) else item, own) for place, item in found
         ]
-        sent = _Pass(self._exporter, items, deadline, yielding=yielding)
+        sent = _Pass(self._exporter, items, yielding=yielding)
         readable = {place for place, _ in found}
         lost = [place for place in places if place not in readable]
         # What the journal has dropped to stay within its bounds is in its own count.
@@ -168,7 +168,7 @@ def replay(
             for items in _batches(claim, not_yet, books):
                 if time.monotonic() >= deadline or (yielding and not exporter.due):
                     return False
-                sent = _Pass(exporter, items, deadline, yielding=yielding)
+                sent = _Pass(exporter, items, yielding=yielding)
                 claim.acknowledge(sent.done)
                 claim.reject(sent.refused)
                 books.sent += len(sent.outcome.acknowledged)
@@ -181,14 +181,13 @@ def replay(
 class _Pass:
     """One pass over spans and log events from the journal: what is done with, refused and unsent."""
 
-    def __init__(self, exporter: DeliveryExporter, items: Sequence[Item], deadline: float, *, yielding: bool) -> None:
+    def __init__(self, exporter: DeliveryExporter, items: Sequence[Item], *, yielding: bool) -> None:
         self.done: list[Place] = []
         self.refused: list[tuple[ReadableSpan, Place, str]] = []
         self.unsent: list[Place] = []
         places = {id(item): place for place, item, _ in items}
         spans = [item for _, item, _ in items if isinstance(item, ReadableSpan)]
-        if yielding:
-            deadline = time.monotonic() + exporter.retry_for
+        deadline = time.monotonic() + exporter.retry_for
         self.outcome = exporter.send_once(spans, deadline, yielding=yielding) if spans else Outcome()
         self.done += (places[id(span)] for span in (*self.outcome.acknowledged, *self.outcome.unnamed))
         self.refused += ((span, places[id(span)], why) for span, why in self.outcome.rejected)

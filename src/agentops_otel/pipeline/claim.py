@@ -207,6 +207,7 @@ class Contents:
         unended: sessions that have a start and no root span, by trace id.
         traces: ids of traces with something unacknowledged.
         spans: unacknowledged ones.
+        left: of these, what dead processes left, and the roots that will be made anew.
         events: unacknowledged log events.
         unreadable: stretches and records that cannot be read.
         size: of the segments, in bytes.
@@ -474,6 +475,7 @@ class DestinationState:
     segments: int = 0
     bytes: int = 0
     spans: int = 0
+    left: int = 0
     events: int = 0
     sessions: int = 0
     oldest: float | None = None
@@ -510,6 +512,7 @@ def _destination(destination: Folder, name: str) -> DestinationState:
             state.segments += len(contents.left)
             state.bytes += contents.size
             state.spans += contents.spans
+            state.left += 0 if is_alive else contents.spans + len(contents.unended)
             state.events += contents.events
             state.unreadable += contents.unreadable
             traces |= contents.traces

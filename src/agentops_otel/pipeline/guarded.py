@@ -1,4 +1,4 @@
-"""Span processors that a program adds to our provider, kept from breaking the program.
+"""What our provider does to keep the peace: span processors that raise, calls on spans that have ended.
 
 OpenTelemetry lets what they raise out of `start_span()` and `end()`, into the program's own code. Where the provider is
 the program's own that stays so: it was there before us.
@@ -6,6 +6,7 @@ the program's own that stays so: it was there before us.
 
 from __future__ import annotations
 
+import logging
 import time
 
 from opentelemetry.context import Context
@@ -62,6 +63,20 @@ class GuardedProcessors(SynchronousMultiSpanProcessor):
                 _report(processor, "force_flush")
                 flushed = False
         return flushed
+
+
+class LateCalls(logging.Filter):
+    """Puts the SDK's warnings of calls on a span that has ended on debug level.
+
+    The first end wins and the late call changes nothing: with a session around many libraries that is no news.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is shown."""
+        if record.levelno != logging.WARNING or not str(record.msg).endswith("ended span."):
+            return True
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
 
 
 def _report(theirs: object, method: str) -> None:

@@ -36,7 +36,7 @@ from ..redaction import Redactor
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
 from .exporters import DeliveryExporter, LogEvent, Outcome, open_transport
-from .guarded import GuardedProcessors
+from .guarded import GuardedProcessors, LateCalls
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
 from .processor import SessionSpanProcessor, SessionSpans
@@ -68,6 +68,8 @@ _PATIENCE: Final = 10.0  # seconds of an outage after which a line tells of it, 
 _LAST_TRY: Final = 0.4  # seconds at the end for a backend that is known to be down
 _MOST_SESSIONS: Final = 4096  # whose acknowledged spans are counted; the oldest ones have ended long ago
 
+_LATE_CALLS: Final = LateCalls()
+
 ParentFor = Callable[["Context | None"], "Context | None"]
 
 
@@ -88,6 +90,7 @@ class SessionTracerProvider(TracerProvider):
             id_generator=SessionIdGenerator(RandomIdGenerator()),
             span_limits=SpanLimits() if chosen else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT),
         )
+        logging.getLogger(TracerProvider.__module__).addFilter(_LATE_CALLS)
         self._parent_for = parent_for
 
     def get_tracer(self, instrumenting_module_name: str, *args: Any, **options: Any) -> Tracer:
