@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import pytest
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -66,6 +67,16 @@ def test_one_call(feed, start):
     assert (found.usage.input_tokens, found.usage.output_tokens, found.usage.reasoning_tokens) == (1000, 100, 30)
     assert found.cost == pytest.approx(COST)
     assert [(name, m.calls, m.cost) for name, m in found.models.items()] == [("gpt-4o-mini", 1, pytest.approx(COST))]
+
+
+def test_what_waits_to_be_counted_is_small(feed, start):
+    """A span that has ended is not held until it is counted, which may be a while after a burst of large prompts."""
+    span = start("chat", attributes=CHAT)
+    end(span, {**USAGE, "prompt": "x" * 1000})
+    held = weakref.ref(span)
+    del span
+    assert held() is None
+    assert feed.totals.snapshot().cost == pytest.approx(COST)
 
 
 def test_an_agent_span_with_sums_is_not_counted(feed, start):

@@ -24,6 +24,7 @@ from .usage import Usage
 
 _MOST_OPEN: Final = 10_000
 _MOST_UNSETTLED: Final = 4096
+_LONGEST_READ: Final = 256  # characters or items; the name of a model is shorter
 _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _KIND_OF_OPERATION: Final = {
@@ -48,8 +49,38 @@ def _id(span: ReadableSpan) -> int:
     return 0 if context is None else context.span_id
 
 
+def _parent_id(span: ReadableSpan) -> int:
+    return 0 if span.parent is None else span.parent.span_id
+
+
+def _is_content(value: object) -> bool:
+    return isinstance(value, (str, bytes, tuple, list)) and len(value) > _LONGEST_READ
+
+
 def _clock_offset() -> int:
     return time.time_ns() - time.monotonic_ns()
+
+
+class _Ended(NamedTuple):
+    """What is counted of a span that has ended: not its content, of which memory could be full before it is counted."""
+
+    span_id: int
+    parent_id: int
+    name: str
+    kind: str | None
+    failed: bool
+    times: tuple[int | None, int | None]
+    attributes: Mapping[str, Any]  # of an LLM span, without long texts
+
+    @classmethod
+    def of(cls, span: ReadableSpan) -> _Ended:
+        attributes = span.attributes or {}
+        kind = kind_of(attributes)
+        failed = span.status.status_code is StatusCode.ERROR
+        read: Mapping[str, Any] = {}
+        if kind == semconv.KIND_LLM:
+            read = {name: value for name, value in dict(attributes).items() if not _is_content(value)}
+        return cls(_id(span), _parent_id(span), span.name, kind, failed, (span.start_time, span.end_time), read)
 
 
 class OpenSpan(NamedTuple):
@@ -118,7 +149,7 @@ class Totals:
     def __init__(self) -> None:
         # With the kind it began as, because limits may drop attributes, and `_clock_offset()` at its start.
         self._open: dict[int, tuple[ReadableSpan, str | None, int]] = {}
-        self._ended: deque[ReadableSpan] = deque()
+        self._ended: deque[_Ended] = deque()
         self._settling = threading.RLock()
         self.longest_wait = _LONGEST_WAIT
         """Seconds to wait for another thread that counts; little when a signal handler may have stopped it for good."""
@@ -144,7 +175,7 @@ class Totals:
         """Note a span that ended; one whose start was not noted, such as the root, does not count."""
         if self._open.pop(_id(span), None) is None:
             return
-        self._ended.append(span)
+        self._ended.append(_Ended.of(span))
         self.changes += 1
         if len(self._ended) >= _MOST_UNSETTLED:
             self.settle()
@@ -170,7 +201,7 @@ class Totals:
                 self._settling.release()
 
     def _count_ended(self) -> None:
-        batch: list[ReadableSpan] = []
+        batch: list[_Ended] = []
         while self._ended:
             batch.append(self._ended.popleft())
         if batch:
@@ -181,33 +212,27 @@ class Totals:
             except Exception:  # (a span of another instrumentation, that has anything in it)
                 guard.report("the totals of a session")
 
-    def _find_wrappers(self, batch: list[ReadableSpan]) -> None:
+    def _find_wrappers(self, batch: list[_Ended]) -> None:
         """Note the spans above each LLM call, ended or going on: a stream may outlive the span around it."""
-        known = [(span, kind_of(span.attributes or {})) for span in batch]
-        known += [(span, kind) for span, kind, _ in list(self._open.values())]
-        parents = {_id(span): span.parent.span_id if span.parent is not None else 0 for span, _ in known}
-        for span, kind in known:
-            if kind != semconv.KIND_LLM:
-                continue
-            above = parents[_id(span)]
+        known = [(span.span_id, span.parent_id, span.kind) for span in batch]
+        known += [(_id(span), _parent_id(span), kind) for span, kind, _ in list(self._open.values())]
+        parents = {span_id: parent_id for span_id, parent_id, _ in known}
+        for parent_id in (parent_id for _, parent_id, kind in known if kind == semconv.KIND_LLM):
+            above = parent_id
             while above in parents and above not in self._with_llm_below:
                 self._with_llm_below.add(above)
                 above = parents[above]
 
-    def _count(self, span: ReadableSpan) -> None:
-        attributes = span.attributes or {}
-        kind = kind_of(attributes)
-        span_id = _id(span)
-        parent_id = span.parent.span_id if span.parent is not None else 0
-        failed = span.status.status_code is StatusCode.ERROR
-        self._count_error(span_id, parent_id, failed=failed)
-        if kind != semconv.KIND_LLM:
-            self._kinds[kind or ""] += 1
-        elif span_id not in self._with_llm_below:
-            self._count_call(attributes, failed=failed)
-        self._with_llm_below.discard(span_id)
-        if kind in _TIMED and isinstance(span.end_time, int) and isinstance(span.start_time, int):
-            seconds = (span.end_time - span.start_time) / 1e9
+    def _count(self, span: _Ended) -> None:
+        self._count_error(span.span_id, span.parent_id, failed=span.failed)
+        if span.kind != semconv.KIND_LLM:
+            self._kinds[span.kind or ""] += 1
+        elif span.span_id not in self._with_llm_below:
+            self._count_call(span.attributes, failed=span.failed)
+        self._with_llm_below.discard(span.span_id)
+        start, end = span.times
+        if span.kind in _TIMED and isinstance(start, int) and isinstance(end, int):
+            seconds = (end - start) / 1e9
             if self._slowest is None or seconds > self._slowest[1]:
                 self._slowest = (shown(span.name), seconds)
 
@@ -279,7 +304,7 @@ class Totals:
         return [
             OpenSpan(
                 span_id=span_id,
-                parent_id=span.parent.span_id if span.parent is not None else 0,
+                parent_id=_parent_id(span),
                 name=shown(span.name),
                 kind=kind or kind_of(span.attributes or {}),
                 start_time=span.start_time if isinstance(span.start_time, int) else 0,

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
 from ..span_copy import SpanCopy
-from .transport import LogEvent, Reply, Transport, Verdict, open_transport
+from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
 
@@ -400,7 +400,7 @@ class DeliveryExporter(SpanExporter):
         """
         outcome = Outcome()
         # Each part with whether it is a piece of a request that was refused.
-        parts = deque((list(spans[start : start + _BATCH]), False) for start in range(0, len(spans), _BATCH))
+        parts = deque((part, False) for part in _requests(spans))
         fruitless = 0
         while parts:
             part, piece = parts.popleft()
@@ -735,6 +735,25 @@ if hasattr(os, "register_at_fork"):
 
 def _jitter() -> float:
     return random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (no secret)
+
+
+def text_size(span: ReadableSpan) -> int:
+    """About how many bytes a span takes, here and in a request: what is not text in it is small."""
+    return 512 + sum(len(value) for value in (span.attributes or {}).values() if isinstance(value, (str, bytes)))
+
+
+def _requests(spans: Sequence[ReadableSpan]) -> Iterator[list[ReadableSpan]]:
+    """Spans in parts that are likely to fit into a request each: to find out by encoding costs memory and time."""
+    part: list[ReadableSpan] = []
+    size = 0
+    for span in spans:
+        size += text_size(span)
+        if part and (len(part) == _BATCH or size > MAX_REQUEST_BYTES):
+            yield part
+            part, size = [], text_size(span)
+        part.append(span)
+    if part:
+        yield part
 
 
 def _halves(part: list[ReadableSpan]) -> list[list[ReadableSpan]]:

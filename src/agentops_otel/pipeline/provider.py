@@ -35,7 +35,7 @@ from ..loading import load
 from ..redaction import Redactor
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
-from .exporters import DeliveryExporter, LogEvent, Outcome, open_transport
+from .exporters import DeliveryExporter, LogEvent, Outcome, open_transport, text_size
 from .guarded import GuardedProcessors, LateCalls
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
@@ -189,7 +189,7 @@ class Pipeline:
         place = None
         if self.journal is not None:
             place = self.journal.append(span, self._resource(span.resource))
-        place = place or _unwritten(span)
+        place = place or Place(0, 0, 0, text_size(span))  # no place but memory
         span.place = place  # type: ignore[attr-defined]
         # A limit, because the thread that has the lock may stand still in a signal handler.
         locked = self._lock.acquire(timeout=0.1)
@@ -432,12 +432,6 @@ def _dropped_spans(provider: metrics.MeterProvider) -> metrics.Counter:
 
 # A span's place while it is not written down.
 NOWHERE: Final = Place(0, 0, 0, 0)
-
-
-def _unwritten(span: ReadableSpan) -> Place:
-    """No place but memory, of about the size that the span takes there."""
-    texts = (value for value in (span.attributes or {}).values() if isinstance(value, str))
-    return Place(0, 0, 0, 512 + sum(map(len, texts)))
 
 
 def _place(span: ReadableSpan) -> Place:
