@@ -81,9 +81,10 @@ class Event:
 
     def __post_init__(self) -> None:
         self._span_context: SpanContext | None = None
-        self._made = 0 if self.init_timestamp is not None else monotonic_ns()
+        self._made = 0
         try:
-            self.init_timestamp = _now() if self.init_timestamp is None else self.init_timestamp
+            if self.init_timestamp is None:
+                self._made, self.init_timestamp = monotonic_ns(), _now()
             self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
         except Exception:
             guard.report("the making of an event")

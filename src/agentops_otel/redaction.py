@@ -247,7 +247,7 @@ def _is_plain_json(value: object, max_length: int) -> bool:
                     return False
             elif kind is dict or kind is list:
                 # (join() raises when a key is no text: the caller takes the walk then)
-                keys = "".join(item) if kind is dict else ""
+                keys = "".join(item) if kind is dict and len(item) <= MAX_ITEMS else ""
                 characters += len(keys)
                 if len(item) > MAX_ITEMS or not keys.isascii():
                     return False

@@ -504,32 +504,35 @@ def quickest(work, times=7):
 
 
 LARGE = {
-    "ints": range(1_000_000),
-    "texts": ["x"] * 1_000_000,
-    "floats": [0.5] * 1_000_000,
-    "lists": [[1]] * 1_000_000,
-    "lists of lists": [[1] * 1000] * 1000,
-    "dict": dict.fromkeys(range(1_000_000), 1),
-    "set": set(range(1_000_000)),
-    "text": "x" * 10_000_000,
-    "bytes": b"\xff" * 10_000_000,
-    "texts of 64 KiB": ["x" * 65_536] * 1000,
+    "ints": lambda n: list(range(n)),
+    "texts": lambda n: ["x"] * n,
+    "floats": lambda n: [0.5] * n,
+    "lists": lambda n: [[1]] * n,
+    "lists of lists": lambda n: [[1] * 1000] * (n // 1000),
+    "dict": lambda n: dict.fromkeys(range(n), 1),
+    "dict of texts": lambda n: dict.fromkeys(map(str, range(n)), 1),
+    "set": lambda n: set(range(n)),
+    "text": lambda n: "x" * (n * 100),
+    "bytes": lambda n: b"\xff" * (n * 100),
+    "texts of 64 KiB": lambda n: ["x" * 65_536] * n,
 }
 
 
-@pytest.mark.parametrize("large", [list(LARGE["ints"]), *list(LARGE.values())[1:]], ids=LARGE)
-def test_a6_a_million_items_take_no_time(large):
+def redacted(value):
+    return Redactor()._value("k", value)
+
+
+@pytest.mark.parametrize("turned", [sanitize, to_json, redacted])
+@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
+def test_a6_a_million_items_take_no_time(make, turned):
     """A6: a million items cost what some thousand cost, in every form; and the result is small."""
-    small = list(range(2000))
-
-    def of_a_thousand_lists():
-        sanitize([[1]] * 2000)
-        sanitize(small)
-
-    allowed = 40 * quickest(of_a_thousand_lists)
-    assert quickest(lambda: sanitize(large)) < allowed
-    assert quickest(lambda: to_json(large)) < allowed
-    assert len(str(sanitize(large))) <= 1.2 * 16 * 65_536
+    large, small = make(1_000_000), make(20_000)
+    assert len(str(turned(large))) <= 1.2 * 16 * 65_536
+    for attempt in range(4):  # another process may take our caches; what looks at all is slow every time
+        if quickest(lambda: turned(large)) < 8 * quickest(lambda: turned(small)) + 0.0002:
+            return
+        time.sleep(0.05 * attempt)
+    pytest.fail("fifty times the items take more than eight times as long")
 
 
 def test_a6_not_more_than_a_thousand_items_are_looked_at():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -43,14 +42,10 @@ from .records import (
 )
 from .transport import LogEvent
 
-# What is in the folder of a writer, beside its segments.
-LOCK: Final = "lock"
-RESOURCES: Final = "resources"
-# What is in the folder of a destination, beside its writers.
-WISHES: Final = "wishes"
+RESOURCES: Final = "resources"  # a file in the folder of a writer
+WISHES: Final = "wishes"  # a folder beside those of the writers
 ABOUT: Final = "destination.json"  # for people, and for who sends it without the process's settings
 
-_YOUNG: Final = 60.0  # seconds in which a folder may still get its lock
 _STATUS: Final = {"Success": StatusCode.OK, "Fail": StatusCode.ERROR, "Indeterminate": StatusCode.UNSET}
 _DIED: Final = End("Indeterminate", "Process died (no end recorded)")
 _SPANS: Final = (Kind.SPAN, Kind.ROOT)
@@ -67,9 +62,18 @@ def session_file(trace_id: int) -> str:
     return f"{ids.session_id(trace_id)}.session"
 
 
+def lock_file(writer: str) -> str:
+    """The name of a writer's lock. It lies beside the folder, and so is locked before the folder can be seen."""
+    return f"{writer}.lock"
+
+
 def writers(destination: Folder) -> list[str]:
     """The names of the writers of a destination, oldest first."""
-    return [name for name in destination.names() if name not in (WISHES, ABOUT, rejected.REJECTED)]
+    return [
+        name
+        for name in destination.names()
+        if name not in (WISHES, ABOUT, rejected.REJECTED) and not name.endswith(".lock")
+    ]
 
 
 # Segments -------------------------------------------------------------------------------------------------------------
@@ -152,39 +156,29 @@ def _settled_file(name: str) -> str:
 
 def hold(destination: Folder, writer: str) -> tuple[Folder, int] | None:
     """The folder of a dead writer and the descriptor of its lock, which is held now; None when it is not to be had."""
-    try:
-        folder = Folder(writer, destination)
-    except OSError:
-        return None
-    held = None
-    with contextlib.suppress(OSError):
-        held = folder.open(LOCK, os.O_RDWR)
+    with contextlib.ExitStack() as undo, contextlib.suppress(OSError):
+        folder = undo.enter_context(Folder(writer, destination))
+        held = destination.open(lock_file(writer), os.O_RDWR | os.O_CREAT)
+        undo.callback(os.close, held)
         # A lock without a name belongs to a folder that has just been removed.
         if lock(held) and os.fstat(held).st_nlink:
+            undo.pop_all()
             return folder, held
-    folder.close()
-    if held is not None:
-        os.close(held)
-    else:
-        with contextlib.suppress(OSError):
-            if time.time() - destination.stat(writer).st_mtime > _YOUNG:
-                destination.unlink(writer)  # its process died between two steps
     return None
 
 
 def release(destination: str, writer: str, folder: Folder, held: int, *, empty: bool) -> None:
     """Unlock the folder of a writer, and remove it if it is empty."""
-    with folder:
+    try:
         if empty:
             for name in folder.names():
-                if name != LOCK:
-                    folder.unlink(name)
+                folder.unlink(name)
+            with contextlib.suppress(OSError), Folder(destination) as parent:
+                parent.unlink(writer)
+                parent.unlink(lock_file(writer))
+    finally:
+        folder.close()
         unlock(held)
-        if empty:
-            folder.unlink(LOCK)
-    if empty:
-        with contextlib.suppress(OSError), Folder(destination) as parent:
-            parent.unlink(writer)
 
 
 @dataclass(slots=True)
@@ -506,7 +500,7 @@ def _destination(destination: Folder, name: str) -> DestinationState:
     state, traces = DestinationState(name), set[bytes]()
     for writer in writers(destination):
         with contextlib.suppress(OSError), Folder(writer, destination) as folder:
-            contents, is_alive = Contents(folder), _is_alive(folder)
+            contents, is_alive = Contents(folder), _is_alive(destination, writer)
             state.alive += is_alive
             state.dead += not is_alive
             state.segments += len(contents.left)
@@ -527,8 +521,11 @@ def _destination(destination: Folder, name: str) -> DestinationState:
     return state
 
 
-def _is_alive(folder: Folder) -> bool:
-    held = folder.open(LOCK, os.O_RDWR)
+def _is_alive(destination: Folder, writer: str) -> bool:
+    try:
+        held = destination.open(lock_file(writer), os.O_RDWR)
+    except OSError:
+        return False
     try:
         return not lock(held, shared=True)
     finally:

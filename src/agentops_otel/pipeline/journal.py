@@ -9,6 +9,7 @@ runs) or a stopped thread may hold.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import logging
@@ -26,12 +27,12 @@ from .. import guard
 from . import ids, rejected
 from .claim import (
     ABOUT,
-    LOCK,
     RESOURCES,
     WISHES,
     Lost,
     by_segment,
     hold,
+    lock_file,
     release,
     remove,
     segment_file,
@@ -99,6 +100,7 @@ class _Writer:
         self.folder = folder
         self.held = held
         self.segments: dict[int, _Segment] = {}
+        self.sessions: set[int] = set()  # trace ids of those whose root span has not arrived
         self.free: list[_Segment] = []  # those that nobody has taken; the last one is taken first
         self.is_closed = False
 
@@ -157,7 +159,6 @@ class Journal:
         self._resources: dict[int, Resource] = {}  # by number
         self._described: list[bytes] = []  # records of resources and host, for every folder
         self._unsynced: set[str] = set()  # files that are not segments
-        self._sessions: set[int] = set()  # trace ids of sessions that are not settled
         self._roots: dict[int, int] = {}  # trace ids by sequence number of their root span
 
     # What is recorded -------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ class Journal:
             known = self._known.get(id(resource))
             number = known[1] if known is not None and known[0] is resource else self._number(resource)
             context = span.get_span_context() if span.parent is None else None
-            if context is None or context.trace_id not in self._sessions:
+            if context is None or self._writer is None or context.trace_id not in self._writer.sessions:
                 return self._write(Kind.SPAN, span_payload(span, number))
             place = self._write(Kind.ROOT, span_payload(span, number))
             if place is not None:
@@ -201,8 +202,7 @@ class Journal:
         with self._safely():
             number = self._number(resource)
             start = Start(trace_id.to_bytes(16, "big"), span_id, name, start_ns, number, dict(attributes))
-            self._note(session_file(trace_id), frame(Kind.START, 0, encode(start)))
-            self._sessions.add(trace_id)
+            self._note(session_file(trace_id), frame(Kind.START, 0, encode(start))).sessions.add(trace_id)
 
     def append_end(self, trace_id: int, state: str | None, reason: str | None) -> None:
         """Write how its owner ends a session, before the root span; state None: nobody is to end it."""
@@ -211,15 +211,15 @@ class Journal:
                 wishes.unlink(ids.session_id(trace_id))
             if state is None:
                 self.forget(trace_id)
-            elif trace_id in self._sessions:
+            elif self._writer is not None and trace_id in self._writer.sessions:
                 self._note(session_file(trace_id), frame(Kind.END, 0, encode(End(state, reason))))
 
     def forget(self, trace_id: int) -> None:
         """No root span is to be made for this session: it has arrived without having been on disk."""
         writer = self._writer
-        if trace_id in self._sessions and writer is not None:
+        if writer is not None and trace_id in writer.sessions:
             writer.folder.unlink(session_file(trace_id))
-        self._sessions.discard(trace_id)
+            writer.sessions.discard(trace_id)
 
     def wish(self, session_id: str, state: str, reason: str | None) -> None:
         """Write how this process, which does not own the session, wants it to end."""
@@ -253,11 +253,12 @@ class Journal:
         if self._writer is not None:  # else `_open()` will write it
             self._note(RESOURCES, record)
 
-    def _note(self, name: str, record: bytes) -> None:
+    def _note(self, name: str, record: bytes) -> _Writer:
         """Add a record to a file that is no segment."""
         writer = self._writer or self._open()
         writer.folder.append(name, record)
         self._unsynced.add(name)
+        return writer
 
     # Files ------------------------------------------------------------------------------------------------------------
 
@@ -434,9 +435,7 @@ class Journal:
         if writer is None:
             return
         with self._safely():
-            try:
-                writer.folder.stat(LOCK)
-            except FileNotFoundError:  # somebody has removed the folder
+            if not os.path.exists(writer.folder.path):  # somebody has removed it
                 self.close()
                 return
             for segment in list(writer.segments.values()):
@@ -465,6 +464,11 @@ class Journal:
                             folder.unlink(name)
                         elif name.endswith((".seg", ".session")):
                             found.append((status.st_mtime, writer, name))
+            names = destination.names()
+            for name in names:  # a process died between its lock and its folder
+                is_alone = name.endswith(".lock") and name.removesuffix(".lock") not in names
+                if is_alone and destination.stat(name).st_mtime < too_old:
+                    destination.unlink(name)
             for modified, writer, name in sorted(found):
                 if modified < too_old or total > self._max_bytes:
                     with contextlib.suppress(OSError):
@@ -512,7 +516,7 @@ class Journal:
                 if time.monotonic() > until:  # a thread stands still with one: the lock goes when the process does
                     return
                 time.sleep(0.001)
-            empty = not self._sessions and all(segment.is_settled for segment in writer.segments.values())
+            empty = not writer.sessions and all(segment.is_settled for segment in writer.segments.values())
             release(self.directory, writer.name, writer.folder, writer.held, empty=empty)
 
     def after_fork(self) -> None:
@@ -547,19 +551,16 @@ class Journal:
 
 
 def _new_writer(destination: Folder) -> _Writer:
-    for _ in range(3):
-        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
+    with contextlib.ExitStack() as undo:
+        held = destination.open(lock_file(name), os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        undo.callback(os.close, held)
+        undo.callback(destination.unlink, lock_file(name))
+        if not lock(held):
+            raise OSError(errno.ENOLCK, "files cannot be locked here")
         folder = Folder(name, destination, create=True)
-        try:
-            held = folder.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        except OSError:
-            folder.close()
-            destination.unlink(name)
-            raise
-        if lock(held) and os.fstat(held).st_nlink:
-            return _Writer(name, folder, held)
-        release(destination.path, name, folder, held, empty=True)  # who looks for dead writers was quicker
-    raise BlockingIOError("its files cannot be locked")
+        undo.pop_all()
+    return _Writer(name, folder, held)
 
 
 def _frames_at(folder: Folder, segment: int, places: Sequence[Place]) -> Iterator[Frame]:

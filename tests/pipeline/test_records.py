@@ -1,0 +1,319 @@
+"""What is read back is what was recorded, and what is read is never trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import random
+import struct
+import tracemalloc
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.util import BoundedList
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
+
+from agentops_otel.pipeline.records import (
+    Kind,
+    Start,
+    decode,
+    encode,
+    event_payload,
+    frame,
+    frames,
+    read_event,
+    read_span,
+    span_payload,
+)
+from agentops_otel.pipeline.transport import LogEvent
+from agentops_otel.pipeline.transport import encode as otlp
+
+RESOURCE = Resource({"service.name": "test", "numbers": (1, 2)}, "https://example.com/resource")
+
+
+def read_back(span: ReadableSpan) -> ReadableSpan:
+    return read_span(memoryview(span_payload(span, 7)), {7: span.resource}.__getitem__)
+
+
+def on_the_wire(span: ReadableSpan) -> bytes:
+    return otlp([span]).SerializeToString(deterministic=True)
+
+
+# Spans ----------------------------------------------------------------------------------------------------------------
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SCALARS = (st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), TEXT, st.binary(max_size=10))
+VALUES = st.one_of(*SCALARS, *(st.lists(kind, max_size=3).map(tuple) for kind in SCALARS[:4]))
+ATTRIBUTES = st.dictionaries(TEXT.filter(bool), VALUES, max_size=6)
+TIMES = st.integers(0, 2**64 - 1)
+DROPPED = st.integers(0, 2**32 - 1)
+TRACE_STATES = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from("xyz")).map(
+    lambda pairs: TraceState(list(pairs.items()))
+)
+
+
+def contexts(is_remote):
+    ids = st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1)
+    return st.builds(SpanContext, *ids, is_remote, st.integers(0, 3).map(TraceFlags), st.none() | TRACE_STATES)
+
+
+def said(context):
+    return context and (*context[:4], dict(context.trace_state or {}))
+
+
+CONTEXTS = contexts(st.booleans())
+RESOURCES = st.builds(Resource, ATTRIBUTES, st.just("https://example.com"))
+SCOPES = st.none() | st.builds(InstrumentationScope, TEXT, st.none() | TEXT, st.none() | TEXT, st.none() | ATTRIBUTES)
+STATUSES = st.one_of(
+    st.builds(Status, st.sampled_from([StatusCode.OK, StatusCode.UNSET])),
+    st.builds(Status, st.just(StatusCode.ERROR), st.none() | TEXT),
+)
+
+
+@st.composite
+def counted(draw, attributes=ATTRIBUTES):
+    """Attributes as the SDK keeps them, of which some may have been dropped."""
+    bounded = BoundedAttributes(attributes=draw(attributes))
+    bounded.dropped = draw(st.just(0) | DROPPED)
+    return draw(st.sampled_from([bounded, dict(bounded)]))
+
+
+@st.composite
+def listed(draw, items):
+    """Events or links as the SDK keeps them."""
+    bounded = BoundedList.from_seq(10, draw(st.lists(items, max_size=3)))
+    bounded.dropped = draw(st.just(0) | DROPPED)
+    return draw(st.sampled_from([bounded, list(bounded), tuple(bounded)]))
+
+
+SPANS = st.builds(
+    ReadableSpan,
+    name=TEXT,
+    context=contexts(st.just(False)),
+    parent=st.none() | CONTEXTS,
+    resource=RESOURCES,
+    attributes=st.none() | counted(),
+    events=listed(st.builds(Event, TEXT, counted(), TIMES)),
+    links=listed(st.builds(Link, CONTEXTS, st.none() | counted())),
+    kind=st.sampled_from(SpanKind),
+    status=STATUSES,
+    start_time=st.none() | TIMES,
+    end_time=st.none() | TIMES,
+    instrumentation_scope=SCOPES,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(SPANS)
+def test_a_span_is_read_as_it_was_written(span):
+    """All that OTLP carries of a span survives, and a second time as well."""
+    once = read_back(span)
+    assert on_the_wire(once) == on_the_wire(span)
+    assert on_the_wire(read_back(once)) == on_the_wire(span)
+    assert said(once.context) == said(span.context)
+    assert said(once.parent) == said(span.parent)
+    assert once.resource == span.resource
+
+
+def test_a_span_of_the_sdk_is_read_as_it_was_written():
+    """A span that the SDK made, with a remote parent and more of everything than its limits allow."""
+    limits = SpanLimits(max_span_attributes=2, max_events=1, max_links=1, max_event_attributes=1, max_link_attributes=1)
+    provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False, span_limits=limits)
+    tracer = provider.get_tracer("test", "1.0", "https://example.com/scope", {"of": "the scope"})
+    other = SpanContext(5, 6, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("vendor", "x")]))
+    parent = set_span_in_context(NonRecordingSpan(other))
+    span = tracer.start_span(
+        "work",
+        parent,
+        kind=SpanKind.CLIENT,
+        attributes={"a": 1, "b": 2.5, "c": ("x", "y")},
+        links=[Link(other), Link(other, {"a": 1, "b": 2})],
+    )
+    span.add_event("first", {"a": 1, "b": 2})
+    span.add_event("second", {"a": 1, "b": 2})
+    span.set_status(Status(StatusCode.ERROR, "broken"))
+    span.end()
+    read = read_back(span)
+    assert on_the_wire(read) == on_the_wire(span)
+    assert (read.dropped_attributes, read.dropped_events, read.dropped_links) == (1, 1, 1)
+    assert read.events[0].dropped_attributes == 1
+    assert read.links[0].dropped_attributes == 1
+    assert read.parent.is_remote
+
+
+# Surprises ------------------------------------------------------------------------------------------------------------
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self):
+        return "not this"
+
+
+class Hostile:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("half \ud83d an emoji", "half ? an emoji"),
+        (2**70, str(2**70)),
+        (Text("text"), "text"),
+        (Colour.RED, "red"),
+        (Hostile(), "<unprintable Hostile>"),
+        ((1, 2**70), (1, str(2**70))),
+        ({"deep": {"er": (1, object)}}, {"deep": {"er": (1, "<class 'object'>")}}),
+        (None, None),
+        (range(3), (0, 1, 2)),
+        (float("inf"), float("inf")),
+    ],
+)
+def test_a_value_that_should_not_be_there_does_not_harm(value, read):
+    """What OpenTelemetry does not know becomes text, and the span is kept."""
+    span = ReadableSpan("work", SpanContext(1, 2, is_remote=False), attributes={"a": value}, resource=RESOURCE)
+    assert dict(read_back(span).attributes) == {"a": read}
+
+
+def test_other_things_that_should_not_be_there():
+    """Names that are no text, values without an end, and mappings that only pretend."""
+    endless: list[object] = []
+    endless.append(endless)
+
+    class Pretender(dict):
+        def copy(self):
+            raise AttributeError
+
+    span = ReadableSpan(
+        "\ud800",
+        SpanContext(1, 2, is_remote=False),
+        attributes=Pretender({1: "number", "\udfff": endless, Text("name"): True, "big": 10**5000}),
+        resource=RESOURCE,
+    )
+    read = read_back(span)
+    assert read.name == "?"
+    assert read.attributes["1"] == "number"
+    assert read.attributes["name"] is True
+    assert isinstance(read.attributes["big"], str)
+    assert on_the_wire(read)
+
+
+def test_a_log_event_is_read_as_it_was_written():
+    """All of a log event survives."""
+    event = LogEvent("session.start", 123, 2**127, 2**63, {"a": (1, 2), "b": b"x"}, severity=13)
+    assert read_event(memoryview(event_payload(event, 3))) == (event, 3)
+
+
+# Frames ---------------------------------------------------------------------------------------------------------------
+
+
+def test_every_byte_counts():
+    """A record with a changed byte is no record, and its neighbours are read."""
+    records = [frame(Kind.SPAN, number, b"payload %d" % number) for number in range(3)]
+    whole = b"".join(records)
+    for position in range(len(records[0]), len(records[0]) + len(records[1])):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        found = list(frames(bytes(damaged)))
+        assert [each and each.seq for each in found] == [0, None, 2]
+
+
+def test_a_file_may_end_anywhere():
+    """Only the record that is cut is lost."""
+    records = [frame(Kind.SPAN, number, b"x" * number) for number in range(5)]
+    whole = b"".join(records)
+    for end in range(len(whole) + 1):
+        found = [each.seq for each in frames(whole[:end]) if each is not None]
+        complete = 0
+        while sum(map(len, records[: complete + 1])) <= end and complete < len(records):
+            complete += 1
+        assert found == list(range(complete))
+
+
+def test_a_payload_may_contain_what_looks_like_a_record():
+    """A record in a record is not found, unless the outer one is damaged."""
+    inner = frame(Kind.SPAN, 1, b"inner")
+    outer = frame(Kind.SPAN, 2, inner)
+    assert [each.seq for each in frames(outer)] == [2]
+    assert [each and each.seq for each in frames(b"x" + outer[1:])] == [None, 1]
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_rubbish_between_records_is_passed_over(before, after):
+    """Whatever lies around it, an intact record is found."""
+    record = frame(Kind.SPAN, 42, b"payload")
+    assert 42 in [each.seq for each in frames(before + record + after) if each is not None]
+
+
+def test_a_forged_file_does_not_cost_the_square_of_its_size():
+    """A file made of headers that all claim the rest of it is given up soon."""
+    size = 4 << 20
+    header = struct.pack("<4sBBIQI", b"\xf7AJ\xff", 1, Kind.SPAN, size // 2, 0, 0)
+    assert list(frames(header * (size // len(header)))) == [None]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xc1",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xdf\xff\xff\xff\xff",
+        b"\xc6\xff\xff\xff\xff",
+        b"\xdd\x7f\xff\xff\xff" * 1000,
+        b"\x91" * 100_000,
+        msgspec.msgpack.encode([b"short", 1]),
+        msgspec.msgpack.encode({"trace_id": 1}),
+        msgspec.msgpack.encode([b"x" * 16, "time"] + [0] * 20),
+    ],
+)
+def test_a_forged_payload_is_refused(payload):
+    """Neither a crash nor more memory than a small multiple of its size."""
+    tracemalloc.start()
+    try:
+        for read in (lambda data: read_span(data, lambda _: RESOURCE), read_event, lambda data: decode(data, Start)):
+            with pytest.raises((msgspec.MsgspecError, RecursionError)):
+                read(memoryview(payload))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000 + 100 * len(payload)
+    finally:
+        tracemalloc.stop()
+
+
+def test_random_changes_of_a_payload_are_harmless():
+    """A payload with another byte in it is a span, or refused with an Exception."""
+    span = ReadableSpan("work", SpanContext(1, 2, is_remote=False), attributes={"a": (1, "x")}, resource=RESOURCE)
+    payload, chance = span_payload(span, 1), random.Random(1)
+    for _ in range(2000):
+        changed = bytearray(payload)
+        changed[chance.randrange(len(changed))] = chance.randrange(256)
+        with contextlib.suppress(Exception):
+            assert read_span(memoryview(bytes(changed)), lambda _: RESOURCE).context.is_valid is not None
+
+
+def test_a_later_version_may_say_more():
+    """Fields that are added at the end are passed over."""
+    start = Start(b"x" * 16, 1, "session", 2, 3, {})
+    fields = [*msgspec.structs.astuple(start), "later"]
+    assert decode(memoryview(encode(fields)), Start) == start
