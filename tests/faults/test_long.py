@@ -18,13 +18,13 @@ from tests.fakes.fault_server import TRACES, ok
 from tests.faults.stage import BATCH, DRAIN
 
 
-def long(*values, minutes):
-    """The parameters of a long form, which may take so many minutes."""
-    return pytest.param(*values, marks=[pytest.mark.long, pytest.mark.timeout(minutes * 60)])
+def forms(name: str, short: int, long: int, *, minutes: int):
+    """A parameter with its short form and its long one, which may take so many minutes."""
+    long_form = pytest.param(long, marks=[pytest.mark.long, pytest.mark.timeout(minutes * 60)])
+    return pytest.mark.parametrize(name, [pytest.param(short, marks=pytest.mark.timeout(240)), long_form])
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("kills", [20, long(1000, minutes=90)])
+@forms("kills", 20, 1000, minutes=90)
 def test_g8_random_kills(alone, kills):
     """Every span whose end was seen is there after SIGKILL at any moment, and no byte of a journal is unreadable.
 
@@ -52,8 +52,7 @@ def test_g8_random_kills(alone, kills):
     print(f"G8: {kills} kills: 0 of {told:,} spans lost, {alone.duplicates():,} sent twice")
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("seconds", [20, long(300, minutes=20)])
+@forms("seconds", 20, 300, minutes=20)
 def test_g7_a_backend_that_mostly_fails(alone, seconds):
     """Bursts and idle times against a backend that refuses 70 % of all requests: sent is received, once each."""
     alone.backend.mode = fault_server.chaos(0.7)
@@ -99,8 +98,7 @@ while time.monotonic() < until:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("seconds", [20, long(3600, minutes=90)])
+@forms("seconds", 20, 3600, minutes=90)
 def test_g6_soak(alone, seconds):
     """A thousand spans a second for long: memory, descriptors and threads stay what they are."""
     victim = alone.victim(SOAK.format(seconds=seconds))
