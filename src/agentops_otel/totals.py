@@ -80,11 +80,8 @@ class _Ended(NamedTuple):
         failed = span.status.status_code is StatusCode.ERROR
         read: Mapping[str, Any] = {}
         if kind == semconv.KIND_LLM:
-            read = {
-                name: value
-                for name, value in plain_dict(attributes).items()
-                if value.__class__ in _NUMBERS or not _is_content(value)
-            }
+            items = plain_dict(attributes).items()
+            read = {name: value for name, value in items if value.__class__ in _NUMBERS or not _is_content(value)}
         return cls(_id(span), _parent_id(span), span.name, kind, failed, (span.start_time, span.end_time), read)
 
 
