@@ -32,6 +32,14 @@ def test_it_is_made_for_its_owner_alone(folder):
     assert stat.S_IMODE(folder.stat("file").st_mode) == 0o600
 
 
+def test_where_there_is_nothing_none_is_made(tmp_path, monkeypatch):
+    """A relative path, and the folder that it is relative to is gone."""
+    monkeypatch.chdir(tmp_path)
+    os.rmdir(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Folder("a/b", create=True)
+
+
 def test_files_are_written_read_and_removed(folder):
     """Added to, replaced in one step, removed without complaint."""
     folder.append("file", b"a")
