@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import json
 import logging
 import os
 import signal
@@ -636,7 +635,7 @@ def test_killed_processes_lose_nothing(directory, threads):
         found = []
         for claim in claims(directory):
             records = list(claim.records())
-            assert claim.unreadable == 0
+            assert claim.unreadable <= threads  # a write of which append() did not come back may be torn
             found += [record.item.context.span_id for record in records if isinstance(record.item, ReadableSpan)]
             claim.acknowledge([record.place for record in records])
         assert set(written) <= set(found)
@@ -708,38 +707,6 @@ def test_what_is_too_old_goes(directory):
     assert len(os.listdir(os.path.join(directory, "wishes"))) == 1
     journal.close()
     assert left(directory) == [3]
-
-
-# What is told of the rejected -----------------------------------------------------------------------------------------
-
-
-def test_refused_spans_can_be_read_by_people(journal, directory):
-    """One line each with the reason, also for a span that cannot be encoded."""
-    good, bad = make(1), make(2**70)
-    places = [journal.append(good), journal.append(make(3))]
-    journal.reject([(good, places[0], 'it is "bad"'), (bad, places[1], "not encodable")])
-    (path,) = files(os.path.join(directory, "rejected"), "")
-    with open(path) as file:
-        lines = [json.loads(line) for line in file]
-    assert [line["reason"] for line in lines] == ['it is "bad"', "not encodable"]
-    assert lines[0]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == "span 1"
-    assert lines[1]["name"] == bad.name
-    assert journal.unacknowledged == 0
-
-
-def test_only_the_last_refused_spans_are_kept(journal, directory, monkeypatch):
-    """The oldest files go."""
-    from agentops_otel.pipeline import rejected
-
-    monkeypatch.setattr(rejected, "_FILE_BYTES", 5_000)
-    monkeypatch.setattr(rejected, "_MOST_BYTES", 20_000)
-    for number in range(1, 60):
-        journal.reject([(make(number, size=1000), journal.append(make(number)), "refused")])
-    paths = files(os.path.join(directory, "rejected"), "")
-    assert 10_000 < sum(map(os.path.getsize, paths)) <= 20_000
-    content = subprocess.check_output(["cat", *paths], text=True)
-    assert '"span 59"' in content
-    assert '"span 1"' not in content
 
 
 # Resources ------------------------------------------------------------------------------------------------------------

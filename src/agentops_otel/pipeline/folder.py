@@ -170,7 +170,10 @@ def _make(path: str) -> None:
         try:
             os.mkdir(path, 0o700)
         except FileNotFoundError:
-            _make(os.path.dirname(path))
+            above = os.path.dirname(path)
+            if above in ("", path):
+                raise
+            _make(above)
             os.mkdir(path, 0o700)
 
 

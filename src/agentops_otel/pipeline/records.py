@@ -231,19 +231,10 @@ def plain(attributes: Any) -> dict[str, Any]:
     return own
 
 
-def _pairs(state: TraceState | None) -> _TraceState:
-    return list(state.items()) if state else None
-
-
 def _context(context: SpanContext) -> _Context:
     trace_id, span_id, is_remote, flags, state = context[:5]
-    return (
-        trace_id.to_bytes(16, "big"),
-        span_id,
-        is_remote,
-        flags & 255,
-        None if state is DEFAULT_TRACE_STATE else _pairs(state),
-    )
+    pairs = None if state is DEFAULT_TRACE_STATE or not state else list(state.items())
+    return trace_id.to_bytes(16, "big"), span_id, is_remote, flags & 255, pairs
 
 
 _scopes: Final[dict[int, tuple[InstrumentationScope, _Scope]]] = {}  # by id: many spans share one
@@ -279,7 +270,7 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
             resource,
             span_id,
             flags & 255,
-            None if state is DEFAULT_TRACE_STATE else _pairs(state),
+            None if state is DEFAULT_TRACE_STATE or not state else list(state.items()),
             _context(parent) if parent is not None else None,
             span.name,
             span.kind,

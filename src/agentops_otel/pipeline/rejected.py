@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable
 from typing import Final
@@ -26,21 +25,20 @@ def keep(directory: str, writer: str, spans: Iterable[tuple[ReadableSpan, str]])
     with Folder(directory, create=True) as destination, Folder(REJECTED, destination, create=True) as folder:
         for span, reason in spans:
             folder.append(_name(folder, writer), _line(span, reason))
-        files = sorted((folder.stat(name).st_mtime, folder.stat(name).st_size, name) for name in folder.names())
-        total = sum(size for _, size, _ in files)
-        for _, size, name in files:
+        files = sorted((folder.stat(name).st_mtime_ns, name, folder.stat(name).st_size) for name in folder.names())
+        total = sum(size for _, _, size in files)
+        for _, name, size in files:
             if total > _MOST_BYTES:
                 folder.unlink(name)
                 total -= size
 
 
 def _name(folder: Folder, writer: str) -> str:
-    names = set(folder.names())
-    for number in itertools.count(1):
-        name = f"{writer}-{number:03}.jsonl"
-        if name not in names or folder.stat(name).st_size < _FILE_BYTES:
-            break
-    return name
+    """The newest file of a writer, or a new one when that is full."""
+    newest = max((name for name in folder.names() if name.startswith(f"{writer}-")), default=f"{writer}-000000.jsonl")
+    if newest in folder.names() and folder.stat(newest).st_size < _FILE_BYTES:
+        return newest
+    return f"{writer}-{int(newest[-12:-6]) + 1:06}.jsonl"
 
 
 def _line(span: ReadableSpan, reason: str) -> bytes:
