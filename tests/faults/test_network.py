@@ -36,7 +36,9 @@ def recovered(stage: Stage, victim: Victim, *, duplicates: int = 0) -> Exit:
     assert stage.duplicates() <= duplicates
     victim.go_on()
     exit_ = stage.ended_well(victim)
-    stage.deliver_rest(victim, exact=False)  # a slow machine may not get all of the last second away in time
+    # A slow machine may not get all of the last second away in time: then it says so.
+    assert not stage.kept() or any("kept in" in line for line in exit_.lines), exit_.lines
+    stage.deliver_rest(victim, exact=False)
     assert stage.duplicates() <= duplicates + BATCH
     return exit_
 
