@@ -759,7 +759,7 @@ class Redactor:
         """The attributes of a log event called `name`, treated like those of a span."""
         # With a resource: left to itself the SDK runs its resource detectors on threads, for every span so made.
         carrier = ReadableSpan(name=name, attributes=dict(attributes), resource=Resource.get_empty())
-        return _plain_dict(self.clean(carrier).attributes)
+        return plain_dict(self.clean(carrier).attributes)
 
     def clean_text(self, text: str) -> str:
         """A text for people, such as the reason of an end: without secrets, and not given to the hook."""
@@ -768,7 +768,7 @@ class Redactor:
     # -- one span
 
     def _clean(self, span: ReadableSpan) -> ReadableSpan:
-        given = _plain_dict(span.attributes)
+        given = plain_dict(span.attributes)
         attributes = self._attributes(given)
         changes: dict[str, Any] = {}
         coerced = 0 if attributes is None else _coerced(given, attributes)
@@ -910,7 +910,7 @@ class Redactor:
             return known[1]
         texts = (scope.name, scope.version, scope.schema_url)
         clean = tuple(text if text is None else self._name(text) for text in texts)
-        attributes = self._attributes(_plain_dict(scope.attributes))
+        attributes = self._attributes(plain_dict(scope.attributes))
         same = attributes is None and all(map(_same, clean, texts))
         name, version, schema_url = clean
         cleaned = (
@@ -926,7 +926,7 @@ class Redactor:
         return None if all(map(_same, clean, events)) else clean
 
     def _event(self, event: Event) -> Event:
-        attributes = _plain_dict(event.attributes)
+        attributes = plain_dict(event.attributes)
         changed = self._attributes(attributes)
         name = self._name(event.name)
         timestamp = _time(event.timestamp) or 0
@@ -939,7 +939,7 @@ class Redactor:
         return None if all(map(_same, clean, links)) else clean
 
     def _link(self, link: Link) -> Link:
-        changed = self._attributes(_plain_dict(link.attributes))
+        changed = self._attributes(plain_dict(link.attributes))
         return link if changed is None else Link(link.context, changed)
 
     # -- the user's hook
@@ -958,7 +958,7 @@ class Redactor:
 
     def _with_hook(self, span: ReadableSpan, hook: Hook) -> ReadableSpan:
         def each(attributes: Mapping[str, Any] | None, prefix: str = "") -> dict[str, AttributeValue]:
-            return self._called_for_each(hook, _plain_dict(attributes), prefix)
+            return self._called_for_each(hook, plain_dict(attributes), prefix)
 
         description = span.status.description
         if description is not None:
@@ -1021,7 +1021,7 @@ def _same(one: object, other: object) -> bool:
     return one is other
 
 
-def _plain_dict(attributes: Any) -> dict[str, Any]:
+def plain_dict(attributes: Any) -> dict[str, Any]:
     """A dict of what a span, an event or a link calls its attributes.
 
     `copy()` of the SDK's mapping is one C call; reading it item by item is fifty times slower.
@@ -1084,7 +1084,7 @@ def _hidden(attributes: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
     """The attributes with every text that may be content replaced."""
     return {
         name: value if name in _STRUCTURE or isinstance(value, (bool, int, float)) else REDACTION_FAILED
-        for name, value in _plain_dict(attributes).items()
+        for name, value in plain_dict(attributes).items()
     }
 
 

@@ -19,13 +19,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from . import guard, pricing, semconv
-from .redaction import shown
+from .redaction import plain_dict, shown
 from .usage import Usage
 
 _MOST_OPEN: Final = 10_000
 _MOST_UNSETTLED: Final = 4096
 _LONGEST_READ: Final = 256  # characters or items; the name of a model is shorter
 _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
+_NUMBERS: Final = (int, float, bool)
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _KIND_OF_OPERATION: Final = {
     semconv.OPERATION_INVOKE_AGENT: semconv.KIND_AGENT,
@@ -79,7 +80,8 @@ class _Ended(NamedTuple):
         failed = span.status.status_code is StatusCode.ERROR
         read: Mapping[str, Any] = {}
         if kind == semconv.KIND_LLM:
-            read = {name: value for name, value in dict(attributes).items() if not _is_content(value)}
+            items = plain_dict(attributes).items()
+            read = {name: value for name, value in items if value.__class__ in _NUMBERS or not _is_content(value)}
         return cls(_id(span), _parent_id(span), span.name, kind, failed, (span.start_time, span.end_time), read)
 
 

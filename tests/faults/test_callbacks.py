@@ -246,7 +246,7 @@ def test_q3_systemexit_in_the_programs_logging(quiet):
     guard.logger.addHandler(handler)
     try:
         with FaultServer(mode=fault_server.status(503)) as server:
-            agentops.init(endpoint=server.url, summary=False, max_wait_time=20, timeout=1, env_data_opt_out=True, journal="memory")
+            agentops.init(endpoint=server.url, summary=False, max_wait_time=20, timeout=1, journal="memory")
             dig()
             assert called.wait(20)
             server.mode = fault_server.ok
@@ -304,7 +304,7 @@ root = logging.getLogger()
 root.addHandler(LoggingHandler(logger_provider=provider))
 root.addHandler(counting := Counting())
 root.setLevel(logging.WARNING)
-agentops.init(endpoint={server.url!r}, summary=False, max_wait_time=20, timeout=1, env_data_opt_out=True, journal="memory")
+agentops.init(endpoint={server.url!r}, summary=False, max_wait_time=20, timeout=1, journal="memory")
 
 @agentops.tool
 def dig():

@@ -24,7 +24,7 @@ from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.claim import claims, settle, state, unsettled
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
-from agentops_otel.pipeline.records import Kind, frame
+from agentops_otel.pipeline.records import Kind, frame, span_payload
 from agentops_otel.pipeline.transport import LogEvent
 
 RESOURCE = Resource({"service.name": "test"})
@@ -178,13 +178,14 @@ def test_what_is_not_wholly_there_is_tidied_up(directory):
     journal = Journal(directory, max_age=1e6)
     journal.acknowledge([journal.append(make(1))])
     journal.after_fork()
-    os.mkdir(os.path.join(directory, "without a lock"), 0o700)
+    os.mkdir(os.path.join(directory, "20260101T000000Z-1-0123abcd"), 0o700)
+    os.mkdir(os.path.join(directory, "not of ours"), 0o700)
     for name, modified in (("old.lock", 1), ("young.lock", time.time())):
         path = os.path.join(directory, name)
         os.close(os.open(path, os.O_CREAT, 0o600))
         os.utime(path, (modified, modified))
     assert list(claims(directory)) == []
-    assert sorted(os.listdir(directory)) == ["old.lock", "young.lock"]
+    assert sorted(os.listdir(directory)) == ["not of ours", "old.lock", "young.lock"]
     journal.append(make(2))
     journal.sync()
     journal.close()
@@ -266,6 +267,9 @@ def test_damage_beside_the_segments_costs_no_span(directory):
     assert found(directory) == [1, 2]
 
 
+PLANTED = frame(Kind.SPAN, 99, span_payload(make(99), 1))
+
+
 def pipe(path):
     os.mkfifo(path)
 
@@ -276,7 +280,7 @@ def folder(path):
 
 def link(path):
     with open(f"{path}-target", "wb") as file:
-        file.write(frame(Kind.SPAN, 9, b""))
+        file.write(PLANTED)
     os.symlink(f"{path}-target", path)
 
 
@@ -289,13 +293,13 @@ def foreign(path):
     if os.geteuid():
         pytest.skip("only root can give a file away")
     with open(path, "wb") as file:
-        file.write(frame(Kind.SPAN, 9, b""))
+        file.write(PLANTED)
     os.chown(path, 12345, 12345)
 
 
 def for_all(path):
     with open(path, "wb") as file:
-        file.write(frame(Kind.SPAN, 9, b""))
+        file.write(PLANTED)
     os.chmod(path, 0o666)
 
 
@@ -306,7 +310,7 @@ def of_another_kind(path):
 
 @pytest.mark.parametrize("plant", [pipe, folder, link, holes, foreign, for_all, of_another_kind])
 @pytest.mark.parametrize(
-    "name", ["000000.seg", "000002.seg", "000001.ack", "resources", f"{ids.new_session_id()}.session"]
+    "name", ["000000.seg", "000002.seg", "000001.ack", "resources", "00000000-0000-4000-8000-000000000000.session"]
 )
 def test_a_file_that_is_not_ours_is_passed_over(directory, plant, name):
     """Somebody has put it there: it is neither followed nor waited for, and the rest is read."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import secrets
+import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -67,13 +70,14 @@ def lock_file(writer: str) -> str:
     return f"{writer}.lock"
 
 
+def writer_name() -> str:
+    """A new name for this process's folder; such names sort by age."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
 def writers(destination: Folder) -> list[str]:
     """The names of the writers of a destination, oldest first."""
-    return [
-        name
-        for name in destination.names()
-        if name not in (WISHES, ABOUT, rejected.REJECTED) and not name.endswith(".lock")
-    ]
+    return [name for name in destination.names() if re.fullmatch(r"\d{8}T\d{6}Z-\d+-[0-9a-f]{8}", name)]
 
 
 # Segments -------------------------------------------------------------------------------------------------------------
@@ -118,7 +122,7 @@ def unsettled(folder: Folder, name: str) -> Iterator[tuple[Frame | None, bool]]:
 
 
 class Lost(NamedTuple):
-    """What was given up of a segment: bytes, spans, and the sequence numbers of all unacknowledged records."""
+    """What was given up of a file: bytes, spans, and the sequence numbers of all unacknowledged records."""
 
     size: int
     spans: int
@@ -126,7 +130,7 @@ class Lost(NamedTuple):
 
 
 def shrink(folder: Folder, name: str, *, whole: bool) -> Lost:
-    """Give up the unacknowledged records of a segment; unless `whole`, not the root spans.
+    """Give up the unacknowledged records of a file; unless `whole`, not those that show which sessions there were.
 
     Raises:
         OSError: it cannot be read or written.
@@ -135,7 +139,7 @@ def shrink(folder: Folder, name: str, *, whole: bool) -> Lost:
     for each, is_left in unsettled(folder, name):
         if each is None or not is_left:
             continue
-        if each.kind == Kind.ROOT and not whole:
+        if each.kind in (Kind.ROOT, Kind.START, Kind.END) and not whole:
             kept.append(frame(each.kind, each.seq, bytes(each.payload)))
         else:
             spans += each.kind in _SPANS
@@ -160,8 +164,7 @@ def hold(destination: Folder, writer: str) -> tuple[Folder, int] | None:
         folder = undo.enter_context(Folder(writer, destination))
         held = destination.open(lock_file(writer), os.O_RDWR | os.O_CREAT)
         undo.callback(os.close, held)
-        # A lock without a name belongs to a folder that has just been removed.
-        if lock(held) and os.fstat(held).st_nlink:
+        if lock(held):
             undo.pop_all()
             return folder, held
     return None
@@ -179,6 +182,22 @@ def release(destination: str, writer: str, folder: Folder, held: int, *, empty: 
     finally:
         folder.close()
         unlock(held)
+
+
+def give_up(destination: Folder, writer: str, name: str, *, whole: bool) -> Lost:
+    """`shrink()` a file of a dead writer; nothing is lost where it lives.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    held = hold(destination, writer)
+    if held is None:
+        return Lost(0, 0, set())
+    try:
+        return shrink(held[0], name, whole=whole)
+    finally:
+        empty = not any(name.endswith((".seg", ".session")) for name in held[0].names())
+        release(destination.path, writer, *held, empty=empty)
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from ..redaction import plain_dict
 from ..span_copy import SpanCopy
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 
@@ -739,7 +740,7 @@ def _jitter() -> float:
 
 def text_size(span: ReadableSpan) -> int:
     """About how many bytes a span takes, here and in a request: what is not text in it is small."""
-    return 512 + sum(len(value) for value in (span.attributes or {}).values() if isinstance(value, (str, bytes)))
+    return 512 + sum([len(value) for value in plain_dict(span.attributes).values() if isinstance(value, (str, bytes))])
 
 
 def _requests(spans: Sequence[ReadableSpan]) -> Iterator[list[ReadableSpan]]:

@@ -14,7 +14,6 @@ import itertools
 import json
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ from .claim import (
     WISHES,
     Lost,
     by_segment,
-    hold,
+    give_up,
     lock_file,
     release,
     remove,
@@ -39,6 +38,7 @@ from .claim import (
     session_file,
     settle,
     shrink,
+    writer_name,
     writers,
 )
 from .folder import Folder, lock, write
@@ -114,6 +114,17 @@ class _Writer:
             remove(self.folder, segment_file(segment.number))
         return finished
 
+    def give_up(self, name: str, *, whole: bool) -> Lost:
+        """`shrink()` one of the full segments."""
+        segment = self.segments.get(int(name[:-4])) if name.endswith(".seg") else None
+        if segment is None or segment.fd >= 0:
+            return Lost(0, 0, set())
+        lost = shrink(self.folder, name, whole=whole)
+        segment.settled |= lost.seqs
+        segment.events -= lost.seqs
+        self.finish(segment)
+        return lost
+
 
 class Journal:
     """The journal of this process for one destination; it opens nothing before the first record.
@@ -155,6 +166,7 @@ class Journal:
         self._writer: _Writer | None = None
         self._retry_at = 0.0  # `time.monotonic()`; 0: all is well
         self._trim_due = False
+        self._trimming = threading.Lock()
         self._known: dict[int, tuple[Resource, int]] = {}  # resources and their numbers, by id
         self._resources: dict[int, Resource] = {}  # by number
         self._described: list[bytes] = []  # records of resources and host, for every folder
@@ -166,6 +178,8 @@ class Journal:
     def append(self, span: ReadableSpan, resource: Resource | None = None) -> Place | None:
         """Write a finished span, with another resource than its own if one is given; None when it is not on disk."""
         try:
+            if self._retry_at and time.monotonic() < self._retry_at:
+                return None
             if resource is None:
                 resource = span.resource
             known = self._known.get(id(resource))
@@ -174,8 +188,7 @@ class Journal:
             if context is None or self._writer is None or context.trace_id not in self._writer.sessions:
                 return self._write(Kind.SPAN, span_payload(span, number))
             place = self._write(Kind.ROOT, span_payload(span, number))
-            if place is not None:
-                self._roots[place.seq] = context.trace_id
+            self._roots[place.seq] = context.trace_id
             return place
         except OSError as error:
             self._fail(error)
@@ -186,7 +199,9 @@ class Journal:
     def append_event(self, event: LogEvent, resource: Resource | None = None) -> Place | None:
         """Write a log event; without a resource it will have that of this process's spans. None: it is not on disk."""
         with self._safely():
-            return self._write(Kind.EVENT, event_payload(event, self._number(resource) if resource is not None else 0))
+            if not self._retry_at or time.monotonic() >= self._retry_at:
+                number = 0 if resource is None else self._number(resource)
+                return self._write(Kind.EVENT, event_payload(event, number))
         return None
 
     def append_start(
@@ -249,9 +264,10 @@ class Journal:
         return number
 
     def _describe(self, record: bytes) -> None:
-        self._described.append(record)
-        if self._writer is not None:  # else `_open()` will write it
-            self._note(RESOURCES, record)
+        with self._locked():
+            if self._writer is not None:  # else `_open()` will write it
+                self._note(RESOURCES, record)
+            self._described.append(record)
 
     def _note(self, name: str, record: bytes) -> _Writer:
         """Add a record to a file that is no segment."""
@@ -262,14 +278,12 @@ class Journal:
 
     # Files ------------------------------------------------------------------------------------------------------------
 
-    def _write(self, kind: int, payload: bytes) -> Place | None:
+    def _write(self, kind: int, payload: bytes) -> Place:
         """Append to a segment that nobody else has."""
-        if self._retry_at and time.monotonic() < self._retry_at:
-            return None
-        segment = self._take(len(payload))
         seq = next(self._seqs)
         record = frame(kind, seq, payload)
-        segment.entries += 1  # before it is there: else the segment might be removed while it is written
+        segment = self._take(len(record))
+        segment.entries += 1  # before it is there: should this be interrupted, nobody is to think that all is settled
         if kind == Kind.EVENT:
             segment.events.add(seq)
         try:
@@ -452,7 +466,15 @@ class Journal:
 
     def _trim(self, own: _Writer) -> None:
         """Give up what is too old, and while all together is too large, the oldest spans but no sessions."""
-        self._trim_due = False
+        if not self._trimming.acquire(blocking=False):
+            return
+        try:
+            self._trim_due = False
+            self._keep_within_bounds(own)
+        finally:
+            self._trimming.release()
+
+    def _keep_within_bounds(self, own: _Writer) -> None:
         too_old, total, found = time.time() - self._max_age, 0, list[tuple[float, str, str]]()
         with contextlib.suppress(OSError), Folder(self.directory) as destination:
             for writer in (*writers(destination), WISHES):
@@ -464,42 +486,21 @@ class Journal:
                             folder.unlink(name)
                         elif name.endswith((".seg", ".session")):
                             found.append((status.st_mtime, writer, name))
-            names = destination.names()
+            names = set(destination.names())
             for name in names:  # a process died between its lock and its folder
                 is_alone = name.endswith(".lock") and name.removesuffix(".lock") not in names
                 if is_alone and destination.stat(name).st_mtime < too_old:
                     destination.unlink(name)
             for modified, writer, name in sorted(found):
-                if modified < too_old or total > self._max_bytes:
+                is_old = modified < too_old
+                if is_old or total > self._max_bytes:
                     with contextlib.suppress(OSError):
-                        give_up = self._shrink_own if writer == own.name else self._shrink
-                        total -= give_up(destination, writer, name, whole=modified < too_old)
-
-    def _shrink_own(self, destination: Folder, name: str, file: str, *, whole: bool) -> int:
-        writer = self._writer
-        segment = writer.segments.get(int(file[:-4])) if writer is not None and file.endswith(".seg") else None
-        if writer is None or segment is None or segment.fd >= 0:
-            return 0
-        lost = shrink(writer.folder, file, whole=whole)
-        self.dropped += lost.spans
-        segment.settled |= lost.seqs
-        segment.events -= lost.seqs
-        writer.finish(segment)
-        return lost.size
-
-    def _shrink(self, destination: Folder, name: str, file: str, *, whole: bool) -> int:
-        held = hold(destination, name)
-        if held is None:  # its process lives, and looks after itself
-            return 0
-        folder, lost = held[0], Lost(0, 0, set())
-        if file.endswith(".seg"):
-            lost = shrink(folder, file, whole=whole)
-            self.dropped += lost.spans
-        elif whole:
-            folder.unlink(file)
-        empty = not any(file.endswith((".seg", ".session")) for file in folder.names())
-        release(self.directory, name, *held, empty=empty)
-        return lost.size
+                        if writer == own.name:
+                            lost = own.give_up(name, whole=is_old)
+                        else:
+                            lost = give_up(destination, writer, name, whole=is_old)
+                        total -= lost.size
+                        self.dropped += lost.spans
 
     def close(self) -> None:
         """Give up the folder: it is removed when nothing in it is unacknowledged, else left to the next process."""
@@ -516,7 +517,7 @@ class Journal:
                 if time.monotonic() > until:  # a thread stands still with one: the lock goes when the process does
                     return
                 time.sleep(0.001)
-            empty = not writer.sessions and all(segment.is_settled for segment in writer.segments.values())
+            empty = not writer.sessions and all(segment.is_settled for segment in list(writer.segments.values()))
             release(self.directory, writer.name, writer.folder, writer.held, empty=empty)
 
     def after_fork(self) -> None:
@@ -551,7 +552,7 @@ class Journal:
 
 
 def _new_writer(destination: Folder) -> _Writer:
-    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = writer_name()
     with contextlib.ExitStack() as undo:
         held = destination.open(lock_file(name), os.O_RDWR | os.O_CREAT | os.O_EXCL)
         undo.callback(os.close, held)

@@ -18,7 +18,16 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import (
+    DEFAULT_TRACE_STATE,
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 
 from .transport import LogEvent
 
@@ -222,9 +231,19 @@ def plain(attributes: Any) -> dict[str, Any]:
     return own
 
 
+def _pairs(state: TraceState | None) -> _TraceState:
+    return list(state.items()) if state else None
+
+
 def _context(context: SpanContext) -> _Context:
     trace_id, span_id, is_remote, flags, state = context[:5]
-    return trace_id.to_bytes(16, "big"), span_id, is_remote, flags & 255, list(state.items()) if state else None
+    return (
+        trace_id.to_bytes(16, "big"),
+        span_id,
+        is_remote,
+        flags & 255,
+        None if state is DEFAULT_TRACE_STATE else _pairs(state),
+    )
 
 
 _scopes: Final[dict[int, tuple[InstrumentationScope, _Scope]]] = {}  # by id: many spans share one
@@ -260,7 +279,7 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
             resource,
             span_id,
             flags & 255,
-            list(state.items()) if state else None,
+            None if state is DEFAULT_TRACE_STATE else _pairs(state),
             _context(parent) if parent is not None else None,
             span.name,
             span.kind,
