@@ -125,6 +125,17 @@ def test_what_a_dead_process_left_is_sent_by_the_next(server, make):
     assert [span.name for span in server.spans() if not span.parent_span_id] == ["session"]
 
 
+def test_an_outage_at_the_start_is_waited_out(server, make):
+    """A process that records nothing itself still sends what another one left, when the backend is back."""
+    server.mode = fault_server.status(503)
+    died(server.url)
+    before = len(server.requests)
+    make().pipeline(Configuration(endpoint=server.url))
+    assert server.wait_for(lambda: len(server.requests) > before)
+    server.mode = fault_server.ok
+    assert server.wait_for(lambda: len(server.spans()) == 4, timeout=30)
+
+
 def test_what_was_left_keeps_its_resource(tmp_path, make):
     """Spans of a dead process say which process they come from; here on their way into a file."""
     folder = tmp_path / "folder"

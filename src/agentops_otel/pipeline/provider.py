@@ -292,7 +292,8 @@ class Pipeline:
             self.exporter.send_kept(until)
         if self._events:
             self._send_events()
-        if self.backlog is not None and not self.exporter.failing:
+        # While the backend fails one attempt at a time is enough; without spans in memory it is the backlog's.
+        if self.backlog is not None and not (self.exporter.failing and self.exporter.kept):
             self.backlog.work()
 
     def _settle(self, outcome: Outcome) -> None:
