@@ -44,7 +44,7 @@ def test_g8_random_kills(alone, kills):
         victims = list(pool.map(kill, delays))
     state = alone.state()
     assert sum(destination.unreadable for destination in state.destinations) == 0
-    done = alone.command("flush")
+    done = alone.command("flush", "--timeout=900")
     assert done.code == 0, (done.out, done.err)
     alone.arrived(*victims, untold=kills)
     assert alone.kept() == 0
