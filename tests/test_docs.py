@@ -126,7 +126,8 @@ ROWS = {"N": 17, "Q": 5, "P": 10, "K": 16, "A": 10, "L": 8, "T": 2, "C": 4}
 @pytest.mark.parametrize(("letter", "count"), ROWS.items())
 def test_every_fault_is_accounted_for(letter, count):
     """Each row of the page on reliability is there, and names a test or gives its reason."""
-    rows = re.findall(r"^\| ([A-Z]\d+(?:, [A-Z]\d+)*) \|(.*)$", _read("docs/reliability.md"), re.MULTILINE)
+    page, _, _ = _read("docs/reliability.md").partition("\nMeasured on ")
+    rows = re.findall(r"^\| ([A-Z]\d+(?:, [A-Z]\d+)*) \|(.*)$", page, re.MULTILINE)
     found = {name: text for names, text in rows for name in names.split(", ")}
     assert [name for name in (f"{letter}{number}" for number in range(1, count + 1)) if name not in found] == []
     assert all("`test_" in text or "not tested" in text for text in found.values())
