@@ -29,22 +29,26 @@ def dig():
 
 dig()
 
+# A signal that comes in the moment before a wait begins is seen after it, so all waits here are short ones.
+
 def sleep():
     print("ready", flush=True)
-    for _ in range(200):  # a signal that comes in the moment before one of them begins is seen after it
+    for _ in range(200):
         time.sleep(0.1)
 
 def in_asyncio():
     async def main():
         print("ready", flush=True)
-        await asyncio.sleep(20)
+        for _ in range(200):
+            await asyncio.sleep(0.1)
     asyncio.run(main())
 
 def in_join():
     thread = threading.Thread(target=time.sleep, args=(20,), daemon=True)
     thread.start()
     print("ready", flush=True)
-    thread.join()
+    while thread.is_alive():
+        thread.join(0.1)
 """
 
 
@@ -372,7 +376,8 @@ def test_an_interrupt_in_asyncio_is_no_cancellation(server, place):
 async def work():
     async with agentops.session(name="x"):
         print("ready", flush=True)
-        await asyncio.sleep(20)
+        for _ in range(200):
+            await asyncio.sleep(0.1)
 async def cancelled():
     async with agentops.session(name="y"):
         await asyncio.sleep(20)
@@ -581,9 +586,10 @@ dig(1)
         ),
         pytest.param(
             "import time\n"
-            "def work():\n    dig(2); time.sleep(20)\n"
+            "dug = multiprocessing.get_context('fork').Event()\n"
+            "def work():\n    dig(2); dug.set()\n    for _ in range(200): time.sleep(0.1)\n"
             "p = multiprocessing.get_context('fork').Process(target=work); p.start()\n"
-            "time.sleep(0.5); p.terminate(); p.join()",
+            "dug.wait(); p.terminate(); p.join()",
             id="terminated",
         ),
     ],

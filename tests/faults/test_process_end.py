@@ -37,12 +37,14 @@ def wait():
     time.sleep(40)
 thread = threading.Thread(target=last, daemon=True)
 thread.start()
-thread.join()
+while thread.is_alive():  # in short waits, as in test_exits.py
+    thread.join(0.1)
 """,
     "asyncio": """
-def wait():
+async def wait():
     say("waiting")
-    return asyncio.sleep(40)
+    while True:
+        await asyncio.sleep(0.1)
 async def main():
     waiting = last()
     if waiting is not None:
