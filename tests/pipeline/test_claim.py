@@ -110,6 +110,23 @@ def test_a_claim_belongs_to_one(directory):
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_does_not_keep_a_claim(directory):
+    """Forked while its parent had one: what the parent gives up is free."""
+    killed(directory, [1])
+    with next(claims(directory)):
+        child = os.fork()
+        if not child:
+            signal.alarm(30)
+            signal.pause()
+    try:
+        assert found(directory) == [1]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_of_two_processes_one_wins(directory):
     """Each of many journals is read by exactly one of four processes that start at once."""
     journals = 40
@@ -187,7 +204,10 @@ def test_what_is_not_wholly_there_is_tidied_up(directory):
     assert list(claims(directory)) == []
     assert sorted(os.listdir(directory)) == ["not of ours", "old.lock", "young.lock"]
     journal.append(make(2))
+    own = f"{journal._writer.folder.path}.lock"
+    os.utime(own, (1, 1))
     journal.sync()
+    assert os.path.exists(own)
     journal.close()
     assert found(directory) == [2]
     assert "old.lock" not in os.listdir(directory)

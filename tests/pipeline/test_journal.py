@@ -24,7 +24,9 @@ from opentelemetry.trace import SpanContext
 
 from agentops_otel import guard, semconv
 from agentops_otel.pipeline import ids
-from agentops_otel.pipeline.claim import claims
+from agentops_otel.pipeline import journal as journal_module
+from agentops_otel.pipeline.claim import claims, session_file
+from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.transport import LogEvent
 
@@ -182,6 +184,15 @@ def test_a_session_that_is_open_when_the_journal_is_closed_is_left(journal, dire
     journal.acknowledge([journal.append(make(1))])
     journal.close()
     assert left(directory) == [root.context.span_id]
+
+
+def test_the_end_of_a_session_that_never_began(journal, directory):
+    """Or that has ended already: nothing is left of it."""
+    journal.acknowledge([journal.append(make(1))])
+    journal.append_end(5, "Success", None)
+    journal.forget(5)
+    journal.close()
+    assert os.listdir(directory) == []
 
 
 def test_the_owner_of_a_session_takes_a_wish_away(journal, directory):
@@ -357,15 +368,19 @@ def test_a_folder_that_somebody_removes_is_made_again(journal, directory):
     assert left(directory) == [2]
 
 
-def test_a_power_loss_takes_only_what_was_not_synced(journal, directory):
+def test_a_power_loss_takes_only_what_was_not_synced(journal, directory, monkeypatch):
     """What was written before the last sync() is read when all that came after is gone."""
-    begin(journal)
+    trace_id, _ = begin(journal)
     for number in range(1, 40):
         journal.append(make(number, size=1000))
+    sync, names = Folder.sync, []
+    monkeypatch.setattr(Folder, "sync", lambda folder, name: (names.append(name), sync(folder, name)))
     journal.sync()
+    assert set(names) == {session_file(trace_id), "resources", *map(os.path.basename, files(directory))}
+    names.clear()
+    journal.sync()
+    assert names == []
     synced = {path: os.path.getsize(path) for path in files(directory, "")}
-    assert all(segment.synced == segment.size for segment in journal._segments())
-    assert journal._unsynced == set()
     for number in range(40, 80):
         journal.append(make(number, size=1000))
     journal.after_fork()
@@ -488,6 +503,23 @@ def test_a_finaliser_may_append_anywhere(journal, directory):
     assert len(places) == 2 * 499
     journal.close()
     assert len(left(directory)) == 2 * 499
+
+
+def test_two_that_open_a_folder_at_once_share_one(journal, directory, monkeypatch):
+    """A signal handler appends where the first append is about to make the folder."""
+    new_writer = journal_module._new_writer
+
+    def interrupted(destination):
+        monkeypatch.undo()
+        journal.append(make(1))
+        return new_writer(destination)
+
+    monkeypatch.setattr(journal_module, "_new_writer", interrupted)
+    journal.append(make(2))
+    assert journal.unacknowledged == 2
+    assert len(os.listdir(directory)) == 2  # with its lock
+    journal.close()
+    assert left(directory) == [1, 2]
 
 
 def test_an_interrupted_append_leaves_the_journal_usable(journal, directory, monkeypatch):

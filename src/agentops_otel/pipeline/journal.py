@@ -379,7 +379,7 @@ class Journal:
                 return self._writer
             self._writer, self._trim_due = writer, True
             try:
-                writer.folder.append(RESOURCES, b"".join(self._described))
+                self._note(RESOURCES, b"".join(self._described))
             except OSError:
                 self._known.clear()  # to be described once more
                 raise
