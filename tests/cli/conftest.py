@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from tests.fakes.fault_server import FaultServer
-from tests.fakes.program import run
+from tests.fakes.program import Program, run
 
 
 @pytest.fixture
@@ -45,3 +45,19 @@ def killed():
         return ended.out.strip()
 
     return killed
+
+
+@pytest.fixture
+def living(closed):
+    """A process that has recorded something, and runs as long as the test."""
+    with Program(
+        f"""
+        import agentops_otel as agentops
+        agentops.init(endpoint={closed!r}, summary=False)
+        agentops.record(agentops.ActionEvent("mine"))
+        print("ready", flush=True)
+        input()
+        """
+    ) as program:
+        assert program.line() == "ready"
+        yield program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -11,9 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
-from ..exceptions import ConfigurationError
 from ..pipeline.backlog import Replayed, replay
-from ..pipeline.claim import DestinationState, state
+from ..pipeline.claim import DestinationState, destination_state, state
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 
-def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Describe the command."""
     parser = commands.add_parser(
         "flush",
@@ -32,21 +32,20 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "to go. Keys, headers and certificates are read from the environment, as by init().",
     )
     parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
-    parser.add_argument("--journal-dir", metavar="FOLDER", help="the journal's folder (default: AGENTOPS_JOURNAL_DIR)")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=math.inf, help="longest time in seconds (default: no limit)"
     )
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects, one for each destination")
-    parser.set_defaults(run=run)
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send; the exit code is 0 when nothing is left, 1 when something is, 2 when a setting is wrong."""
-    try:
-        own = Configuration(endpoint=options.endpoint, journal_dir=options.journal_dir)
-    except ConfigurationError as error:
-        sys.stderr.write(f"agentops-otel flush: {error}\n")
-        return 2
+    """Send; the exit code is 0 when nothing is left, 1 when something is.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    own = Configuration(endpoint=options.endpoint, journal_dir=options.journal_dir)
     directory = journal_directory(own.journal_dir)
     deadline = time.monotonic() + options.timeout
     reports = [
@@ -77,7 +76,9 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
         done = replay(folder, exporter, deadline, books)
         why = "the time is up" if time.monotonic() >= deadline else exporter.last_error
         exporter.shutdown()
-    left = sum(after.left for after in state(directory).destinations if after.name == before.name)
+    left = 0
+    with contextlib.suppress(OSError):  # its folder is gone, and so is all that was in it
+        left = destination_state(directory, before.name).left
     return {
         "destination": (own.endpoint if "endpoint" in own.given else None) or (meant.endpoint if meant else folder),
         "folder": folder,

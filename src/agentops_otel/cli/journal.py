@@ -11,7 +11,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
-from ..exceptions import ConfigurationError
 from ..pipeline.claim import DestinationState, state
 from ..pipeline.destination import Destination, journal_directory
 from ..summary import format_count, format_duration
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 
-def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Describe the command."""
     parser = commands.add_parser(
         "journal",
@@ -28,18 +27,17 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Show what is in the journal, for each destination: spans and sessions that have not arrived yet, "
         "how old the oldest is, and what was refused for good.",
     )
-    parser.add_argument("--journal-dir", metavar="FOLDER", help="the journal's folder (default: AGENTOPS_JOURNAL_DIR)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print; the exit code is 0, or 2 when a setting is wrong."""
-    try:
-        directory = journal_directory(Configuration(journal_dir=options.journal_dir).journal_dir)
-    except ConfigurationError as error:
-        sys.stderr.write(f"agentops-otel journal: {error}\n")
-        return 2
+    """Print; the exit code is 0.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    directory = journal_directory(Configuration(journal_dir=options.journal_dir).journal_dir)
     found = state(directory).destinations
     if options.json:
         rows = [{"destination": _name(directory, row), **asdict(row)} for row in found]

@@ -27,6 +27,7 @@ from ..span_copy import SpanCopy
 from . import ids, rejected
 from .folder import Folder, lock, unlock
 from .records import (
+    NOWHERE,
     Description,
     End,
     Frame,
@@ -52,7 +53,6 @@ ABOUT: Final = "destination.json"  # for people, and for who sends it without th
 _STATUS: Final = {"Success": StatusCode.OK, "Fail": StatusCode.ERROR, "Indeterminate": StatusCode.UNSET}
 _DIED: Final = End("Indeterminate", "Process died (no end recorded)")
 _SPANS: Final = (Kind.SPAN, Kind.ROOT)
-_MADE: Final = Place(0, 0, 0, 0)
 
 
 def segment_file(number: int) -> str:
@@ -220,7 +220,6 @@ class Contents:
         unended: sessions that have a start and no root span, by trace id.
         traces: ids of traces with something unacknowledged.
         spans: unacknowledged ones.
-        left: of these, what dead processes left, and the roots that will be made anew.
         events: unacknowledged log events.
         unreadable: stretches and records that cannot be read.
         size: of the segments, in bytes.
@@ -353,7 +352,7 @@ class Claim:
                 yield record
         for number, session in enumerate(contents.unended.values(), 1):
             if session.start is not None and -number in self._roots:
-                yield from self._root(session, session.start, _MADE._replace(seq=-number))
+                yield from self._root(session, session.start, NOWHERE._replace(seq=-number))
 
     def _unsettled(self, segment: int) -> Iterator[tuple[Frame | None, bool]]:
         with contextlib.suppress(OSError):
@@ -391,7 +390,7 @@ class Claim:
         yield Record(place, root, resource)
         by_owner = {**said, semconv.SESSION_ROLE: semconv.ROLE_OWNER}
         event = LogEvent(semconv.EVENT_SESSION_END, last_ns, trace_id, start.span_id, by_owner)
-        yield Record(_MADE, event, resource)
+        yield Record(NOWHERE, event, resource)
 
     def _wish(self, trace_id: int) -> End | None:
         with contextlib.suppress(OSError), Folder(os.path.join(self._destination, WISHES)) as wishes:
@@ -475,6 +474,7 @@ class DestinationState:
         dead: writers whose process does not.
         segments: files, with so many `bytes`.
         spans: unacknowledged ones.
+        left: of these, what dead processes left, and the roots that will be made anew.
         events: unacknowledged log events.
         sessions: with something unacknowledged, or without an end.
         oldest: when the oldest of it ended, Unix time in seconds; None without one.
@@ -511,11 +511,21 @@ def state(directory: str) -> State:
     with contextlib.suppress(OSError), Folder(directory) as top:
         for name in top.names():
             with contextlib.suppress(OSError), Folder(name, top) as destination:
-                found.destinations.append(_destination(destination, name))
+                found.destinations.append(_look_into(destination, name))
     return found
 
 
-def _destination(destination: Folder, name: str) -> DestinationState:
+def destination_state(directory: str, name: str) -> DestinationState:
+    """Look into the journal of one destination; nothing is changed.
+
+    Raises:
+        OSError: there is none, or it is not ours alone.
+    """
+    with Folder(os.path.join(directory, name)) as destination:
+        return _look_into(destination, name)
+
+
+def _look_into(destination: Folder, name: str) -> DestinationState:
     state, traces = DestinationState(name), set[bytes]()
     for writer in writers(destination):
         with contextlib.suppress(OSError), Folder(writer, destination) as folder:
