@@ -1028,8 +1028,10 @@ def plain_dict(attributes: Any) -> dict[str, Any]:
     """
     if not attributes:
         return {}
-    copy = getattr(attributes, "copy", None)
-    copied = copy() if copy is not None else dict(attributes)
+    try:
+        copied = attributes.copy()
+    except AttributeError:
+        copied = dict(attributes)
     return copied if type(copied) is dict else dict(copied)
 
 

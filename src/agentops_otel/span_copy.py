@@ -9,9 +9,36 @@ from __future__ import annotations
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
+from typing_extensions import Self
 
 
-class SpanCopy(ReadableSpan):
+class CountedSpan(ReadableSpan):
+    """A finished span made of its parts that says how much its limits had dropped."""
+
+    _dropped: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes the limits of the span dropped."""
+        return self._dropped[0]
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events they dropped."""
+        return self._dropped[1]
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links they dropped."""
+        return self._dropped[2]
+
+    def with_dropped(self, attributes: int, events: int, links: int) -> Self:
+        """This span, which from now on says that so many were dropped."""
+        self._dropped = (attributes, events, links)
+        return self
+
+
+class SpanCopy(CountedSpan):
     """A copy of a finished span.
 
     Args:
@@ -38,20 +65,5 @@ class SpanCopy(ReadableSpan):
             "instrumentation_scope": span.instrumentation_scope,
         }
         super().__init__(**{**fields, **changes})
-        self._dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+        self.with_dropped(span.dropped_attributes, span.dropped_events, span.dropped_links)
         self.place: object | None = getattr(span, "place", None)
-
-    @property
-    def dropped_attributes(self) -> int:
-        """How many attributes the limits of the span dropped."""
-        return self._dropped[0]
-
-    @property
-    def dropped_events(self) -> int:
-        """How many events they dropped."""
-        return self._dropped[1]
-
-    @property
-    def dropped_links(self) -> int:
-        """How many links they dropped."""
-        return self._dropped[2]

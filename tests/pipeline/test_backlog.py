@@ -15,7 +15,6 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import agentops_otel as agentops
 from agentops_otel import client
 from agentops_otel.config import Configuration
-from agentops_otel.pipeline.provider import SessionProvider
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import run
@@ -25,25 +24,6 @@ from tests.fakes.program import run
 def server():
     with FaultServer() as server:
         yield server
-
-
-@pytest.fixture
-def make():
-    made = []
-
-    def make(**settings) -> SessionProvider:
-        provider = SessionProvider(
-            Configuration(**settings),
-            parent_for=client._parent_for,
-            current_trace_id=client._current_trace_id,
-            tick=lambda: None,
-        )
-        made.append(provider)
-        return provider
-
-    yield make
-    for provider in made:
-        provider.close(1.0)
 
 
 def died(endpoint, spans=3, service="the dead one"):

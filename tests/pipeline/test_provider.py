@@ -10,32 +10,11 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 
-from agentops_otel import client
 from agentops_otel.config import Configuration
-from agentops_otel.pipeline.provider import SessionProvider, SessionTracerProvider
+from agentops_otel.pipeline.provider import SessionTracerProvider
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
-
-
-@pytest.fixture
-def make():
-    made = []
-
-    def make(**settings) -> SessionProvider:
-        # What the client passes, because the first provider of a process stays the global one, for other tests too.
-        provider = SessionProvider(
-            Configuration(**settings),
-            parent_for=client._parent_for,
-            current_trace_id=client._current_trace_id,
-            tick=lambda: None,
-        )
-        made.append(provider)
-        return provider
-
-    yield make
-    for provider in made:
-        provider.close(1.0)
 
 
 def spans(count):

@@ -186,6 +186,18 @@ class _Chunks:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    def _is_shown(self, chunk: Any) -> bool:
+        """Note a chunk; whether the caller gets it, and not we alone, who had asked for it."""
+        hidden = False
+        try:
+            hidden = self._hidden is not None and self._hidden(chunk)
+            self._reading.pending.append(chunk)
+            if len(self._reading.pending) > self._reading.room:
+                self._reading.take()
+        except Exception:
+            guard.report("a chunk of a stream")
+        return not hidden
+
 
 class Chunks(_Chunks):
     """For a `Stream`."""
@@ -209,15 +221,7 @@ class Chunks(_Chunks):
                 raise
             finally:
                 reading.busy = False
-            hidden = False
-            try:
-                hidden = self._hidden is not None and self._hidden(chunk)
-                reading.pending.append(chunk)
-                if len(reading.pending) > reading.room:
-                    reading.take()
-            except Exception:
-                guard.report("a chunk of a stream")
-            if not hidden:
+            if self._is_shown(chunk):
                 return chunk
 
 
@@ -243,15 +247,7 @@ class AsyncChunks(_Chunks):
                 raise
             finally:
                 reading.busy = False
-            hidden = False
-            try:
-                hidden = self._hidden is not None and self._hidden(chunk)
-                reading.pending.append(chunk)
-                if len(reading.pending) > reading.room:
-                    reading.take()
-            except Exception:
-                guard.report("a chunk of a stream")
-            if not hidden:
+            if self._is_shown(chunk):
                 return chunk
 
 

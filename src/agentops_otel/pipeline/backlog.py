@@ -36,7 +36,6 @@ Item = tuple[Place, "ReadableSpan | LogEvent", Resource]
 class Replayed:
     """What became of the spans of dead processes."""
 
-    sessions: int = 0
     sent: int = 0
     rejected: int = 0
     held_back: int = 0
@@ -164,7 +163,6 @@ def replay(
     """
     for claim in claims(directory):
         with claim:
-            books.sessions += claim.sessions
             for items in _batches(claim, not_yet, books):
                 if time.monotonic() >= deadline or (yielding and not exporter.due):
                     return False

@@ -748,11 +748,12 @@ def _requests(spans: Sequence[ReadableSpan]) -> Iterator[list[ReadableSpan]]:
     part: list[ReadableSpan] = []
     size = 0
     for span in spans:
-        size += text_size(span)
-        if part and (len(part) == _BATCH or size > MAX_REQUEST_BYTES):
+        own = text_size(span)
+        if part and (len(part) == _BATCH or size + own > MAX_REQUEST_BYTES):
             yield part
-            part, size = [], text_size(span)
+            part, size = [], 0
         part.append(span)
+        size += own
     if part:
         yield part
 

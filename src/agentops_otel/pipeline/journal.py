@@ -23,6 +23,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .. import guard
+from ..redaction import plain_dict
 from . import ids, rejected
 from .claim import (
     ABOUT,
@@ -53,7 +54,6 @@ from .records import (
     event_payload,
     frame,
     frames,
-    plain,
     read_event,
     read_span,
     span_payload,
@@ -182,8 +182,7 @@ class Journal:
                 return None
             if resource is None:
                 resource = span.resource
-            known = self._known.get(id(resource))
-            number = known[1] if known is not None and known[0] is resource else self._number(resource)
+            number = self._number(resource)
             context = span.get_span_context() if span.parent is None else None
             if context is None or self._writer is None or context.trace_id not in self._writer.sessions:
                 return self._write(Kind.SPAN, span_payload(span, number))
@@ -257,7 +256,7 @@ class Journal:
             for memory in (self._known, self._resources, self._described):
                 memory.clear()
         number = next(self._resource_numbers)
-        description = Description(number, plain(resource.attributes), resource.schema_url)
+        description = Description(number, plain_dict(resource.attributes), resource.schema_url)
         self._describe(frame(Kind.RESOURCE, 0, encode(description)))
         self._resources[number] = resource
         self._known[id(resource)] = resource, number

@@ -40,7 +40,7 @@ from .guarded import GuardedProcessors, LateCalls
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
 from .processor import SessionSpanProcessor, SessionSpans
-from .records import Place
+from .records import NOWHERE, Place
 from .resource import HOST, HostResource, sdk_version
 from .worker import Worker
 
@@ -429,10 +429,6 @@ def _dropped_spans(provider: metrics.MeterProvider) -> metrics.Counter:
     # As in https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/ the reason is an `error.type`.
     meter = provider.get_meter(semconv.SCOPE_NAME, sdk_version())
     return meter.create_counter(semconv.METRIC_SPANS_DROPPED, "{span}", "Spans that were lost")
-
-
-# A span's place while it is not written down.
-NOWHERE: Final = Place(0, 0, 0, 0)
 
 
 def _place(span: ReadableSpan) -> Place:

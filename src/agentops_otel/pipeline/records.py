@@ -29,6 +29,8 @@ from opentelemetry.trace import (
     TraceState,
 )
 
+from ..redaction import plain_dict
+from ..span_copy import CountedSpan
 from .transport import LogEvent
 
 T = TypeVar("T")
@@ -60,6 +62,9 @@ class Place(NamedTuple):
     segment: int
     offset: int
     size: int
+
+
+NOWHERE: Final = Place(0, 0, 0, 0)  # of what is not written down
 
 
 class Frame(NamedTuple):
@@ -219,18 +224,6 @@ def _tame(value: Any, depth: int = 16) -> Any:
         return f"<unprintable {type(value).__name__}>"
 
 
-def plain(attributes: Any) -> dict[str, Any]:
-    """The attributes of a span, an event, a link or a resource as a dict.
-
-    `copy()` of the SDK's mapping is one C call; reading it item by item costs more than all the rest here.
-    """
-    try:
-        own: dict[str, Any] = attributes.copy()
-    except AttributeError:
-        own = dict(attributes or ())
-    return own
-
-
 def _context(context: SpanContext) -> _Context:
     trace_id, span_id, is_remote, flags, state = context[:5]
     pairs = None if state is DEFAULT_TRACE_STATE or not state else list(state.items())
@@ -246,7 +239,7 @@ def _scope(scope: InstrumentationScope) -> _Scope:
         return known[1]
     if len(_scopes) >= 1024:
         _scopes.clear()
-    own = scope.name, scope.version, scope.schema_url, plain(scope.attributes)
+    own = scope.name, scope.version, scope.schema_url, plain_dict(scope.attributes)
     _scopes[id(scope)] = scope, own
     return own
 
@@ -277,9 +270,9 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
             status.status_code,
             status.description,
             _scope(scope) if scope is not None else None,
-            plain(span.attributes),
-            [(e.name, e.timestamp, plain(e.attributes), e.dropped_attributes) for e in events] if events else [],
-            [(_context(e.context), plain(e.attributes), e.dropped_attributes) for e in links] if links else [],
+            plain_dict(span.attributes),
+            [(e.name, e.timestamp, plain_dict(e.attributes), e.dropped_attributes) for e in events] if events else [],
+            [(_context(e.context), plain_dict(e.attributes), e.dropped_attributes) for e in links] if links else [],
             (span.dropped_attributes, span.dropped_events, span.dropped_links),
         )
     )
@@ -291,15 +284,6 @@ def event_payload(event: LogEvent, resource: int) -> bytes:
     return encode(_LogEvent(trace_id, event.time_ns, resource, event.span_id, event.name, event.severity, data))
 
 
-class RecordedSpan(ReadableSpan):
-    """A span that was read. The SDK's own constructor forgets how much its limits had dropped."""
-
-    dropped: tuple[int, int, int]
-    dropped_attributes = property(lambda span: span.dropped[0])
-    dropped_events = property(lambda span: span.dropped[1])
-    dropped_links = property(lambda span: span.dropped[2])
-
-
 def read_span(payload: memoryview, resource: Callable[[int], Resource]) -> ReadableSpan:
     """The span of a payload; `resource` gives the resource of a number.
 
@@ -308,7 +292,7 @@ def read_span(payload: memoryview, resource: Callable[[int], Resource]) -> Reada
     """
     data = _decode_span(payload)
     scope = data.scope
-    span = RecordedSpan(
+    return CountedSpan(
         name=data.name,
         context=_span_context((data.trace_id, data.span_id, False, data.flags, data.trace_state)),
         parent=_span_context(data.parent) if data.parent is not None else None,
@@ -321,9 +305,7 @@ def read_span(payload: memoryview, resource: Callable[[int], Resource]) -> Reada
         start_time=data.start_ns,
         end_time=data.time_ns,
         instrumentation_scope=InstrumentationScope(*scope[:3], attributes(scope[3])) if scope is not None else None,
-    )
-    span.dropped = data.dropped
-    return span
+    ).with_dropped(*data.dropped)
 
 
 def read_event(payload: memoryview) -> tuple[LogEvent, int]:
