@@ -227,6 +227,31 @@ def test_span_cost_reads_older_names():
     assert priced.amount == pytest.approx(2.5)
 
 
+class Noted(dict):
+    """Attributes that note which of them are read."""
+
+    def __init__(self, **attributes):
+        super().__init__(attributes)
+        self.read = set()
+
+    def get(self, name, default=None):
+        self.read.add(name)
+        return super().get(name, default)
+
+
+def test_names_all_that_span_cost_reads():
+    """What is counted later is kept by these names only, so a name that is missing would be a price that is wrong."""
+    usage = {"gen_ai.usage.input_tokens": 1}
+    spans = [
+        Noted(**{"gen_ai.usage.cost.amount": 0.5}),
+        Noted(**usage),
+        Noted(**usage, **{"gen_ai.provider.name": "openai", "gen_ai.response.model": "gpt-4o"}),
+    ]
+    for span in spans:
+        span_cost(span)
+    assert set().union(*(span.read for span in spans)) == pricing.PRICED_BY
+
+
 def test_attributes_survive_the_way_back():
     """What is written on a span is what is read from it."""
     priced = Cost(0.0043, "local", "0.1.2")

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import semconv
 from .loading import apart_from_forks
-from .usage import Usage
+from .usage import USAGE_ATTRIBUTES, Usage
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -44,6 +44,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger("agentops_otel")
 
 PRICES_FILE: Final = "AGENTOPS_PRICES_FILE"
+PRICED_BY: Final = USAGE_ATTRIBUTES | {
+    semconv.COST_AMOUNT,
+    semconv.COST_CURRENCY,
+    semconv.COST_SOURCE,
+    semconv.OLD_PROVIDER_NAME,
+    semconv.OPENAI_RESPONSE_SERVICE_TIER,
+    semconv.PRICE_TABLE,
+    semconv.PROVIDER_NAME,
+    semconv.REQUEST_MODEL,
+    semconv.RESPONSE_MODEL,
+}
+"""The names of the attributes that `span_cost()` reads."""
 
 # ``gen_ai.provider.name`` (and the ``gen_ai.system`` before it) -> the table's name. A name that is not here is looked
 # up as it is.

@@ -26,7 +26,7 @@ _MOST_OPEN: Final = 10_000
 _MOST_UNSETTLED: Final = 4096
 _LONGEST_READ: Final = 256  # characters or items; the name of a model is shorter
 _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
-_NUMBERS: Final = (int, float, bool)
+_COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM}  # all that is read of an LLM span to count it
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _KIND_OF_OPERATION: Final = {
     semconv.OPERATION_INVOKE_AGENT: semconv.KIND_AGENT,
@@ -71,17 +71,17 @@ class _Ended(NamedTuple):
     kind: str | None
     failed: bool
     times: tuple[int | None, int | None]
-    attributes: Mapping[str, Any]  # of an LLM span, without long texts
+    attributes: Mapping[str, Any]  # of an LLM span, those that count
 
     @classmethod
     def of(cls, span: ReadableSpan) -> _Ended:
-        attributes = span.attributes or {}
+        attributes = plain_dict(span.attributes)
         kind = kind_of(attributes)
         failed = span.status.status_code is StatusCode.ERROR
         read: Mapping[str, Any] = {}
         if kind == semconv.KIND_LLM:
-            items = plain_dict(attributes).items()
-            read = {name: value for name, value in items if value.__class__ in _NUMBERS or not _is_content(value)}
+            names = _COUNTED.intersection(attributes)
+            read = {name: value for name in names if not _is_content(value := attributes[name])}
         return cls(_id(span), _parent_id(span), span.name, kind, failed, (span.start_time, span.end_time), read)
 
 
@@ -170,7 +170,7 @@ class Totals:
         """Note a span that starts."""
         if len(self._open) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
             self._open.pop(next(iter(self._open), 0), None)
-        self._open[_id(span)] = span, kind_of(span.attributes or {}), _clock_offset()
+        self._open[_id(span)] = span, kind_of(plain_dict(span.attributes)), _clock_offset()
         self.changes += 1
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from . import semconv
 
@@ -95,6 +96,8 @@ _CLASSES: tuple[tuple[str, ...], ...] = (
     (semconv.USAGE_INPUT_AUDIO_TOKENS,),
     (semconv.USAGE_OUTPUT_AUDIO_TOKENS,),
 )
+USAGE_ATTRIBUTES: Final = frozenset(name for names in (*_TOTALS, *_CLASSES) for name in names)
+"""The names that `Usage.from_attributes()` reads."""
 
 
 def _first(*values: object) -> int | None:

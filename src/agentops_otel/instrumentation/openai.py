@@ -547,8 +547,8 @@ class _ChatFold:
         text = get("content")
         if text:
             kept.text.append(text)
-        if len(delta) <= 1 and text:
-            return
+            if list(delta.values()).count(None) == len(delta) - 1:  # and nothing else, as in nearly all
+                return
         if get("tool_calls"):
             kept.add_calls(get("tool_calls"))
         if get("refusal"):
