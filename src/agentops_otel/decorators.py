@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -355,6 +356,8 @@ def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
     # A generator function, so that `inspect` and its callers see one; like every other it starts at the first step, and
     # so does the span. What the reader sends or throws, GeneratorExit included, goes to the user's generator, which
     # decides what it means.
+    over = sys.is_finalizing  # then nothing of ours can be called: the names in our modules are taken away
+
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         call = _start(plan, args, kwargs)
@@ -376,9 +379,12 @@ def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
                 try:
                     sent = yield item
                 except BaseException as error:
+                    if over():
+                        raise
                     thrown = _as_thrown(error)
         except BaseException as error:
-            _fail(call, error)
+            if not over():
+                _fail(call, error)
             raise
         _finish(call, result)
         return result
@@ -388,6 +394,7 @@ def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
 
 def _wrap_async_generator(function: Callable[..., Any], plan: _Plan) -> Any:
     plan = replace(plan, own_context=False)
+    over = sys.is_finalizing
 
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -407,9 +414,11 @@ def _wrap_async_generator(function: Callable[..., Any], plan: _Plan) -> Any:
                 try:
                     sent = yield item
                 except BaseException as error:
+                    if over():
+                        raise
                     thrown = _as_thrown(error)
         except BaseException as error:
-            if call is not None:
+            if call is not None and not over():
                 _fail(call, error)
             raise
         if call is not None:

@@ -317,6 +317,34 @@ def test_p7_spans_after_the_exit_hook(site):
     assert end_of(site.root) == ("Indeterminate", NOT_ENDED)
 
 
+@pytest.mark.parametrize("held_by", ["the program", "a module"])
+def test_p7_generators_that_are_closed_with_the_interpreter(site, held_by):
+    """A tool's generator that is still open when modules are taken apart is closed without a word."""
+    holder = {"the program": "sys.modules['__main__']", "a module": "threading"}[held_by]
+    ended = site.run(
+        f"""
+        @agentops.tool
+        def count():
+            yield from range(3)
+
+        @agentops.tool
+        async def acount():
+            for number in range(3):
+                yield number
+
+        agentops.init(summary=False)
+        {holder}.half_read = count(), acount()
+        next({holder}.half_read[0])
+        try:
+            {holder}.half_read[1].asend(None).send(None)
+        except StopIteration:
+            pass
+        """
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert end_of(site.root) == ("Indeterminate", NOT_ENDED)
+
+
 @pytest.mark.parametrize(
     "begin",
     [

@@ -15,6 +15,12 @@ from typing import Final
 
 from typing_extensions import Self
 
+# Not when they are needed: a span that ends while the interpreter is taken apart can import nothing any more.
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 _WINDOWS: Final = sys.platform == "win32"
 _MOST_BYTES: Final = 256 << 20  # that are read of one file
 # O_NONBLOCK: a pipe in place of a file must not stop us.
@@ -141,12 +147,8 @@ def lock(descriptor: int, *, shared: bool = False) -> bool:
     """Lock a file until its last descriptor is closed; False when that is not possible, or another one holds it."""
     try:
         if sys.platform == "win32":
-            import msvcrt
-
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
-            import fcntl
-
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
@@ -156,8 +158,6 @@ def lock(descriptor: int, *, shared: bool = False) -> bool:
 def unlock(descriptor: int) -> None:
     """Unlock and close a file. Closing alone would leave it locked while a forked child has the descriptor."""
     if sys.platform != "win32":
-        import fcntl
-
         fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
 
