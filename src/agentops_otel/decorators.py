@@ -356,7 +356,7 @@ def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
     # A generator function, so that `inspect` and its callers see one; like every other it starts at the first step, and
     # so does the span. What the reader sends or throws, GeneratorExit included, goes to the user's generator, which
     # decides what it means.
-    over = sys.is_finalizing  # then nothing of ours can be called: the names in our modules are taken away
+    is_finalizing = sys.is_finalizing  # then nothing of ours can be called: the names in our modules are taken away
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -379,11 +379,11 @@ def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
                 try:
                     sent = yield item
                 except BaseException as error:
-                    if over():
+                    if is_finalizing():
                         raise
                     thrown = _as_thrown(error)
         except BaseException as error:
-            if not over():
+            if not is_finalizing():
                 _fail(call, error)
             raise
         _finish(call, result)
@@ -394,7 +394,7 @@ def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
 
 def _wrap_async_generator(function: Callable[..., Any], plan: _Plan) -> Any:
     plan = replace(plan, own_context=False)
-    over = sys.is_finalizing
+    is_finalizing = sys.is_finalizing
 
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -414,11 +414,11 @@ def _wrap_async_generator(function: Callable[..., Any], plan: _Plan) -> Any:
                 try:
                     sent = yield item
                 except BaseException as error:
-                    if over():
+                    if is_finalizing():
                         raise
                     thrown = _as_thrown(error)
         except BaseException as error:
-            if call is not None and not over():
+            if call is not None and not is_finalizing():
                 _fail(call, error)
             raise
         if call is not None:

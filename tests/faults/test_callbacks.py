@@ -350,8 +350,7 @@ UNGUARDED = {
     "session.py end:": READS_ARGUMENTS,
     "session.py parse:": READS_ARGUMENTS,
     "openai.py _is_usage_only:": ASKS_FOR_USAGE,
-    "_stream.py __next__: hidden": ASKS_FOR_USAGE,
-    "_stream.py __anext__: hidden": ASKS_FOR_USAGE,
+    "_stream.py _is_shown: hidden": ASKS_FOR_USAGE,
 }
 # These put the user's context back, and there is no second way to do it. Nothing else may go wrong with them.
 RESTORING = (
