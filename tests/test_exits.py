@@ -368,6 +368,22 @@ def test_a_killed_program_says_nothing_of_calls_after_the_end():
     assert "no session is active" not in ended.err
 
 
+def test_threads_that_go_on_at_the_exit_are_told_nothing(server):
+    """Daemon threads whose session the end of the process has ended have done nothing wrong."""
+    source = f"""
+import atexit, time
+atexit.register(time.sleep, 0.2)  # after our own exit hook
+{HEAD}
+def dig_on():
+    while True: dig(); time.sleep(0.001)
+for _ in range(3): threading.Thread(target=dig_on, daemon=True).start()
+print("ready", flush=True)
+"""
+    ended = _ended(source, server.url, "exit")
+    assert ended.code == 0
+    assert "no session is active" not in ended.err
+
+
 @pytest.mark.parametrize("place", ["here", "in a task of its own"])
 def test_an_interrupt_in_asyncio_is_no_cancellation(server, place):
     """Ctrl-C reaches `async with session()` as a cancellation, and ends it as Fail; another one is Indeterminate."""
@@ -461,7 +477,7 @@ sleep()
 
 
 @pytest.mark.parametrize("journal", ["disk", "memory"])
-@pytest.mark.parametrize("way", ["exit", "end_session", "with", "exception", "sigterm", "async"])
+@pytest.mark.parametrize("way", ["exit", "end_session", "shutdown", "with", "exception", "sigterm", "async"])
 @pytest.mark.parametrize("backend", ["closed", "blackhole"])
 def test_an_unreachable_backend_holds_nobody_up(way, backend, journal):
     """The end takes no longer than the budget of two seconds, and one line says what was not delivered."""
@@ -470,6 +486,7 @@ def test_an_unreachable_backend_holds_nobody_up(way, backend, journal):
         + {
             "exit": "print('ready', flush=True)",
             "end_session": "print('ready', flush=True); agentops.end_session('Success')",
+            "shutdown": "print('ready', flush=True); agentops.shutdown()",
             "with": "agentops.end_session(); print('ready', flush=True)\nwith agentops.session(): dig()",
             "exception": "print('ready', flush=True); raise ValueError",
             "sigterm": "sleep()",

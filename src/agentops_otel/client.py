@@ -123,10 +123,9 @@ class Client:
         instrumentation.drain(everything=True)
         for pipeline in self.provider.pipelines:
             pipeline.exporter.closing = True
-        if state is not None:  # only a signal says how it ends
-            context.hush()
+        context.hush()
         for session in list(self.sessions.values()):
-            if state is not None:
+            if state is not None:  # only a signal says how it ends
                 session.hurry()
             if state is None and session.config.skip_auto_end_session:
                 session.leave_open()
@@ -134,8 +133,7 @@ class Client:
                 _end_quietly(session, reason, state)
         self.provider.flush(deadline - time.monotonic())
         self.tell_what_is_missing()
-        for pipeline in self.provider.pipelines:
-            pipeline.leave_journal()
+        self.provider.leave_journals()
 
     def tell_what_is_missing(self) -> None:
         """One line for spans that have not arrived, unless a summary has just said so."""
@@ -174,6 +172,7 @@ class Client:
             instrumentation.uninstrument,
             lambda: self.provider.close(deadline - time.monotonic()),
             self.tell_what_is_missing,
+            self.provider.leave_journals,
             lambda: context.set_sessionless(None),
             lambda: context.set_process(None),
             self.hooks.remove,

@@ -169,12 +169,13 @@ def scope_for(what: str) -> Scope | None:
         join()
         scope = session_scope()
     if scope is None and what not in _warned and not _silent:
+        level = logging.DEBUG if _warned else logging.WARNING
+        _warned.add(what)  # before another thread looks
         logger.log(
-            logging.DEBUG if _warned else logging.WARNING,
+            level,
             "%s: nothing is recorded, because no session is active. Call agentops_otel.start_session() first.",
             what,
         )
-        _warned.add(what)
     return scope
 
 

@@ -452,6 +452,7 @@ class Session:
             delivered=delivered,
             destination=pipeline.destination if pipeline is not None else None,
             dropped=pipeline.dropped() if pipeline is not None else {},
+            kept=pipeline.kept if pipeline is not None else 0,
             journal=pipeline.journal.directory if pipeline is not None and pipeline.journal is not None else None,
             delivery_error=pipeline.exporter.last_error if pipeline is not None else None,
         )

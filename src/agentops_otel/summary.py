@@ -59,8 +59,10 @@ class Summary:
     destination: str | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Spans that are lost, by reason."""
+    kept: int = 0
+    """Spans on disk, of this session or of others, that are not delivered yet."""
     journal: str | None = None
-    """Where spans are kept that are neither delivered nor lost."""
+    """Where they are kept."""
     delivery_error: str | None = None
 
 
@@ -177,7 +179,7 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
         if not facts.recorded or facts.destination is None:
             return (f"{format_count(facts.recorded, 'span')} recorded" if facts.recorded else ""), False
         return f"{facts.delivered:,}/{format_count(facts.recorded, 'span')} delivered → {facts.destination}", False
-    kept = missing - lost if facts.journal else 0
+    kept = min(missing - lost, facts.kept)
     why = [facts.delivery_error] if facts.delivery_error else []
     told = []
     if missing > kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,6 +106,26 @@ def disk_full(stage: Stage, victim, fill, free) -> None:
     assert stage.kept() == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_q4_what_waited_in_memory_is_written_when_there_is_room(stage):
+    """Spans from the time of the full disk outlive a process that is killed later, though no other span follows."""
+    full = stage.folder / "full"
+    stage.backend.down()
+    victim = stage.victim(FULL + "start()\npause()\nspans(20)\npause()", FULL=str(full), JOURNAL=str(stage.journal))
+    victim.wait_for("waiting")
+    full.touch()
+    victim.go_on()
+    victim.wait_for("waiting")
+    assert stage.kept() < 20
+    full.unlink()
+    stage.wait_until(lambda: stage.kept() == 20)
+    victim.send(signal.SIGKILL)
+    assert victim.exit().code == -signal.SIGKILL
+    stage.backend.up()
+    assert stage.command("flush").code == 0
+    stage.arrived(victim)
+
+
 UNUSABLE = {
     "home-is-no-folder": "os.environ.pop('XDG_STATE_HOME'); os.environ['HOME'] = '/dev/null'",
     "no-home": (
@@ -151,6 +172,30 @@ def test_q5_a_journal_that_everybody_may_write_to(stage):
     assert len([line for line in lines if "journal" in line]) == 1, lines
     stage.arrived(first, victim)
     assert list(folder.glob("*/*.seg")) == []
+
+
+@pytest.mark.parametrize("end", ["exit", "SIGKILL"])
+def test_q5_a_journal_that_is_removed(stage, end):
+    """What is kept is told as it is, and the session itself is written once more."""
+    stage.backend.down()
+    victim = stage.victim("start()\nspans(30)\npause()\nspans(10)\npause()")
+    victim.wait_for("waiting")
+    shutil.rmtree(stage.journal)
+    stage.wait_until(lambda: list(stage.journal.glob("*/*/*.session")))
+    victim.go_on()
+    victim.wait_for("waiting")
+    if end == "SIGKILL":
+        victim.send(signal.SIGKILL)
+        assert victim.exit().code == -signal.SIGKILL
+    else:
+        victim.go_on()
+        lines = stage.ended_well(victim).lines
+        assert any("30 spans of 41 not delivered" in line for line in lines), lines
+        assert any("11 spans of 41 kept in" in line for line in lines), lines
+    stage.backend.up()
+    assert stage.command("flush").code == 0
+    stage.arrived(victim, but=30)
+    assert victim.roots <= stage.stored()
 
 
 # Those that need the machine for themselves come last, when nothing is run ahead any more.

@@ -304,6 +304,15 @@ class DeliveryExporter(SpanExporter):
         with self._changed:
             return len(self._kept) + self._in_flight
 
+    def visit_kept(self, visit: Callable[[ReadableSpan], None]) -> None:
+        """Show each span that is kept; during a delivery none, as it may be sent and settled meanwhile."""
+        if self._delivering.acquire(blocking=False):
+            try:
+                for span in list(self._kept):
+                    visit(span)
+            finally:
+                self._delivering.release()
+
     @property
     def deadline(self) -> float | None:
         """`time.monotonic()` after which nothing here blocks any more; setting it also ends a back-off wait at once."""

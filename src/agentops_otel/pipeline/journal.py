@@ -100,7 +100,7 @@ class _Writer:
         self.folder = folder
         self.held = held
         self.segments: dict[int, _Segment] = {}
-        self.sessions: set[int] = set()  # trace ids of those whose root span has not arrived
+        self.sessions: dict[int, bytes] = {}  # starts of those whose root span has not arrived, by trace id
         self.free: list[_Segment] = []  # those that nobody has taken; the last one is taken first
         self.is_closed = False
 
@@ -216,7 +216,10 @@ class Journal:
         with self._safely():
             number = self._number(resource)
             start = Start(trace_id.to_bytes(16, "big"), span_id, name, start_ns, number, dict(attributes))
-            self._note(session_file(trace_id), frame(Kind.START, 0, encode(start))).sessions.add(trace_id)
+            self._start(trace_id, frame(Kind.START, 0, encode(start)))
+
+    def _start(self, trace_id: int, record: bytes) -> None:
+        self._note(session_file(trace_id), record).sessions[trace_id] = record
 
     def append_end(self, trace_id: int, state: str | None, reason: str | None) -> None:
         """Write how its owner ends a session, before the root span; state None: nobody is to end it."""
@@ -233,7 +236,7 @@ class Journal:
         writer = self._writer
         if writer is not None and trace_id in writer.sessions:
             writer.folder.unlink(session_file(trace_id))
-            writer.sessions.discard(trace_id)
+            writer.sessions.pop(trace_id, None)
 
     def wish(self, session_id: str, state: str, reason: str | None) -> None:
         """Write how this process, which does not own the session, wants it to end."""
@@ -450,6 +453,8 @@ class Journal:
         with self._safely():
             if not os.path.exists(writer.folder.path):  # somebody has removed it
                 self.close()
+                for trace_id, record in list(writer.sessions.items()):
+                    self._start(trace_id, record)
                 return
             for segment in list(writer.segments.values()):
                 size = segment.size

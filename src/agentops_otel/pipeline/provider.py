@@ -285,6 +285,7 @@ class Pipeline:
         self._count_losses()
         if self.journal is not None:
             self.journal.sync()
+        self._write_down()
         if not self.exporter.due or self.exporter.closing:
             return
         until = time.monotonic() + self.config.timeout
@@ -309,6 +310,20 @@ class Pipeline:
             self._acknowledged.update(counts)
             while len(self._acknowledged) > _MOST_SESSIONS:
                 del self._acknowledged[next(iter(self._acknowledged))]
+
+    def _write_down(self) -> None:
+        """What waits in memory alone is written once the journal takes it again, after a full disk, say."""
+        if self.journal is not None and self._unwritten:
+            self.exporter.visit_kept(self._write_one_down)
+
+    def _write_one_down(self, span: ReadableSpan) -> None:
+        before = _place(span)
+        place = None if self.journal is None or before.seq else self.journal.append(span)
+        if place is not None:
+            span.place = place  # type: ignore[attr-defined]
+            with self._lock:
+                self._bytes += place.size - before.size
+                self._unwritten -= before.size > 0
 
     def _leave(self, spans: list[ReadableSpan]) -> list[ReadableSpan]:
         """Memory has no room for these any more: those on disk wait there, the others are returned."""
@@ -360,6 +375,7 @@ class Pipeline:
         if not closing and self.exporter.deadline == deadline:
             self.exporter.closing = False
             self.exporter.deadline = None
+        self._write_down()
         self._count_losses()
         if not flushed:
             return False
@@ -408,7 +424,8 @@ class Pipeline:
             return 0
         with self._lock:
             missing = self.recorded - self.exporter.counts.acknowledged - sum(self.dropped().values())
-            return max(0, missing - self._unwritten)
+            # (somebody may have removed the folder)
+            return min(max(0, missing - self._unwritten), self.journal.unacknowledged)
 
     def close(self, deadline: float) -> None:
         """Flush and end the threads of this pipeline, until `deadline`."""
@@ -416,12 +433,6 @@ class Pipeline:
         self.flush(deadline)
         self.exporter.deadline = deadline
         self._worker.call(self._batcher.shutdown, deadline - time.monotonic())
-        self.leave_journal()
-
-    def leave_journal(self) -> None:
-        """Take away the files of a journal in which nothing is left to send; a span that still ends makes new ones."""
-        if self.journal is not None:
-            self.journal.close()
 
 
 @functools.lru_cache(maxsize=4)
@@ -565,11 +576,15 @@ class SessionProvider:
         deadline = time.monotonic() + timeout
         self.processor.sessionless(None, Redactor())
         self.processor.flush = lambda seconds: True
-        with self._lock:
-            pipelines, self._pipelines = list(self._pipelines.values()), {}
-        for pipeline, until in _shares(pipelines, deadline):
+        for pipeline, until in _shares(self.pipelines, deadline):
             pipeline.close(until)
         self.worker.stop()
+
+    def leave_journals(self) -> None:
+        """Take away the files of journals in which nothing is left to send; a span that still ends makes new ones."""
+        for pipeline in self.pipelines:
+            if pipeline.journal is not None:
+                pipeline.journal.close()
 
     def after_fork(self) -> None:
         """In a forked child: our thread and the counts stayed in the parent."""
