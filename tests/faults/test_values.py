@@ -956,6 +956,12 @@ ADVERSARIAL = {
     "options": "--api-key ",
     "option names": "--a-a-a-a-key",
     "signatures": "?sig=&signature=",
+    "keys": "sk-aaaaaaa1 ",
+    "options with too many words": " --a-b-c-d-e-key",
+    "letters and dashes": "x-",
+    "letters and underscores": "k_",
+    "equals signs": "=",
+    "last letters of names": "ee:",
     "colons": ":",
     "spaces": " ",
 }
