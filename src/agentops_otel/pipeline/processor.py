@@ -224,7 +224,7 @@ class SessionSpanProcessor(SpanProcessor):
 def _correct_end(span: ReadableSpan, session: SessionSpans | None) -> None:
     """A clock that was set meanwhile makes a span neither longer nor shorter, and none ends before it starts."""
     start, end, context = span.start_time, span.end_time, span.get_span_context()
-    if start is None or end is None or context is None:
+    if not isinstance(start, int) or not isinstance(end, int) or context is None:
         return
     step = 0 if session is None else session.totals.clock_step(context.span_id)
     # An end that somebody has given, and not the moment, says nothing of the clock.
