@@ -123,6 +123,15 @@ def test_a_wrong_option_is_told(command, arguments, capsys):
     assert "allowed is" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
+def test_a_wrong_timeout_is_told(seconds, capsys):
+    """What is no length of time ends the command with a line that says what is allowed."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["flush", f"--timeout={seconds}"])
+    assert ended.value.code == 2
+    assert f"--timeout: allowed is a number that is not negative, not '{seconds}'" in capsys.readouterr().err
+
+
 def test_a_wrong_command_line(capsys):
     """No command, or an unknown one, prints how to use it."""
     for arguments in ([], ["fly"]):

@@ -33,10 +33,21 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     )
     parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=math.inf, help="longest time in seconds (default: no limit)"
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=math.inf,
+        help="longest time in seconds (default: no limit)",
     )
     parser.add_argument("--json", action="store_true", help="print a list of JSON objects, one for each destination")
     return parser
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if (seconds := float(text)) >= 0:  # NaN is not
+            return seconds
+    raise argparse.ArgumentTypeError(f"allowed is a number that is not negative, not {text!r}")
 
 
 def run(options: argparse.Namespace) -> int:
