@@ -7,7 +7,6 @@ import contextlib
 import json
 import math
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +49,11 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError(f"allowed is a number that is not negative, not {text!r}")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Send; the exit code is 0 when nothing is left, 1 when something is.
+def run(options: argparse.Namespace) -> tuple[int, str]:
+    """Send.
+
+    Returns:
+        The exit code, 0 when nothing is left and 1 when something is, and what to print.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -65,12 +67,10 @@ def run(options: argparse.Namespace) -> int:
         if before.left or (before.dead and before.events)
     ]
     if options.json:
-        sys.stdout.write(json.dumps(reports, indent=2) + "\n")
-    elif not reports:
-        sys.stdout.write(f"Nothing is left in {directory}.\n")
+        text = json.dumps(reports, indent=2) + "\n"
     else:
-        sys.stdout.writelines(map(_line, reports))
-    return 1 if any(report["left"] for report in reports) else 0
+        text = "".join(map(_line, reports)) or f"Nothing is left in {directory}.\n"
+    return int(any(report["left"] for report in reports)), text
 
 
 def _flush(directory: str, before: DestinationState, own: Configuration, deadline: float) -> dict[str, Any]:

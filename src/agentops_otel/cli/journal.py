@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -31,8 +30,11 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     return parser
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print; the exit code is 0.
+def run(options: argparse.Namespace) -> tuple[int, str]:
+    """Look.
+
+    Returns:
+        The exit code, which is 0, and what to print.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -41,12 +43,8 @@ def run(options: argparse.Namespace) -> int:
     found = state(directory).destinations
     if options.json:
         rows = [{"destination": _name(directory, row), **asdict(row)} for row in found]
-        sys.stdout.write(json.dumps({"directory": directory, "destinations": rows}, indent=2) + "\n")
-    elif not found:
-        sys.stdout.write(f"There is no journal in {directory}.\n")
-    else:
-        sys.stdout.writelines(_block(directory, row) for row in found)
-    return 0
+        return 0, json.dumps({"directory": directory, "destinations": rows}, indent=2) + "\n"
+    return 0, "".join(_block(directory, row) for row in found) or f"There is no journal in {directory}.\n"
 
 
 def _name(directory: str, row: DestinationState) -> str:
