@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +13,7 @@ from agentops_otel import cli
 from agentops_otel.pipeline import ids
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
+from tests.fakes.program import Program
 
 
 def names(server):
@@ -113,6 +117,25 @@ def test_a_process_that_runs_keeps_its_own(living, capsys):
     """The command takes nothing from a process that is alive."""
     assert cli.main(["flush"]) == 0
     assert "Nothing is left in" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("signal_path", ["/v1/traces", "/v1/logs"])
+def test_an_interrupted_flush(server, killed, signal_path):
+    """Ctrl-C ends the command at once and without a traceback; what has arrived by then is not sent again."""
+    server.mode = fault_server.status(503)
+    killed(server.url, spans=600)
+    hangs = replace(fault_server.blackhole(), signal=signal_path)
+    server.mode = lambda _: hangs if server.spans() else fault_server.ok
+    already = len(server.requests)
+    with Program("import sys; from agentops_otel import cli; sys.exit(cli.main(['flush']))") as command:
+        assert server.wait_for(lambda: signal_path in [request.path for request in server.requests[already + 1 :]])
+        command.send(signal.SIGINT)
+        ended = command.end()
+    assert (ended.code, ended.out, ended.err) == (130, "", "")
+    server.mode = fault_server.ok
+    assert cli.main(["flush"]) == 0
+    assert len(server.span_ids()) == len(set(server.span_ids())) == 601
 
 
 @pytest.mark.parametrize("arguments", [["--endpoint", "nowhere"], ["--journal-dir", " "]])

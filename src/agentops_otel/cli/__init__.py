@@ -7,10 +7,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Final, TextIO
 
 from ..exceptions import ConfigurationError
 from . import flush, journal
+
+_INTERRUPTED: Final = 128 + 2  # what a shell makes of an end by SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 when all is well, 1 when something is left to do or cannot be printed, 2 for a wrong command
-        line.
+        line, 130 after Ctrl-C.
     """
     parser = argparse.ArgumentParser(prog="agentops-otel", description="Sessions of AI agents over OpenTelemetry.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         _tell(options.command, str(error))
         return 2
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return code if _print(options.command, text) else 1
 
 

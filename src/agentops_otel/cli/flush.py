@@ -84,9 +84,11 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
     if config is not None:
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
         exporter.deadline = deadline if math.isfinite(deadline) else None
-        done = replay(folder, exporter, deadline, books)
-        why = "the time is up" if time.monotonic() >= deadline else exporter.last_error
-        exporter.shutdown()
+        try:
+            done = replay(folder, exporter, deadline, books)
+            why = "the time is up" if time.monotonic() >= deadline else exporter.last_error
+        finally:
+            exporter.shutdown()
     left = 0
     with contextlib.suppress(OSError):  # its folder is gone, and so is all that was in it
         left = destination_state(directory, before.name).left

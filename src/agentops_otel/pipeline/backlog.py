@@ -129,16 +129,19 @@ class Backlog:
         items: list[Item] = [
             (place, self._complete(item) if isinstance(item, ReadableSpan) else item, own) for place, item in found
         ]
-        sent = _Pass(self._exporter, items, yielding=yielding)
-        readable = {place for place, _ in found}
-        lost = [place for place in places if place not in readable]
-        # What the journal has dropped to stay within its bounds is in its own count.
-        sent.outcome.unreadable = sum(map(self._journal.holds, lost))
-        self._exporter.settle(sent.outcome)
-        self._journal.acknowledge([*sent.done, *lost])
-        self._journal.reject(sent.refused)
-        self._left.extendleft(reversed(sent.unsent))
-        self._in_flight = 0
+        sent = _Pass(items)
+        try:
+            sent.send(self._exporter, yielding=yielding)
+        finally:
+            readable = {place for place, _ in found}
+            lost = [place for place in places if place not in readable]
+            # What the journal has dropped to stay within its bounds is in its own count.
+            sent.outcome.unreadable = sum(map(self._journal.holds, lost))
+            self._exporter.settle(sent.outcome)
+            self._journal.acknowledge([*sent.done, *lost])
+            self._journal.reject(sent.refused)
+            self._left.extendleft(reversed(sent.unsent))
+            self._in_flight = 0
         return not sent.unsent
 
 
@@ -166,37 +169,51 @@ def replay(
             for items in _batches(claim, not_yet, books):
                 if time.monotonic() >= deadline or (yielding and not exporter.due):
                     return False
-                sent = _Pass(exporter, items, yielding=yielding)
-                claim.acknowledge(sent.done)
-                claim.reject(sent.refused)
-                books.sent += len(sent.outcome.acknowledged)
-                books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
+                sent = _Pass(items)
+                try:
+                    sent.send(exporter, yielding=yielding)
+                finally:
+                    claim.acknowledge(sent.done)
+                    claim.reject(sent.refused)
+                    books.sent += len(sent.outcome.acknowledged)
+                    books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
                 if sent.unsent:
                     return False
     return True
 
 
 class _Pass:
-    """One pass over spans and log events from the journal: what is done with, refused and unsent."""
+    """One pass over spans and log events from the journal: what is done with and refused; all others are unsent."""
 
-    def __init__(self, exporter: DeliveryExporter, items: Sequence[Item], *, yielding: bool) -> None:
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.outcome = Outcome()
         self.done: list[Place] = []
         self.refused: list[tuple[ReadableSpan, Place, str]] = []
-        self.unsent: list[Place] = []
-        places = {id(item): place for place, item, _ in items}
-        spans = [item for _, item, _ in items if isinstance(item, ReadableSpan)]
-        deadline = time.monotonic() + exporter.retry_for
-        self.outcome = exporter.send_once(spans, deadline, yielding=yielding) if spans else Outcome()
-        self.done += (places[id(span)] for span in (*self.outcome.acknowledged, *self.outcome.unnamed))
-        self.refused += ((span, places[id(span)], why) for span, why in self.outcome.rejected)
-        self.unsent += (places[id(span)] for span in self.outcome.unsent)
-        events = [(item, resource) for _, item, resource in items if isinstance(item, LogEvent)]
+        self._items = items
+        self._unsent = {id(item): place for place, item, _ in items}
+
+    @property
+    def unsent(self) -> list[Place]:
+        """In the order of the items."""
+        return list(self._unsent.values())
+
+    def send(self, exporter: DeliveryExporter, *, yielding: bool) -> None:
+        """Send; when it raises, what has happened until then is known here."""
+        take = self._unsent.pop
+        spans = [item for _, item, _ in self._items if isinstance(item, ReadableSpan)]
+        if spans:
+            self.outcome = exporter.send_once(spans, time.monotonic() + exporter.retry_for, yielding=yielding)
+        self.done += [take(id(span)) for span in (*self.outcome.acknowledged, *self.outcome.unnamed)]
+        self.refused += [(span, take(id(span)), why) for span, why in self.outcome.rejected]
+        exporter.raise_interrupt()
+        events = [(item, resource) for _, item, resource in self._items if isinstance(item, LogEvent)]
         for _, group in groupby(events, key=lambda pair: id(pair[1])):
             batch = list(group)
-            sent = not self.unsent and exporter.send_events(
+            if self.outcome.unsent or not exporter.send_events(
                 [event for event, _ in batch], batch[0][1], yielding=yielding
-            )
-            (self.done if sent else self.unsent).extend(places[id(event)] for event, _ in batch)
+            ):
+                break
+            self.done += [take(id(event)) for event, _ in batch]
 
 
 def priced(span: ReadableSpan, resource: Resource | None = None) -> ReadableSpan:

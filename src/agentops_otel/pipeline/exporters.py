@@ -562,7 +562,10 @@ class DeliveryExporter(SpanExporter):
         return self._deliver(deadline, yielding=True)
 
     def send_once(self, spans: Sequence[ReadableSpan], deadline: float, *, yielding: bool) -> Outcome:
-        """One pass over spans that this exporter does not hold; what comes of it is the caller's to book."""
+        """One pass over spans that this exporter does not hold.
+
+        What comes of it is the caller's to book, and then to call `raise_interrupt()`.
+        """
         if not self._enter(deadline):
             return Outcome(unsent=list(spans))
         try:
@@ -571,6 +574,12 @@ class DeliveryExporter(SpanExporter):
             return outcome
         finally:
             self._delivering.release()
+
+    def raise_interrupt(self) -> None:
+        """Raise the KeyboardInterrupt that came while the main thread was waiting here."""
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
 
     def settle(self, outcome: Outcome) -> None:
         """Write what a pass came to into the books."""
@@ -609,9 +618,7 @@ class DeliveryExporter(SpanExporter):
         finally:
             self._put_back(taken)
             self._delivering.release()
-        if self._interrupted:
-            self._interrupted = False
-            raise KeyboardInterrupt
+        self.raise_interrupt()
         return clean and not taken
 
     def _enter(self, until: float) -> bool:
