@@ -283,7 +283,7 @@ def test_depth_is_cut(make):
 
     assert "deepest" not in shown
     assert json.loads(shown)
-    assert "<1 items>" in shown
+    assert "<1 item>" in shown
     assert shown.count("[") + shown.count("{") == 16
 
 
@@ -294,6 +294,7 @@ def test_long_lists_are_cut():
 
     assert json.loads(numbers)[-2:] == [999, "… 999,000 more items"]
     assert (len(texts), texts[-1]) == (1000, "… 999,001 more items")
+    assert json.loads(sanitize(list(range(1001))))[-1] == "… 1 more item"
     assert sanitize(texts) == texts
 
 

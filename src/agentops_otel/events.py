@@ -488,7 +488,7 @@ def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     items = value if _is(value, (list, tuple)) else [value]
     kept = [_message(item, role) for item in items[: redaction.MAX_ITEMS]]
     if len(items) > len(kept):
-        kept.append(_message(f"… {len(items) - len(kept):,} more items", role))
+        kept.append(_message(f"… {redaction.count_items(len(items) - len(kept), 'more ')}", role))
     return kept
 
 

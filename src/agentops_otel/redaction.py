@@ -76,6 +76,11 @@ def cut(text: str, max_length: int) -> str:
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
 
 
+def count_items(number: int, which: str = "") -> str:
+    """What a mark says of items that are missing: ``1 item``, ``1,399 more items``."""
+    return f"{number:,} {which}{'item' if number == 1 else 'items'}"
+
+
 def _limit(text: str, max_length: int) -> int:
     """How long a text may be that might be JSON of ours, whose strings were cut when it was made."""
     return max_length * MAX_TEXTS if text.startswith(("[", "{")) else max_length
@@ -216,7 +221,7 @@ def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str,
         if room < 0:
             break
         kept.append(text)
-    return (*kept, f"… {length - len(kept):,} more items")
+    return (*kept, f"… {count_items(length - len(kept), 'more ')}")
 
 
 # The quick way: what an LLM's messages are made of goes to the encoder as it is.
@@ -370,19 +375,19 @@ class _Walk:
 
     def _list(self, values: Iterable[object], length: int, depth: int) -> _Json:
         if self._full(depth) and length:
-            return f"<{length:,} items>"
+            return f"<{count_items(length)}>"
         kept: list[_Json] = []
         for item in islice(values, MAX_ITEMS):
             if self._nodes <= 0 or self._characters <= 0:
                 break
             kept.append(self.tree(item, depth + 1))
         if length > len(kept):
-            kept.append(f"… {length - len(kept):,} more items")
+            kept.append(f"… {count_items(length - len(kept), 'more ')}")
         return kept
 
     def _dict(self, items: Iterable[tuple[object, object]], length: int, depth: int) -> _Json:
         if self._full(depth) and length:
-            return f"<{length:,} items>"
+            return f"<{count_items(length)}>"
         kept: dict[str, _Json] = {}
         seen = 0
         for key, item in islice(items, MAX_ITEMS):
@@ -392,7 +397,7 @@ class _Walk:
             name = self._text(key) if isinstance(key, str) else self._text(shown(key, 1000))
             kept[name] = self.tree(item, depth + 1)
         if length > seen:
-            kept["…"] = f"{length - seen:,} more items"
+            kept["…"] = count_items(length - seen, "more ")
         return kept
 
 

@@ -501,11 +501,12 @@ class DeliveryExporter(SpanExporter):
         self._tell_of_loss(len(part), why, reply)
 
     def _tell_of_loss(self, count: int, why: str, reply: Reply) -> None:
-        self.last_error = f"{count} spans {why}: {reply.reason}"[:500]
+        spans = f"{count:,} {'span' if count == 1 else 'spans'}"
+        self.last_error = f"{spans} {why}: {reply.reason}"[:500]
         self._tell_once(
             why,
-            "%d spans were dropped, %s by %s: %r; further ones are only counted",
-            count,
+            "%s dropped, %s by %s: %r; further ones are only counted",
+            spans,
             why,
             self.transport.name,
             reply.reason,
@@ -710,7 +711,7 @@ class DeliveryExporter(SpanExporter):
         if self._announced:
             self._announced = False
             lost = self._dropped[UNDELIVERED] - self._dropped_before
-            _tell("agentops: %s takes spans again; %d spans were lost meanwhile", self.transport.name, lost)
+            _tell("agentops: %s takes spans again; lost meanwhile: %d", self.transport.name, lost)
 
     def _announce(self, reason: str) -> None:
         """One line per outage, and not one per blink of a backend that comes and goes."""
