@@ -486,7 +486,8 @@ def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     if value is None:
         return None
     items = value if _is(value, (list, tuple)) else [value]
-    kept = [_message(item, role) for item in items[: redaction.MAX_ITEMS]]
+    most = redaction.MAX_ITEMS - (len(items) > redaction.MAX_ITEMS)  # one of them is the mark
+    kept = [_message(item, role) for item in items[:most]]
     if len(items) > len(kept):
         kept.append(_message(f"… {redaction.count_items(len(items) - len(kept), 'more ')}", role))
     return kept
