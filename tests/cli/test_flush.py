@@ -6,11 +6,13 @@ import json
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from agentops_otel import cli
 from agentops_otel.pipeline import ids
+from agentops_otel.pipeline.destination import journal_directory
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import Program
@@ -100,6 +102,26 @@ def test_a_project_needs_its_key(server, killed, capsys, monkeypatch):
     assert {request.headers["authorization"] for request in server.requests if request.stored} == {
         "Bearer key-of-the-project"
     }
+
+
+@pytest.mark.parametrize("where", ["option", "setting"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", None])
+def test_nobody_knows_where_it_was_to_go(server, killed, capsys, monkeypatch, content, where):
+    """When the file that says so is damaged or gone, that is told, and who names the place sends it."""
+    server.mode = fault_server.status(503)
+    killed(server.url)
+    server.mode = fault_server.ok
+    (file,) = Path(journal_directory()).glob("*/destination.json")
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    assert cli.main(["flush"]) == 1
+    said = capsys.readouterr().out
+    assert f"4 left ({file} is damaged or gone: say where to send it with --endpoint)" in said
+    if where == "setting":
+        monkeypatch.setenv("AGENTOPS_ENDPOINT", server.url)
+    assert cli.main(["flush"] if where == "setting" else ["flush", "--endpoint", server.url]) == 0
+    assert len(server.spans()) == 4
 
 
 def test_a_refused_span_is_put_aside(server, killed, capsys):

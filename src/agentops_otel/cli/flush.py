@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
 from ..pipeline.backlog import Replayed, replay
-from ..pipeline.claim import DestinationState, destination_state, state
+from ..pipeline.claim import ABOUT, DestinationState, destination_state, state
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
@@ -76,11 +76,15 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
 def _flush(directory: str, before: DestinationState, own: Configuration, deadline: float) -> dict[str, Any]:
     """Send what is left for one destination, and say what became of it."""
     folder = os.path.join(directory, before.name)
-    meant = Destination.read(folder)
+    meant, mine = Destination.read(folder), Destination.of(own)
+    if meant is None and mine is not None and mine.folder(directory) == folder:
+        meant = mine  # the file is damaged, but the folder's name says the same
     config = own if "endpoint" in own.given else _configuration(meant, own)
     books = Replayed()
     done = False
     why: str | None = "its project's key is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
+    if meant is None:
+        why = f"{os.path.join(folder, ABOUT)} is damaged or gone: say where to send it with --endpoint"
     if config is not None:
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
         exporter.deadline = deadline if math.isfinite(deadline) else None
