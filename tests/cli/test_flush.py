@@ -141,6 +141,18 @@ def test_a_process_that_runs_keeps_its_own(living, capsys):
     assert "Nothing is left in" in capsys.readouterr().out
 
 
+def test_no_request_that_the_time_cannot_hold(server, killed, capsys):
+    """What would only be given up halfway is not begun: the backend might store it, and get it again the next time."""
+    server.mode = fault_server.status(503)
+    killed(server.url, spans=1000)
+    server.mode = replace(fault_server.slow_but_stored(2.1), signal="/v1/traces")
+    assert cli.main(["flush", "--timeout", "4"]) == 1
+    assert "left (the time is up)" in capsys.readouterr().out
+    server.mode = fault_server.ok
+    assert cli.main(["flush"]) == 0
+    assert len(server.span_ids()) == len(set(server.span_ids())) == 1001
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("signal_path", ["/v1/traces", "/v1/logs"])
 def test_an_interrupted_flush(server, killed, signal_path):

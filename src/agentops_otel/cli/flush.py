@@ -90,7 +90,7 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
         exporter.deadline = deadline if math.isfinite(deadline) else None
         try:
             done = replay(folder, exporter, deadline, books)
-            why = "the time is up" if time.monotonic() >= deadline else exporter.last_error
+            why = "the time is up" if books.late or time.monotonic() >= deadline else exporter.last_error
         finally:
             exporter.shutdown()
     left = 0

@@ -6,6 +6,7 @@ that are dead have left is sent by whichever process comes next, with their reso
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -39,6 +40,7 @@ class Replayed:
     sent: int = 0
     rejected: int = 0
     held_back: int = 0
+    late: bool = False  # there was no time for more
 
 
 class Backlog:
@@ -159,15 +161,20 @@ def replay(
     Args:
         directory: of the destination in the journal.
         exporter: to that destination.
-        deadline: `time.monotonic()` after which no further batch is sent.
+        deadline: `time.monotonic()` after which no further batch is sent. With a deadline of the exporter, none is
+            begun when less time is left than the last one took.
         books: counts what was sent and rejected, in addition to what is in there.
         not_yet: trace ids of sessions whose roots are not to be made anew yet.
         yielding: give way to a flush.
     """
+    took = 0.0
     for claim in claims(directory):
         with claim:
             for items in _batches(claim, not_yet, books):
-                if time.monotonic() >= deadline or (yielding and not exporter.due):
+                begun = time.monotonic()
+                # A request that is given up halfway may be stored, and its spans would be sent again.
+                books.late = begun >= deadline or begun + took >= (exporter.deadline or math.inf)
+                if books.late or (yielding and not exporter.due):
                     return False
                 sent = _Pass(items)
                 try:
@@ -177,6 +184,7 @@ def replay(
                     claim.reject(sent.refused)
                     books.sent += len(sent.outcome.acknowledged)
                     books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
+                took = time.monotonic() - begun
                 if sent.unsent:
                     return False
     return True
