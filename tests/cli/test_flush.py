@@ -15,7 +15,7 @@ from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.destination import journal_directory
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
-from tests.fakes.program import Program
+from tests.fakes.program import Program, run
 
 
 def names(server):
@@ -137,8 +137,33 @@ def test_a_refused_span_is_put_aside(server, killed, capsys):
 
 def test_a_process_that_runs_keeps_its_own(living, capsys):
     """The command takes nothing from a process that is alive."""
+    before = sorted(Path(journal_directory()).rglob("*"))
     assert cli.main(["flush"]) == 0
     assert "Nothing is left in" in capsys.readouterr().out
+    assert before
+    assert sorted(Path(journal_directory()).rglob("*")) == before
+
+
+def test_what_is_done_with_goes(server, capsys):
+    """Of a process that died when everything had arrived, nothing stays on disk."""
+    ended = run(
+        f"""
+        import os, signal
+        import agentops_otel as agentops
+        agentops.init(endpoint={server.url!r}, summary=False)
+        agentops.record(agentops.ActionEvent("action"))
+        agentops.end_session("Success")
+        print(agentops.flush(20), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    assert ended.out == "True\n", ended.err
+    (folder,) = Path(journal_directory()).iterdir()
+    assert len(list(folder.iterdir())) > 1
+    assert cli.main(["flush"]) == 0
+    assert "Nothing is left in" in capsys.readouterr().out
+    assert [each.name for each in folder.iterdir()] == ["destination.json"]
+    assert len(server.spans()) == 2
 
 
 def test_no_request_that_the_time_cannot_hold(server, killed, capsys):

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -411,6 +412,10 @@ def test_the_end_that_is_made_up(directory, end, wish, expected):
     assert (event.item.trace_id, event.item.span_id) == (trace_id, root.item.context.span_id)
     assert event.item.time_ns == root.item.end_time
     assert event.item.attributes == {**attributes, semconv.SESSION_ROLE: semconv.ROLE_OWNER}
+    wished = Path(directory, "wishes", ids.session_id(trace_id))
+    assert wished.exists() == bool(wish and not end)
+    claim.acknowledge([root.place])
+    assert not wished.exists()
 
 
 def test_a_root_that_was_made_is_made_once(directory):

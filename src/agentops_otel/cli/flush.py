@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
 from ..pipeline.backlog import Replayed, replay
-from ..pipeline.claim import ABOUT, DestinationState, destination_state, state
+from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state, state
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
@@ -61,11 +61,13 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
     own = Configuration(endpoint=options.endpoint, journal_dir=options.journal_dir)
     directory = journal_directory(own.journal_dir)
     deadline = time.monotonic() + options.timeout
-    reports = [
-        _flush(directory, before, own, deadline)
-        for before in state(directory).destinations
-        if before.left or (before.dead and before.events)
-    ]
+    reports = []
+    for before in state(directory).destinations:
+        if before.left or (before.dead and before.events):
+            reports.append(_flush(directory, before, own, deadline))
+        elif before.dead:
+            for _ in claims(os.path.join(directory, before.name)):  # which removes what is wholly acknowledged
+                pass
     if options.json:
         text = json.dumps(reports, indent=2) + "\n"
     else:

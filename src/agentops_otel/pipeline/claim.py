@@ -406,7 +406,10 @@ class Claim:
         for place in arrived:  # first: the start of a session without its root looks as if nobody had ended it
             trace_id = self._roots.pop(place.seq, None)
             if trace_id is not None:
-                self._folder.unlink(session_file(int.from_bytes(trace_id, "big")))
+                number = int.from_bytes(trace_id, "big")
+                self._folder.unlink(session_file(number))
+                with contextlib.suppress(OSError), Folder(os.path.join(self._destination, WISHES)) as wishes:
+                    wishes.unlink(ids.session_id(number))
         for segment, seqs in by_segment(arrived).items():
             left = self._contents.left.get(segment, set())
             if left.isdisjoint(seqs):
