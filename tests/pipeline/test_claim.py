@@ -355,6 +355,19 @@ def test_a_writer_that_is_not_ours_is_passed_over(directory):
     assert found(directory) == []
 
 
+def test_what_cannot_be_read_now_is_kept(directory):
+    """A file that the system does not give us at the moment (no descriptor, no memory, an I/O error) is not removed."""
+    journal = Journal(directory)
+    journal.append(make(1))
+    journal.after_fork()
+    (segment,) = Path(directory).glob("*/*.seg")
+    size = segment.stat().st_size
+    os.truncate(segment, (256 << 20) + 1)  # more than is ever read, and sparse
+    assert [(claim.spans, claim.unreadable) for claim in claims(directory)] == [(0, 1)]
+    os.truncate(segment, size)
+    assert [(claim.spans, claim.unreadable) for claim in claims(directory)] == [(1, 0)]
+
+
 # Sessions without an end ----------------------------------------------------------------------------------------------
 
 

@@ -225,6 +225,7 @@ class Contents:
         size: of the segments, in bytes.
         oldest_ns: when the oldest unacknowledged span or log event ended; None without one.
         modified: when a segment or session was last written to, Unix time in seconds.
+        is_whole: all files could be read; one that could not may be readable the next time.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -233,14 +234,20 @@ class Contents:
         self.spans = self.events = self.unreadable = self.size = 0
         self.oldest_ns: int | None = None
         self.modified = 0.0
+        self.is_whole = True
         self._sessions: defaultdict[bytes, _Session] = defaultdict(_Session)
         self._host: dict[str, Any] = {}
         self._descriptions: dict[int, Description] = {}
         self._resources: dict[int, Resource] = {}
         for name in folder.names():
             if name == RESOURCES or name.endswith((".seg", ".session")):
-                with contextlib.suppress(OSError, ValueError):
+                try:
                     self._read(folder, name)
+                except (ValueError, FileNotFoundError):  # no name of ours; gone meanwhile
+                    continue
+                except OSError:
+                    self.is_whole = False
+                    self.unreadable += 1
         self.unended = {trace: each for trace, each in self._sessions.items() if each.start and not each.has_root}
         self.traces = {trace for trace, each in self._sessions.items() if each.is_left} | self.unended.keys()
 
@@ -334,7 +341,8 @@ class Claim:
     @property
     def is_empty(self) -> bool:
         """Whether all of it is acknowledged."""
-        return not any(self._contents.left.values()) and not any(seq < 0 for seq in self._roots)
+        contents = self._contents
+        return contents.is_whole and not any(contents.left.values()) and not any(seq < 0 for seq in self._roots)
 
     def records(self) -> Iterator[Record]:
         """What is unacknowledged, segment by segment, and then the roots of sessions that nobody ended."""
