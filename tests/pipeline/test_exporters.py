@@ -754,6 +754,19 @@ def test_custom_exporter(act: Callable[[], Any], counts: tuple[int, dict[str, in
     assert own.closed
 
 
+def test_an_interrupt_is_for_the_main_thread() -> None:
+    """Ctrl-C while the main thread waits ends no other thread that delivers then, and is not lost."""
+    exporter = DeliveryExporter(open_transport(Configuration(exporter=_Own(lambda: SpanExportResult.SUCCESS))))
+    exporter._interrupted = True
+    thread = threading.Thread(target=exporter.export, args=(make_spans("a"),))
+    thread.start()
+    thread.join()
+    assert exporter.counts.acknowledged == 1
+    with pytest.raises(KeyboardInterrupt):
+        exporter.export(make_spans("b"))
+    exporter.shutdown()
+
+
 def test_custom_exporter_that_hangs() -> None:
     """A user's exporter that never returns holds nobody, and is never called twice at a time."""
     free = threading.Event()

@@ -577,8 +577,8 @@ class DeliveryExporter(SpanExporter):
             self._delivering.release()
 
     def raise_interrupt(self) -> None:
-        """Raise the KeyboardInterrupt that came while the main thread was waiting here."""
-        if self._interrupted:
+        """Raise the KeyboardInterrupt that came while the main thread was waiting here; in that thread only."""
+        if self._interrupted and threading.current_thread() is threading.main_thread():
             self._interrupted = False
             raise KeyboardInterrupt
 
