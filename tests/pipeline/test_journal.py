@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -25,7 +26,8 @@ from opentelemetry.trace import SpanContext
 from agentops_otel import guard, semconv
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline import journal as journal_module
-from agentops_otel.pipeline.claim import claims, session_file
+from agentops_otel.pipeline.claim import ABOUT, claims, session_file
+from agentops_otel.pipeline.destination import Destination
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.transport import LogEvent
@@ -782,3 +784,16 @@ def test_a_session_is_as_it_was_last_told(journal, directory):
     root, _ = claim.records()
     assert root.item.attributes[semconv.SESSION_TAGS] == ("b",)
     assert "a" not in root.item.attributes
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"endpoint": '])
+def test_what_says_where_is_written_anew(directory, content):
+    """The next process writes where the spans of the destination go, whatever became of that file."""
+    about = {"protocol": "grpc", "endpoint": "http://localhost:4317", "project": None}
+    for _ in range(2):
+        journal = Journal(directory, about=about)
+        journal.append(make(1))
+        journal.close()
+        assert Destination.read(directory) == Destination(**about)
+        if content is not None:
+            Path(directory, ABOUT).write_bytes(content)

@@ -372,8 +372,12 @@ class Journal:
 
     def _open(self) -> _Writer:
         with self._locked(), Folder(self.directory, create=True) as destination:
-            if self._about is not None and ABOUT not in destination.names():
-                destination.replace(ABOUT, json.dumps(self._about, indent=1).encode())
+            if self._about is not None:
+                about, there = json.dumps(self._about, indent=1).encode(), b""
+                with contextlib.suppress(OSError):
+                    there = destination.read(ABOUT)
+                if there != about:  # also a file that is damaged
+                    destination.replace(ABOUT, about)
             writer = self._writer or _new_writer(destination)
             if self._writer is not None:  # by a signal handler in the meantime, or before we had the lock
                 if writer is not self._writer:
