@@ -14,6 +14,13 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
+# What `nohup` or a shell's `&` has told our own process to ignore, a program would ignore, too.
+_HEAR = """\
+import signal as _signal
+_signal.signal(_signal.SIGINT, _signal.default_int_handler)
+if hasattr(_signal, "SIGHUP"): _signal.signal(_signal.SIGHUP, _signal.SIG_DFL)
+del _signal
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Program:
             environ |= {"HOME": str(home), "XDG_DATA_HOME": str(home)}
         self.mark = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(source)],
+            [sys.executable, "-c", _HEAR + textwrap.dedent(source)],
             env={**environ, **(variables or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
