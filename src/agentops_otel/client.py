@@ -80,7 +80,8 @@ class Client:
         """A session has ended: deliver it and say so, but never block an event loop for it."""
         self.sessions.pop(session.session_id, None)
         if self.exit_deadline is None and _in_event_loop():
-            self.provider.worker.submit(lambda: self._finish(session))
+            worker = self.provider.worker
+            worker.submit(lambda: worker.stand_in(lambda: self._finish(session)))
         else:
             self._finish(session)
 

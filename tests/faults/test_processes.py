@@ -251,6 +251,10 @@ from work import say
 
 def when_ready(server):
     say(server.LISTENERS[0].getsockname()[1])
+
+
+def post_worker_init(worker):  # it hears signals from now on: gunicorn forgets one that comes before
+    say("worker")
 """
 GUNICORN = """
 import runpy
@@ -268,6 +272,7 @@ def _gunicorn(site: Site, arguments: str) -> Iterator[tuple[Program, set[int]]]:
     (site.folder / "gunicorn.conf.py").write_text(GUNICORN_CONFIG, encoding="utf-8")
     with site.start(GUNICORN, ARGUMENTS=arguments) as server:
         port = int(server.line())
+        assert [server.line() for _ in range(2)] == ["worker", "worker"]
 
         def ask(_: int) -> int:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
@@ -296,6 +301,8 @@ def test_k12_gunicorn_workers_that_are_killed(site, arguments):
     with _gunicorn(site, arguments) as (server, workers):
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
+        for _ in workers:
+            assert server.line() == "worker"
         server.send(signal.SIGTERM)
         ended = server.end()
     assert ended.code == 0, ended.err

@@ -39,11 +39,23 @@ def test_a_call_does_not_wait_for_ever(worker):
     assert worker.call(lambda: None, 5)
 
 
-def test_a_call_from_the_worker_itself_runs_at_once(worker):
+def test_a_call_from_a_task_that_stands_in_runs_at_once(worker):
     """A task may call for another one without waiting for itself."""
     seen = []
-    assert worker.call(lambda: worker.call(lambda: seen.append(1), 5), 5)
+    assert worker.call(lambda: worker.stand_in(lambda: worker.call(lambda: seen.append(1), 5)), 5)
     assert seen == [1]
+
+
+def test_a_call_from_the_middle_of_our_work_is_refused(worker):
+    """Who calls from there is a callback of the program, and what it waits for may be waiting for it."""
+    seen = []
+
+    def from_a_callback():
+        seen.append(worker.call(lambda: seen.append("ran"), 5))
+
+    assert worker.call(from_a_callback, 5)
+    assert worker.call(lambda: worker.stand_in(lambda: worker.call(from_a_callback, 5)), 5)
+    assert seen == [False, False]
 
 
 def test_the_tick_comes_again_and_again():

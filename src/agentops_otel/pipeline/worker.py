@@ -25,13 +25,13 @@ class Worker:
         self._tasks: queue.SimpleQueue[tuple[Task, threading.Event] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()
-        self._stand_in: int | None = None
+        self._stand_ins: set[int] = set()  # threads
 
     def after_fork(self) -> None:
         """In a forked child: the thread and its tasks stayed in the parent."""
         self._thread = None
         self._starting = threading.RLock()
-        self._stand_in = None
+        self._stand_ins = set()
 
     def start(self) -> bool:
         """Whether the thread runs; False late in the interpreter's life, when no thread can be started any more."""
@@ -64,20 +64,29 @@ class Worker:
     def call(self, task: Task, timeout: float) -> bool:
         """Run a task and wait for it for at most `timeout` seconds; whether it finished.
 
-        On the worker itself it runs at once.
+        A task that stands in for the worker runs it at once. From any other task of the worker comes nobody but the
+        program, whose log handler, say, was called by us and flushes: we cannot wait for ourselves, and False it is.
         """
-        if threading.get_ident() == self._stand_in or threading.current_thread() is self._thread:
-            self._do(task, threading.Event())
+        here = threading.get_ident()
+        if here in self._stand_ins:
+            self._stand_ins.discard(here)
+            try:
+                self._do(task, threading.Event())
+            finally:
+                self._stand_ins.add(here)
             return True
+        if threading.current_thread() is self._thread:
+            return False
         return self.submit(task).wait(max(0.0, timeout))
 
     def stand_in(self, task: Task) -> None:
-        """Run a task on this thread as if it were the worker's, which may be busy with another one."""
-        self._stand_in = threading.get_ident()
+        """Run a task that makes calls: what it calls for runs on this thread, as the worker may be busy or this one."""
+        here = threading.get_ident()
+        self._stand_ins.add(here)
         try:
             task()
         finally:
-            self._stand_in = None
+            self._stand_ins.discard(here)
 
     def stop(self) -> None:
         """End the thread after the tasks queued so far; a later task starts a new one."""
