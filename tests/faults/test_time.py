@@ -66,7 +66,7 @@ flushed = flush(1.0)  # and after it
 print(json.dumps([flushed, time.monotonic() - began]))
 import sys
 sys.stdin.readline()
-print(json.dumps([flush(10.0), 0]))
+print(json.dumps([flush(30.0), 0]))  # half of it belongs to a request that is still waiting for an answer
 began = time.monotonic()
 agentops.end_session("Success")
 agentops.shutdown()
@@ -92,7 +92,8 @@ def test_t1_a_clock_set_back_while_an_export_is_repeated(mode, provider, flush):
         (flushed, _), (_, seconds) = map(json.loads, ended.out.splitlines())
         assert flushed is True
         assert seconds < 5
-        assert sorted(span.name for span in server.spans()) == ["search", "search again", "session"]
+        # (twice, where a request was given up that the backend took all the same)
+        assert {span.name for span in server.spans()} == {"search", "search again", "session"}
 
 
 def test_t1_the_time_left_for_the_next_processor():
