@@ -489,7 +489,7 @@ def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     most = redaction.MAX_ITEMS - (len(items) > redaction.MAX_ITEMS)  # one of them is the mark
     kept = [_message(item, role) for item in items[:most]]
     if len(items) > len(kept):
-        kept.append(_message(f"… {redaction.count_items(len(items) - len(kept), 'more ')}", role))
+        kept.append(_message(f"… {redaction.format_count(len(items) - len(kept), 'more item')}", role))
     return kept
 
 

@@ -76,9 +76,11 @@ def cut(text: str, max_length: int) -> str:
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
 
 
-def count_items(number: int, which: str = "") -> str:
-    """What a mark says of items that are missing: ``1 item``, ``1,399 more items``."""
-    return f"{number:,} {which}{'item' if number == 1 else 'items'}"
+def format_count(count: int, singular: str = "", plural: str | None = None) -> str:
+    """A number with thousands separators and its noun: ``1 tool``, ``1,399 tools``."""
+    if not singular:
+        return f"{count:,}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def _limit(text: str, max_length: int) -> int:
@@ -221,7 +223,7 @@ def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str,
         if room < 0:
             break
         kept.append(text)
-    return (*kept, f"… {count_items(length - len(kept), 'more ')}")
+    return (*kept, f"… {format_count(length - len(kept), 'more item')}")
 
 
 # The quick way: what an LLM's messages are made of goes to the encoder as it is.
@@ -375,19 +377,19 @@ class _Walk:
 
     def _list(self, values: Iterable[object], length: int, depth: int) -> _Json:
         if self._full(depth) and length:
-            return f"<{count_items(length)}>"
+            return f"<{format_count(length, 'item')}>"
         kept: list[_Json] = []
         for item in islice(values, MAX_ITEMS):
             if self._nodes <= 0 or self._characters <= 0:
                 break
             kept.append(self.tree(item, depth + 1))
         if length > len(kept):
-            kept.append(f"… {count_items(length - len(kept), 'more ')}")
+            kept.append(f"… {format_count(length - len(kept), 'more item')}")
         return kept
 
     def _dict(self, items: Iterable[tuple[object, object]], length: int, depth: int) -> _Json:
         if self._full(depth) and length:
-            return f"<{count_items(length)}>"
+            return f"<{format_count(length, 'item')}>"
         kept: dict[str, _Json] = {}
         seen = 0
         for key, item in islice(items, MAX_ITEMS):
@@ -397,7 +399,7 @@ class _Walk:
             name = self._text(key) if isinstance(key, str) else self._text(shown(key, 1000))
             kept[name] = self.tree(item, depth + 1)
         if length > seen:
-            kept["…"] = count_items(length - seen, "more ")
+            kept["…"] = format_count(length - seen, "more item")
         return kept
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
+from .redaction import format_count
 from .usage import Usage
 
 _STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"
@@ -97,13 +98,6 @@ def format_duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
-
-
-def format_count(count: int, singular: str = "", plural: str | None = None) -> str:
-    """A number with thousands separators and its noun: ``1 tool``, ``1,399 tools``."""
-    if not singular:
-        return f"{count:,}"
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 # ------------------------------------------------------------------------------------------------------------------

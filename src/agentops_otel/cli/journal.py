@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..config import Configuration
 from ..pipeline.claim import DestinationState, state
 from ..pipeline.destination import Destination, journal_directory
-from ..summary import format_count, format_duration
+from ..redaction import format_count
+from ..summary import format_duration
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

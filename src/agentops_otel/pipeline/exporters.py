@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
-from ..redaction import plain_dict
+from ..redaction import format_count, plain_dict
 from ..span_copy import SpanCopy
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 
@@ -501,7 +501,7 @@ class DeliveryExporter(SpanExporter):
         self._tell_of_loss(len(part), why, reply)
 
     def _tell_of_loss(self, count: int, why: str, reply: Reply) -> None:
-        spans = f"{count:,} {'span' if count == 1 else 'spans'}"
+        spans = format_count(count, "span")
         self.last_error = f"{spans} {why}: {reply.reason}"[:500]
         self._tell_once(
             why,
