@@ -50,15 +50,15 @@ def test_no_module_imports_the_package_root(path):
 @pytest.mark.parametrize(
     ("source", "module", "found"),
     [
-        pytest.param("import agentops_otel", "session.py", True, id="import"),
-        pytest.param("import agentops_otel.semconv", "session.py", False, id="import-module"),
-        pytest.param("from agentops_otel import init", "session.py", True, id="from-root"),
-        pytest.param("from agentops_otel.config import Configuration", "session.py", False, id="from-module"),
-        pytest.param("from . import init", "session.py", True, id="relative-name"),
-        pytest.param("from . import semconv", "session.py", False, id="relative-module"),
+        pytest.param("import agentops_otel", "_session.py", True, id="import"),
+        pytest.param("import agentops_otel.semconv", "_session.py", False, id="import-module"),
+        pytest.param("from agentops_otel import init", "_session.py", True, id="from-root"),
+        pytest.param("from agentops_otel.config import Configuration", "_session.py", False, id="from-module"),
+        pytest.param("from . import init", "_session.py", True, id="relative-name"),
+        pytest.param("from . import semconv", "_session.py", False, id="relative-module"),
         pytest.param("from .. import init", "pipeline/ids.py", True, id="relative-name-from-folder"),
         pytest.param("from . import init", "pipeline/ids.py", False, id="relative-name-of-folder"),
-        pytest.param("def f():\n    from agentops_otel import init", "session.py", True, id="inside-function"),
+        pytest.param("def f():\n    from agentops_otel import init", "_session.py", True, id="inside-function"),
     ],
 )
 def test_an_import_of_the_package_root_is_recognised(source, module, found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import types
 
 import agentops_otel
@@ -20,3 +21,9 @@ def test_all_is_what_is_visible():
 def test_everything_public_is_documented():
     """Every public object says what it is."""
     assert [name for name in agentops_otel.__all__ if not (getattr(agentops_otel, name).__doc__ or "").strip()] == []
+
+
+def test_no_module_has_a_public_name():
+    """No module is called like a public object: type checkers would take the module for it."""
+    modules = {module.name for module in pkgutil.iter_modules(agentops_otel.__path__)}
+    assert modules.isdisjoint(agentops_otel.__all__)

@@ -16,8 +16,8 @@ from opentelemetry import trace
 
 import agentops_otel as agentops
 from agentops_otel import client, context
+from agentops_otel._session import EndState
 from agentops_otel.pipeline.ids import project_id
-from agentops_otel.session import EndState
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+from ._session import EndState, Session
 from .client import add_tags, current_session, end_session, flush, init, session, set_tags, shutdown, start_session
 from .config import Configuration
 from .decorators import action, agent, record_action, record_function, record_tool, tool, track_agent, workflow
 from .events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent, record
 from .exceptions import AgentOpsError, ConfigurationError
 from .instrumentation import instrument, uninstrument
-from .session import EndState, Session
 
 __all__ = [
     "ActionEvent",

@@ -1,7 +1,7 @@
 """Global state department: `init()`, the current session, the hooks of the process's end, `shutdown()`.
 
 There is one client per process. Everything that must happen however the process ends is here; what a session is, is in
-`session.py`.
+`_session.py`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 
 from . import context, events, guard, instrumentation
+from ._session import EndState, Session, UnrecordedSession, clean_tags
 from .config import Configuration, Settings, check_names
 from .context import Scope
 from .pipeline import ids
 from .pipeline.provider import Pipeline, SessionProvider
-from .session import EndState, Session, UnrecordedSession, clean_tags
 from .summary import print_summary
 
 if TYPE_CHECKING:

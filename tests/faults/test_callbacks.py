@@ -347,8 +347,8 @@ UNGUARDED = {
     "client.py __enter__: inherited": READS_ARGUMENTS,
     "client.py _inherited:": READS_ARGUMENTS,
     "context.py inherited_session_id:": READS_ARGUMENTS,
-    "session.py end:": READS_ARGUMENTS,
-    "session.py parse:": READS_ARGUMENTS,
+    "_session.py end:": READS_ARGUMENTS,
+    "_session.py parse:": READS_ARGUMENTS,
     "openai.py _is_usage_only:": ASKS_FOR_USAGE,
     "_stream.py _is_shown: hidden": ASKS_FOR_USAGE,
 }

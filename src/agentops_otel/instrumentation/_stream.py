@@ -34,7 +34,7 @@ _HOOKS: Final = ("close", "aclose", "iter_bytes", "aiter_bytes")
 _LOCKING: Final = (
     "opentelemetry.sdk",
     "agentops_otel.pipeline",
-    "agentops_otel.session",
+    "agentops_otel._session",
     "agentops_otel.client",
     "agentops_otel.totals",
     "logging",
