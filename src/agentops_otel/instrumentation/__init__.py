@@ -1,7 +1,7 @@
 """Auto-instrumentation of LLM SDKs: `instrument()` patches, `uninstrument()` restores.
 
-One file per SDK (`openai.py`) holds a table of endpoints with pure readers; the floor, in the files with an
-underscore, is shared and knows no SDK. An SDK of another package is found by the entry point group
+One file per SDK (`openai.py`) holds a table of endpoints; the files with an underscore, the floor and the readers of
+JSON that many hosts speak, are shared and know no SDK. An SDK of another package is found by the entry point group
 `agentops_otel.sdks`.
 """
 

@@ -1,0 +1,69 @@
+"""What the requests of OpenAI's endpoints have in common: settings and tool definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .. import semconv
+from ._content import NOTHING, Content, fields, items
+from ._endpoint import Attributes
+
+# Request fields that are attributes as they stand.
+_PARAMETERS: Final = {
+    "max_tokens": semconv.REQUEST_MAX_TOKENS,
+    "max_completion_tokens": semconv.REQUEST_MAX_TOKENS,
+    "max_output_tokens": semconv.REQUEST_MAX_TOKENS,
+    "temperature": semconv.REQUEST_TEMPERATURE,
+    "top_p": semconv.REQUEST_TOP_P,
+    "top_k": semconv.REQUEST_TOP_K,
+    "frequency_penalty": semconv.REQUEST_FREQUENCY_PENALTY,
+    "presence_penalty": semconv.REQUEST_PRESENCE_PENALTY,
+    "seed": semconv.REQUEST_SEED,
+    "service_tier": semconv.OPENAI_REQUEST_SERVICE_TIER,
+}
+_OUTPUT_TYPES: Final = {"json_schema": "json", "json_object": "json", "text": "text"}
+
+
+def parameters(body: Mapping[str, Any]) -> Attributes:
+    """The request's settings. Sentinels and other objects are no values of the API and are left out."""
+    attributes: Attributes = {}
+    for name, value in body.items():
+        attribute = _PARAMETERS.get(name)
+        if attribute is not None and isinstance(value, (int, float, str)):
+            attributes[attribute] = value
+    return attributes
+
+
+def strings(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(item for item in items(value) if isinstance(item, str))
+
+
+def output_type(attributes: Attributes, form: Any) -> None:
+    output_type = _OUTPUT_TYPES.get(fields(form).get("type", ""))
+    if output_type is not None:
+        attributes[semconv.OUTPUT_TYPE] = output_type
+
+
+def conversation_id(body: Mapping[str, Any]) -> str | None:
+    """The id of a stored conversation; `previous_response_id` names a response, not a conversation."""
+    conversation = body.get("conversation")
+    found = conversation if isinstance(conversation, str) else fields(conversation).get("id")
+    return found if isinstance(found, str) else None
+
+
+def with_tools(attributes: Attributes, body: Mapping[str, Any], content: Content) -> Attributes:
+    if "tools" not in body and "functions" not in body:
+        return attributes
+    tools = [_tool_definition(fields(tool)) for tool in items(body.get("tools"))]
+    tools += [{"type": "function", **fields(function)} for function in items(body.get("functions"))]
+    if tools:
+        attributes[semconv.TOOL_DEFINITIONS] = content.json(tools)
+    return attributes
+
+
+def _tool_definition(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Chat completions nest what the schema, like the Responses API, has at the top."""
+    kind = tool.get("type")
+    nested = fields(tool.get(kind)) if isinstance(kind, str) else NOTHING
+    return {"type": kind, **nested} if nested else tool
