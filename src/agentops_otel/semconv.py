@@ -177,7 +177,6 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 METRIC_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
 METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"
 METRIC_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
-METRIC_COST: Final = "agentops.client.cost"
 METRIC_SPANS_DROPPED: Final = "agentops.spans.dropped"
 TOKEN_TYPE: Final = "gen_ai.token.type"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from agentops_otel import cli
 
@@ -29,6 +30,26 @@ def test_what_is_there(closed, killed, capsys):
     assert f"{closed}/v1/traces\n" in shown
     assert "of 2 sessions" in shown
     assert "0 running, 2 gone" in shown
+
+
+def test_a_record_that_was_cut_short_is_no_damage(killed, server, capsys, tmp_path):
+    """A write that the death of a process has cut short is called by its name, and all that was whole is sent."""
+    killed(server.url)
+    (path,) = tmp_path.rglob("*.seg")
+    whole = path.read_bytes()
+    for end in (len(whole) - 1, len(whole) - 40):
+        os.truncate(path, end)
+        assert cli.main(["journal", "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["destinations"]
+        assert (row["unreadable"], row["torn"]) == (0, 1)
+        assert cli.main(["journal"]) == 0
+        shown = capsys.readouterr().out
+        assert "  cut short         1 record that a process was writing when it died" in shown
+        assert "damaged" not in shown
+    assert cli.main(["flush"]) == 0
+    assert "0 rejected, 0 left" in capsys.readouterr().out
+    assert cli.main(["journal"]) == 0
+    assert "cut short" not in capsys.readouterr().out
 
 
 def test_a_process_that_runs(living, capsys):

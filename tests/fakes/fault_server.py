@@ -102,7 +102,7 @@ def reset() -> Mode:
 
 
 def partial(rejects: int, message: str = "") -> Mode:
-    """Partial success."""
+    """Partial success: the last `rejects` spans are not stored; of a smaller request none is, whatever is claimed."""
     return Mode(rejects=rejects, rejects_message=message)
 
 
@@ -228,14 +228,14 @@ class FaultServer:
 
     def decide(self, path: str, headers: Mapping[str, str], body: bytes, connection: int) -> Mode:
         """Record a request and settle what happens to it."""
-        mode = self.current_mode(path)
+        mode, stop = self.current_mode(path), self._stop  # another one after `up()`: this request stays cut off
         spans, logs = _decoded(path, body)
         if self.slim:
             spans, logs = tuple(map(_slim, spans)), ()
         if mode.bad_name is not None or mode.max_bytes is not None:
             bad = mode.bad_name is not None and any(mode.bad_name in span.name for span in spans)
             large = mode.max_bytes is not None and len(body) > mode.max_bytes
-            mode = replace(mode, store=False) if bad or large else ok
+            mode = replace(mode, store=False) if bad or large else replace(mode, status=200)
         if mode.status >= 300:
             mode = replace(mode, store=False)
         request = Request(time.monotonic(), path, headers, spans, logs, len(body), connection, stored=False)
@@ -243,13 +243,13 @@ class FaultServer:
             self.requests.append(request)
             place = len(self.requests) - 1
         if mode.delay and not mode.store_first:
-            self._stop.wait(mode.delay)
-        if mode.store and not self._stop.is_set():
-            kept = spans[: len(spans) - mode.rejects] if mode.rejects else spans
+            stop.wait(mode.delay)
+        if mode.store and not stop.is_set():
+            kept = spans[: max(0, len(spans) - max(0, mode.rejects))]
             with self._lock:
                 self.requests[place] = replace(request, spans=kept, stored=True)
         if mode.delay and mode.store_first:
-            self._stop.wait(mode.delay)
+            stop.wait(mode.delay)
         return mode
 
 

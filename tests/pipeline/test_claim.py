@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanContext, StatusCode
 
 from agentops_otel import semconv
 from agentops_otel.pipeline import ids
-from agentops_otel.pipeline.claim import claims, settle, state, unsettled
+from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, state, unsettled
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.records import Kind, frame, span_payload
@@ -244,7 +244,7 @@ def test_acknowledgements_in_any_order_and_number(tmp_path_factory, batches):
 
 
 def test_a_segment_may_end_anywhere(directory):
-    """Cut at every offset of the last 4 kB: only the records beyond are lost."""
+    """Cut at every offset of the last 4 kB: only the records beyond are lost, and one cut short is no damage."""
     places = killed(directory, range(1, 41), 300)
     (path,) = segments(directory)
     with open(path, "rb") as file:
@@ -252,9 +252,42 @@ def test_a_segment_may_end_anywhere(directory):
     for end in range(len(content) - 1, len(content) - 4097, -1):
         os.truncate(path, end)
         with Folder(os.path.dirname(path)) as folder:
-            read = [each.seq for each, _ in unsettled(folder, "000001.seg") if each is not None]
-        assert read == [place.seq for place in places if place.offset + place.size <= end]
+            contents = Contents(folder)
+        read = [place.seq for place in places if place.offset + place.size <= end]
+        assert contents.left == {1: set(read)}
+        is_torn = end not in {place.offset for place in places}
+        assert (contents.spans, contents.unreadable, contents.torn) == (len(read), 0, is_torn)
+    (claim,) = claims(directory)
+    assert (claim.spans, claim.unreadable, claim.torn) == (len(read), 0, is_torn)
     assert found(directory) == list(range(1, len(read) + 1))
+
+
+@pytest.mark.parametrize("name", ["000001.seg", "000001.ack", "resources", "session"])
+def test_every_file_of_a_dead_process_may_end_anywhere(directory, name):
+    """Torn at every byte it is no damage, costs no span that was whole, and is gone when all has arrived."""
+    trace_id = ids.trace_id("0123456789abcdef0123456789abcdef")
+    journal = Journal(directory)
+    journal.append_start(trace_id, ids.root_span_id(trace_id), "session", 1, {}, RESOURCE)
+    journal.acknowledge([journal.append(make(number)) for number in (1, 2)][:1])
+    journal.after_fork()
+    folder = os.path.dirname(segments(directory)[0])
+    path = os.path.join(folder, session_file(trace_id) if name == "session" else name)
+    with open(path, "rb") as file:
+        content = file.read()
+    for end in range(len(content)):
+        with open(path, "wb") as file:
+            file.write(content[:end])
+        (row,) = state(os.path.dirname(directory)).destinations
+        assert row.unreadable == 0
+        if name in ("resources", "session"):  # one record each
+            assert row.torn == (end > 0)
+        (claim,) = claims(directory)
+        spans = {record.item.context.span_id for record in claim.records() if isinstance(record.item, ReadableSpan)}
+        assert claim.unreadable == 0
+        assert 2 in spans or name == "000001.seg"
+    for claim in claims(directory):
+        claim.acknowledge([record.place for record in claim.records()])
+    assert list(claims(directory)) == []
 
 
 def test_a_changed_byte_costs_one_record(directory):

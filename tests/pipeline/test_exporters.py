@@ -393,6 +393,22 @@ def test_partial_success(protocol: str, lines: Callable[[], list[str]]) -> None:
     assert "three were too old" in line
 
 
+@BOTH
+@pytest.mark.parametrize("rejects", [-1, 0, 1, 2, 3, 2**40])
+def test_partial_success_of_any_number(protocol: str, rejects: int) -> None:
+    """A backend that claims to reject more than it was sent has refused all of it; a number below zero is none.
+
+    What is stored and what is acknowledged is the same in every case, and nothing is sent again.
+    """
+    spans = make_spans(count=2)
+    with FaultServer(protocol, fault_server.partial(rejects)) as server, delivering(server, protocol) as exporter:
+        exporter.export(spans)
+        refused = min(max(rejects, 0), 2)
+        assert (exporter.counts.acknowledged, exporter.counts.dropped.get("rejected", 0)) == (2 - refused, refused)
+        assert server.span_ids() == [trace.format_span_id(span.context.span_id) for span in spans[: 2 - refused]]
+        assert (exporter.kept, len(server.requests)) == (0, 1)
+
+
 @pytest.mark.parametrize("code", [301, 302, 304, 307, 308])
 def test_redirect_is_a_failure(code: int, lines: Callable[[], list[str]]) -> None:
     """N12: a redirect is not followed and acknowledges nothing; one line names its target, without the query."""

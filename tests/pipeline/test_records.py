@@ -241,15 +241,45 @@ def test_every_byte_counts():
 
 
 def test_a_file_may_end_anywhere():
-    """Only the record that is cut is lost."""
+    """A record whose writing was cut short is told apart from damage, at every byte; those before it are whole."""
     records = [frame(Kind.SPAN, number, b"x" * number) for number in range(5)]
-    whole = b"".join(records)
+    whole, ends = b"".join(records), [0]
+    for record in records:
+        ends.append(ends[-1] + len(record))
     for end in range(len(whole) + 1):
-        found = [each.seq for each in frames(whole[:end]) if each is not None]
-        complete = 0
-        while sum(map(len, records[: complete + 1])) <= end and complete < len(records):
-            complete += 1
-        assert found == list(range(complete))
+        found = list(frames(whole[:end]))
+        assert None not in found
+        complete = sum(each <= end for each in ends[1:])
+        torn = end - ends[complete]
+        expected = [(Kind.SPAN, seq, len(records[seq])) for seq in range(complete)]
+        assert [each[:2] + each[3:4] for each in found] == expected + ([(Kind.TORN, 0, torn)] if torn else [])
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"\xf7",
+        b"\xf7AJ",
+        frame(Kind.SPAN, 9, b"payload")[:9],
+        frame(Kind.SPAN, 9, b"payload")[:-1],
+    ],
+)
+def test_only_the_end_of_a_file_is_cut_short(tail):
+    """The beginning of a record with another record behind it is damage, and so is what never was a beginning."""
+    after = frame(Kind.SPAN, 1, b"after")
+    assert [each and each.kind for each in frames(tail)] == [Kind.TORN]
+    assert [each and each.kind for each in frames(tail + after)] == [None, Kind.SPAN]
+    assert [each and each.kind for each in frames(b"x" + tail)] == [None]
+    assert [each and each.kind for each in frames(tail[:-1] + b"x")] == [None if len(tail) < 6 else Kind.TORN]
+
+
+def test_a_whole_record_with_another_byte_is_never_cut_short():
+    """Damage of the last record is damage, unless it is the length that says how much should follow."""
+    whole = frame(Kind.SPAN, 1, b"payload" * 100)
+    for position in (*range(6), *range(10, len(whole))):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << position % 8
+        assert list(frames(bytes(changed))) == [None]
 
 
 def test_a_payload_may_contain_what_looks_like_a_record():

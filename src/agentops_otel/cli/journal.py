@@ -65,6 +65,9 @@ def _block(directory: str, row: DestinationState) -> str:
         "refused for good": f"{format_count(row.rejected, 'span')}, {row.rejected_bytes:,} bytes in {folder}/rejected"
         if row.rejected
         else "",
+        "cut short": f"{format_count(row.torn, 'record')} that a process was writing when it died; nothing is lost"
+        if row.torn
+        else "",
         "damaged": format_count(row.unreadable, "place") if row.unreadable else "",
     }
     shown = "".join(f"  {name:<17} {text}\n" for name, text in lines.items() if text)

@@ -20,12 +20,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from .. import pricing, semconv
 from ..span_copy import SpanCopy
 from .claim import Claim, claims
-from .exporters import DeliveryExporter, Outcome
+from .exporters import BATCH, DeliveryExporter, Outcome
 from .journal import Journal
 from .records import Place
 from .transport import LogEvent
 
-_BATCH: Final = 512
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks
 _SEARCH_EVERY: Final = 60.0  # seconds between two looks for what died meanwhile, such as a worker process
@@ -245,7 +244,7 @@ def _ends(item: ReadableSpan | LogEvent) -> int:
 def _first(left: deque[Place]) -> Iterator[Place]:
     """Take the first places off, as many as fit into one request."""
     size = number = 0
-    while left and number < _BATCH and size < _BATCH_BYTES:
+    while left and number < BATCH and size < _BATCH_BYTES:
         place = left.popleft()
         size, number = size + place.size, number + 1
         yield place
@@ -260,7 +259,7 @@ def _batches(claim: Claim, not_yet: Collection[int], books: Replayed) -> Iterato
             continue
         batch.append((place, priced(item) if isinstance(item, ReadableSpan) else item, resource))
         size += place.size
-        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+        if len(batch) >= BATCH or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     if batch:

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -102,7 +102,9 @@ def remove(folder: Folder, name: str) -> None:
 
 
 def unsettled(folder: Folder, name: str) -> Iterator[tuple[Frame | None, bool]]:
-    """The records of a segment, and whether each is unacknowledged; None for what cannot be read.
+    """The records of a segment, and whether each is unacknowledged; None for what is damaged.
+
+    The beginning of a record whose writing was cut short is not, as there is nothing in it to send.
 
     Raises:
         OSError: none of it can be read.
@@ -117,8 +119,11 @@ def unsettled(folder: Folder, name: str) -> Iterator[tuple[Frame | None, bool]]:
     for _, last in ranges:
         lasts.append(max(last, lasts[-1]) if lasts else last)
     for each in frames(data):
-        before = bisect_right(firsts, each.seq) - 1 if each is not None else -1
-        yield each, each is not None and (before < 0 or each.seq > lasts[before])
+        if each is None or each.kind == Kind.TORN:
+            yield each, False
+            continue
+        before = bisect_right(firsts, each.seq) - 1
+        yield each, before < 0 or each.seq > lasts[before]
 
 
 class Lost(NamedTuple):
@@ -222,6 +227,8 @@ class Contents:
         spans: unacknowledged ones.
         events: unacknowledged log events.
         unreadable: stretches and records that cannot be read.
+        torn: files that end with the beginning of a record, whose writing the end of the process has cut short. The
+            program had not gone on by then: nothing is lost by it.
         size: of the segments, in bytes.
         oldest_ns: when the oldest unacknowledged span or log event ended; None without one.
         modified: when a segment or session was last written to, Unix time in seconds.
@@ -231,12 +238,11 @@ class Contents:
     def __init__(self, folder: Folder) -> None:
         self.left: dict[int, set[int]] = {}
         self.roots: dict[int, bytes] = {}
-        self.spans = self.events = self.unreadable = self.size = 0
+        self.spans = self.events = self.unreadable = self.torn = self.size = 0
         self.oldest_ns: int | None = None
         self.modified = 0.0
         self.is_whole = True
         self._sessions: defaultdict[bytes, _Session] = defaultdict(_Session)
-        self._host: dict[str, Any] = {}
         self._descriptions: dict[int, Description] = {}
         self._resources: dict[int, Resource] = {}
         for name in folder.names():
@@ -273,8 +279,8 @@ class Contents:
                     session.start = start
                 elif each.kind == Kind.END and session is not None:
                     session.end = decode(each.payload, End)
-                elif each.kind == Kind.HOST:
-                    self._host.update(attributes(decode(each.payload, dict[Any, Any])))
+                elif each.kind == Kind.TORN:
+                    self.torn += 1
                 elif each.kind == Kind.RESOURCE:
                     description = decode(each.payload, Description)
                     self._descriptions[description.number] = description
@@ -295,14 +301,14 @@ class Contents:
                 self.roots[each.seq] = sign.trace_id
 
     def resource(self, number: int) -> Resource:
-        """The resource with this number, completed by what is known of the host.
+        """The resource with this number.
 
         Where its description was damaged, another resource of the same process.
         """
         known = self._resources.get(number)
         if known is None:
             described = self._descriptions.get(number) or next(iter(self._descriptions.values()), None)
-            own = {**self._host, **(attributes(described.attributes) if described else {})}
+            own = attributes(described.attributes) if described else {}
             known = self._resources[number] = Resource(own, described.schema_url if described else None)
         return known
 
@@ -326,6 +332,7 @@ class Claim:
         spans: how many spans were unacknowledged.
         sessions: of how many sessions something was unacknowledged.
         unreadable: how many places were damaged.
+        torn: see `Contents`.
     """
 
     def __init__(self, destination: str, writer: str, folder: Folder, held: int) -> None:
@@ -334,7 +341,8 @@ class Claim:
         self._folder = folder
         self._held: int | None = held
         self._contents = contents = Contents(folder)
-        self.spans, self.sessions, self.unreadable = contents.spans, len(contents.traces), contents.unreadable
+        self.spans, self.sessions = contents.spans, len(contents.traces)
+        self.unreadable, self.torn = contents.unreadable, contents.torn
         self._roots = dict(contents.roots)  # trace ids by sequence number; numbers below zero: roots made here
         self._roots.update({-number: trace_id for number, trace_id in enumerate(contents.unended, 1)})
 
@@ -490,6 +498,7 @@ class DestinationState:
         sessions: with something unacknowledged, or without an end.
         oldest: when the oldest of it ended, Unix time in seconds; None without one.
         unreadable: damaged places.
+        torn: records that a process was still writing when it died; nothing is lost by them.
         rejected: spans that were refused for good, in files with so many `rejected_bytes`.
     """
 
@@ -504,6 +513,7 @@ class DestinationState:
     sessions: int = 0
     oldest: float | None = None
     unreadable: int = 0
+    torn: int = 0
     rejected: int = 0
     rejected_bytes: int = 0
 
@@ -549,6 +559,7 @@ def _look_into(destination: Folder, name: str) -> DestinationState:
             state.left += 0 if is_alive else contents.spans + len(contents.unended)
             state.events += contents.events
             state.unreadable += contents.unreadable
+            state.torn += 0 if is_alive else contents.torn
             traces |= contents.traces
             if contents.oldest_ns is not None:
                 state.oldest = min(state.oldest or float("inf"), contents.oldest_ns / 1e9)

@@ -42,7 +42,7 @@ EXPORTER_FAILED: Final = "exporter failed"  # the user's own exporter
 UNREADABLE: Final = "unreadable"  # damaged on disk
 UNDELIVERED: Final = "undelivered"  # the backend could not be reached, and there was no more room or time
 
-_BATCH: Final = 512
+BATCH: Final = 512  # spans in one request
 _BACKOFF_GROWTH: Final = 1.5
 _BACKOFF_CAP: Final = 30.0
 _HURRIED_BACKOFF: Final = 0.2
@@ -67,11 +67,6 @@ class Counts:
 
     acknowledged: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def dropped_total(self) -> int:
-        """All dropped spans."""
-        return sum(self.dropped.values())
 
 
 @dataclass(slots=True)
@@ -612,7 +607,7 @@ class DeliveryExporter(SpanExporter):
             with self._changed:
                 taken.extend(self._kept)
                 self._kept.clear()
-                if self.closing and len(taken) > _BATCH:  # time may be too short for all, and roots say the most
+                if self.closing and len(taken) > BATCH:  # time may be too short for all, and roots say the most
                     taken.sort(key=lambda span: span.parent is not None)
                 self._in_flight = len(taken)
             clean = self._send_repeatedly(taken, until, yielding)
@@ -766,7 +761,7 @@ def _requests(spans: Sequence[ReadableSpan]) -> Iterator[list[ReadableSpan]]:
     size = 0
     for span in spans:
         own = text_size(span)
-        if part and (len(part) == _BATCH or size + own > MAX_REQUEST_BYTES):
+        if part and (len(part) == BATCH or size + own > MAX_REQUEST_BYTES):
             yield part
             part, size = [], 0
         part.append(span)

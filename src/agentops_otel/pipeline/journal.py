@@ -169,7 +169,7 @@ class Journal:
         self._trimming = threading.Lock()
         self._known: dict[int, tuple[Resource, int]] = {}  # resources and their numbers, by id
         self._resources: dict[int, Resource] = {}  # by number
-        self._described: list[bytes] = []  # records of resources and host, for every folder
+        self._described: list[bytes] = []  # records of resources, for every folder
         self._unsynced: set[str] = set()  # files that are not segments
         self._roots: dict[int, int] = {}  # trace ids by sequence number of their root span
 
@@ -244,11 +244,6 @@ class Journal:
             name = ids.session_id(ids.trace_id(session_id))
             with Folder(self.directory, create=True) as destination, Folder(WISHES, destination, create=True) as wishes:
                 wishes.replace(name, frame(Kind.END, 0, encode(End(state, reason))))
-
-    def describe(self, attributes: Mapping[str, Any]) -> None:
-        """Add what is known of the host to the resources of all that is written here."""
-        with self._safely():
-            self._describe(frame(Kind.HOST, 0, encode(dict(attributes))))
 
     def _number(self, resource: Resource) -> int:
         """The number of a resource that is described on disk."""

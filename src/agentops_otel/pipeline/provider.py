@@ -35,7 +35,7 @@ from ..loading import load
 from ..redaction import Redactor
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
-from .exporters import DeliveryExporter, LogEvent, Outcome, open_transport, text_size
+from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
 from .guarded import GuardedProcessors, LateCalls
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
@@ -46,7 +46,6 @@ from .worker import Worker
 
 logger = logging.getLogger("agentops_otel")
 
-_BATCH: Final = 512
 _ROOM_FOR_ROOTS: Final = 1024
 # What the first request of a pipeline and the host's description import; see `loading.py` for why here.
 _ENCODERS: Final = (
@@ -153,7 +152,7 @@ class Pipeline:
             self.exporter,
             max_queue_size=config.max_queue_size + _ROOM_FOR_ROOTS,
             schedule_delay_millis=config.max_wait_time,
-            max_export_batch_size=min(_BATCH, config.max_queue_size),
+            max_export_batch_size=min(BATCH, config.max_queue_size),
         )
         self._begin()
         worker.submit(self.tick)  # what dead processes left, without waiting for the first second to pass

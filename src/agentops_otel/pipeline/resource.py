@@ -2,7 +2,7 @@
 
 A `TracerProvider` wants its resource at once, while the host takes its time to answer. So the provider is given
 `HostResource.identity()`, which costs no I/O, and each span gets the rest when it is exported, where a slow disk delays
-nobody (`HostResource.complete()`). Never in here: command-line arguments and values of environment variables, but for
+nobody (`HostResource.merge_into()`). Never in here: command-line arguments and values of environment variables, but for
 OpenTelemetry's own ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``.
 """
 
@@ -23,12 +23,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource, ResourceDetector
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
 from .. import semconv
 from ..redaction import Redactor
-from ..span_copy import SpanCopy
 
 logger = logging.getLogger("agentops_otel")
 
@@ -322,12 +320,6 @@ class HostResource:
         merged = _Shared(attributes, resource.schema_url)
         self._foreign[id(resource)] = (resource, version, merged)
         return merged
-
-    def complete(self, span: ReadableSpan) -> ReadableSpan:
-        """The span with the completed resource; to be called when it is exported."""
-        if isinstance(span.resource, _Shared):
-            return span
-        return SpanCopy(span, resource=self.merge_into(span.resource))
 
     def _running(self) -> _Collection | None:
         if self._collection is None and self._pieces:
