@@ -25,7 +25,17 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
-from agentops_otel.redaction import REDACTED, REDACTION_FAILED, Redactor, cut, sanitize, scrub, to_json, to_text
+from agentops_otel.redaction import (
+    MAX_LENGTH,
+    REDACTED,
+    REDACTION_FAILED,
+    Redactor,
+    cut,
+    sanitize,
+    scrub,
+    to_json,
+    to_text,
+)
 
 CONTEXT = SpanContext(0x1234, 0x56, is_remote=False, trace_flags=TraceFlags(1))
 PARENT = SpanContext(0x1234, 0x57, is_remote=True, trace_flags=TraceFlags(1))
@@ -535,6 +545,92 @@ def test_secrets_leave_their_surroundings(text, clean):
 def test_what_is_no_secret_stays(text):
     """Token counts, ids and words that look like keys are the same object afterwards."""
     assert scrub(text) is text
+
+
+# What may stand right before a secret in a text, and what that becomes when the text is put into JSON.
+BEFORE = {
+    "line break": "\n",
+    "carriage return": "\r",
+    "tab": "\t",
+    "form feed": "\f",
+    "backspace": "\b",
+    "quote": '"',
+    "backslash and quote": '\\"',
+    "space": " ",
+    "space as JSON may write it": "\\u0020",
+    "line break as JSON writes it": "\\n",
+    "tab as JSON in JSON writes it": "\\\\t",
+    "letter that is not ASCII": "é",
+    "emoji": "\U0001f511",
+    "lone surrogate": "\ud83d",
+    "control character": "\x1b",
+    "colour of a terminal": "\x1b[1;32m",
+    "percent encoding": "?q=%0A",
+}
+# `{}` is the secret: it has to go, and the words around it have to stay.
+NAMED = {
+    "shape": "{}",
+    "password": "password: {}",
+    "password, tab": "password:\t{}",
+    "quoted password": 'password: "{}"',
+    "quoted words": 'password = "correct {}"',
+    "assignment": "api_key={}",
+    "JSON": '{{"api_key": "{}"}}',
+    "JSON with a quote inside": '{{"client_secret": "a\\"{}"}}',
+    "Python": "{{'secret': '{}'}}",
+    "bearer": "Bearer {}",
+    "bearer, tab": "Bearer\t{}",
+    "header": "Authorization: Bearer {}",
+    "basic": "authorization: basic {}",
+    "option": "--api-key {}",
+    "URL": "https://user:{}@host/",
+    "URL as PHP writes it": "https:\\/\\/user:{}@host\\/",
+    "signature": "https://host/?sig={}",
+}
+
+
+def as_json(text, depth, *, ascii_only):
+    """`text` in JSON, in JSON, ..."""
+    for _ in range(depth):
+        text = json.dumps({"content": text, "role": "user"}, ensure_ascii=ascii_only)
+    return text
+
+
+def from_json(text, depth):
+    for _ in range(depth):
+        text = json.loads(text)["content"]
+    return text
+
+
+@pytest.mark.parametrize("ascii_only", [False, True], ids=["", "ascii"])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_a_secret_is_found_behind_whatever_stands_before_it(before, depth, ascii_only):
+    """A word begins behind an escape too, also in JSON within JSON; what is searched stays JSON."""
+    shaped = {name: (secret, "{}") for name, secret in SECRETS.items()}
+    named = {name: ("correct7horse9battery1staple", form) for name, form in NAMED.items() if name != "shape"}
+    for name, (secret, form) in (shaped | named).items():
+        text = f"first{before}{form.format(secret)}\nlast"
+        clean = scrub(as_json(text, depth, ascii_only=ascii_only))
+
+        assert secret[8:].partition("\n")[2] or secret[-8:] not in clean, (name, clean)
+        assert "MIIEow" not in clean
+        shown = from_json(clean, depth)
+        assert shown.startswith("first"), name
+        assert shown.endswith("\nlast"), (name, shown)
+
+
+@pytest.mark.parametrize("left", [1, 5, 12, 20, 35])
+@pytest.mark.parametrize("secret", [secret for name, secret in SECRETS.items() if name != "pem"])
+def test_a_key_that_a_cut_falls_into_goes_whole(secret, left):
+    """The beginning of a key is too short to be known as one: the cut takes the whole word."""
+    text = ("word " * 13107 + "end ")[: MAX_LENGTH - 32 - left - 1] + " " + secret + " more" * 100
+    shown = Redactor().clean(span(attributes={"text": text, "json": to_json([text])})).attributes
+
+    for written in shown.values():
+        assert secret[:3] not in written or REDACTED in written
+        assert secret[12:20] not in written
+        assert len(written) > MAX_LENGTH - 200
 
 
 @settings(max_examples=100, deadline=None, database=None)

@@ -67,12 +67,23 @@ _Json: TypeAlias = "str | bool | int | float | list[_Json] | dict[str, _Json] | 
 # text
 
 
+# Where a word ends that may be a key. Longer ones than this are cut in their middle.
+_LAST_END: Final = re.compile(r".*[^!#$%&*+./0-9:=?@A-Z\\^_`a-z|~-]", re.DOTALL)
+_LONGEST_WORD: Final = 2048
+
+
+def _whole_words(text: str, length: int) -> int:
+    """`length`, or less where that would cut a word: the beginning of a key is not recognised as one."""
+    found = _LAST_END.match(text[max(length - _LONGEST_WORD, 0) : length])
+    return length if found is None else max(length - _LONGEST_WORD, 0) + found.end()
+
+
 def cut(text: str, max_length: int) -> str:
     """At most `max_length` characters of `text`; a cut ends in a mark, part of them, that says how many are missing."""
     if len(text) <= max_length:
         return text
     # The mark's own length depends on the number in it; 32 characters are enough for any.
-    kept = max(max_length - 32, 0)
+    kept = _whole_words(text, max(max_length - 32, 0))
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
 
 
@@ -439,14 +450,34 @@ def _fields(value: Any) -> dict[str, Any] | None:
 # character. All patterns are linear: a repetition is bounded or cannot start again inside what it has passed.
 
 
-def _word(start: str) -> str:
+# Most texts are searched as JSON, some of them JSON within JSON, or within a URL or a log. There a line break is two or
+# six characters, and the last one is often a letter: a word begins behind it nevertheless.
+_ESCAPES: Final = (
+    r"\\[abefnrtv0]",
+    r"\\u[0-9A-Fa-f]{4}",
+    r"\\x[0-9A-Fa-f]{2}",
+    "%[0-9A-Fa-f]{2}",
+    r"\[[0-9]m",  # a terminal's colours
+    r"[\[;][0-9]{2}m",
+)
+# A space as such texts write it.
+_BLANK: Final = r"(?:[ \t]|\\{1,8}t|\\{1,8}u00[2Aa]0|%20)"
+_BEHIND_ESCAPE: Final = re.compile("|".join(f"(?<={escape})" for escape in _ESCAPES))
+
+
+def _begins(start: str, before: str = "A-Za-z0-9") -> str:
+    """A pattern that looks back on `start`: true where a word begins with it."""
+    return f"(?:(?<![{before}]{start})|" + "|".join(f"(?<={escape}{start})" for escape in _ESCAPES) + ")"
+
+
+def _word(start: str, before: str = "A-Za-z0-9") -> str:
     """A pattern for `start` where a word begins."""
-    return f"{start}(?<![A-Za-z0-9]{start})"
+    return start + _begins(start, before)
 
 
 def _ends(*starts: str) -> str:
     """A pattern that looks back on one of `starts`, where a word begins."""
-    return "(?:" + "|".join(f"(?<={start})(?<![A-Za-z0-9]{start})" for start in starts) + ")"
+    return "(?:" + "|".join(f"(?<={start}){_begins(start)}" for start in starts) + ")"
 
 
 def _kept(mark: str = "") -> Callable[[re.Match[str]], str]:
@@ -517,16 +548,21 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
         "J",
         r"J(?<=eyJ)",
         # A JSON web token.
-        ((r"eyJ(?<![A-Za-z0-9_-]eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?", f"eyJ…{REDACTED}"),),
+        (
+            (
+                rf"{_word('eyJ', 'A-Za-z0-9_-')}[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]{{4,}}(?:\.[A-Za-z0-9_-]*)?",
+                f"eyJ…{REDACTED}",
+            ),
+        ),
     ),
     (
         "B",
-        r"B(?=earer[ \t])",
+        r"B(?=earer[ \t\\%])",
         (
             (
                 (
-                    r"(Bearer(?<!\wBearer)[ \t]{1,4})(?=[A-Za-z0-9._~+/=-]{6})"
-                    r"(?=[^\s]{0,64}[0-9]|[^\s]{20})[A-Za-z0-9._~+/=-]{6,}"
+                    rf"({_word('Bearer', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9._~+/=-]{{6}})"
+                    r"(?=[^\s]{0,64}[0-9]|[^\s]{20})(?:[A-Za-z0-9._~+=-]|\\{0,8}/){6,}"
                 ),
                 _kept(),
             ),
@@ -545,8 +581,8 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
         (
             (
                 (
-                    r"(--(?=[A-Za-z0-9])(?<![^\s\"']--)(?=[A-Za-z0-9_-]{3,94}[ \t]{1,4}[^\s\[-])"
-                    r"(?:[A-Za-z0-9]{1,20}[_-]){0,4}(?i:key|token|secret|password|passphrase)[ \t]{1,4})[^\s\"'\\]{8,}"
+                    rf"(--(?=[A-Za-z0-9]){_begins('--', 'A-Za-z0-9_-')}(?=[A-Za-z0-9_-]{{3,94}}{_BLANK}{{1,4}}[^\s\[-])"
+                    rf"(?:[A-Za-z0-9]{{1,20}}[_-]){{0,4}}(?i:key|token|secret|password|passphrase){_BLANK}{{1,4}})[^\s\"'\\]{{8,}}"
                 ),
                 _kept(),
             ),
@@ -558,8 +594,8 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
         # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
         (
             (
-                r"(://)(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
-                f"://{REDACTED}",
+                r"(:(?:\\{0,8}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
+                _kept(),
             ),
         ),
     ),
@@ -604,21 +640,33 @@ _TAIL: Final = (
 
 def _behind_a_name(sign: str) -> re.Pattern[str]:
     # From the cheap to the dear: two letters, then four; first without a quote, then with one, then with an escaped
-    # one.
-    plain, quoted, escaped = (
-        f"(?<={_LETTERS}{end})(?<={_TAIL}{end})" for end in (sign, rf"[\"' ]{sign}", rf"[\\\"'][\"' ]{sign}")
+    # one, whose backslashes are 1, 3 or 7, as deep as the JSON lies within JSON.
+    plain, quoted, escaped, *deeper = (
+        f"(?<={_LETTERS}{end})(?<={_TAIL}{end})"
+        for end in (
+            sign,
+            rf"[\"' ]{sign}",
+            rf"[\\\"'][\"' ]{sign}",
+            rf"\\{{3}}[\"']{sign}",
+            rf"\\{{7}}[\"']{sign}",
+        )
     )
-    return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{escaped}))")
+    deep = rf"(?<=\\\\[\"']{sign})(?:{'|'.join(deeper)})"
+    return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{escaped}|{deep}))")
 
 
 _COLON: Final = _behind_a_name(":")
 _EQUALS: Final = _behind_a_name("=")
 # Long runs of plain characters are one step each: a step for each character takes memory for each.
-_QUOTED: Final = re.compile(
-    r"""[ \t]{0,8}(?:\\"([^"\\]*(?:\\(?!")[^"\\]*)*)|"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL
+_QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
+_OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}(\\{{0,16}})\"""")
+_LINE: Final = re.compile(r"[^\r\n]*")
+_BARE: Final = re.compile(rf"{_BLANK}{{0,8}}([^\s\"'&;,<>(){{}}\[\]\\|`]+)(?!\()")
+_SCHEME: Final = re.compile(
+    rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
-_BARE: Final = re.compile(r"[ \t]{0,8}([^\s\"'&;,<>(){}\[\]\\|`]+)(?!\()")
-_SCHEME: Final = re.compile(r"[ \t]{0,8}((?i:bearer|basic|digest|token|apikey)[ \t]{1,4}[^\s\"'&;,<>(){}\[\]\\|`]{4,})")
+# A quoted value with more quotes than this inside is an attack, too.
+_MOST_QUOTES: Final = 100
 # More named secrets than this in one text is an attack on our time; what is behind them goes too.
 _MOST_NAMED: Final = 5000
 
@@ -632,7 +680,10 @@ def _is_secret_name(text: str) -> bool:
     for name in _NAMES:
         if lower.endswith(name):
             at = len(text) - len(name)
-            if at == 0 or not text[at - 1].isalpha() or (text[at].isupper() and text[at - 1].islower()):
+            before = text[at - 1 : at]
+            if not (before.isascii() and before.isalpha()) or (text[at].isupper() and before.islower()):
+                return True
+            if _BEHIND_ESCAPE.match(text, at) is not None:
                 return True
     return False
 
@@ -666,6 +717,12 @@ def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int
     quoted = _QUOTED.match(text, at)
     if quoted is not None:
         start, end = quoted.span(quoted.lastindex or 0)
+        if end == len(text):  # a quote that nothing closes: it was cut off, or is no such quote
+            end = _end_of_line(text, start)
+        return (start, end) if end > start and not text.startswith(REDACTED, start) else None
+    opened = _OPENED.match(text, at)
+    if opened is not None:
+        start, end = opened.end(), _closing(text, opened.end(), len(opened.group(1)))
         return (start, end) if end > start and not text.startswith(REDACTED, start) else None
     scheme = _SCHEME.match(text, at)
     if scheme is not None:
@@ -678,6 +735,27 @@ def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int
     if len(word) < 4 or (len(word) < loose and not any(map(str.isdigit, word))):
         return None
     return bare.span(1)
+
+
+def _closing(text: str, start: int, depth: int) -> int:
+    """Where a value ends that was opened by a quote behind `depth` backslashes: 1 within JSON, 3 within that."""
+    at = start - 1
+    for _ in range(_MOST_QUOTES):
+        at = text.find('"', at + 1)
+        if at < 0:
+            break  # cut off
+        run = at
+        while run > start and text[run - 1] == "\\":
+            run -= 1
+        backslashes = at - run
+        if backslashes < depth or backslashes % (2 * depth + 2) == depth:
+            return at - min(backslashes, depth)
+    return _end_of_line(text, start)
+
+
+def _end_of_line(text: str, start: int) -> int:
+    line = _LINE.match(text, start)
+    return len(text) if line is None else line.end()
 
 
 def scrub(text: str) -> str:

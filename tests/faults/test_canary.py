@@ -7,6 +7,7 @@ exceptions, logs, tags and in other people's spans. A bare server keeps every by
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.fakes import program
-from tests.fakes.llm_server import LlmServer, Reply, error
+from tests.fakes.llm_server import LlmServer, Reply, chat, chat_chunks, chunk, error, response
 
 # Each ends in a word of its own, so that a rest of it is found too.
 SECRETS = {
@@ -260,3 +261,144 @@ def test_s16_canary_is_seen():
     for name, secret in SECRETS.items():
         assert found(b"x" + secret.encode() + b"y") == [name]
         assert found(b"sk-[redacted]") == []
+
+
+# ---------------------------------------------------------------------------------------------- what stands before it
+
+# What stands right before a secret. Half of it is escaped when the text becomes JSON, the other half was already.
+BEFORE = ("\n", "\r", "\t", "\f", "\b", '"', "\\n", "\\r", "\\t", '\\"', "\\\\n", "\\u0020", "\\u000a", "é", "\x1b[31m")
+FORMS = {
+    "BEARER": "Bearer {}",
+    "PASSWORD": "password: {}",
+    "PLAIN_KEY": '{{"api_key": "{}"}}',
+    "URL_PASSWORD": "https://admin:{}@host/",
+    "QUERY": "token={}",
+    "COOKIE": "Cookie: {}",
+    "ARGUMENT": "--api-key {}",
+    "SIGNED": "https://host/?sig={}",
+}
+# These have neither a shape nor a name: what keeps them out has tests above.
+UNKNOWN = {"ENVIRONMENT", "HEADER", "API_KEY", "PARENT_KEY"}
+PLANTS = [
+    f"first{before}{FORMS.get(name, '{}').format(secret)} last"
+    for before in BEFORE
+    for name, secret in SECRETS.items()
+    if name not in UNKNOWN
+]
+
+PLANTING = """
+import json
+import os
+
+import openai
+from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
+
+import agentops_otel as agentops
+
+with open(os.environ["PLANTS"]) as opened:
+    plants = json.load(opened)
+agentops.init(name=plants[0], tags=plants)
+nested = json.dumps({"result": json.dumps({"inner": plants}), "list": plants})
+
+client = openai.OpenAI(api_key="none", max_retries=0)
+called = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": nested}}
+messages = [
+    *({"role": "user", "content": plant} for plant in plants),
+    {"role": "user", "content": [{"type": "text", "text": plant} for plant in plants]},
+    {"role": "assistant", "content": None, "tool_calls": [called]},
+    {"role": "tool", "tool_call_id": "call_1", "content": nested},
+]
+client.chat.completions.create(model="gpt-4o", messages=messages)
+list(client.chat.completions.create(model="gpt-4o", messages=messages[:1], stream=True))
+client.responses.create(
+    model="gpt-4o",
+    instructions=plants[0],
+    input=[
+        *({"role": "user", "content": plant} for plant in plants),
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": nested},
+        {"type": "function_call_output", "call_id": "c", "output": nested},
+    ],
+)
+try:
+    client.chat.completions.create(model="gpt-4o", messages=messages)
+except openai.BadRequestError as error:
+    agentops.record(agentops.ErrorEvent(exception=error))
+
+
+@agentops.tool
+def look_up(texts, as_json, **more):
+    return {"texts": texts, "as_json": as_json}
+
+
+@agentops.action
+def fail(text):
+    raise ValueError(text)
+
+
+look_up(plants, nested, plant=plants, nested={"deeper": [nested]})
+for plant in plants:
+    try:
+        fail(plant)
+    except ValueError:
+        pass
+    agentops.record(agentops.ActionEvent(plant, params=plant, returns=plant, logs=plant))
+for text in (nested, plants, {"a": nested}):
+    agentops.record(agentops.ActionEvent("action", params=text, returns=text, logs=text))
+    agentops.record(agentops.ToolEvent("tool", params=text, returns=text, logs=text))
+    agentops.record(agentops.LLMEvent(prompt=text, completion=text, model="m"))
+    agentops.record(agentops.LLMEvent(prompt=messages, completion={"role": "assistant", "content": nested}, model="m"))
+    agentops.record(agentops.ErrorEvent(error_type="E", details=text, logs=text))
+
+for plant in plants:
+    with trace.get_tracer("other").start_as_current_span(plant, attributes={"text": plant}) as span:
+        span.set_attribute("json", json.dumps([{"content": plant, "arguments": nested}]))
+        span.set_attribute("plain json", json.dumps([{"content": plant}], ensure_ascii=False))
+        span.set_attribute("list", ["--verbose", plant])
+        span.add_event("log", {"message": plant, "json": json.dumps(plant)})
+        span.set_status(Status(StatusCode.ERROR, json.dumps(plant)))
+agentops.end_session("Fail", json.dumps(plants[:20]))
+"""
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """What a program sent and left that has each secret behind each of these, in each place: run once for all tests."""
+    pytest.importorskip("openai")
+    home = tmp_path_factory.mktemp("planted")
+    plants = tmp_path_factory.mktemp("plants") / "plants.json"
+    plants.write_text(json.dumps(PLANTS))
+    nested = json.dumps({"plants": PLANTS})
+    with Sink() as sink, LlmServer() as llm:
+        call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": nested}}
+        llm.then(
+            Reply(chat({"role": "assistant", "content": nested, "tool_calls": [call]})),
+            Reply([*(chunk({"content": f"{plant} "}) for plant in PLANTS), *chat_chunks()[-2:]]),
+            Reply(response()),
+            Reply(error("bad", nested), status=400),
+        )
+        ended = program.run(
+            PLANTING,
+            {"PLANTS": str(plants), "OPENAI_BASE_URL": llm.url, "AGENTOPS_ENDPOINT": f"http://{sink.address}"},
+            home=home,
+            timeout=120,
+        )
+    return sink.received, ended, home
+
+
+def around(data):
+    """The first place where a secret is, with what stands around it."""
+    places = ((data.find(piece), name) for name, secret in SECRETS.items() for piece in pieces(secret))
+    return next(((name, data[max(at - 60, 0) : at + 60]) for at, name in places if at >= 0), None)
+
+
+def test_s16_canary_nothing_in_front_hides_a_secret(planted):
+    """S16: behind a line break, a tab, a quote, escaped or not, in each place of a program: none leaves, none stays."""
+    received, ended, home = planted
+    assert ended.code == 0, ended.err
+    sent = b"".join(received)
+    assert sent.count(b"first") > 50 * len(PLANTS)
+    assert sent.count(b"[redacted]") > 50 * len(PLANTS)
+    assert [place for request in received if (place := around(request)) is not None] == []
+    assert {path: place for path, data in files(home) if (place := around(data)) is not None} == {}
+    assert around(ended.out.encode() + ended.err.encode()) is None
