@@ -150,7 +150,7 @@ def test_a_wrong_variable_is_a_warning(setting, monkeypatch, caplog):
         assert plain(found) == (VALUES[setting.name][1][1] if n + 1 < len(sources) else plain(setting.default))
         assert len(caplog.records) == n + 1
         message = caplog.records[-1].getMessage()
-        assert message.startswith(f"{variable}=")
+        assert message.startswith(f"agentops-otel: {variable}=")
         assert "allowed is" in message
         if setting.name in ("api_key", "parent_key"):
             assert wrong not in message

@@ -159,7 +159,7 @@ def test_one_session_is_active(capture, warnings):
     """A second start warns, names the active one and returns its id; nothing of it changes."""
     first = agentops.start_session(["a"], name="one")
     assert agentops.start_session(["b"], name="two") == first
-    assert warnings() == [f"session {first} is active; no other one is started"]
+    assert warnings() == [f"agentops-otel: session {first} is active; no other one is started"]
     agentops.end_session("Success")
     (root,) = roots(capture)
     assert (root.name, root.attributes["agentops.session.tags"]) == ("session one", ("a",))
@@ -316,7 +316,7 @@ def test_a_block_that_would_join_another_session(capture, warnings):
     session_id = agentops.start_session()
     with agentops.session(inherited_session_id=session_id), agentops.session(inherited_session_id=str(uuid.uuid4())):
         dig()
-    assert warnings() == [f"session {session_id} is active; no other one is joined"]
+    assert warnings() == [f"agentops-otel: session {session_id} is active; no other one is joined"]
 
 
 def test_start_session_in_a_block(capture, warnings):
@@ -692,6 +692,6 @@ def test_the_scope_warning_names_the_way_out(warnings):
     for _ in range(3):
         assert context.scope_for("@tool") is None
         assert context.scope_for("record()") is None
-    assert warnings() == [
-        "@tool: nothing is recorded, because no session is active. Call agentops_otel.start_session() first."
-    ]
+    (line,) = warnings()
+    assert line.startswith("agentops-otel: @tool: nothing is recorded, because no session is active. ")
+    assert line.endswith("Call agentops_otel.start_session() first.")

@@ -198,7 +198,7 @@ def test_one_plain_line_where_nobody_looks():
     print_summary(SUCCESS, out)
 
     assert out.getvalue() == (
-        "agentops: Session support_agent - Success; 6.5 s; 4 LLM calls, 4 tools, 1 recovered error; "
+        "agentops-otel: Session support_agent - Success; 6.5 s; 4 LLM calls, 4 tools, 1 recovered error; "
         "tokens 1,399 in (612 cached), 205 out; cost $0.0043; 12/12 spans delivered → http://127.0.0.1:4318/s/4f2a; "
         "session 4f2a\n"
     )
@@ -219,7 +219,7 @@ def test_stream_that_cannot_encode_gets_ascii():
     stream = io.TextIOWrapper(raw, encoding="latin-1", write_through=True)
     print_summary(FAIL, stream)
 
-    assert raw.getvalue().startswith(b"agentops: Session ")
+    assert raw.getvalue().startswith(b"agentops-otel: Session ")
     assert raw.getvalue().isascii()
 
 
@@ -280,7 +280,7 @@ def test_terminal_that_cannot_encode_gets_an_ascii_box():
 @pytest.mark.usefixtures("_color_terminal")
 def test_tiny_terminal_gets_the_line():
     """Where no box fits, the plain line is printed."""
-    assert _printed_on_terminal(SUCCESS, 10).startswith("agentops: Session support_agent - Success;")
+    assert _printed_on_terminal(SUCCESS, 10).startswith("agentops-otel: Session support_agent - Success;")
 
 
 def test_closed_stream_is_silent():

@@ -6,7 +6,6 @@ root as remote parent, and what it says of the end is a wish that the owner's ow
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +23,7 @@ from . import context, events, guard, semconv
 from .artifacts import store_video
 from .config import Configuration
 from .context import Scope
+from .log import logger
 from .pipeline import ids
 from .pipeline.exporters import LogEvent
 from .pipeline.processor import SessionSpans
@@ -31,8 +31,6 @@ from .pipeline.provider import SessionProvider
 from .redaction import MAX_ITEMS, to_text
 from .summary import Summary
 from .totals import Snapshot
-
-logger = logging.getLogger("agentops_otel")
 
 _HEARTBEAT = 10.0
 _NAME_LENGTH = 256

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from .config import Configuration
+from .log import logger
 from .redaction import MAX_LENGTH, shown
-
-logger = logging.getLogger("agentops_otel")
 
 _REMOTE: Final = ("http", "https", "s3", "gs", "az", "abfs", "memory", "ftp", "sftp", "rtsp", "data")
 

@@ -10,7 +10,6 @@ import _thread
 import asyncio
 import atexit
 import contextlib
-import logging
 import math
 import os
 import signal
@@ -28,6 +27,7 @@ from . import context, events, guard, instrumentation
 from ._session import EndState, Session, UnrecordedSession, clean_tags
 from .config import Configuration, Settings, check_names
 from .context import Scope
+from .log import logger
 from .pipeline import ids
 from .pipeline.provider import Pipeline, SessionProvider
 from .summary import print_summary
@@ -35,7 +35,6 @@ from .summary import print_summary
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-logger = logging.getLogger("agentops_otel")
 
 _lock = threading.RLock()
 _client: Client | None = None
@@ -147,7 +146,7 @@ class Client:
             lost = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
             if missing > kept:
                 logger.warning(
-                    "agentops: %d of %d spans were not delivered to %s: %s",
+                    "%d of %d spans were not delivered to %s: %s",
                     missing - kept,
                     pipeline.recorded,
                     pipeline.destination,
@@ -155,7 +154,7 @@ class Client:
                 )
             if kept and pipeline.journal is not None:
                 logger.warning(
-                    "agentops: %d of %d spans are kept in %s, because %s did not take them: %s. "
+                    "%d of %d spans are kept in %s, because %s did not take them: %s. "
                     "The next run sends them, or: agentops-otel flush",
                     kept,
                     pipeline.recorded,

@@ -8,7 +8,6 @@ a deployment's typo must not stop an agent.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from urllib.parse import quote, unquote, urlsplit
 
 from .exceptions import ConfigurationError
+from .log import logger
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from typing_extensions import Unpack
 
-logger = logging.getLogger("agentops_otel")
 
 PROTOCOLS: Final = ("http/protobuf", "grpc", "console", "file")
 DEFAULT_HTTP_ENDPOINT: Final = "http://localhost:4318"

@@ -19,9 +19,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 
 from .config import Configuration
+from .log import logger
 from .semconv import SESSION_ID
-
-logger = logging.getLogger("agentops_otel")
 
 INHERITED_VARIABLE: Final = "AGENTOPS_SESSION_ID"
 _KEY: Final = otel_context.create_key("agentops-session")

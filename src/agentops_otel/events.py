@@ -7,7 +7,6 @@ the event's own start and end, so an event can be recorded after the fact. Field
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import traceback
@@ -24,8 +23,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from . import guard, redaction, semconv
 from .config import Configuration
 from .context import Scope, scope_for
-
-logger = logging.getLogger("agentops_otel")
+from .log import logger
 
 AGENT_KEY: Final = create_key("agentops-agent")
 """Key of the id of the agent whose code is running, in the OpenTelemetry context."""

@@ -11,16 +11,16 @@ The pattern, cheap enough for every call of a user's function (a context manager
 from __future__ import annotations
 
 import functools
-import logging
 import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
+
+from .log import logger
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-logger = logging.getLogger("agentops_otel")
 
 reraise = False
 """Whether `report()` raises the error instead of logging it; our own tests set it."""

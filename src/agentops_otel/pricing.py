@@ -20,7 +20,6 @@ has no cost when it put out tokens.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import sys
@@ -36,12 +35,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import semconv
 from .loading import apart_from_forks
+from .log import logger
 from .usage import USAGE_ATTRIBUTES, Usage
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-logger = logging.getLogger("agentops_otel")
 
 PRICES_FILE: Final = "AGENTOPS_PRICES_FILE"
 PRICED_BY: Final = USAGE_ATTRIBUTES | {

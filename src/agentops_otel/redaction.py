@@ -20,7 +20,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import logging
 import math
 import re
 import sys
@@ -46,9 +45,8 @@ from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from . import semconv
+from .log import logger
 from .span_copy import SpanCopy
-
-logger = logging.getLogger("agentops_otel")
 
 MAX_LENGTH: Final = 65536
 MAX_DEPTH: Final = 16

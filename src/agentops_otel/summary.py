@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
+from .log import SPEAKER
 from .redaction import format_count
 from .usage import Usage
 
@@ -318,7 +319,7 @@ def _line(facts: Summary, *, unicode: bool) -> str:
         _delivery(facts)[0],
         f"session {facts.session_id}" if facts.session_id else "",
     )
-    text = "agentops: " + "; ".join(_one_line(part) for part in parts if part)
+    text = SPEAKER + "; ".join(_one_line(part) for part in parts if part)
     return text if unicode else text.translate(_ASCII_SIGNS).encode("ascii", "replace").decode("ascii")
 
 

@@ -28,7 +28,7 @@ class Done:
     @property
     def warnings(self) -> list[str]:
         """The lines on standard error that are not a session's summary."""
-        return [line for line in self.stderr.splitlines() if not line.startswith("agentops: ")]
+        return [line for line in self.stderr.splitlines() if not line.startswith("agentops-otel: Session")]
 
 
 class Program:

@@ -97,7 +97,7 @@ print("fine")
     )
     assert ended.out == "fine\n", ended.err
     (line,) = ended.err.splitlines()
-    assert line.startswith(f"error in {broken}.on_")
+    assert line.startswith(f"agentops-otel: error in {broken}.on_")
     assert "RuntimeError" in line
     assert "secret" not in line
 
@@ -134,7 +134,7 @@ print(*sorted(span.name for span in capture.spans), sep=",")
     assert raised == "raised"
     if (broken, order) == ("OnEnd", "after"):
         assert names.split(",") == [*["execute_tool dig"] * 3, "search", "session", "session own"]
-    places = [line.partition(":")[0] for line in ended.err.splitlines()]
+    places = [line.split(": ")[1] for line in ended.err.splitlines()]
     assert places
     assert len(set(places)) == len(places), "a place was told of twice"
     assert "secret" not in ended.err

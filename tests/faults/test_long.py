@@ -131,7 +131,7 @@ def test_n3_outage_of_a_minute(stage, protocol):
     stage.pause(30)
     victim.go_on()
     lines = stage.ended_well(victim).lines
-    assert len([line for line in lines if "agentops: Session" not in line]) <= 2, lines
+    assert len([line for line in lines if "agentops-otel: Session" not in line]) <= 2, lines
     stage.deliver_rest(victim, exact=False)
     assert stage.duplicates() <= BATCH
     assert drained <= DRAIN + 5, f"{drained:.1f} s"  # up to five seconds of it are the wait for a batch

@@ -87,7 +87,7 @@ def test_n3_outage_in_the_middle(stage, protocol):
     stage.wait_until(lambda: bool(stage.stored()))
     stage.outage(8)
     lines = recovered(stage, victim, duplicates=BATCH).lines
-    assert len([line for line in lines if "agentops: Session" not in line]) <= 2, lines
+    assert len([line for line in lines if "agentops-otel: Session" not in line]) <= 2, lines
 
 
 @BOTH

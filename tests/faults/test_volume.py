@@ -154,7 +154,7 @@ def test_q5_no_place_for_a_journal(stage, why):
     work.mkdir()
     victim = stage.victim(f"os.chdir({str(work)!r})\n{UNUSABLE[why]}\nstart()\nspans(100)")
     lines = stage.ended_well(victim).lines
-    assert len([line for line in lines if "journal" in line and "agentops: Session" not in line]) == 1, lines
+    assert len([line for line in lines if "journal" in line and "agentops-otel: Session" not in line]) == 1, lines
     stage.arrived(victim)
     assert stage.duplicates() == 0
     assert not (work / "~").exists()

@@ -139,7 +139,7 @@ def test_unreachable_backend_keeps_spans_and_says_so_once(protocol: str, lines: 
         assert (exporter.counts.acknowledged, exporter.counts.dropped, exporter.kept) == (0, {}, 3)
     assert exporter.counts.dropped == {"undelivered": 3}
     assert len(lines()) == 1
-    assert lines()[0].startswith(f"agentops: spans cannot be delivered to {url}")
+    assert lines()[0].startswith(f"agentops-otel: spans cannot be delivered to {url}")
     assert "connection refused" in lines()[0]
     assert "refused" in str(exporter.last_error)
 

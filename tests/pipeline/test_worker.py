@@ -89,7 +89,7 @@ def test_a_failing_task_does_not_stop_the_others(worker, monkeypatch, caplog):
     with caplog.at_level(logging.WARNING, "agentops_otel"):
         for _ in range(3):
             assert worker.call(lambda: 1 / 0, 5)
-    assert [r.message.split(":")[0] for r in caplog.records] == ["internal error in a background task"]
+    assert [r.message.split(": ")[1] for r in caplog.records] == ["internal error in a background task"]
 
 
 def test_another_thread_stands_in_for_a_busy_worker(worker):

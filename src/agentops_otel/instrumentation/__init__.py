@@ -7,13 +7,13 @@ JSON that many hosts speak, are shared and know no SDK. An SDK of another packag
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from ..log import logger
 from ._endpoint import Sdk
 from ._patch import PATCHES, Patch
 from ._stream import drain
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Undo", "drain", "instrument", "known", "targets", "uninstrument"]
 
-logger = logging.getLogger("agentops_otel")
 
 GROUP: Final = "agentops_otel.sdks"
 _BUILT_IN: Final = {"openai": "openai"}  # name -> module of this folder

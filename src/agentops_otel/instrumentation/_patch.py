@@ -5,7 +5,6 @@ An SDK that is not imported yet is patched when it is (wrapt's post-import hook)
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,11 +13,10 @@ from typing import Any, Final
 
 import wrapt
 
+from ..log import logger
 from . import _guard
 from ._client import Seam
 from ._endpoint import Sdk
-
-logger = logging.getLogger("agentops_otel")
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 

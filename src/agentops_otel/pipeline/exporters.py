@@ -7,7 +7,6 @@ without waiting; `export()` repeats it with back-off.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import random
@@ -25,13 +24,13 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from ..log import logger
 from ..redaction import format_count, plain_dict
 from ..span_copy import SpanCopy
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
 
-logger = logging.getLogger("agentops_otel")
 T = TypeVar("T")
 
 # Why a span was dropped: the keys of `Counts.dropped`.
@@ -706,7 +705,7 @@ class DeliveryExporter(SpanExporter):
         if self._announced:
             self._announced = False
             lost = self._dropped[UNDELIVERED] - self._dropped_before
-            _tell("agentops: %s takes spans again; lost meanwhile: %d", self.transport.name, lost)
+            _tell("%s takes spans again; lost meanwhile: %d", self.transport.name, lost)
 
     def _announce(self, reason: str) -> None:
         """One line per outage, and not one per blink of a backend that comes and goes."""
@@ -716,7 +715,7 @@ class DeliveryExporter(SpanExporter):
         self._announced = True
         self._announce_from = now + _QUIET_BETWEEN_OUTAGES
         self._dropped_before = self._dropped[UNDELIVERED]
-        _tell("agentops: spans cannot be delivered to %s: %s", self.transport.name, reason[:300])
+        _tell("spans cannot be delivered to %s: %s", self.transport.name, reason[:300])
 
     def _tell_once(self, topic: str, message: str, *values: object, exc_info: bool = False) -> None:
         if topic not in self._told:

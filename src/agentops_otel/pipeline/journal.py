@@ -12,7 +12,6 @@ import contextlib
 import errno
 import itertools
 import json
-import logging
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .. import guard
+from ..log import logger
 from ..redaction import plain_dict
 from . import ids, rejected
 from .claim import (
@@ -59,8 +59,6 @@ from .records import (
     span_payload,
 )
 from .transport import LogEvent
-
-logger = logging.getLogger("agentops_otel")
 
 _RETRY: Final = 1.0  # seconds between attempts while the disk does not take anything
 _PATIENCE: Final = 0.2  # seconds to wait for another thread

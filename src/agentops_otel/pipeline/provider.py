@@ -44,8 +44,6 @@ from .records import NOWHERE, Place
 from .resource import HOST, HostResource, sdk_version
 from .worker import Worker
 
-logger = logging.getLogger("agentops_otel")
-
 _ROOM_FOR_ROOTS: Final = 1024
 # What the first request of a pipeline and the host's description import; see `loading.py` for why here.
 _ENCODERS: Final = (

@@ -8,7 +8,6 @@ OpenTelemetry's own ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``.
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import re
@@ -26,9 +25,8 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource, Resource
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
 from .. import semconv
+from ..log import logger
 from ..redaction import Redactor
-
-logger = logging.getLogger("agentops_otel")
 
 SERVICE_NAME: Final = "service.name"
 INSTANCE_ID: Final = "service.instance.id"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import json
-import logging
 import math
 import os
 import sys
@@ -26,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .. import semconv
+from ..log import logger
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from ..config import Configuration
 
-logger = logging.getLogger("agentops_otel")
 
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024  # before gzip; gRPC servers refuse 4 MiB by default
 MAX_REPLY_BYTES: Final = 64 * 1024
