@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
 
-from agentops_otel import context, decorators, events, guard, redaction
+from agentops_otel import context, decorators, events, guard
 from agentops_otel.config import Configuration
 from agentops_otel.decorators import (
     action,
@@ -1081,7 +1081,7 @@ class Broken:
     def __init__(self, monkeypatch, at):
         self.at, self.count = at, 0
         self._hook(monkeypatch, context, "scope_for", decorators)
-        self._hook(monkeypatch, redaction, "to_text")
+        self._hook(monkeypatch, decorators, "to_text")
         self._hook(monkeypatch, decorators, "set_span_in_context")
         self._hook(monkeypatch, decorators, "write_exception")
         self._hook(monkeypatch, decorators, "get_current")

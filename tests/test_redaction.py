@@ -25,17 +25,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
-from agentops_otel.redaction import (
-    MAX_LENGTH,
-    REDACTED,
-    REDACTION_FAILED,
-    Redactor,
-    cut,
-    sanitize,
-    scrub,
-    to_json,
-    to_text,
-)
+from agentops_otel.redaction import REDACTION_FAILED, Redactor
+from agentops_otel.secrets import REDACTED, scrub
+from agentops_otel.text import MAX_LENGTH, cut
+from agentops_otel.values import sanitize, to_json, to_text
 
 CONTEXT = SpanContext(0x1234, 0x56, is_remote=False, trace_flags=TraceFlags(1))
 PARENT = SpanContext(0x1234, 0x57, is_remote=True, trace_flags=TraceFlags(1))

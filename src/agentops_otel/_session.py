@@ -28,9 +28,9 @@ from .pipeline import ids
 from .pipeline.exporters import LogEvent
 from .pipeline.processor import SessionSpans
 from .pipeline.provider import SessionProvider
-from .redaction import MAX_ITEMS, to_text
 from .summary import Summary
 from .totals import Snapshot
+from .values import MAX_ITEMS, to_text
 
 _HEARTBEAT = 10.0
 _NAME_LENGTH = 256

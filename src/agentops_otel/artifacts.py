@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from .config import Configuration
 from .log import logger
-from .redaction import MAX_LENGTH, shown
+from .text import MAX_LENGTH, shown
 
 _REMOTE: Final = ("http", "https", "s3", "gs", "az", "abfs", "memory", "ftp", "sftp", "rtsp", "data")
 

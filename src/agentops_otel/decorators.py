@@ -21,10 +21,11 @@ from uuid import uuid4
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
-from . import guard, redaction, semconv
+from . import guard, semconv
 from .config import Configuration
 from .context import scope_for
 from .events import AGENT_KEY, write_exception
+from .values import to_text
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
@@ -228,7 +229,7 @@ def _identity(plan: _Plan, instance: Any, current: Context) -> tuple[str, dict[s
 def _write_content(call: _Call, key: str, value: Callable[[], object]) -> None:
     try:
         if call.config.content_on_spans and call.span.is_recording():
-            call.span.set_attribute(key, redaction.to_text(value(), max_length=call.config.max_content_length))
+            call.span.set_attribute(key, to_text(value(), max_length=call.config.max_content_length))
     except Exception:
         guard.report(call.plan.where)
 

@@ -20,10 +20,12 @@ from uuid import UUID, uuid4
 from opentelemetry.context import create_key, get_value
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 
-from . import guard, redaction, semconv
+from . import guard, semconv
 from .config import Configuration
 from .context import Scope, scope_for
 from .log import logger
+from .text import MAX_LENGTH, cut, format_count, shown
+from .values import MAX_ITEMS, sanitize, to_text
 
 AGENT_KEY: Final = create_key("agentops-agent")
 """Key of the id of the agent whose code is running, in the OpenTelemetry context."""
@@ -395,7 +397,7 @@ def _write_cost(span: Span, cost: Any) -> None:
 
 def _write_error(span: Span, event: ErrorEvent, config: Configuration) -> None:
     kind = _word(event.error_type) or "Error"
-    details = None if event.details is None else redaction.to_text(event.details, max_length=config.max_content_length)
+    details = None if event.details is None else to_text(event.details, max_length=config.max_content_length)
     if event.code is not None:
         span.set_attribute(semconv.ERROR_CODE, _word(event.code))
     if trigger := _trigger(event):
@@ -431,20 +433,20 @@ def write_failure(
     attributes = {semconv.EXCEPTION_TYPE: kind}
     if config.capture_content != "off":
         limit = config.max_content_length
-        attributes |= {semconv.EXCEPTION_MESSAGE: redaction.cut(message, limit)} if message else {}
-        attributes |= {semconv.EXCEPTION_STACKTRACE: redaction.cut(stacktrace, limit)} if stacktrace else {}
+        attributes |= {semconv.EXCEPTION_MESSAGE: cut(message, limit)} if message else {}
+        attributes |= {semconv.EXCEPTION_STACKTRACE: cut(stacktrace, limit)} if stacktrace else {}
     span.add_event(semconv.EXCEPTION_EVENT, attributes, timestamp_ns)
     span.set_status(_status(kind, message, config))
 
 
 def _status(kind: str, message: str | None, config: Configuration) -> Status:
     text = f"{kind}: {message}" if message and config.capture_content != "off" else kind
-    return Status(StatusCode.ERROR, redaction.cut(text, config.max_content_length))
+    return Status(StatusCode.ERROR, cut(text, config.max_content_length))
 
 
 def message_of(error: BaseException) -> str:
     """The exception's text, whatever its ``__str__`` does."""
-    return redaction.shown(error, redaction.MAX_LENGTH)
+    return shown(error, MAX_LENGTH)
 
 
 def stacktrace_of(error: BaseException) -> str | None:
@@ -460,7 +462,7 @@ def _write_content(span: Span, config: Configuration, values: Mapping[str, Any])
         return
     for key, value in values.items():
         if value is not None:
-            span.set_attribute(key, redaction.to_text(value, max_length=config.max_content_length))
+            span.set_attribute(key, to_text(value, max_length=config.max_content_length))
 
 
 def _trigger(event: Event) -> SpanContext | None:
@@ -472,11 +474,11 @@ def _word(value: object) -> str:
     """A name or code as one short text; empty for None."""
     if value is None:
         return ""
-    return redaction.cut(redaction.to_text(value), _NAME_LENGTH)
+    return cut(to_text(value), _NAME_LENGTH)
 
 
 def _id(value: object) -> str:
-    return redaction.cut(str(redaction.sanitize(value)), _NAME_LENGTH)
+    return cut(str(sanitize(value)), _NAME_LENGTH)
 
 
 def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
@@ -484,10 +486,10 @@ def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     if value is None:
         return None
     items = value if _is(value, (list, tuple)) else [value]
-    most = redaction.MAX_ITEMS - (len(items) > redaction.MAX_ITEMS)  # one of them is the mark
+    most = MAX_ITEMS - (len(items) > MAX_ITEMS)  # one of them is the mark
     kept = [_message(item, role) for item in items[:most]]
     if len(items) > len(kept):
-        kept.append(_message(f"… {redaction.format_count(len(items) - len(kept), 'more item')}", role))
+        kept.append(_message(f"… {format_count(len(items) - len(kept), 'more item')}", role))
     return kept
 
 
@@ -557,7 +559,7 @@ def _checked(event: Event, name: str, value: object, default: int) -> int:
     nanoseconds = _nanoseconds(value)
     if nanoseconds is not None:
         return nanoseconds
-    shown = redaction.to_text(value if _is(value, (str, int, float, datetime)) else type(value))
+    shown = to_text(value if _is(value, (str, int, float, datetime)) else type(value))
     message = "%s: %s=%.100s is no time (ISO 8601 text, datetime or epoch seconds); now is used"
     logger.warning(message, type(event).__name__, name, shown)
     return default

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, TextIO
 
 from .log import SPEAKER
-from .redaction import format_count
+from .text import format_count
 from .usage import Usage
 
 _STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"

@@ -19,7 +19,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from . import guard, pricing, semconv
-from .redaction import plain_dict, shown
+from .redaction import plain_dict
+from .text import shown
 from .usage import Usage
 
 _MOST_OPEN: Final = 10_000

@@ -29,8 +29,10 @@ from opentelemetry.version import __version__ as otel_version
 
 import agentops_otel as agentops
 from agentops_otel import redaction
-from agentops_otel.redaction import MAX_ITEMS, REDACTION_FAILED, Redactor, sanitize, scrub, to_json, to_text
+from agentops_otel.redaction import REDACTION_FAILED, Redactor
+from agentops_otel.secrets import scrub
 from agentops_otel.totals import kind_of
+from agentops_otel.values import MAX_ITEMS, sanitize, to_json, to_text
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import LlmServer
 

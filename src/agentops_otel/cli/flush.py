@@ -16,7 +16,7 @@ from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state,
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
-from ..redaction import format_count
+from ..text import format_count
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

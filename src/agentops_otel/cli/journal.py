@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..config import Configuration
 from ..pipeline.claim import DestinationState, state
 from ..pipeline.destination import Destination, journal_directory
-from ..redaction import format_count
 from ..summary import format_duration
+from ..text import format_count
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

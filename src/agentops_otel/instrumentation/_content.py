@@ -15,7 +15,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..redaction import cut, to_json
+from ..text import cut
+from ..values import to_json
 
 FULL_DIGEST: Final = 32 * 1024
 SAMPLE: Final = 16 * 1024

@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from .. import semconv
 from ..events import message_of, stacktrace_of, write_failure
-from ..redaction import cut
+from ..text import cut
 from . import _guard, _metrics
 from ._content import NOTHING, Content
 from ._endpoint import Answer, Attributes, Endpoint, Sdk

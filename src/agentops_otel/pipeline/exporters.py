@@ -25,8 +25,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
 from ..log import logger
-from ..redaction import format_count, plain_dict
+from ..redaction import plain_dict
 from ..span_copy import SpanCopy
+from ..text import format_count
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]

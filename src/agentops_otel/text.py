@@ -1,0 +1,87 @@
+"""Text that can be sent: bounded, with a mark where it was cut, and never a lone surrogate; and counts in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_LENGTH: Final = 65536
+# A whole JSON text: `max_length` is for each string in it.
+MAX_TEXTS: Final = 16
+
+# Where a word ends that may be a key. Longer ones than this are cut in their middle.
+_LAST_END: Final = re.compile(r".*[^!#$%&*+./0-9:=?@A-Z\\^_`a-z|~-]", re.DOTALL)
+_LONGEST_WORD: Final = 2048
+
+
+def _whole_words(text: str, length: int) -> int:
+    """`length`, or less where that would cut a word: the beginning of a key is not recognised as one."""
+    found = _LAST_END.match(text[max(length - _LONGEST_WORD, 0) : length])
+    return length if found is None else max(length - _LONGEST_WORD, 0) + found.end()
+
+
+def cut(text: str, max_length: int) -> str:
+    """At most `max_length` characters of `text`; a cut ends in a mark, part of them, that says how many are missing."""
+    if len(text) <= max_length:
+        return text
+    # The mark's own length depends on the number in it; 32 characters are enough for any.
+    kept = _whole_words(text, max(max_length - 32, 0))
+    return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
+
+
+def format_count(count: int, singular: str = "", plural: str | None = None) -> str:
+    """A number with thousands separators and its noun: ``1 tool``, ``1,399 tools``."""
+    if not singular:
+        return f"{count:,}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def limit(text: str, max_length: int) -> int:
+    """How long a text may be that might be JSON of ours, whose strings were cut when it was made."""
+    return max_length * MAX_TEXTS if text.startswith(("[", "{")) else max_length
+
+
+def encodable(text: str) -> str:
+    """`text` with escapes in the place of lone surrogates; the same object when it has none."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
+
+
+def clean_text(text: str, max_length: int) -> str:
+    """`text` as it can be sent: at most `max_length` characters, none of them a lone surrogate."""
+    # str() of a subclass could run its code; this makes a plain str of it.
+    plain = text if type(text) is str else str.__str__(text)
+    # Cut first, so that the work is bounded, and again, because an escape is longer than what it stands for.
+    return cut(encodable(cut(plain, max_length)), max_length)
+
+
+def shown(value: object, max_length: int = 1000) -> str:
+    """What `str()` says of an object, whatever its code does; never raises an Exception."""
+    try:
+        return clean_text(str(value), max_length)
+    except BaseException as error:
+        return unprintable(value, error)
+
+
+# BaseExceptions of these say that somebody wants the program to stop: Ctrl-C, a cancelled task, a timeout.
+_STOPPING: Final = frozenset({"builtins", "asyncio", "gevent", "eventlet", "greenlet", "trio"})
+
+
+def stops(error: BaseException) -> bool:
+    """Whether an exception is not the fault of the code that it came out of, and has to pass."""
+    kind = type(error)
+    if issubclass(kind, Exception) or kind is BaseException:
+        return False
+    return kind.__module__.partition(".")[0] in _STOPPING
+
+
+def unprintable(value: object, error: BaseException) -> str:
+    """What is written for an object whose code has raised `error`; call it inside of the ``except`` block."""
+    if stops(error):
+        raise error
+    return f"<unprintable {clean_text(type(value).__name__, 100)}>"

@@ -1,0 +1,341 @@
+r"""Any Python object as what OTLP carries: text, a number, a list of them, or JSON.
+
+The one thing to know: nothing here raises, consumes an iterator or changes an object that it is given, whatever the
+object is. What cannot be shown becomes a word in angle brackets: ``<cyclic>``, ``<generator>``, ``<unprintable T>``.
+
+How values are written:
+
+* text stays text; a lone surrogate, which UTF-8 cannot carry, becomes its escape (``\ud83d``); NUL bytes stay;
+* numbers stay numbers, also a NumPy scalar and a Decimal that a float holds exactly; other Decimals and whole numbers
+  that 64 bits cannot hold become text;
+* NaN and infinity stay floats in an attribute; inside JSON, which has no such numbers, they are ``"NaN"``,
+  ``"Infinity"`` and ``"-Infinity"``;
+* bytes become their text when they are UTF-8, else base64; dates and times become ISO 8601;
+* a list of values of one plain type stays a list; None and everything structured become JSON text;
+* nesting is cut below 16, lists and mappings behind 1,000 items, both with a mark.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from json.encoder import encode_basestring
+from types import GeneratorType
+from typing import Any, Final, TypeAlias
+
+from opentelemetry.util.types import AttributeValue
+
+from .log import logger
+from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, format_count, limit, shown, unprintable
+
+MAX_DEPTH: Final = 16
+MAX_ITEMS: Final = 1000
+# All that one walk over an object may visit.
+MAX_NODES: Final = 10_000
+
+_INT64: Final = 1 << 63
+_PLAIN: Final = (str, bool, int, float)
+_Json: TypeAlias = "str | bool | int | float | list[_Json] | dict[str, _Json] | None"
+
+
+def sanitize(value: object, *, max_length: int = MAX_LENGTH) -> AttributeValue:
+    """Any object as an attribute value that OTLP carries; never raises an Exception.
+
+    Done twice, it changes nothing more.
+    """
+    kind = type(value)
+    if kind is str:
+        return clean_text(value, limit(value, max_length))  # type: ignore[arg-type]
+    if kind is bool or kind is float:
+        return value  # type: ignore[return-value]
+    try:
+        return _attribute(value, max_length)
+    except BaseException as error:  # (an object can raise from anywhere, also from isinstance())
+        return unprintable(value, error)
+
+
+def to_text(value: object, *, max_length: int = MAX_LENGTH) -> str:
+    """Text as it is, everything else as JSON, each string in it cut at `max_length` characters.
+
+    Never raises an Exception.
+    """
+    if issubclass(type(value), str):  # isinstance() asks the object, and an object can lie or raise
+        return clean_text(value, max_length)  # type: ignore[arg-type]
+    return to_json(value, max_length=max_length)
+
+
+def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
+    """Any object as valid JSON; never raises an Exception.
+
+    Each string in it is cut at `max_length` characters, and what is behind 16 times as many in all is left out.
+    """
+    try:
+        if _is_plain_json(value, max_length):
+            return _dumped(value)
+    except Exception as error:  # (whatever the quick way cannot do, the walk can)
+        logger.debug("the quick way to JSON failed: %s", type(error).__name__)
+    try:
+        return _JSON_ENCODER.encode(_Walk(max_length).tree(value))
+    except BaseException as error:
+        return json.dumps(unprintable(value, error))
+
+
+def _attribute(value: object, max_length: int) -> AttributeValue:
+    if isinstance(value, float):
+        return float(value)  # NaN and infinity too, which JSON has to write as text
+    if isinstance(value, (list, tuple)):
+        items = _plain_list(value, max_length)
+        return to_json(value, max_length=max_length) if items is None else items
+    if value is None or isinstance(value, dict):
+        return to_json(value, max_length=max_length)
+    simple = _Walk(max_length).tree(value)
+    if isinstance(simple, int) and not isinstance(simple, bool):
+        return simple if -_INT64 <= simple < _INT64 else str(simple)
+    if isinstance(simple, (str, bool, float)):
+        return simple
+    return _JSON_ENCODER.encode(simple)
+
+
+def _plain_list(values: list[Any] | tuple[Any, ...], max_length: int) -> AttributeValue | None:
+    """The items when they are of one plain type, as OTLP wants them; None when they are not."""
+    # Not what a subclass makes of its items and their number: that could go on for ever.
+    base: Any = list if isinstance(values, list) else tuple
+    length: int = base.__len__(values)
+    items: Any = base.__getitem__(values, slice(MAX_ITEMS))
+    kinds = {*map(type, items)}
+    if kinds == {str}:
+        return _text_list(items, length, max_length)
+    if length > MAX_ITEMS or (len(kinds) > 1 and kinds != {int, float}) or not kinds <= set(_PLAIN):
+        return None
+    if float in kinds:
+        return tuple(map(float, items))
+    return None if kinds == {int} and not all(-_INT64 <= item < _INT64 for item in items) else tuple(items)
+
+
+def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str, ...]:
+    texts = [clean_text(item, max_length) for item in items]
+    room = max_length * MAX_TEXTS
+    if length == len(texts) and sum(map(len, texts)) <= room:
+        return tuple(texts)
+    room -= 40  # for the mark
+    kept: list[str] = []
+    for text in texts[: MAX_ITEMS - 1]:
+        room -= len(text)
+        if room < 0:
+            break
+        kept.append(text)
+    return (*kept, f"… {format_count(length - len(kept), 'more item')}")
+
+
+# The quick way: what an LLM's messages are made of goes to the encoder as it is.
+_JSON_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False
+)
+
+
+def _dumped(value: object) -> str:
+    core = sys.modules.get("pydantic_core")  # three times as fast, and there when an LLM SDK is; never imported by us
+    if core is None:
+        return _JSON_ENCODER.encode(value)
+    text: str = core.to_json(value).decode("utf-8")
+    return text
+
+
+def _is_plain_json(value: object, max_length: int) -> bool:
+    """Whether `value` is JSON through and through, small, and needs no change."""
+    level: list[Any] = [value]
+    nodes = characters = 0
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is str:
+                characters += len(item)
+                if len(item) > max_length or not (item.isascii() or encodable(item) is item):
+                    return False
+            elif kind is dict or kind is list:
+                # (join() raises when a key is no text: the caller takes the walk then)
+                keys = "".join(item) if kind is dict and len(item) <= MAX_ITEMS else ""
+                characters += len(keys)
+                if len(item) > MAX_ITEMS or not keys.isascii():
+                    return False
+                inner += item.values() if kind is dict else item
+                if len(inner) > MAX_NODES:
+                    return False
+            elif not _is_plain_number(item):
+                return False
+        nodes += len(level)
+        # JSON may write a character as six and a number as 24, so what is near the bound takes the walk, which counts.
+        if nodes > MAX_NODES or characters * 6 + nodes * 24 > max_length * MAX_TEXTS:
+            return False
+        if not inner:
+            return True
+        level = inner
+    return False
+
+
+def _is_plain_number(item: object) -> bool:
+    kind = type(item)
+    if kind is int:
+        return -_INT64 <= item < _INT64  # type: ignore[operator]
+    return kind is bool or item is None or (kind is float and math.isfinite(item))  # type: ignore[arg-type]
+
+
+class _Walk:
+    """One walk over an object, into plain JSON values; bounded in depth, items, visits and characters."""
+
+    def __init__(self, max_length: int) -> None:
+        self._max_length = max_length
+        self._characters = max_length * MAX_TEXTS // 2
+        self._nodes = MAX_NODES
+        self._open: set[int] = set()  # the containers above the current one
+
+    def tree(self, value: Any, depth: int = 0) -> _Json:
+        self._nodes -= 1
+        self._characters -= 16  # what stands between the values, and a mark in the place of some
+        try:
+            return self._scalar(value, depth)
+        except BaseException as error:  # (RecursionError too)
+            return self._text(unprintable(value, error))
+
+    def _text(self, text: str) -> str:
+        shown = clean_text(text, max(min(self._max_length, self._characters), 40))
+        self._characters -= len(encode_basestring(shown))  # as JSON writes it: quotes and control characters are longer
+        return shown
+
+    def _scalar(self, value: Any, depth: int) -> _Json:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, Enum):
+            return self.tree(value.value, depth + 1) if depth < MAX_DEPTH else self._text(value.name)
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, int):
+            # Digits of a huge number take quadratic time, and Python refuses more than 4,300 of them.
+            bits = int(value).bit_length()
+            self._characters -= min(bits, 1024) // 3
+            return int(value) if bits <= 1024 else f"<int of {bits} bits>"
+        if isinstance(value, float):
+            return _number(float(value))
+        if isinstance(value, Decimal):
+            return _number(float(value)) if _is_exact(value) else self._text(str(value))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return self._text(_bytes_text(bytes(value[: self._max_length])))
+        if isinstance(value, (datetime, date, time)):
+            return self._text(value.isoformat())
+        return self._structure(value, depth)
+
+    def _structure(self, value: Any, depth: int) -> _Json:
+        if isinstance(value, GeneratorType):
+            return "<generator>"
+        if isinstance(value, Iterator) or hasattr(type(value), "__anext__"):
+            return self._text(f"<{type(value).__name__}>")
+        if isinstance(value, type) or callable(value):
+            return self._text(
+                f"<{type(value).__name__} {shown(getattr(value, '__qualname__', ''), 200)}>".replace(" >", ">")
+            )
+        if isinstance(value, BaseException):
+            return self._text(f"{type(value).__name__}: {shown(value, self._max_length)}")
+        if id(value) in self._open:
+            return "<cyclic>"
+        self._open.add(id(value))
+        try:
+            return self._container(value, depth)
+        finally:
+            self._open.discard(id(value))
+
+    def _container(self, value: Any, depth: int) -> _Json:
+        if isinstance(value, (list, tuple, range, deque)):
+            return self._list(value, len(value), depth)
+        if isinstance(value, AbstractSet):
+            # In the order of their text, because a set's own order differs from run to run.
+            return self._list(sorted(islice(value, MAX_ITEMS), key=lambda item: shown(item, 100)), len(value), depth)
+        if isinstance(value, Mapping):
+            return self._dict(value.items(), len(value), depth)
+        fields = _fields(value)
+        if fields is not None:
+            return self._dict(fields.items(), len(fields), depth)
+        return self._foreign(value, depth)
+
+    def _foreign(self, value: Any, depth: int) -> _Json:
+        """An object of another library: a scalar as a number, a small array as a list, else what it says of itself."""
+        shape = getattr(value, "shape", None)
+        if shape == () and callable(getattr(value, "item", None)):
+            item = value.item()
+            return (
+                self.tree(item, depth + 1)
+                if type(item) is not type(value)
+                else self._text(shown(value, self._max_length))
+            )
+        if isinstance(shape, tuple) and callable(getattr(value, "tolist", None)):
+            if math.prod(shape) > MAX_ITEMS:
+                return self._text(f"<{type(value).__name__} of shape {shape}>")
+            return self.tree(value.tolist(), depth)
+        return self._text(shown(value, self._max_length))
+
+    def _full(self, depth: int) -> bool:
+        return depth >= MAX_DEPTH or self._nodes <= 0 or self._characters <= 0
+
+    def _list(self, values: Iterable[object], length: int, depth: int) -> _Json:
+        if self._full(depth) and length:
+            return f"<{format_count(length, 'item')}>"
+        kept: list[_Json] = []
+        for item in islice(values, MAX_ITEMS):
+            if self._nodes <= 0 or self._characters <= 0:
+                break
+            kept.append(self.tree(item, depth + 1))
+        if length > len(kept):
+            kept.append(f"… {format_count(length - len(kept), 'more item')}")
+        return kept
+
+    def _dict(self, items: Iterable[tuple[object, object]], length: int, depth: int) -> _Json:
+        if self._full(depth) and length:
+            return f"<{format_count(length, 'item')}>"
+        kept: dict[str, _Json] = {}
+        seen = 0
+        for key, item in islice(items, MAX_ITEMS):
+            if self._nodes <= 0 or self._characters <= 0:
+                break
+            seen += 1
+            name = self._text(key) if isinstance(key, str) else self._text(shown(key, 1000))
+            kept[name] = self.tree(item, depth + 1)
+        if length > seen:
+            kept["…"] = format_count(length - seen, "more item")
+        return kept
+
+
+def _number(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
+
+
+def _is_exact(value: Decimal) -> bool:
+    return value.is_finite() and Decimal(repr(float(value))) == value
+
+
+def _bytes_text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode("ascii")
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    """The fields of a dataclass or a pydantic model, read without calling any method of it."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+    if hasattr(type(value), "model_fields") or hasattr(type(value), "__fields__"):
+        extra = getattr(value, "__pydantic_extra__", None)
+        return {**vars(value), **(extra if isinstance(extra, dict) else {})}
+    return None
