@@ -194,6 +194,18 @@ def detach(token: Token[Context], scope: Scope) -> None:
             logger.debug("session %s ends in another context than it began", scope.session_id)
 
 
+def leave(token: Token[Context]) -> None:
+    """Undo `opentelemetry.context.attach()`; nothing happens in another context than that of the attaching.
+
+    OpenTelemetry's `detach()` logs an error there. A coroutine that nobody finished comes to it: the garbage collector
+    closes it in whichever context it finds.
+    """
+    try:
+        token.var.reset(token)
+    except ValueError:
+        logger.debug("a span was current in another context")
+
+
 def hand_on(session_id: str) -> None:
     """A session of this process is put into an environment: maybe into our own, where children find it."""
     _handed_on.add(session_id)

@@ -62,7 +62,7 @@ def test_spans_of_others_are_part_of_the_session(programs, read, llm):
         "  mine outside",
         "    noted [action]",
         "  embeddings text-embedding-3-small [llm]",
-        "  POST",
+        "    POST",
         "  GET",
     ]
     assert {span.attributes["session.id"] for span in trace.spans} == {trace.session_id}

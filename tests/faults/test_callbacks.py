@@ -357,6 +357,8 @@ RESTORING = (
     "decorators.py leave: attach(previous)",
     "client.py __exit__: context.detach(",
     "context.py detach:",
+    "context.py leave: token.var.reset(",
+    "_client.py leave:",
 )
 
 

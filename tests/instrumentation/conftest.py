@@ -33,7 +33,7 @@ def provider():
     capture = SpanCapture()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(capture))
-    yield SimpleNamespace(capture=capture, tracer=provider.get_tracer("test"))
+    yield SimpleNamespace(capture=capture, tracer=provider.get_tracer("test"), sdk=provider)
     provider.shutdown()
 
 

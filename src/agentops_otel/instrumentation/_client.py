@@ -8,9 +8,10 @@ headers and retries are missing.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry.context import get_current
@@ -21,9 +22,10 @@ from . import _guard, _stream
 from ._endpoint import Endpoint, Sdk
 from ._span import Call, Server
 
+logger = logging.getLogger("agentops_otel")
+
 _RAW_HEADER: Final = "X-Stainless-Raw-Response"
 _MOST_SERVERS: Final = 64
-_UNKNOWN: Final = Server("openai", "", 0)
 
 
 class Exchange:
@@ -48,6 +50,7 @@ class Seam:
         # By the identity of a client's URL object, which is kept alive here: hashing a URL costs more than all else
         # in here.
         self._servers: dict[int, tuple[Any, Server]] = {}
+        self._refusing: set[str] = set()  # base URLs of hosts that refuse to be asked for the usage of a stream
 
     def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `SyncAPIClient.request(cast_to, options, *, stream, stream_cls)`."""
@@ -55,10 +58,15 @@ class Seam:
         if begun is None:
             return wrapped(*args, **kwargs)
         try:
-            result = wrapped(*begun.args, **begun.kwargs)
-        except BaseException as error:
-            _guard.run(begun.failed, error)
-            raise
+            _guard.run(begun.enter)
+            while True:
+                try:
+                    result = wrapped(*begun.args, **begun.kwargs)
+                    break
+                except BaseException as error:
+                    if not _guard.run(begun.take_back, error):
+                        _guard.run(begun.failed, error)
+                        raise
         finally:
             _guard.run(begun.leave)
         _guard.run(begun.returned, result)
@@ -79,10 +87,15 @@ class Seam:
         if begun is None:
             return await wrapped(*args, **kwargs)
         try:
-            result = await wrapped(*begun.args, **begun.kwargs)
-        except BaseException as error:
-            _guard.run(begun.failed, error)
-            raise
+            _guard.run(begun.enter)
+            while True:
+                try:
+                    result = await wrapped(*begun.args, **begun.kwargs)
+                    break
+                except BaseException as error:
+                    if not _guard.run(begun.take_back, error):
+                        _guard.run(begun.failed, error)
+                        raise
         finally:
             _guard.run(begun.leave)
         _guard.run(begun.returned, result)
@@ -119,12 +132,24 @@ class Seam:
         # The values of the header: `true` (the body is read), `stream` (it is not read yet).
         headers = options.headers
         raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None
-        call = Call(scope, self._sdk, endpoint, _guard.run(self._server, client) or _UNKNOWN, body, stream=stream)
+        server = _guard.run(self._server, client) or Server(self._sdk.name)
+        call = Call(scope, self._sdk, endpoint, server, body, stream=stream)
         begun = _Begun(call, args, kwargs, raw, stream=stream)
         if stream and scope.config.stream_usage and raw is None:
-            _guard.run(begun.ask_for_usage, options, body)
-        begun.enter()
+            _guard.run(self._ask_for_usage, client, begun, options)
         return begun
+
+    def _ask_for_usage(self, client: Any, begun: _Begun, options: Any) -> None:
+        """Ask for the usage of a stream, unless the host has refused that before."""
+        host = str(client.base_url)
+        if host not in self._refusing:
+            begun.ask_for_usage(options, refused=partial(self._remember_refusal, host))
+
+    def _remember_refusal(self, host: str) -> None:
+        logger.debug("%s refuses to be asked for the token usage of a stream; it is not asked again", host)
+        if len(self._refusing) >= _MOST_SERVERS:
+            self._refusing.clear()
+        self._refusing.add(host)
 
     def _server(self, client: Any) -> Server:
         url = client.base_url
@@ -142,7 +167,7 @@ class Seam:
 class _Begun:
     """A recorded call on its way through the SDK."""
 
-    __slots__ = ("_exchange", "_hidden", "_token", "args", "call", "kwargs", "raw", "stream")
+    __slots__ = ("_exchange", "_hidden", "_own", "_refused", "_tokens", "args", "call", "kwargs", "raw", "stream")
 
     def __init__(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], raw: str | None, *, stream: bool
@@ -152,26 +177,33 @@ class _Begun:
         self.kwargs = kwargs
         self.stream = stream
         self.raw = raw
+        self._own: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the caller's arguments, if ours differ
+        self._refused: Callable[[], None] | None = None
         self._hidden: Callable[[Any], bool] | None = None
         self._exchange = Exchange()
-        self._token: Any = None
+        self._tokens: list[Token[Any]] = []
 
     def enter(self) -> None:
         """The SDK's call begins."""
-        self._token = _exchange.set(self._exchange)
+        self._tokens.append(_exchange.set(self._exchange))
+        self._tokens.append(self.call.enter())
 
     def leave(self) -> None:
         """The SDK's call is over."""
-        # A coroutine that was never finished is closed by the garbage collector, in another context.
-        with contextlib.suppress(ValueError):
-            _exchange.reset(self._token)
+        while self._tokens:
+            context.leave(self._tokens.pop())
 
-    def ask_for_usage(self, options: Any, body: Mapping[str, Any]) -> None:
-        """Send a copy of the request that asks for token usage, and hide the chunk that the caller did not ask for."""
+    def ask_for_usage(self, options: Any, refused: Callable[[], None]) -> None:
+        """Send a copy of the request that asks for token usage, and hide the chunk that the caller did not ask for.
+
+        Args:
+            refused: called when the host refused the question, and took the caller's own request.
+        """
         endpoint = self.call.endpoint
-        asking = endpoint.usage_option(body) if endpoint.usage_option is not None else None
+        asking = endpoint.usage_option(self.call.body) if endpoint.usage_option is not None else None
         if asking is None:
             return
+        self._own, self._refused = (self.args, self.kwargs), refused
         copy = options.model_copy() if hasattr(options, "model_copy") else options.copy()
         copy.json_data = asking
         copy.extra_json = None
@@ -181,12 +213,23 @@ class _Begun:
         else:
             self.kwargs = {**self.kwargs, "options": copy}
 
+    def take_back(self, error: BaseException) -> bool:
+        """Whether only our question for usage was refused: then the caller's own request is sent, without it."""
+        own, self._own = self._own, None
+        if own is None or not self.call.refuses_usage(error):
+            return False
+        self.args, self.kwargs = own
+        self._hidden = None
+        return True
+
     def failed(self, error: BaseException) -> None:
         self._exchanged()
         self.call.failed(error)
 
     def returned(self, result: Any) -> None:
         """End the span, or leave that to the end of the stream."""
+        if self._own is None and self._refused is not None:
+            self._refused()
         try:
             self._returned(result)
         except Exception:

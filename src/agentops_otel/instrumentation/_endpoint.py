@@ -65,3 +65,6 @@ class Sdk:
     response_headers: Mapping[bytes, tuple[str, type]] = field(
         default_factory=dict
     )  # lower-case header -> attribute and its type
+    refuses_usage: Callable[[BaseException], bool] | None = (
+        None  # whether an exception refuses nothing but `Endpoint.usage_option`
+    )

@@ -1,6 +1,7 @@
 """One LLM call as one span: started with what identifies it, ended exactly once with everything else.
 
-Nothing is attached to the caller's context, so nothing can leak from it. The request is read when the call ends, not
+The span is the current one while the SDK's own code runs (`enter()`), so that what happens in there becomes its child,
+and never while the caller's code runs. The request is read when the call ends, not
 before it goes out: the SDK has made a copy of the arguments by then, and the caller waits less for a first chunk.
 Readers fail one by one: a request that cannot be read still has its span, an answer whose text cannot be read still
 has its tokens.
@@ -10,10 +11,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextvars import Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    NonRecordingSpan,
+    SpanKind,
+    Status,
+    StatusCode,
+    get_current_span,
+    set_span_in_context,
+)
 
 from .. import semconv
 from ..events import message_of, stacktrace_of, write_failure
@@ -32,24 +43,25 @@ CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})  # asyncio's a
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a client's requests go."""
+    """Where a client's requests go; no address and port where the client does not say."""
 
     provider: str
-    address: str
-    port: int
+    address: str = ""
+    port: int = 0
 
 
 class Call:
     """An LLM call under way."""
 
     __slots__ = (
+        "_around",
         "_attributes",
-        "_body",
         "_end_time",
         "_open",
         "_sdk",
         "_start",
         "_started",
+        "body",
         "endpoint",
         "retries",
         "scope",
@@ -62,16 +74,17 @@ class Call:
         self.endpoint = endpoint
         self.retries = 0
         self._sdk = sdk
-        self._body = body
+        self.body = body
         self._attributes: Attributes = {}
         self._end_time: int | None = None
         start: Attributes = {
             semconv.SPAN_KIND: semconv.KIND_LLM,
             semconv.OPERATION_NAME: endpoint.operation,
             semconv.PROVIDER_NAME: server.provider,
-            semconv.SERVER_ADDRESS: server.address,
-            semconv.SERVER_PORT: server.port,
         }
+        if server.address:
+            start[semconv.SERVER_ADDRESS] = server.address
+            start[semconv.SERVER_PORT] = server.port
         name = endpoint.operation
         model = body.get("model")
         if isinstance(model, str):
@@ -82,12 +95,27 @@ class Call:
         self._start = start
         self._started = time.perf_counter()
         # Popping from a list is atomic: whoever gets the span ends it, on whichever thread.
-        self._open: list[Span] = [scope.start_span(name, kind=SpanKind.CLIENT, attributes=start)]
+        parent = _parent(scope)
+        span = scope.start_span(name, kind=SpanKind.CLIENT, attributes=start, parent=parent)
+        self._open: list[Span] = [span]
+        # A context of the caller's, and what it is for the SDK: made once for a call, however many chunks it has. The
+        # invalid span of a disabled SDK must not hide the caller's.
+        valid = span.get_span_context().is_valid
+        self._around = (current := get_current()), set_span_in_context(span, parent) if valid else current
 
     @property
     def seconds(self) -> float:
         """How long the call has been going on."""
         return time.perf_counter() - self._started
+
+    def enter(self) -> Token[Context]:
+        """Make the span the current one, for the SDK's own code; `context.leave()` undoes it, in the same frame."""
+        outside, inside = self._around
+        current = get_current()
+        if current is not outside:
+            inside = set_span_in_context(get_current_span(inside), current)
+            self._around = current, inside
+        return attach(inside)
 
     def stop(self) -> None:
         """The call is over now, although its span is ended later."""
@@ -96,6 +124,11 @@ class Call:
     def note(self, attributes: Mapping[str, Any]) -> None:
         """Keep attributes for the end of the span."""
         self._attributes.update(attributes)
+
+    def refuses_usage(self, error: BaseException) -> bool:
+        """Whether an exception says that the host does not know the option that asks for usage."""
+        refuses = self._sdk.refuses_usage
+        return refuses is not None and refuses(error)
 
     def headers(self, response: Any) -> None:
         """Keep what an HTTP response's headers say."""
@@ -132,8 +165,8 @@ class Call:
         on_spans, on_events = config.content_on_spans, config.content_on_events
         content = Content(config.max_content_length) if on_spans or on_events else None
         attributes = self._attributes
-        attributes.update(_guard.run(endpoint.request, self._body) or NOTHING)
-        messages: Attributes = (_guard.run(endpoint.prompt, self._body, content) or {}) if content is not None else {}
+        attributes.update(_guard.run(endpoint.request, self.body) or NOTHING)
+        messages: Attributes = (_guard.run(endpoint.prompt, self.body, content) or {}) if content is not None else {}
         answer = Answer()
         if response is not None:
             answer = _guard.run(endpoint.response, response) or answer
@@ -181,6 +214,19 @@ class Call:
         retries = getattr(request, "headers", NOTHING).get("x-stainless-retry-count")
         if isinstance(retries, str) and retries.isdecimal() and int(retries):
             self._attributes[semconv.RESEND_COUNT] = int(retries)
+
+
+def _parent(scope: Scope) -> Context:
+    """The context of the parent.
+
+    A call that is made inside the SDK's work on another one, by an event hook, say, is a call of its own beside it:
+    below it, it would make that one a wrapper, which the totals do not count.
+    """
+    parent = scope.parent()
+    around: Any = get_current_span(parent)
+    if (getattr(around, "attributes", None) or NOTHING).get(semconv.SPAN_KIND) != semconv.KIND_LLM:
+        return parent
+    return set_span_in_context(NonRecordingSpan(around.parent or INVALID_SPAN_CONTEXT), parent)
 
 
 def _qualified_name(kind: type) -> str:

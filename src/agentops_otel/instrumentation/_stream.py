@@ -16,11 +16,14 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import Token
 from functools import partial
 from itertools import filterfalse
 from typing import Any, Final
 
-from .. import guard, semconv
+from opentelemetry.context import Context
+
+from .. import context, guard, semconv
 from . import _guard
 from ._endpoint import Fold
 from ._span import CANCELLATIONS, Call
@@ -63,6 +66,17 @@ class Reading:
         ref = self._ref = weakref.ref(response, _on_collected)
         _followed[id(ref)] = self
         vars(response).update(hooks)
+
+    def enter(self) -> Token[Context]:
+        """The SDK's own reading begins."""
+        self.busy = True
+        return self.call.enter()
+
+    def leave(self, token: Token[Context] | None) -> None:
+        """It has a chunk, or none."""
+        if token is not None:
+            context.leave(token)
+        self.busy = False
 
     def take(self) -> None:
         """Fold the pending chunks."""
@@ -210,8 +224,9 @@ class Chunks(_Chunks):
     def __next__(self) -> Any:
         reading = self._reading
         while True:
-            reading.busy = True
+            token = None
             try:
+                token = _guard.run(reading.enter)
                 chunk = self._next()
             except StopIteration:
                 _guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
@@ -220,7 +235,7 @@ class Chunks(_Chunks):
                 _guard.run(reading.fail, error)
                 raise
             finally:
-                reading.busy = False
+                _guard.run(reading.leave, token)
             if self._is_shown(chunk):
                 return chunk
 
@@ -236,8 +251,9 @@ class AsyncChunks(_Chunks):
     async def __anext__(self) -> Any:
         reading = self._reading
         while True:
-            reading.busy = True
+            token = None
             try:
+                token = _guard.run(reading.enter)
                 chunk = await self._next()
             except StopAsyncIteration:
                 _guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
@@ -246,7 +262,7 @@ class AsyncChunks(_Chunks):
                 _guard.run(reading.fail, error)
                 raise
             finally:
-                reading.busy = False
+                _guard.run(reading.leave, token)
             if self._is_shown(chunk):
                 return chunk
 
@@ -291,8 +307,9 @@ def follow_body(call: Call, response: Any, *, streamed: bool) -> None:
 def _iter_bytes(reading: RawReading, response: Any, *args: Any, **kwargs: Any) -> Iterator[bytes]:
     inner = type(response).iter_bytes(response, *args, **kwargs)
     while True:
-        reading.busy = True
+        token = None
         try:
+            token = _guard.run(reading.enter)
             data = next(inner)
         except StopIteration:
             _guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
@@ -301,7 +318,7 @@ def _iter_bytes(reading: RawReading, response: Any, *args: Any, **kwargs: Any) -
             _guard.run(reading.fail, error)
             raise
         finally:
-            reading.busy = False
+            _guard.run(reading.leave, token)
         _guard.run(reading.add_bytes, data)
         yield data
 
@@ -309,8 +326,9 @@ def _iter_bytes(reading: RawReading, response: Any, *args: Any, **kwargs: Any) -
 async def _aiter_bytes(reading: RawReading, response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
     inner = type(response).aiter_bytes(response, *args, **kwargs)
     while True:
-        reading.busy = True
+        token = None
         try:
+            token = _guard.run(reading.enter)
             data = await inner.__anext__()
         except StopAsyncIteration:
             _guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
@@ -319,7 +337,7 @@ async def _aiter_bytes(reading: RawReading, response: Any, *args: Any, **kwargs:
             _guard.run(reading.fail, error)
             raise
         finally:
-            reading.busy = False
+            _guard.run(reading.leave, token)
         _guard.run(reading.add_bytes, data)
         yield data
 

@@ -93,6 +93,14 @@ def _post(path: str) -> Endpoint | None:
     return ENDPOINTS.get(path)
 
 
+def refuses_usage(error: BaseException) -> bool:
+    """Whether a host does not know the option that asks for the usage of a stream; many name it, none has a code."""
+    if getattr(error, "status_code", None) not in (400, 422):
+        return False
+    text = f"{error} {getattr(error, 'body', None)}"  # newer releases leave the details out of the message
+    return "stream_options" in text or "include_usage" in text
+
+
 def provider(client: type, host: str) -> str:
     """The provider behind a client: by its class for Azure and Bedrock, else by its host."""
     classes = {base.__name__ for base in client.__mro__}
@@ -123,4 +131,5 @@ SDK: Final = Sdk(
         b"x-ratelimit-remaining-requests": (semconv.RATELIMIT_REMAINING_REQUESTS, int),
         b"x-ratelimit-remaining-tokens": (semconv.RATELIMIT_REMAINING_TOKENS, int),
     },
+    refuses_usage=refuses_usage,
 )
