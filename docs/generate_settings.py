@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from agentops_otel import config
 from agentops_otel.config import SETTINGS, Setting, Settings
 
 PAGE = Path(__file__).with_name("settings.md")
@@ -32,6 +33,7 @@ def _row(setting: Setting) -> str:
     variables = ", ".join(f"`{name}`" for name in (*setting.env, *setting.otel)) or "-"
     kind = Settings.__annotations__.get(setting.name, "str | None")  # api_key has its own place in the signatures
     kind = str(getattr(kind, "__forward_arg__", kind)).removesuffix(" | None").replace("|", "or")
+    kind = " or ".join(f'"{word}"' for word in get_args(getattr(config, kind, None))) or kind
     return f"| `{setting.name}` | `{kind}` | {_default(setting.default)} | {variables} | {setting.help} |\n"
 
 

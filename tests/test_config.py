@@ -96,7 +96,7 @@ def test_precedence(setting, monkeypatch):
     for variable in reversed(setting.env):
         monkeypatch.setenv(variable, text2)
         assert found() == value2, variable
-        assert Configuration().sources[setting.name] == variable
+        assert Configuration()._sources[setting.name] == variable
     assert found(**{setting.name: text1}) == value1
     assert found(**{setting.name: value3}) == value3
     assert found(**{setting.name: None}) == value2
@@ -218,7 +218,7 @@ def test_the_address_of_a_signal(monkeypatch, arguments, environment, signal, ad
     """A base endpoint gets the signal's path, a signal's own variable is used as it is, ours win."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert Configuration(**arguments).signal_endpoint(signal) == address
+    assert Configuration(**arguments)._signal_endpoint(signal) == address
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_destination_of_the_users(monkeypatch, arguments, environment, named):
     """OpenTelemetry's own variables may belong to the host's exporter; only ours name a destination of ours."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert Configuration(**arguments).has_destination is named
+    assert Configuration(**arguments)._has_destination is named
 
 
 def test_a_file_endpoint_means_the_file_protocol():
@@ -249,7 +249,7 @@ def test_a_sessions_configuration_changes_what_it_names(monkeypatch):
     """What a session's configuration leaves out stays as `init()` was told, not as the environment says."""
     base = Configuration("key", endpoint="http://a", max_wait_time=7, default_tags=["x"])
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "5")
-    merged = base.merged(Configuration(max_wait_time=9))
+    merged = base._merged(Configuration(max_wait_time=9))
     assert (merged.api_key, merged.endpoint, merged.max_wait_time, merged.max_queue_size) == (
         "key",
         "http://a",
@@ -257,26 +257,26 @@ def test_a_sessions_configuration_changes_what_it_names(monkeypatch):
         2048,
     )
     assert base.max_wait_time == 7
-    assert base.merged(None) is base
+    assert base._merged(None) is base
 
 
 def test_a_session_that_names_an_endpoint_goes_there():
     """A session's endpoint wins over the exporter, file or console that `init()` was told."""
     capture = SpanCapture()
     there = Configuration(endpoint="http://there")
-    assert Configuration(exporter=capture).merged(there).exporter is None
-    assert Configuration(protocol="console").merged(there).protocol == "http/protobuf"
-    assert Configuration(protocol="grpc").merged(there).protocol == "grpc"
-    assert Configuration(endpoint="http://a").merged(Configuration(endpoint="file:///x")).protocol == "file"
-    assert Configuration(endpoint="http://a").merged(Configuration(exporter=capture)).exporter is capture
+    assert Configuration(exporter=capture)._merged(there).exporter is None
+    assert Configuration(protocol="console")._merged(there).protocol == "http/protobuf"
+    assert Configuration(protocol="grpc")._merged(there).protocol == "grpc"
+    assert Configuration(endpoint="http://a")._merged(Configuration(endpoint="file:///x")).protocol == "file"
+    assert Configuration(endpoint="http://a")._merged(Configuration(exporter=capture)).exporter is capture
 
 
 def test_equal_settings_share_a_pipeline():
     """Settings that do not matter for export do not part two sessions; those that do, do."""
     one = Configuration(endpoint="http://a", headers={"x": "1", "y": "2"}, default_tags=["a"])
     two = Configuration(endpoint="http://a", headers={"y": "2", "x": "1"}, summary=False)
-    assert one.export_key == two.export_key
-    assert hash(one.export_key)
+    assert one._export_key == two._export_key
+    assert hash(one._export_key)
     for other in (
         {"endpoint": "http://b"},
         {"headers": {"x": "1"}},
@@ -284,13 +284,13 @@ def test_equal_settings_share_a_pipeline():
         {"max_wait_time": 3},
         {"exporter": SpanCapture()},
     ):
-        assert one.merged(Configuration(**other)).export_key != one.export_key
+        assert one._merged(Configuration(**other))._export_key != one._export_key
 
 
 def test_a_child_process_gets_the_settings(monkeypatch):
     """Every setting that the environment can carry comes out of `environ()` as it went in."""
     given = {name: values[1][1] for name, values in VALUES.items()}
-    variables = Configuration(**given).environ()
+    variables = Configuration(**given)._environ()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     child = Configuration()
@@ -300,4 +300,4 @@ def test_a_child_process_gets_the_settings(monkeypatch):
 def test_a_child_process_keeps_what_opentelemetry_says(monkeypatch):
     """Settings from `OTEL_*` and defaults are not made into variables of ours."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://o")
-    assert Configuration(timeout=3).environ() == {"AGENTOPS_TIMEOUT": "3.0"}
+    assert Configuration(timeout=3)._environ() == {"AGENTOPS_TIMEOUT": "3.0"}

@@ -6,6 +6,7 @@ import pkgutil
 import types
 
 import agentops_otel
+from agentops_otel.config import SETTINGS
 
 
 def test_all_is_what_is_visible():
@@ -21,6 +22,26 @@ def test_all_is_what_is_visible():
 def test_everything_public_is_documented():
     """Every public object says what it is."""
     assert [name for name in agentops_otel.__all__ if not (getattr(agentops_otel, name).__doc__ or "").strip()] == []
+
+
+def test_a_session_shows_what_its_user_needs():
+    """Everything else on a session has an underscore."""
+    documented = ["name", "owner", "config", "video", "session_id", "init_timestamp", "end_timestamp", "end_state"]
+    shown = ["end_state_reason", "trace_id", "tags", "is_running", "totals", "host_env", "delivered"]
+    calls = ["record", "add_tags", "set_tags", "environ", "end"]
+    agentops_otel.start_session()
+    session = agentops_otel.current_session()
+    agentops_otel.end_session()
+    assert _public(session) == sorted([*documented, *shown, *calls])
+
+
+def test_a_configuration_shows_the_settings():
+    """Everything else on a configuration has an underscore."""
+    assert _public(agentops_otel.Configuration()) == sorted(setting.name for setting in SETTINGS)
+
+
+def _public(value):
+    return sorted(name for name in dir(value) if not name.startswith("_"))
 
 
 def test_no_module_has_a_public_name():

@@ -487,11 +487,11 @@ def test_a_heartbeat_is_sent_after_ten_quiet_seconds(monkeypatch):
         def beats():
             return [log for log in server.logs() if event(log) == "agentops.session.heartbeat"]
 
-        session.beat()
+        session._beat()
         agentops.flush()
         assert beats() == []
         session._last_beat -= 10.1
-        session.beat()
+        session._beat()
         agentops.flush()
         assert len(beats()) == 1
 
@@ -528,7 +528,7 @@ def test_each_session_goes_where_its_configuration_says():
         assert ids(two) == {sessions[1].session_id, sessions[3].session_id}
         assert {request.headers["authorization"] for request in one.requests} == {"Bearer key-1"}
         assert {request.headers["authorization"] for request in two.requests} == {"Bearer key-2"}
-        assert sessions[0].project_id != sessions[1].project_id
+        assert sessions[0]._project_id != sessions[1]._project_id
         assert sessions[0].delivered == (2, 2)
 
 

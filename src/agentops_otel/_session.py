@@ -13,7 +13,7 @@ from contextvars import Token
 from datetime import datetime, timezone
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
@@ -34,6 +34,9 @@ from .values import MAX_ITEMS, to_text
 
 _HEARTBEAT = 10.0
 _NAME_LENGTH = 256
+
+
+EndStateName = Literal["Success", "Fail", "Indeterminate"]
 
 
 class EndState(str, Enum):
@@ -128,7 +131,7 @@ class Session:
         self.name = None if name is None else to_text(name, max_length=_NAME_LENGTH)
         self.owner = inherited_session_id is None
         self.session_id = inherited_session_id or ids.new_session_id()
-        self.project_id = ids.project_id(config.api_key)
+        self._project_id = ids.project_id(config.api_key)
         self.end_timestamp: str | None = None
         self.end_state: EndState | None = None
         self.end_state_reason: str | None = None
@@ -155,17 +158,17 @@ class Session:
         self._started_ns = started
         self._journal_start()
         self.init_timestamp = _iso(started)
-        self.scope = Scope(
+        self._scope = Scope(
             provider.tracer, config, session_id=self.session_id, trace_id=number, root=self._root, emit=self._emit
         )
-        self.scope.session = self
+        self._scope.session = self
         first = semconv.EVENT_SESSION_START if self.owner else semconv.EVENT_SESSION_JOIN
         self._emit(first, {**self._root_attributes(), semconv.SESSION_ROLE: self._role})
 
     def _root_attributes(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {semconv.SPAN_KIND: semconv.KIND_SESSION}
-        if self.project_id:
-            attributes[semconv.PROJECT_ID] = self.project_id
+        if self._project_id:
+            attributes[semconv.PROJECT_ID] = self._project_id
         if self.name:
             attributes[semconv.SESSION_NAME] = self.name
         if self._tags:
@@ -188,7 +191,7 @@ class Session:
     @property
     def trace_id(self) -> str:
         """The trace id, 32 hexadecimal digits as backends show it."""
-        return f"{self.scope.trace_id:032x}"
+        return f"{self._scope.trace_id:032x}"
 
     @property
     def tags(self) -> list[str]:
@@ -221,7 +224,7 @@ class Session:
     def record(self, event: events.Event | BaseException) -> None:
         """Record an event, or an exception, in this session."""
         if self._open("record()"):
-            events.record_in(self.scope, event)
+            events.record_in(self._scope, event)
 
     @guard.logged("add_tags()", None)
     def add_tags(self, tags: Iterable[str] | str) -> None:
@@ -253,16 +256,16 @@ class Session:
         """
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        variables = self.config.environ()
+        variables = self.config._environ()
         variables.pop("AGENTOPS_AUTO_START_SESSION", None)  # a child that joins starts nothing
         variables[context.INHERITED_VARIABLE] = self.session_id
         if self.owner:
             context.hand_on(self.session_id)
-        TraceContextTextMapPropagator().inject(variables, context=self.scope.parent(), setter=_Environ())
+        TraceContextTextMapPropagator().inject(variables, context=self._scope.parent(), setter=_Environ())
         variables["BAGGAGE"] = f"{semconv.SESSION_ID}={self.session_id}"
         return variables
 
-    def fail_unless_ended(self, reason: str, exception: BaseException | None = None) -> None:
+    def _fail_unless_ended(self, reason: str, exception: BaseException | None = None) -> None:
         """Remember why the session will have failed if nobody ends it, and record the exception on its root."""
         with self._lock:
             if self.end_state is not None:
@@ -273,7 +276,7 @@ class Session:
 
     def end(
         self,
-        end_state: EndState | str | None = None,
+        end_state: EndState | EndStateName | None = None,
         end_state_reason: str | None = None,
         video: str | None = None,
     ) -> bool:
@@ -312,16 +315,16 @@ class Session:
         self._close()
         return True
 
-    def hurry(self) -> None:
+    def _hurry(self) -> None:
         """A signal handler waits for the end, and may have stopped the thread that counts: do not wait for that one."""
         self._spans.totals.longest_wait = 0.5
 
-    def leave_open(self) -> None:
+    def _leave_open(self) -> None:
         """The process ends and the session does not: another one will end it, so nobody is to take it for dead."""
         if self.owner and self._pipeline is not None:
             self._pipeline.journal_end(self._root, None, None, owner=True)
 
-    def end_because(self, reason: str, state: EndState | None) -> None:
+    def _end_because(self, reason: str, state: EndState | None) -> None:
         """End an open session that nobody ended: as an exception before has implied, else as `state` or Indeterminate.
 
         A joiner that just exits says nothing of the end.
@@ -340,18 +343,18 @@ class Session:
         self.end_state = EndState.Indeterminate
         self._close()
 
-    def attached(self, token: Token[Context]) -> None:
+    def _attached(self, token: Token[Context]) -> None:
         """Remember that the session was made current in the caller's context, to undo it at the end."""
         self._token = token
 
     @guard.logged("the end of a session", None)
     def _close(self) -> None:
-        self.scope.ended = True
+        self._scope.ended = True
         if self._token is not None:
-            context.detach(self._token, self.scope)
+            context.detach(self._token, self._scope)
         self._provider.processor.retire(self._spans)
         if self._pipeline is not None:
-            self._pipeline.part(self.scope.trace_id)
+            self._pipeline.part(self._scope.trace_id)
         self._on_end(self)
 
     @guard.logged("the end of a session", None)
@@ -386,7 +389,7 @@ class Session:
             attributes[semconv.DROPPED_SPANS] = dropped
         return attributes
 
-    def beat(self) -> None:
+    def _beat(self) -> None:
         """Send a heartbeat when one is due: every 10 s, or when the set of open spans has changed."""
         now, changes = time.monotonic(), self._spans.totals.changes
         if self.end_state is not None or (changes == self._beats and now - self._last_beat < _HEARTBEAT):
@@ -415,15 +418,15 @@ class Session:
         )
         return False
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the root span is the parent's, this process is a joiner with counts of its own."""
         self._lock = threading.RLock()
-        self._root = self._provider.remote_root(self.scope.trace_id, ids.root_span_id(self.scope.trace_id))
+        self._root = self._provider.remote_root(self._scope.trace_id, ids.root_span_id(self._scope.trace_id))
         self._spans.after_fork()
         self.owner = False
         self._join()
 
-    def summary(self) -> Summary:
+    def _summary(self) -> Summary:
         """The facts of the summary box."""
         totals = self.totals
         delivered, recorded = self.delivered
@@ -500,7 +503,7 @@ class UnrecordedSession(Session):
         self._tags: list[str] = []
         self._pipeline = None
         self.config = Configuration()
-        self.name = self.project_id = self.video = None
+        self.name = self._project_id = self.video = None
         self.owner = False
         self.session_id = ids.new_session_id()
         self.init_timestamp = self.end_timestamp = _iso(time.time_ns())

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 
 from . import context, events, guard, instrumentation
-from ._session import EndState, Session, UnrecordedSession, clean_tags
+from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_tags
 from .config import Configuration, Settings, check_names
 from .context import Scope
 from .log import logger
@@ -102,14 +102,14 @@ class Client:
             # there.
             self._spent = 0.0 if delivered else self._spent + time.monotonic() - started
         if session.config.summary and (session.owner or session.end_state is not EndState.Indeterminate):
-            facts = session.summary()
+            facts = session._summary()
             if pipeline is not None:
                 self._told[pipeline.destination] = pipeline.recorded - pipeline.exporter.counts.acknowledged
             print_summary(facts)
 
     def _tick(self) -> None:
         for session in list(self.sessions.values()):
-            session.beat()
+            session._beat()
 
     # The end
 
@@ -126,9 +126,9 @@ class Client:
         context.hush()
         for session in list(self.sessions.values()):
             if state is not None:  # only a signal says how it ends
-                session.hurry()
+                session._hurry()
             if state is None and session.config.skip_auto_end_session:
-                session.leave_open()
+                session._leave_open()
             else:
                 _end_quietly(session, reason, state)
         self.provider.flush(deadline - time.monotonic())
@@ -191,12 +191,12 @@ class Client:
         """In a forked child: the sessions are the parent's, and the child takes part in them."""
         self.provider.after_fork()
         for session in self.sessions.values():
-            session.after_fork()
+            session._after_fork()
 
 
 def _end_quietly(session: Session, reason: str, state: EndState | None) -> None:
     try:
-        session.end_because(reason, state)
+        session._end_because(reason, state)
     except Exception:
         guard.report("the end of a session")
 
@@ -266,7 +266,7 @@ def _init(
             if config.instrument_llm_calls:
                 instrumentation.instrument()
         else:
-            if config.given and config.export_key != _client.config.export_key:
+            if config._given and config._export_key != _client.config._export_key:
                 logger.warning(
                     "init() was called before with other settings; they stay as they are. Call shutdown() first."
                 )
@@ -310,11 +310,11 @@ def _start(
     config: Configuration | None, inherited: str | None, tags: Iterable[str] | None, name: str | None
 ) -> Session | None:
     client = _ready()
-    return _start_process_session(client, client.config.merged(config), inherited, tags, name)
+    return _start_process_session(client, client.config._merged(config), inherited, tags, name)
 
 
 def end_session(
-    end_state: EndState | str | None = None,
+    end_state: EndState | EndStateName | None = None,
     end_state_reason: str | None = None,
     video: str | None = None,
     is_auto_end: bool | None = None,  # noqa: FBT001  (AgentOps' signature)
@@ -443,8 +443,8 @@ class session:  # noqa: N801  (used like a function: `with session():`)
             active.add_tags(self._tags or ())
             return active
         tags = clean_tags(self._tags) or ()
-        session = client.start(client.config.merged(self._config), inherited, tags, self._name)
-        self._token = context.attach(session.scope)
+        session = client.start(client.config._merged(self._config), inherited, tags, self._name)
+        self._token = context.attach(session._scope)
         return session
 
     def __exit__(
@@ -456,7 +456,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         if session is None or token is None:
             return
         try:
-            context.detach(token, session.scope)
+            context.detach(token, session._scope)
         except Exception:
             guard.report("with session()")
         try:
@@ -475,9 +475,9 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             session.end(EndState.Indeterminate, "Cancelled")
         elif isinstance(error, SystemExit):
-            session.end_because(_NORMAL_EXIT, None)
+            session._end_because(_NORMAL_EXIT, None)
         else:
-            session.fail_unless_ended(_reason(error, session.config), error)
+            session._fail_unless_ended(_reason(error, session.config), error)
             session.end()
 
     async def __aenter__(self) -> Session:
@@ -543,11 +543,11 @@ def _start_process_session(
                 logger.warning("session %s is active; no other one is started", active.session_id)
             return active
         session = client.start(config, inherited, clean_tags(tags) or (), name)
-        context.set_process(session.scope)
+        context.set_process(session._scope)
     if not client.provider.own:
         # Spans of the host's provider find the session only by the context. Where the provider is ours it sees to that
         # itself.
-        session.attached(context.attach(session.scope))
+        session._attached(context.attach(session._scope))
     return session
 
 
@@ -651,7 +651,7 @@ class _Hooks:
         """Every session of the process failed with this, unless it is ended otherwise before the process is gone."""
         try:
             for session in list(self._client.sessions.values()):
-                session.fail_unless_ended(_reason(error, session.config), error)
+                session._fail_unless_ended(_reason(error, session.config), error)
         except Exception:
             guard.report("excepthook")
 

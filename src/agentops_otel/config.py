@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
 from urllib.parse import quote, unquote, urlsplit
 
 from .exceptions import ConfigurationError
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-PROTOCOLS: Final = ("http/protobuf", "grpc", "console", "file")
+Protocol = Literal["http/protobuf", "grpc", "console", "file"]
+CaptureContent = Literal["full", "metadata", "off", "event_only", "span_and_event"]
+Journal = Literal["disk", "memory", "off"]
+
+PROTOCOLS: Final[tuple[str, ...]] = get_args(Protocol)
 DEFAULT_HTTP_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_GRPC_ENDPOINT: Final = "http://localhost:4317"
-JOURNALS: Final = ("disk", "memory", "off")
+JOURNALS: Final[tuple[str, ...]] = get_args(Journal)
 _PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a file
-CAPTURE_MODES: Final = ("full", "metadata", "off", "event_only", "span_and_event")
+CAPTURE_MODES: Final[tuple[str, ...]] = get_args(CaptureContent)
 
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/ : values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
 _GENAI_CAPTURE: Final = {
@@ -53,11 +57,11 @@ class Settings(TypedDict, total=False):
     auto_start_session: bool | None
     skip_auto_end_session: bool | None
     env_data_opt_out: bool | None
-    protocol: str | None
+    protocol: Protocol | None
     headers: Mapping[str, str] | None
     timeout: float | None
     service_name: str | None
-    capture_content: str | None
+    capture_content: CaptureContent | None
     max_content_length: int | None
     redact: Callable[[Any, str], Any] | None
     require_session: bool | None
@@ -65,7 +69,7 @@ class Settings(TypedDict, total=False):
     summary: bool | None
     shutdown_timeout: float | None
     artifact_store: str | None
-    journal: str | None
+    journal: Journal | None
     journal_dir: str | None
     exporter: SpanExporter | None
 
@@ -315,11 +319,11 @@ class Configuration:
     auto_start_session: bool
     skip_auto_end_session: bool
     env_data_opt_out: bool
-    protocol: str
+    protocol: Protocol
     headers: Mapping[str, str]
     timeout: float
     service_name: str | None
-    capture_content: str
+    capture_content: CaptureContent
     max_content_length: int
     redact: Callable[[Any, str], Any] | None
     require_session: bool
@@ -327,11 +331,11 @@ class Configuration:
     summary: bool
     shutdown_timeout: float
     artifact_store: str | None
-    journal: str
+    journal: Journal
     journal_dir: str | None
     exporter: SpanExporter | None
-    given: frozenset[str]  # names that came as an argument
-    sources: Mapping[str, str]  # name -> environment variable it came from
+    _given: frozenset[str]  # names that came as an argument
+    _sources: Mapping[str, str]  # name -> environment variable it came from
 
     def __init__(self, api_key: str | None = None, **settings: Unpack[Settings]) -> None:
         arguments: dict[str, Any] = {"api_key": api_key, **settings}
@@ -355,8 +359,8 @@ class Configuration:
         if str(values["endpoint"] or "").startswith(("file:", *_PATHS)) and values["exporter"] is None:
             values["protocol"] = "file"
         values["headers"] = MappingProxyType(values["headers"])
-        values["given"] = frozenset(name for name, value in arguments.items() if value is not None)
-        values["sources"] = sources
+        values["_given"] = frozenset(name for name, value in arguments.items() if value is not None)
+        values["_sources"] = sources
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -365,38 +369,38 @@ class Configuration:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Configuration does not change; {name} stays")
 
-    def merged(self, other: Configuration | None) -> Configuration:
+    def _merged(self, other: Configuration | None) -> Configuration:
         """This configuration with what `other` was given as arguments."""
         if other is None:
             return self
         merged = object.__new__(Configuration)
         merged.__dict__.update(self.__dict__)
-        merged.__dict__.update({name: getattr(other, name) for name in other.given})
-        merged.__dict__["given"] = self.given | other.given
-        if other.given & {"endpoint", "protocol"} and "exporter" not in other.given:
+        merged.__dict__.update({name: getattr(other, name) for name in other._given})
+        merged.__dict__["_given"] = self._given | other._given
+        if other._given & {"endpoint", "protocol"} and "exporter" not in other._given:
             merged.__dict__["exporter"] = None
-        if "endpoint" in other.given and "protocol" not in other.given:
+        if "endpoint" in other._given and "protocol" not in other._given:
             kept = "http/protobuf" if self.protocol in ("console", "file") else self.protocol
             merged.__dict__["protocol"] = "file" if other.protocol == "file" else kept
         return merged
 
-    def environ(self) -> dict[str, str]:
+    def _environ(self) -> dict[str, str]:
         """The variables that give another process the settings of this one; what came from `OTEL_*` it has already."""
         variables = {}
         for setting in SETTINGS:
-            ours = setting.name in self.given or self.sources.get(setting.name) in setting.env
+            ours = setting.name in self._given or self._sources.get(setting.name) in setting.env
             if ours and setting.env:
                 variables[setting.env[0]] = _as_text(getattr(self, setting.name))
         return variables
 
-    def signal_endpoint(self, signal: str) -> str:
+    def _signal_endpoint(self, signal: str) -> str:
         """The full address for a signal, `traces` or `logs`: a URL for HTTP, scheme and authority for gRPC.
 
         A base endpoint gets the signal's path, a signal's own variable is used as it is, see
         https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
         """
         own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
-        ours = "endpoint" in self.given or self.sources.get("endpoint", "").startswith("AGENTOPS_")
+        ours = "endpoint" in self._given or self._sources.get("endpoint", "").startswith("AGENTOPS_")
         if own and not ours:
             return own
         if self.protocol == "grpc":
@@ -405,23 +409,23 @@ class Configuration:
         return f"{base}/v1/{signal}"
 
     @property
-    def has_destination(self) -> bool:
+    def _has_destination(self) -> bool:
         """Whether the user said where spans go, by argument or by a variable of ours; `OTEL_*` may belong to another exporter."""
-        named = {"endpoint", "exporter"} & self.given or self.sources.get("endpoint", "").startswith("AGENTOPS_")
+        named = {"endpoint", "exporter"} & self._given or self._sources.get("endpoint", "").startswith("AGENTOPS_")
         return bool(named) or self.protocol in ("console", "file")
 
     @property
-    def content_on_spans(self) -> bool:
+    def _content_on_spans(self) -> bool:
         """Whether prompts, answers, arguments and results are recorded as span attributes."""
         return self.capture_content in ("full", "span_and_event")
 
     @property
-    def content_on_events(self) -> bool:
+    def _content_on_events(self) -> bool:
         """Whether messages are recorded as log events."""
         return self.capture_content in ("event_only", "span_and_event")
 
     @property
-    def export_key(self) -> tuple[object, ...]:
+    def _export_key(self) -> tuple[object, ...]:
         """Equal for two configurations whose spans may share one pipeline."""
         values = (getattr(self, name) for name in EXPORT_SETTINGS)
         return tuple(
@@ -429,7 +433,7 @@ class Configuration:
         )
 
     def __repr__(self) -> str:
-        shown = (f"{name}={_shown(name, getattr(self, name))}" for name in _BY_NAME if name in self.given)
+        shown = (f"{name}={_shown(name, getattr(self, name))}" for name in _BY_NAME if name in self._given)
         return f"Configuration({', '.join(shown)})"
 
 

@@ -228,7 +228,7 @@ def _identity(plan: _Plan, instance: Any, current: Context) -> tuple[str, dict[s
 
 def _write_content(call: _Call, key: str, value: Callable[[], object]) -> None:
     try:
-        if call.config.content_on_spans and call.span.is_recording():
+        if call.config._content_on_spans and call.span.is_recording():
             call.span.set_attribute(key, to_text(value(), max_length=call.config.max_content_length))
     except Exception:
         guard.report(call.plan.where)

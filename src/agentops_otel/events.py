@@ -458,7 +458,7 @@ def stacktrace_of(error: BaseException) -> str | None:
 
 
 def _write_content(span: Span, config: Configuration, values: Mapping[str, Any]) -> None:
-    if not config.content_on_spans:
+    if not config._content_on_spans:
         return
     for key, value in values.items():
         if value is not None:

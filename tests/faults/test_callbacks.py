@@ -721,7 +721,7 @@ def _settle(world):
     if client._client is None:
         agentops.init(exporter=world.capture, summary=False, stream_usage=True, env_data_opt_out=True)
     for session in list(client._client.sessions.values()):
-        if session.scope is not context._process:
+        if session._scope is not context._process:
             session.end()
     if context._process is None or context._process.ended:
         agentops.start_session()

@@ -128,7 +128,7 @@ with tracer.start_as_current_span(f"GET {s['GOOGLE']}", links=[link]) as span:
     span.set_status(Status(StatusCode.ERROR, f"Incorrect API key provided: {s['OPENAI']}; token={s['PLAIN_KEY']}"))
 
 print(repr(agentops.current_session().config), repr(agentops.current_session()))
-agentops.current_session().beat()
+agentops.current_session()._beat()
 agentops.end_session("Fail", f"refused {s['OPENAI']}, password: {s['PASSWORD']}, {s['PARENT_KEY']}")
 """
 

@@ -239,7 +239,7 @@ def test_a3_the_totals_survive_any_attribute(backend, caplog):
         backend.tracer.start_span("odd", attributes={"gen_ai.operation.name": "chat", name: odd[name]}).end()
     backend.tracer.start_span(9, start_time="x", attributes={"gen_ai.operation.name": "execute_tool"}).end("y")
     open_span = backend.tracer.start_span(LONE, start_time="x", attributes=odd)
-    agentops.current_session().beat()
+    agentops.current_session()._beat()
     open_span.end()
     assert agentops.current_session().totals.tool_calls == 1
     assert kind_of({"agentops.span.kind": {"a": 1}}) is kind_of({"gen_ai.operation.name": {"a": 1}}) is None

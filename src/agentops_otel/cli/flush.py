@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..config import Configuration
 from ..pipeline.backlog import Replayed, replay
@@ -20,6 +20,8 @@ from ..text import format_count
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from ..config import Protocol
 
 
 def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -81,7 +83,7 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
     meant, mine = Destination.read(folder), Destination.of(own)
     if meant is None and mine is not None and mine.folder(directory) == folder:
         meant = mine  # the file is damaged, but the folder's name says the same
-    config = own if "endpoint" in own.given else _configuration(meant, own)
+    config = own if "endpoint" in own._given else _configuration(meant, own)
     books = Replayed()
     done = False
     why: str | None = "its project's key is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
@@ -99,7 +101,7 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
     with contextlib.suppress(OSError):  # its folder is gone, and so is all that was in it
         left = destination_state(directory, before.name).left
     return {
-        "destination": (own.endpoint if "endpoint" in own.given else None) or (meant.endpoint if meant else folder),
+        "destination": (own.endpoint if "endpoint" in own._given else None) or (meant.endpoint if meant else folder),
         "folder": folder,
         "found": books.sent + books.rejected + left,
         "sessions": before.sessions,
@@ -116,7 +118,7 @@ def _configuration(meant: Destination | None, own: Configuration) -> Configurati
         return own if meant is not None else None
     if meant.project not in (None, project_id(own.api_key)):
         return None
-    return own.merged(Configuration(protocol=meant.protocol, endpoint=meant.endpoint))
+    return own._merged(Configuration(protocol=cast("Protocol", meant.protocol), endpoint=meant.endpoint))
 
 
 def _line(report: dict[str, Any]) -> str:

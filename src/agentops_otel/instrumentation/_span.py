@@ -162,7 +162,7 @@ class Call:
     def _finish(self, span: Span, response: Any, error: BaseException | None) -> None:
         config = self.scope.config
         endpoint = self.endpoint
-        on_spans, on_events = config.content_on_spans, config.content_on_events
+        on_spans, on_events = config._content_on_spans, config._content_on_events
         content = Content(config.max_content_length) if on_spans or on_events else None
         attributes = self._attributes
         attributes.update(_guard.run(endpoint.request, self.body) or NOTHING)

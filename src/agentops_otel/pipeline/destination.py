@@ -51,7 +51,7 @@ class Destination(NamedTuple):
         if config.protocol == "file":
             endpoint = os.path.abspath(file_path(config.endpoint))
         else:
-            endpoint = shown_url(config.signal_endpoint("traces"))
+            endpoint = shown_url(config._signal_endpoint("traces"))
         return cls(config.protocol, endpoint, project_id(config.api_key))
 
     @classmethod

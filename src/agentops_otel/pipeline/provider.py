@@ -525,12 +525,12 @@ class SessionProvider:
 
         None when the host's own provider exports and the user named no destination.
         """
-        if not self.own and not config.has_destination:
+        if not self.own and not config._has_destination:
             return None
         with self._lock:
-            pipeline = self._pipelines.get(config.export_key)
+            pipeline = self._pipelines.get(config._export_key)
             if pipeline is None:
-                pipeline = self._pipelines[config.export_key] = Pipeline(config, self.host, self.worker)
+                pipeline = self._pipelines[config._export_key] = Pipeline(config, self.host, self.worker)
             return pipeline
 
     @property

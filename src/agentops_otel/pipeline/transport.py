@@ -326,8 +326,8 @@ class HttpTransport:
     """
 
     def __init__(self, config: Configuration) -> None:
-        self._traces = _without_user(config.signal_endpoint("traces"))
-        self._logs = _without_user(config.signal_endpoint("logs"))
+        self._traces = _without_user(config._signal_endpoint("traces"))
+        self._logs = _without_user(config._signal_endpoint("logs"))
         self.name = shown_url(self._traces)
         self._sent_headers = {
             **_headers(config, self._traces),
@@ -552,7 +552,7 @@ class GrpcTransport:
     """OTLP/gRPC: ``http://`` without, ``https://`` with TLS. ``grpc`` is imported at the first request."""
 
     def __init__(self, config: Configuration) -> None:
-        url = config.signal_endpoint("traces")
+        url = config._signal_endpoint("traces")
         if "://" not in url:
             url = f"{'http' if _insecure() else 'https'}://{url}"
         parts = urlsplit(url)
