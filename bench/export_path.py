@@ -104,7 +104,7 @@ def measure(which: str, protocol: str, delay: float, rate: int) -> str:
             ended, offered, exit_took, cpu = json.loads(said.splitlines()[-1])
             at_exit = arrived()
             if which == "ours":
-                run("-m", "agentops_otel.cli", "flush", "--endpoint", url)
+                run("-m", "agentops_otel", "flush", "--endpoint", url)
             shares = [f"{count / ended:.1%}" for count in (at_exit, arrived())]
         finally:
             backend.stdin.close()

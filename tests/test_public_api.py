@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import pkgutil
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import agentops_otel
 from agentops_otel.config import SETTINGS
@@ -14,14 +18,25 @@ def test_all_is_what_is_visible():
     visible = sorted(
         name
         for name, value in vars(agentops_otel).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType) and name != "annotations"
+        if name == "__version__"
+        or not (name.startswith("_") or isinstance(value, types.ModuleType) or name == "annotations")
     )
     assert agentops_otel.__all__ == visible
 
 
 def test_everything_public_is_documented():
     """Every public object says what it is."""
-    assert [name for name in agentops_otel.__all__ if not (getattr(agentops_otel, name).__doc__ or "").strip()] == []
+    names = [name for name in agentops_otel.__all__ if name != "__version__"]
+    assert [name for name in names if not (getattr(agentops_otel, name).__doc__ or "").strip()] == []
+
+
+def test_the_version_is_that_of_the_distribution():
+    """The package, its metadata and the command line say the same version."""
+    assert agentops_otel.__version__ == importlib.metadata.version("agentops-otel")
+    for command in (["-m", "agentops_otel"], [str(Path(sys.executable).with_name("agentops-otel"))]):
+        start = [sys.executable, *command] if command[0] == "-m" else command
+        done = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True, timeout=60)
+        assert done.stdout == f"agentops-otel {agentops_otel.__version__}\n"
 
 
 def test_a_session_shows_what_its_user_needs():

@@ -695,3 +695,12 @@ def test_the_scope_warning_names_the_way_out(warnings):
     (line,) = warnings()
     assert line.startswith("agentops-otel: @tool: nothing is recorded, because no session is active. ")
     assert line.endswith("Call agentops_otel.start_session() first.")
+
+
+def test_a_card_shows_a_small_cost_in_full():
+    """A small cost is written with all its zeros, in a notebook too."""
+    agentops.start_session()
+    agentops.record(agentops.LLMEvent(model="m", prompt="p", completion="c", prompt_tokens=1, cost=0.000024))
+    text = agentops.current_session()._repr_html_()
+    assert "<td>$0.000024</td>" in text
+    assert "e-05" not in text

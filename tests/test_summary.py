@@ -15,8 +15,8 @@ from fcntl import ioctl
 import pytest
 
 from agentops_otel import summary
-from agentops_otel.summary import Summary, format_cost, format_duration, print_summary, render
-from agentops_otel.text import format_count
+from agentops_otel.figures import format_cost, format_count, format_duration
+from agentops_otel.summary import Summary, print_summary, render
 from agentops_otel.usage import Usage
 
 SUCCESS = Summary(

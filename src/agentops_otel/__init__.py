@@ -12,6 +12,7 @@ from .decorators import action, agent, record_action, record_function, record_to
 from .events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent, record
 from .exceptions import AgentOpsError, ConfigurationError
 from .instrumentation import instrument, uninstrument
+from .version import __version__
 
 __all__ = [
     "ActionEvent",
@@ -24,6 +25,7 @@ __all__ = [
     "LLMEvent",
     "Session",
     "ToolEvent",
+    "__version__",
     "action",
     "add_tags",
     "agent",

@@ -23,6 +23,7 @@ from . import context, events, guard, semconv
 from .artifacts import store_video
 from .config import Configuration
 from .context import Scope
+from .figures import format_cost
 from .log import logger
 from .pipeline import ids
 from .pipeline.exporters import LogEvent
@@ -128,9 +129,9 @@ class Session:
         self._on_end = on_end
         self._lock = threading.RLock()
         self.config = config
-        self.name = None if name is None else to_text(name, max_length=_NAME_LENGTH)
-        self.owner = inherited_session_id is None
-        self.session_id = inherited_session_id or ids.new_session_id()
+        self.name: str | None = None if name is None else to_text(name, max_length=_NAME_LENGTH)
+        self.owner: bool = inherited_session_id is None
+        self.session_id: str = inherited_session_id or ids.new_session_id()
         self._project_id = ids.project_id(config.api_key)
         self.end_timestamp: str | None = None
         self.end_state: EndState | None = None
@@ -157,7 +158,7 @@ class Session:
             self._join()
         self._started_ns = started
         self._journal_start()
-        self.init_timestamp = _iso(started)
+        self.init_timestamp: str = _iso(started)
         self._scope = Scope(
             provider.tracer, config, session_id=self.session_id, trace_id=number, root=self._root, emit=self._emit
         )
@@ -485,7 +486,7 @@ class Session:
             "tools": totals.tool_calls,
             "errors": f"{totals.errors} ({totals.recovered_errors} recovered)" if totals.errors else "",
             "tokens": f"{totals.usage.input_tokens:,} in, {totals.usage.output_tokens:,} out",
-            "cost": "" if totals.cost is None else f"${totals.cost:.6g}",
+            "cost": "" if totals.cost is None else format_cost(totals.cost),
         }
         cells = "".join(
             f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"

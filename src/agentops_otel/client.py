@@ -52,10 +52,10 @@ class Client:
     def __init__(self, config: Configuration) -> None:
         self.config = config
         self.sessions: dict[str, Session] = {}
-        self.provider = SessionProvider(
+        self.provider: SessionProvider = SessionProvider(
             config, parent_for=_parent_for, current_trace_id=_current_trace_id, tick=self._tick
         )
-        self.hooks = _Hooks(self)
+        self.hooks: _Hooks = _Hooks(self)
         self.exit_deadline: float | None = None
         self.told_of_fork = False
         self._spent = 0.0

@@ -59,12 +59,12 @@ class Scope:
         self._root = root
         self._emit = emit
         self._identity = {} if session_id is None else {SESSION_ID: session_id}
-        self.config = config
-        self.session_id = session_id
-        self.trace_id = trace_id
+        self.config: Configuration = config
+        self.session_id: str | None = session_id
+        self.trace_id: int = trace_id
         self.session: object | None = None
-        self.ended = False
-        self.context = otel_context.set_value(_KEY, self, trace.set_span_in_context(root, Context()))
+        self.ended: bool = False
+        self.context: Context = otel_context.set_value(_KEY, self, trace.set_span_in_context(root, Context()))
 
     def parent(self) -> Context:
         """The context for a new span.

@@ -23,8 +23,9 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from . import guard, semconv
 from .config import Configuration
 from .context import Scope, scope_for
+from .figures import format_count
 from .log import logger
-from .text import MAX_LENGTH, cut, format_count, shown
+from .text import MAX_LENGTH, cut, shown
 from .values import MAX_ITEMS, sanitize, to_text
 
 AGENT_KEY: Final = create_key("agentops-agent")
@@ -244,8 +245,8 @@ class ErrorEvent(Event):
 
     def _complete(self, exception: BaseException | None, init_timestamp: Timestamp | None) -> None:
         self.timestamp = _now() if self.timestamp is None else self.timestamp
-        self.init_timestamp = self.timestamp if init_timestamp is None else init_timestamp
-        self.end_timestamp = self.timestamp if self.end_timestamp is None else self.end_timestamp
+        self.init_timestamp: Timestamp | None = self.timestamp if init_timestamp is None else init_timestamp
+        self.end_timestamp: Timestamp | None = self.timestamp if self.end_timestamp is None else self.end_timestamp
         trigger = self.trigger_event if _is(self.trigger_event, Event) else None
         self.trigger_event_id = None if trigger is None else trigger.id
         self.trigger_event_type = None if trigger is None else trigger.event_type

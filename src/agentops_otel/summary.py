@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
+from .figures import format_cost, format_count, format_duration
 from .log import SPEAKER
-from .text import format_count
 from .usage import Usage
 
 _STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"
@@ -66,39 +66,6 @@ class Summary:
     journal: str | None = None
     """Where they are kept."""
     delivery_error: str | None = None
-
-
-# ----------------------------------------------------------------------------------------------------------------
-# numbers
-
-
-def format_cost(dollars: float | None) -> str:
-    """An amount with cents, or with two digits that matter: ``$12.35``, ``$0.0043``, ``$0.000042``."""
-    if dollars is None or dollars != dollars:  # noqa: PLR0124  (NaN)
-        return "unknown"
-    if dollars == 0:
-        return "$0.00"
-    if abs(dollars) >= 0.995:
-        return f"${dollars:,.2f}"
-    if abs(dollars) < 1e-12:
-        return "<$0.000000000001"
-    exponent = int(f"{dollars:.1e}".partition("e")[2])
-    return f"${dollars:.{max(2, 1 - exponent)}f}"
-
-
-def format_duration(seconds: float) -> str:
-    """A duration as one reads it: ``850 ms``, ``6.5 s``, ``2 min 03 s``, ``1 h 02 min``."""
-    if not 0 <= seconds < float("inf"):
-        return "0 ms" if seconds < 0 else "unknown"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or seconds == 0 else "<1 ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
 # ------------------------------------------------------------------------------------------------------------------

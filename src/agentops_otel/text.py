@@ -1,4 +1,4 @@
-"""Text that can be sent: bounded, with a mark where it was cut, and never a lone surrogate; and counts in words."""
+"""Text that can be sent: bounded, with a mark where it was cut, and never a lone surrogate."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ def cut(text: str, max_length: int) -> str:
     # The mark's own length depends on the number in it; 32 characters are enough for any.
     kept = _whole_words(text, max(max_length - 32, 0))
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
-
-
-def format_count(count: int, singular: str = "", plural: str | None = None) -> str:
-    """A number with thousands separators and its noun: ``1 tool``, ``1,399 tools``."""
-    if not singular:
-        return f"{count:,}"
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def limit(text: str, max_length: int) -> int:

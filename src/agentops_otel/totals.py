@@ -165,7 +165,7 @@ class Totals:
         self._usage = Usage()
         self._cost: float | None = None
         self._slowest: tuple[str, float] | None = None
-        self.changes = 0  # about how often the set of open spans changed
+        self.changes: int = 0  # about how often the set of open spans changed
 
     def on_start(self, span: ReadableSpan) -> None:
         """Note a span that starts."""

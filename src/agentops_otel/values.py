@@ -35,8 +35,9 @@ from typing import Any, Final, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
+from .figures import format_count
 from .log import logger
-from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, format_count, limit, shown, unprintable
+from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, limit, shown, unprintable
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 1000

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and devic
 def command(name: str, where: str, journal: Path, **variables: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a command, with `where` as the shell's words behind it."""
     done = subprocess.run(
-        ["/bin/sh", "-c", f'"$0" -m agentops_otel.cli "$@" {where}', sys.executable, name, "--journal-dir", journal],
+        ["/bin/sh", "-c", f'"$0" -m agentops_otel "$@" {where}', sys.executable, name, "--journal-dir", journal],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **variables},
         capture_output=True,
         timeout=60,
@@ -36,7 +36,7 @@ def test_nobody_reads(name, tmp_path):
     os.close(reader)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "agentops_otel.cli", name, "--journal-dir", tmp_path / "none"],
+            [sys.executable, "-m", "agentops_otel", name, "--journal-dir", tmp_path / "none"],
             env={"PYTHONPATH": str(ROOT / "src")},
             stdout=writer,
             stderr=subprocess.PIPE,

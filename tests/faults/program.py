@@ -14,7 +14,7 @@ import os, signal, sys, threading, time
 import agentops_otel as agentops
 from tests.faults.truth import pause, span, spans, spans_until_told, start, tell, tell_memory
 """
-_COMMAND = "import runpy, sys; sys.argv[1:] = {}; runpy.run_module('agentops_otel.cli', run_name='__main__')"
+_COMMAND = "import runpy, sys; sys.argv[1:] = {}; runpy.run_module('agentops_otel', run_name='__main__')"
 _TAIL = "\ntell('main', time.monotonic())\n"
 
 

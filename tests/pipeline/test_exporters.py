@@ -849,7 +849,7 @@ def test_console(capsys: pytest.CaptureFixture[str]) -> None:
     assert "session" in first
     assert first.endswith("ERROR it broke")
     assert second.startswith("  ")
-    assert "120 in, 45 out  $0.001200" in second
+    assert "120 in, 45 out  $0.0012" in second
     assert "\x1b" not in second
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final, TextIO
 
 from ..exceptions import ConfigurationError
+from ..version import __version__
 from . import flush, journal
 
 _INTERRUPTED: Final = 128 + 2  # what a shell makes of an end by SIGINT
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line, 130 after Ctrl-C.
     """
     parser = argparse.ArgumentParser(prog="agentops-otel", description="Sessions of AI agents over OpenTelemetry.")
+    parser.add_argument("--version", action="version", version=f"agentops-otel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in (flush, journal):
         added = command.add(commands)

@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from ..config import Configuration
+from ..figures import format_count
 from ..pipeline.backlog import Replayed, replay
 from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state, state
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
-from ..text import format_count
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

@@ -10,10 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..config import Configuration
+from ..figures import format_count, format_duration
 from ..pipeline.claim import DestinationState, state
 from ..pipeline.destination import Destination, journal_directory
-from ..summary import format_duration
-from ..text import format_count
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

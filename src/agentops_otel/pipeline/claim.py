@@ -240,8 +240,8 @@ class Contents:
         self.roots: dict[int, bytes] = {}
         self.spans = self.events = self.unreadable = self.torn = self.size = 0
         self.oldest_ns: int | None = None
-        self.modified = 0.0
-        self.is_whole = True
+        self.modified: float = 0.0
+        self.is_whole: bool = True
         self._sessions: defaultdict[bytes, _Session] = defaultdict(_Session)
         self._descriptions: dict[int, Description] = {}
         self._resources: dict[int, Resource] = {}
@@ -254,8 +254,11 @@ class Contents:
                 except OSError:
                     self.is_whole = False
                     self.unreadable += 1
-        self.unended = {trace: each for trace, each in self._sessions.items() if each.start and not each.has_root}
-        self.traces = {trace for trace, each in self._sessions.items() if each.is_left} | self.unended.keys()
+        self.unended: dict[bytes, _Session] = {
+            trace: each for trace, each in self._sessions.items() if each.start and not each.has_root
+        }
+        left = {trace for trace, each in self._sessions.items() if each.is_left}
+        self.traces: set[bytes] = left | self.unended.keys()
 
     def _read(self, folder: Folder, name: str) -> None:
         left = set[int]()

@@ -24,10 +24,10 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from ..figures import format_count
 from ..log import logger
 from ..redaction import plain_dict
 from ..span_copy import SpanCopy
-from ..text import format_count
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
@@ -244,7 +244,7 @@ class DeliveryExporter(SpanExporter):
     ) -> None:
         self.transport = transport
         self.retry_for = retry_for
-        self.closing = False
+        self.closing: bool = False
         self._prepare = prepare
         self._on_settled = on_settled
         self._leave = leave
@@ -271,7 +271,7 @@ class DeliveryExporter(SpanExporter):
         self._not_before = 0.0
         self._wakes = 0
         self._server_errors = 0
-        self.failing = False
+        self.failing: bool = False
         self._failing_since = 0.0
         self._next_try = 0.0
         self._outage_wait = self._backoff

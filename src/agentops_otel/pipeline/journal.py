@@ -159,7 +159,7 @@ class Journal:
         self._begin()
 
     def _begin(self) -> None:
-        self.dropped = 0
+        self.dropped: int = 0
         self._lock = threading.RLock()  # for opening and closing files
         self._writer: _Writer | None = None
         self._retry_at = 0.0  # `time.monotonic()`; 0: all is well

@@ -48,17 +48,17 @@ class SessionSpans:
     def __init__(
         self, session_id: str, trace_id: int, root_span_id: int, batcher: Batcher | None, redactor: Redactor
     ) -> None:
-        self.session_id = session_id
-        self.trace_id = trace_id
-        self.root_span_id = root_span_id
-        self.batcher = batcher
-        self.redactor = redactor
+        self.session_id: str = session_id
+        self.trace_id: int = trace_id
+        self.root_span_id: int = root_span_id
+        self.batcher: Batcher | None = batcher
+        self.redactor: Redactor = redactor
         self._parents: frozenset[int] = frozenset()  # ids of spans that are the parent process's to end
         self._begin()
 
     def _begin(self) -> None:
-        self.totals = Totals()
-        self.recorded = 0
+        self.totals: Totals = Totals()
+        self.recorded: int = 0
 
     def after_fork(self) -> None:
         """In a forked child: what was counted and what is open is the parent's."""

@@ -33,6 +33,7 @@ from .. import guard, semconv
 from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
+from ..version import __version__
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
 from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
@@ -41,7 +42,7 @@ from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
 from .processor import SessionSpanProcessor, SessionSpans
 from .records import NOWHERE, Place
-from .resource import HOST, HostResource, sdk_version
+from .resource import HOST, HostResource
 from .worker import Worker
 
 _ROOM_FOR_ROOTS: Final = 1024
@@ -133,7 +134,7 @@ class Pipeline:
         if destination is not None:
             folder = destination.folder(journal_directory(config.journal_dir))
             self.journal = Journal(folder, about=destination.about())
-        self.exporter = DeliveryExporter(
+        self.exporter: DeliveryExporter = DeliveryExporter(
             self._transport,
             prepare=self._prepare,
             on_settled=self._settle,
@@ -156,7 +157,7 @@ class Pipeline:
         worker.submit(self.tick)  # what dead processes left, without waiting for the first second to pass
 
     def _begin(self) -> None:
-        self.recorded = 0
+        self.recorded: int = 0
         self._acknowledged: Counter[str] = Counter()  # by session id
         self._overflow = 0
         self._given = self._taken = 0  # spans that were given to the batcher, and that left its queue
@@ -435,7 +436,7 @@ class Pipeline:
 @functools.lru_cache(maxsize=4)
 def _dropped_spans(provider: metrics.MeterProvider) -> metrics.Counter:
     # As in https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/ the reason is an `error.type`.
-    meter = provider.get_meter(semconv.SCOPE_NAME, sdk_version())
+    meter = provider.get_meter(semconv.SCOPE_NAME, __version__)
     return meter.create_counter(semconv.METRIC_SPANS_DROPPED, "{span}", "Spans that were lost")
 
 
@@ -474,7 +475,7 @@ class SessionProvider:
         self.config = config
         self.host = HOST
         self._tick = tick
-        self.worker = Worker(self._tick_all)
+        self.worker: Worker = Worker(self._tick_all)
         self.worker.submit(self._describe_host)
         self._pipelines: dict[tuple[object, ...], Pipeline] = {}
         self._lock = threading.RLock()
@@ -484,14 +485,14 @@ class SessionProvider:
         else:
             self.provider = SessionTracerProvider(self.host.identity(config.service_name), parent_for)
             trace.set_tracer_provider(self.provider)
-        self.own = isinstance(self.provider, SessionTracerProvider)
+        self.own: bool = isinstance(self.provider, SessionTracerProvider)
         processor = _processors.get(self.provider)
         if processor is None:
             processor = _processors[self.provider] = SessionSpanProcessor(current_trace_id)
             self.provider.add_span_processor(processor)
         self.processor = processor
         processor.flush = self.flush
-        self.tracer = self.provider.get_tracer(semconv.SCOPE_NAME, sdk_version())
+        self.tracer: Tracer = self.provider.get_tracer(semconv.SCOPE_NAME, __version__)
         self._ids = self._session_ids()
         if not config.require_session:
             self.processor.sessionless(self.pipeline(config), self.redactor(config))

@@ -27,6 +27,7 @@ from opentelemetry.sdk.version import __version__ as otel_sdk_version
 from .. import semconv
 from ..log import logger
 from ..redaction import Redactor
+from ..version import __version__
 
 SERVICE_NAME: Final = "service.name"
 INSTANCE_ID: Final = "service.instance.id"
@@ -45,18 +46,8 @@ Piece = Callable[[], Mapping[str, Any]]
 # The pieces: each may fail, or never return, without harm to the others ----------------------------------------------
 
 
-def sdk_version() -> str:
-    """The version of this package; ``unknown`` when it runs from a directory that was never installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("agentops-otel")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def _sdk() -> Attributes:
-    return {semconv.SDK_VERSION: sdk_version()}
+    return {semconv.SDK_VERSION: __version__}
 
 
 def _runtime() -> Attributes:

@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .. import semconv
+from ..figures import format_cost
 from ..log import logger
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ class HttpTransport:
     def __init__(self, config: Configuration) -> None:
         self._traces = _without_user(config._signal_endpoint("traces"))
         self._logs = _without_user(config._signal_endpoint("logs"))
-        self.name = shown_url(self._traces)
+        self.name: str = shown_url(self._traces)
         self._sent_headers = {
             **_headers(config, self._traces),
             "content-type": "application/x-protobuf",
@@ -560,7 +561,7 @@ class GrpcTransport:
         self._loopback = is_loopback(parts.hostname)
         authority = parts.netloc.rpartition("@")[2]
         self._target = authority if parts.port or self._secure else f"{authority.rstrip(':')}:4317"
-        self.name = f"{parts.scheme}://{self._target}"
+        self.name: str = f"{parts.scheme}://{self._target}"
         self._metadata = tuple(_headers(config, url).items())
         self._tls = _TlsFiles.from_environment()
         self._channel: Any = None
@@ -743,7 +744,7 @@ def _summary(span: ReadableSpan) -> str:
         parts.append(f"{tokens_in or 0} in, {tokens_out or 0} out")
     cost = attributes.get(semconv.COST_AMOUNT, attributes.get(semconv.SESSION_COST))
     if isinstance(cost, (int, float)):
-        parts.append(f"${cost:.6f}")
+        parts.append(format_cost(cost))
     state = attributes.get(semconv.SESSION_END_STATE)
     if state:
         parts.append(_line(state))
@@ -852,7 +853,7 @@ class CustomTransport:
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        self.name = type(exporter).__name__
+        self.name: str = type(exporter).__name__
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """One call of `export()`; what it raises, whatever it is, means that the spans did not arrive."""
