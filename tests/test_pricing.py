@@ -85,6 +85,34 @@ def prices_file(tmp_path, monkeypatch):
             id="audio",
         ),
         pytest.param(
+            "openai",
+            "gpt-image-1",
+            Usage(1000, 100, input_text_tokens=400, input_image_tokens=600),
+            (400 * 5 + 600 * 10 + 100 * 40) / MILLION,
+            id="pictures",
+        ),
+        pytest.param(
+            "openai",
+            "gpt-image-1",
+            Usage(1000, 100, cache_read_tokens=500, input_image_tokens=600),
+            (400 * 5 - 0 + 500 * 10 + 400 * (1.25 - 5) + 100 * 2.5 + 100 * 40) / MILLION,
+            id="cached pictures, as few as the totals allow",
+        ),
+        pytest.param(
+            "gcp.gemini",
+            "gemini-2.5-flash-image",
+            Usage(1000, 1300, output_image_tokens=1290),
+            (1000 * 0.3 + 10 * 2.5 + 1290 * 30) / MILLION,
+            id="a picture as output",
+        ),
+        pytest.param(
+            "openai",
+            "gpt-4o",
+            Usage(1000, 100, input_image_tokens=600),
+            (1000 * 2.5 + 100 * 10) / MILLION,
+            id="as text",
+        ),
+        pytest.param(
             "openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", Usage(1000, 0), 1000 * 0.3 / MILLION, id="fine-tuned"
         ),
         pytest.param("azure.ai.openai", "gpt-4o", Usage(1000, 0), 1000 * 2.5 / MILLION, id="azure"),

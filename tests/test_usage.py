@@ -28,6 +28,14 @@ def test_writes_totals_always_and_classes_when_there_are_some():
     assert Usage().attributes() == {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
 
 
+def test_a_total_that_is_not_known_is_not_written():
+    """A total that nobody has said is no 0, neither on the way out nor on the way back."""
+    usage = Usage(8, missing=frozenset({"output_tokens"}))
+
+    assert usage.attributes() == {"gen_ai.usage.input_tokens": 8}
+    assert Usage.from_attributes(usage.attributes()).missing == {"output_tokens"}
+
+
 def test_writes_cache_writes_under_both_names():
     """Cache writes have two names while the conventions rename them."""
     attributes = Usage(100, 5, cache_write_tokens=60).attributes()
@@ -38,7 +46,7 @@ def test_writes_cache_writes_under_both_names():
 
 def test_reads_back_what_it_wrote():
     """Every class survives the way through attributes, the doubled one once."""
-    usage = Usage(1399, 205, 612, 30, 100, 20, 10)
+    usage = Usage(1399, 205, 612, 30, 100, 20, 10, 1000, 340, 39, 180, 15)
 
     assert Usage.from_attributes(usage.attributes()) == usage
 

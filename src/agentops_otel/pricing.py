@@ -49,6 +49,7 @@ PRICED_BY: Final = USAGE_ATTRIBUTES | {
     semconv.COST_SOURCE,
     semconv.OLD_PROVIDER_NAME,
     semconv.OPENAI_RESPONSE_SERVICE_TIER,
+    semconv.OPERATION_NAME,
     semconv.PRICE_TABLE,
     semconv.PROVIDER_NAME,
     semconv.REQUEST_MODEL,
@@ -82,8 +83,10 @@ _FLAT: Final = (
     ("cache_read_mtok", "cache_read"),
     ("cache_write_mtok", "cache_write"),
 )
+_WITH_BOTH_TOTALS: Final = semconv.LLM_OPERATIONS - {semconv.OPERATION_EMBEDDINGS}
 _FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
 _UPDATER_NAMES: Final = ("UpdatePrices", "wait_prices_updated_async", "wait_prices_updated_sync")
+_PICTURES: Final = ("input_image", "input_video", "output_image")
 _MILLION: Final = 1_000_000
 
 
@@ -134,6 +137,8 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
     model = attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL)
     if usage is None or not isinstance(provider, str) or not isinstance(model, str):
         return None
+    if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
+        return None  # half of a price is a wrong price
     tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
     return cost(provider, model, usage, service_tier=tier if isinstance(tier, str) else None)
 
@@ -258,10 +263,12 @@ def _table_price(found: tuple[Any, Any], usage: Usage, at: datetime | None, serv
 def _flat_rates(prices: Mapping[str, Any], usage: Usage) -> dict[str, float] | None:
     """The rates, when price times tokens is all there is to it; None for what the table has to calculate (about 80 us).
 
-    That is: tiers, a price per request, a price for reasoning, audio, and a usage whose classes do not fit into its
-    totals.
+    That is: tiers, a price per request, a price for reasoning, audio or pictures, and a usage whose classes do not fit
+    into its totals.
     """
     if usage.input_audio_tokens or usage.output_audio_tokens or "requests_kcount" in prices or not _fits(usage):
+        return None
+    if any(getattr(usage, f"{name}_tokens") and f"{name}_mtok" in prices for name in _PICTURES):
         return None
     if usage.reasoning_tokens and any("reasoning" in name for name in prices):
         return None
@@ -286,18 +293,32 @@ def _calculated(model: Any, provider: Any, usage: Usage, at: datetime, context: 
         "input_audio_tokens": usage.input_audio_tokens,
         "output_audio_tokens": usage.output_audio_tokens,
     }
-    reported = {name: count for name, count in counts.items() if count}
-    cached = usage.cache_read_tokens + usage.cache_write_tokens
-    if usage.input_audio_tokens and cached:
-        # How much of the audio was cached is not reported; the totals say how much it is at least.
-        overlap = max(usage.input_audio_tokens + cached - usage.input_tokens, 0)
-        reported["cache_audio_read_tokens"] = min(overlap, usage.cache_read_tokens)
-        reported["cache_audio_write_tokens"] = max(overlap - usage.cache_read_tokens, 0)
+    prices = model.get_prices(at, context)
+    for name in _PICTURES:
+        if getattr(prices, f"{name}_mtok", None) is not None:
+            counts[f"{name}_tokens"] = getattr(usage, f"{name}_tokens")
+    reported = {name: count for name, count in counts.items() if count} | _cached_media(counts, usage)
     if not _fits(usage):
         raise ValueError(f"{usage} has classes larger than its totals")
     table_usage = TableUsage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, **reported)
     price = model.calc_price(table_usage, provider, genai_request_timestamp=at, price_context=context)
     return float(price.total_price)
+
+
+def _cached_media(counts: Mapping[str, int], usage: Usage) -> dict[str, int]:
+    """How much of sound and pictures was cached: it is not reported, and the totals say how much it is at least."""
+    read, written = usage.cache_read_tokens, usage.cache_write_tokens
+    fresh = usage.input_tokens - read - written
+    found = {}
+    for kind in ("audio", "image"):
+        tokens = counts.get(f"input_{kind}_tokens", 0)
+        if tokens and (read or written):
+            overlap = max(tokens - fresh, 0)
+            found[f"cache_{kind}_read_tokens"] = min(overlap, read)
+            found[f"cache_{kind}_write_tokens"] = max(overlap - read, 0)
+            fresh = max(fresh - tokens, 0)
+            read = max(read - overlap, 0)
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------- the user's

@@ -1,13 +1,13 @@
 """Usage: the tokens of one LLM call, or of many, by class.
 
 The classes are parts of the two totals and never added to them: cached and written tokens are inside `input_tokens`,
-reasoning tokens inside `output_tokens`, audio tokens inside either.
+reasoning tokens inside `output_tokens`, tokens of a modality (text, image, audio, video) inside either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from . import semconv
@@ -29,41 +29,32 @@ class Usage:
     reasoning_tokens: int = 0
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
+    input_text_tokens: int = 0
+    input_image_tokens: int = 0
+    input_video_tokens: int = 0
+    output_text_tokens: int = 0
+    output_image_tokens: int = 0
+    missing: frozenset[str] = field(default=frozenset(), compare=False)
+    """The totals that are not known, by their field's name: 0 here, and no attribute. Embeddings have no output."""
 
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cache_read_tokens + other.cache_read_tokens,
-            self.cache_write_tokens + other.cache_write_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-            self.input_audio_tokens + other.input_audio_tokens,
-            self.output_audio_tokens + other.output_audio_tokens,
-        )
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
 
     def __bool__(self) -> bool:
         return self != _NONE
 
     def attributes(self) -> dict[str, int]:
-        """The ``gen_ai.usage.*`` attributes: both totals always, a class only when it has tokens."""
-        attributes = {
-            semconv.USAGE_INPUT_TOKENS: self.input_tokens,
-            semconv.USAGE_OUTPUT_TOKENS: self.output_tokens,
-        }
-        if self.cache_read_tokens:
-            attributes[semconv.USAGE_CACHE_READ_TOKENS] = self.cache_read_tokens
+        """The ``gen_ai.usage.*`` attributes: both totals if they are known, a class only when it has tokens."""
+        attributes = {names[0]: getattr(self, name) for name, names in _TOTALS.items() if name not in self.missing}
+        for name, (attribute, *_) in _CLASSES.items():
+            tokens = getattr(self, name)
+            if tokens:
+                attributes[attribute] = tokens
         if self.cache_write_tokens:
             # Under both names while the conventions rename it.
-            attributes[semconv.USAGE_CACHE_CREATION_TOKENS] = self.cache_write_tokens
             attributes[semconv.USAGE_CACHE_WRITE_TOKENS] = self.cache_write_tokens
-        if self.reasoning_tokens:
-            attributes[semconv.USAGE_REASONING_TOKENS] = self.reasoning_tokens
-        if self.input_audio_tokens:
-            attributes[semconv.USAGE_INPUT_AUDIO_TOKENS] = self.input_audio_tokens
-        if self.output_audio_tokens:
-            attributes[semconv.USAGE_OUTPUT_AUDIO_TOKENS] = self.output_audio_tokens
         return attributes
 
     @classmethod
@@ -73,30 +64,39 @@ class Usage:
         A value that is no whole number of at least 0 counts as not there.
         """
         read = attributes.get
-        totals = [_first(read(name), read(old)) for name, old in _TOTALS]
-        if totals == [None, None]:
+        found = {name: _first(*map(read, names)) for name, names in _TOTALS.items()}
+        missing = frozenset(name for name, tokens in found.items() if tokens is None)
+        if len(missing) == len(_TOTALS):
             return None
-        return cls(totals[0] or 0, totals[1] or 0, *(_first(*map(read, names)) or 0 for names in _CLASSES))
+        for name, names in _CLASSES.items():
+            found[name] = _first(*map(read, names))
+        return cls(**{name: tokens for name, tokens in found.items() if tokens is not None}, missing=missing)
 
 
-_NONE = Usage()
-_TOTALS = (
-    (semconv.USAGE_INPUT_TOKENS, semconv.OLD_USAGE_INPUT_TOKENS),
-    (semconv.USAGE_OUTPUT_TOKENS, semconv.OLD_USAGE_OUTPUT_TOKENS),
-)
-# In the order of the fields.
-_CLASSES: tuple[tuple[str, ...], ...] = (
-    (semconv.USAGE_CACHE_READ_TOKENS, semconv.OLD_USAGE_CACHE_READ_TOKENS),
-    (
+# The fields, and the attributes that say them: the first is written, all are read.
+_TOTALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "input_tokens": (semconv.USAGE_INPUT_TOKENS, semconv.OLD_USAGE_INPUT_TOKENS),
+    "output_tokens": (semconv.USAGE_OUTPUT_TOKENS, semconv.OLD_USAGE_OUTPUT_TOKENS),
+}
+_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "cache_read_tokens": (semconv.USAGE_CACHE_READ_TOKENS, semconv.OLD_USAGE_CACHE_READ_TOKENS),
+    "cache_write_tokens": (
         semconv.USAGE_CACHE_CREATION_TOKENS,
         semconv.USAGE_CACHE_WRITE_TOKENS,
         semconv.OLD_USAGE_CACHE_CREATION_TOKENS,
     ),
-    (semconv.USAGE_REASONING_TOKENS, semconv.OLD_USAGE_REASONING_TOKENS),
-    (semconv.USAGE_INPUT_AUDIO_TOKENS,),
-    (semconv.USAGE_OUTPUT_AUDIO_TOKENS,),
-)
-USAGE_ATTRIBUTES: Final = frozenset(name for names in (*_TOTALS, *_CLASSES) for name in names)
+    "reasoning_tokens": (semconv.USAGE_REASONING_TOKENS, semconv.OLD_USAGE_REASONING_TOKENS),
+    "input_audio_tokens": (semconv.USAGE_INPUT_AUDIO_TOKENS,),
+    "output_audio_tokens": (semconv.USAGE_OUTPUT_AUDIO_TOKENS,),
+    "input_text_tokens": (semconv.USAGE_INPUT_TEXT_TOKENS,),
+    "input_image_tokens": (semconv.USAGE_INPUT_IMAGE_TOKENS,),
+    "input_video_tokens": (semconv.USAGE_INPUT_VIDEO_TOKENS,),
+    "output_text_tokens": (semconv.USAGE_OUTPUT_TEXT_TOKENS,),
+    "output_image_tokens": (semconv.USAGE_OUTPUT_IMAGE_TOKENS,),
+}
+_NAMES: Final = (*_TOTALS, *_CLASSES)
+_NONE: Final = Usage()
+USAGE_ATTRIBUTES: Final = frozenset(name for names in (*_TOTALS.values(), *_CLASSES.values()) for name in names)
 """The names that `Usage.from_attributes()` reads."""
 
 

@@ -25,7 +25,7 @@ ENDPOINTS = {
     "embeddings": (lambda c: c.embeddings, {"model": "ada", "input": "Paris"}, "embeddings ada"),
 }
 STREAMED = ["chat", "responses", "completions"]
-TOKENS = {"chat": (57, 48), "responses": (57, 48), "completions": (5, 1), "embeddings": (8, 0)}
+TOKENS = {"chat": (57, 48), "responses": (57, 48), "completions": (5, 1), "embeddings": (8, None)}
 
 
 async def call(kind, client, arguments, *, mode="plain"):
@@ -79,7 +79,7 @@ async def test_a_call_is_one_span_with_tokens(kind, mode, either, spans, server)
     assert seen[semconv.PROVIDER_NAME] == "openai"
     assert seen[semconv.REQUEST_MODEL] == arguments["model"]
     assert (seen[semconv.SERVER_ADDRESS], seen[semconv.SERVER_PORT]) == ("127.0.0.1", server.port)
-    assert (seen[semconv.USAGE_INPUT_TOKENS], seen[semconv.USAGE_OUTPUT_TOKENS]) == TOKENS[kind]
+    assert (seen[semconv.USAGE_INPUT_TOKENS], seen.get(semconv.USAGE_OUTPUT_TOKENS)) == TOKENS[kind]
     assert seen[semconv.REQUEST_ID] == "req_1"
     assert seen[semconv.RATELIMIT_REMAINING_REQUESTS] == 99
     assert seen[semconv.RATELIMIT_REMAINING_TOKENS] == 149000

@@ -139,11 +139,12 @@ def test_small_media_become_a_reference(client, spans):
     ]
     client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": parts}])
     span = spans.one()
-    same = {"type": "blob", "bytes": 400, "sha256": hashlib.sha256(data).hexdigest()}
+    digest = hashlib.sha256(data).hexdigest()
+    same = {"type": "file", "file_id": f"sha256:{digest}", "bytes": 400, "sha256": digest}
     assert sent(span)[0]["parts"] == [
         {**same, "modality": "image", "mime_type": "image/png"},
         {**same, "modality": "audio", "mime_type": "audio/wav"},
-        {**same, "modality": "file", "mime_type": "application/pdf", "filename": "a.pdf"},
+        {**same, "modality": "document", "mime_type": "application/pdf", "filename": "a.pdf"},
     ]
     assert text[:100] not in str(span.attributes)
 
@@ -220,7 +221,7 @@ def test_tools(client, spans, server):
     assert received(span) == [
         {
             "role": "assistant",
-            "finish_reason": "tool_calls",
+            "finish_reason": "tool_call",
             "parts": [
                 {"type": "tool_call", "id": "call_0", "name": "weather", "arguments": {"city": "Paris"}},
                 {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {"city": "Rome"}},
@@ -318,7 +319,7 @@ def test_spoken_answer(client, spans, server):
     client.chat.completions.create(**CHAT, modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
     span = spans.one()
     blob, text = received(span)[0]["parts"]
-    assert (blob["type"], blob["modality"], blob["bytes"]) == ("blob", "audio", 4)
+    assert (blob["type"], blob["modality"], blob["bytes"]) == ("file", "audio", 4)
     assert text == {"type": "text", "content": "Paris"}
     assert span.attributes[semconv.OUTPUT_TYPE] == "speech"
     assert span.attributes[semconv.USAGE_OUTPUT_AUDIO_TOKENS] == 30
@@ -334,11 +335,9 @@ def test_answer_without_usage_and_with_unknown_fields(client, spans, server):
     assert received(span)[0]["parts"] == [{"type": "text", "content": "Paris"}]
 
 
-@pytest.mark.parametrize(
-    "body", [{}, [], "text", {"choices": None}, {"choices": [{}]}, {"choices": [{"message": None}], "usage": {}}]
-)
-def test_strange_answers(body, client, spans, server):
-    """Whatever JSON comes, the call ends as it would and the span is there."""
+@pytest.mark.parametrize("body", [{"choices": [{}]}, {"choices": [{"message": None}], "usage": {}}, {"id": "x"}])
+def test_answers_with_little_in_them(body, client, spans, server):
+    """An answer that has something of one is no failure, whatever it lacks."""
     server.then(Reply(body))
     client.chat.completions.create(**CHAT)
     assert spans.one().status.status_code is StatusCode.UNSET

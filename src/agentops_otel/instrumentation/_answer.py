@@ -1,4 +1,7 @@
-"""What every answer says besides its text: id, model, tier, usage, cost, and whether it is a failure."""
+"""What every answer says besides its text: id, model, tier, usage, cost, and whether it is a failure.
+
+An answer with status 200 can be a failure: compatible hosts and the proxies before them report theirs that way.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
-from ._content import fields
-from ._endpoint import Answer
-from ._usage import read_usage
+from ..redaction import cut
+from ._content import as_text, fields, items
+from ._endpoint import NOT_AN_ANSWER, Answer
+from ._usage import read_cost, read_usage, said_in
 
 _RESPONSE_FIELDS: Final = (
     ("id", semconv.RESPONSE_ID),
@@ -16,28 +20,57 @@ _RESPONSE_FIELDS: Final = (
     ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER),
     ("system_fingerprint", semconv.OPENAI_SYSTEM_FINGERPRINT),
 )
+_MOST_TEXT: Final = 512  # characters of a page that came instead of an answer
 
 
-def head(response: Mapping[str, Any]) -> Answer:
+def head(response: Mapping[str, Any], *, only_input: bool = False) -> Answer:
+    """The fields that all answers have; `only_input` as in `read_usage()`."""
     answer = Answer()
     for name, attribute in _RESPONSE_FIELDS:
         value = response.get(name)
-        if isinstance(value, str):
+        if isinstance(value, str) and value:
             answer.attributes[attribute] = value
-    usage = fields(response.get("usage"))
-    if usage:
-        answer.usage = read_usage(usage)
-        # OpenRouter and others say what a call cost.
-        cost = usage.get("cost")
-        if isinstance(cost, (int, float)) and not isinstance(cost, bool):
-            answer.attributes[semconv.COST_AMOUNT] = float(cost)
+    said = said_in(response)
+    if said:
+        answer.usage = read_usage(said, only_input=only_input)
+        cost = read_cost(said)
+        if cost is not None:
+            answer.attributes[semconv.COST_AMOUNT] = cost
             answer.attributes[semconv.COST_CURRENCY] = "USD"
             answer.attributes[semconv.COST_SOURCE] = semconv.COST_SOURCE_PROVIDER
     return answer
 
 
-def failure(response: Mapping[str, Any]) -> tuple[str, str] | None:
-    error = fields(response.get("error"))
-    if not error:
+def failure(value: Any, response: Mapping[str, Any], body: str) -> tuple[str, str] | None:
+    """The code and the text of a failure that came as an ordinary answer; None when it is an answer.
+
+    Args:
+        value: what came.
+        response: its fields.
+        body: the field that an answer of this endpoint has.
+    """
+    error = response.get("error")
+    if not error and response.get("object") == "error":
+        error = response
+    if error:
+        return _named(error, response)
+    for choice in map(fields, items(response.get("choices"))):
+        if choice.get("error"):
+            return _named(choice["error"], response)
+        if choice.get("finish_reason") == "error":
+            return "error", ""
+    if response.get("id") or response.get(body) or said_in(response):
         return None
-    return str(error.get("code") or error.get("type") or "error"), str(error.get("message") or "")
+    text = value if isinstance(value, str) else response.get("message") or response.get("detail")
+    return NOT_AN_ANSWER, cut(as_text(text), _MOST_TEXT) or "it has neither an id nor anything else of an answer"
+
+
+def _named(error: Any, response: Mapping[str, Any]) -> tuple[str, str]:
+    found = fields(error)
+    if isinstance(error, (bool, int)):
+        return ("error" if error is True else str(error)), as_text(response.get("message"))
+    if not found:
+        return "error", as_text(error)
+    names = (found.get("code"), found.get("type"), found.get("status"))
+    name = next((str(name) for name in names if name and isinstance(name, (str, int)) and name is not True), "error")
+    return name, as_text(found.get("message"))

@@ -7,18 +7,27 @@ from typing import Any
 
 from .. import semconv
 from ._answer import failure, head
-from ._content import Content, Message, Part, fields, items
+from ._content import Content, Message, Part, fields, items, message_finish
 from ._endpoint import Answer, Attributes
-from ._parts import message_part
-from ._request import output_type, parameters, strings, with_tools
+from ._parts import message_parts, plain_text, tool_calls
+from ._request import output_type, parameters, reasoning_level, role_of, strings, with_tools
+
+# ---- requests ----
 
 
 def request(body: Mapping[str, Any]) -> Attributes:
-    attributes = parameters(body)
+    """The settings of a chat completion."""
+    attributes = completion_request(body)
     attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
-    count = body.get("n")
-    if isinstance(count, int) and count != 1:
-        attributes[semconv.REQUEST_CHOICE_COUNT] = count
+    return attributes
+
+
+def completion_request(body: Mapping[str, Any]) -> Attributes:
+    """The settings of a legacy completion."""
+    attributes = parameters(body)
+    choices = body.get("n")
+    if isinstance(choices, int) and choices != 1:
+        attributes[semconv.REQUEST_CHOICE_COUNT] = choices
     if "stop" in body:
         stop = strings(body["stop"])
         if stop:
@@ -27,40 +36,39 @@ def request(body: Mapping[str, Any]) -> Attributes:
         output_type(attributes, body["response_format"])
     if "audio" in items(body.get("modalities")):
         attributes[semconv.OUTPUT_TYPE] = "speech"
-    return attributes
-
-
-def completion_request(body: Mapping[str, Any]) -> Attributes:
-    attributes = request(body)
-    del attributes[semconv.OPENAI_API_TYPE]
+    reasoning_level(attributes, body)
     return attributes
 
 
 def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
+    """The messages of a chat completion, and its tools."""
     attributes: Attributes = {}
-    messages = [_message(fields(message), content) for message in items(body.get("messages"))]
+    messages = [_message(message, content) for message in items(body.get("messages"))]
     if messages:
         attributes[semconv.INPUT_MESSAGES] = content.json(messages)
     return with_tools(attributes, body, content)
 
 
 def completion_prompt(body: Mapping[str, Any], content: Content) -> Attributes:
-    messages = [{"role": "user", "parts": [content.text(prompt)]} for prompt in strings(body.get("prompt"))]
+    """The prompts of a legacy completion."""
+    messages = [{"role": "user", "parts": [content.text(text)]} for text in strings(body.get("prompt"))]
     return {semconv.INPUT_MESSAGES: content.json(messages)} if messages else {}
 
 
-def _message(message: Mapping[str, Any], content: Content) -> Message:
-    role = message.get("role")
+def _message(value: Any, content: Content) -> Message:
+    message = fields(value)
+    if not message:
+        return {"role": "user", "parts": message_parts(value, content)}
+    role = role_of(message)
     text = message.get("content")
     if role in ("tool", "function"):
         call_id = message.get("tool_call_id") or message.get("name")
-        return {"role": "tool", "parts": [content.tool_response(call_id, text)]}
-    parts = (
-        [content.text(text)] if isinstance(text, str) else [message_part(fields(part), content) for part in items(text)]
-    )
-    found: Message = {"role": role, "parts": parts}
+        response = text if isinstance(text, str) else message_parts(text, content)
+        return {"role": "tool", "parts": [content.tool_response(call_id, response)]}
+    parts = message_parts(text, content)
     if role == "assistant":
         parts += _spoken(message, content)
+    found: Message = {"role": role, "parts": parts}
     if isinstance(message.get("name"), str):
         found["name"] = message["name"]
     return found
@@ -71,13 +79,14 @@ def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
     parts: list[Part] = []
     get = message.get
     reasoning = get("reasoning_content") or get("reasoning")  # DeepSeek, OpenRouter and others
-    if isinstance(reasoning, str):
-        parts.append(content.text(reasoning, "reasoning"))
-    refusal = get("refusal")
-    if isinstance(refusal, str):
-        parts.append(content.text(refusal, "refusal"))
+    if reasoning:
+        text = plain_text(reasoning)
+        if text:
+            parts.append(content.text(text, "reasoning"))
+    if get("refusal"):
+        parts.append(content.text(message["refusal"], "refusal"))
     if get("tool_calls"):
-        parts += [_tool_call(fields(call), content) for call in items(message["tool_calls"])]
+        parts += tool_calls(message["tool_calls"], content)
     if get("function_call"):
         legacy = fields(message["function_call"])
         parts.append(content.tool_call(None, legacy.get("name"), legacy.get("arguments")))
@@ -86,59 +95,64 @@ def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
     return parts
 
 
-def _tool_call(call: Mapping[str, Any], content: Content) -> Part:
-    function = fields(call.get("function"))
-    if function:
-        return content.tool_call(call.get("id"), function.get("name"), function.get("arguments"))
-    custom = fields(call.get("custom"))
-    return content.tool_call(call.get("id"), custom.get("name"), custom.get("input"))
-
-
 def _sound(audio: Mapping[str, Any], content: Content) -> list[Part]:
+    parts: list[Part] = []
     data, transcript = audio.get("data"), audio.get("transcript")
-    sound = content.blob("audio", None, data) if isinstance(data, str) else None
-    parts = [sound or {"type": "file", "modality": "audio", "file_id": audio.get("id")}]
-    if isinstance(transcript, str):
+    if isinstance(data, str):
+        parts.append(content.blob("audio", None, data))
+    elif audio.get("id"):
+        parts.append(content.file("audio", audio["id"]))
+    if transcript:
         parts.append(content.text(transcript))
     return parts
 
 
+# ---- answers ----
+
+
 def response(value: Any) -> Answer:
+    """What an answer says besides its text."""
     response = fields(value)
     answer = head(response)
     reasons = [fields(choice).get("finish_reason") for choice in items(response.get("choices"))]
-    finish = [reason for reason in reasons if isinstance(reason, str)]
-    if finish:
-        answer.attributes[semconv.RESPONSE_FINISH_REASONS] = tuple(finish)
-    # Compatible hosts report a failure as an answer with status 200.
-    answer.error = failure(response)
+    # A choice without a reason keeps its place among those that have one.
+    finish = [reason if isinstance(reason, str) and reason else None for reason in reasons]
+    if any(finish):
+        answer.attributes[semconv.RESPONSE_FINISH_REASONS] = tuple(reason or "error" for reason in finish)
+    answer.error = failure(value, response, "choices")
     return answer
 
 
 def output(value: Any, content: Content) -> list[Message]:
+    """The messages of an answer of chat completions: one of each choice."""
     messages = []
     for choice in map(fields, items(fields(value).get("choices"))):
         message = fields(choice.get("message"))
         text = message.get("content")
-        parts = [content.text(text)] if isinstance(text, str) and text else []
+        parts = message_parts(text, content) if text else []
         parts += _spoken(message, content)
-        role = message.get("role") or "assistant"
-        messages.append({"role": role, "parts": parts, "finish_reason": choice.get("finish_reason")})
+        role = role_of(message, "assistant")
+        messages.append({"role": role, "parts": parts, "finish_reason": message_finish(choice.get("finish_reason"))})
     return messages
 
 
 def completion_output(value: Any, content: Content) -> list[Message]:
+    """The messages of an answer of legacy completions."""
     return [
         {
             "role": "assistant",
-            "parts": [content.text(str(choice.get("text") or ""))],
-            "finish_reason": choice.get("finish_reason"),
+            "parts": message_parts(choice.get("text"), content) or [content.text("")],
+            "finish_reason": message_finish(choice.get("finish_reason")),
         }
         for choice in map(fields, items(fields(value).get("choices")))
     ]
 
 
+# ---- usage of a stream ----
+
+
 def with_usage(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A request that asks for the usage of its stream; None when the program has decided about that itself."""
     options = body.get("stream_options")
     if options is not None and (not isinstance(options, Mapping) or "include_usage" in options):
         return None
@@ -146,4 +160,5 @@ def with_usage(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def is_usage_only(chunk: Any) -> bool:
+    """Whether a chunk is the one that only such a request gets."""
     return not getattr(chunk, "choices", True) and getattr(chunk, "usage", None) is not None

@@ -1,111 +1,256 @@
-"""A streamed chat completion, or legacy completion, put together again from its chunks."""
+"""A streamed chat completion, or legacy completion, put together again from its chunks.
+
+Every field of a chunk is taken in on its own: one that is not what it should be costs itself.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from ._content import fields, items
+from ._content import NOTHING, as_text, fields, items
+from ._usage import count, merged, said_in
+
+_HEAD: Final = ("id", "model", "system_fingerprint")  # Azure's first chunk has empty ones
+_KINDS: Final = ("text", "thinking")  # of pieces that go on from chunk to chunk
+
+
+class _ToolCall:
+    """One tool call, in pieces."""
+
+    __slots__ = ("arguments", "call_id", "kind", "name")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.call_id: Any = None
+        self.name: Any = None
+        self.arguments: list[Any] = []
+
+    def add(self, said: Mapping[str, Any]) -> None:
+        self.name = self.name or said.get("name")
+        piece = said.get("arguments") or said.get("input")
+        if piece:
+            self.arguments.append(piece)
+
+    def whole(self) -> dict[str, Any]:
+        name = "input" if self.kind == "custom" else "arguments"
+        return {"id": self.call_id, self.kind: {"name": self.name, name: _whole(self.arguments)}}
+
+
+class _ToolCalls:
+    """The tool calls of one choice, told apart by their id first, then by their index."""
+
+    __slots__ = ("_at", "_by_id", "calls")
+
+    def __init__(self) -> None:
+        self.calls: list[_ToolCall] = []
+        self._by_id: dict[str, _ToolCall] = {}
+        self._at: dict[int | None, _ToolCall] = {}  # the last one of each index
+
+    def add(self, deltas: Any) -> None:
+        several = deltas if isinstance(deltas, (list, tuple)) else (deltas,)
+        for position, delta in enumerate(map(fields, several)):
+            if not delta:
+                continue
+            index = count(delta.get("index"))
+            if index is None and len(several) > 1:
+                index = position
+            custom = fields(delta.get("custom"))
+            said = custom or fields(delta.get("function"))
+            call = self._which(delta.get("id"), index, said, "custom" if custom else "function")
+            call.add(said)
+
+    def _which(self, call_id: Any, index: int | None, said: Mapping[str, Any], kind: str) -> _ToolCall:
+        """The call that a piece belongs to; without an id it goes on with the last one of its index."""
+        named = isinstance(call_id, (str, int)) and call_id != ""
+        call = self._by_id.get(str(call_id)) if named else None
+        if call is None:
+            last = self._at.get(index) or (self.calls[-1] if index is None and self.calls else None)
+            if last is not None and (last.call_id is None or not named) and not _is_next(last, said):
+                call = last
+        if call is None:
+            call = _ToolCall(kind)
+            self.calls.append(call)
+        if named:
+            call.call_id = call_id
+            self._by_id[str(call_id)] = call
+        self._at[index] = call
+        return call
+
+
+def _is_next(last: _ToolCall, said: Mapping[str, Any]) -> bool:
+    """Whether a piece without an id begins a call: some hosts send whole calls, each with index 0."""
+    name = said.get("name")
+    if not name or not last.name:
+        return False
+    arguments = _whole(last.arguments)
+    if name != last.name or not isinstance(arguments, str):
+        return arguments is not None
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class _Choice:
-    """One choice of a streamed chat completion, in pieces."""
+    """One choice, in pieces."""
 
-    __slots__ = ("audio", "calls", "finish", "index", "reasoning", "refusal", "text", "transcript")
+    __slots__ = ("audio", "calls", "error", "finish", "function", "index", "reasoning", "refusal", "text")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.finish: str | None = None
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.refusal: list[str] = []
-        self.audio: list[str] = []
-        self.transcript: list[str] = []
-        self.calls: dict[int, dict[str, Any]] = {}
+        self.error: Any = None
+        self.text: list[Any] = []
+        self.reasoning: list[Any] = []
+        self.refusal: list[Any] = []
+        self.audio: list[Mapping[str, Any]] = []
+        self.calls: _ToolCalls | None = None
+        self.function: _ToolCall | None = None
 
-    def add_calls(self, deltas: Any) -> None:
-        for position, delta in enumerate(map(fields, items(deltas))):
-            index = delta.get("index")
-            call = self.calls.setdefault(
-                position if index is None else index, {"id": None, "name": None, "arguments": []}
-            )
-            function = fields(delta.get("function")) or fields(delta.get("custom"))
-            call["id"] = call["id"] or delta.get("id")
-            call["name"] = call["name"] or function.get("name")
-            call["arguments"].append(function.get("arguments") or function.get("input") or "")
-
-    def add_audio(self, audio: Mapping[str, Any]) -> None:
-        self.audio.append(audio.get("data") or "")
-        self.transcript.append(audio.get("transcript") or "")
-
-    def whole(self) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(self.text)}
-        if self.reasoning:
-            message["reasoning_content"] = "".join(self.reasoning)
-        if self.refusal:
-            message["refusal"] = "".join(self.refusal)
-        if self.audio:
-            message["audio"] = {"data": "".join(self.audio), "transcript": "".join(self.transcript)}
-        if self.calls:
-            message["tool_calls"] = [
-                {"id": call["id"], "function": {"name": call["name"], "arguments": "".join(call["arguments"])}}
-                for call in self.calls.values()
-            ]
-        return {"index": self.index, "message": message, "finish_reason": self.finish}
-
-
-class ChatFold:
-    """Chat completions and legacy completions."""
-
-    __slots__ = ("choices", "done", "head", "usage")
-
-    def __init__(self) -> None:
-        self.head: dict[str, Any] = {}
-        self.choices: dict[int, _Choice] = {}
-        self.usage: Any = None
-        self.done = False
-
-    def add(self, chunk: Any) -> None:
-        found = fields(chunk)
-        if not self.head.get("id"):
-            self.head.update((name, value) for name, value in found.items() if name != "choices" and value)
-        if found.get("usage"):
-            self.usage = found["usage"]
-        for item in found.get("choices") or ():
-            choice = fields(item)
-            index = choice.get("index") or 0
-            kept = self.choices.get(index)
-            if kept is None:
-                kept = self.choices[index] = _Choice(index)
-            delta = choice.get("delta")
-            if delta is None:
-                kept.text.append(choice.get("text") or "")
-            else:
-                self._add(kept, fields(delta))
-            if choice.get("finish_reason"):
-                kept.finish = choice["finish_reason"]
-                self.done = all(other.finish for other in self.choices.values())
-
-    @staticmethod
-    def _add(kept: _Choice, delta: Mapping[str, Any]) -> None:
+    def add(self, delta: Mapping[str, Any]) -> None:
+        """Take in the delta of one chunk."""
         get = delta.get
         text = get("content")
         if text:
-            kept.text.append(text)
+            self.text.append(text)
             if list(delta.values()).count(None) == len(delta) - 1:  # and nothing else, as in nearly all
                 return
         if get("tool_calls"):
-            kept.add_calls(get("tool_calls"))
+            if self.calls is None:
+                self.calls = _ToolCalls()
+            self.calls.add(delta["tool_calls"])
+        if fields(get("function_call")):
+            if self.function is None:
+                self.function = _ToolCall("function")
+            self.function.add(fields(delta["function_call"]))
         if get("refusal"):
-            kept.refusal.append(delta["refusal"])
+            self.refusal.append(delta["refusal"])
         if get("audio"):
-            kept.add_audio(fields(delta["audio"]))
+            self.audio.append(fields(delta["audio"]))
         reasoning = get("reasoning_content") or get("reasoning")
-        if isinstance(reasoning, str):
-            kept.reasoning.append(reasoning)
+        if reasoning:
+            self.reasoning.append(reasoning)
+
+    def whole(self) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": _joined(self.text) or ""}
+        if self.reasoning:
+            message["reasoning_content"] = _joined(self.reasoning)
+        if self.refusal:
+            message["refusal"] = _joined(self.refusal)
+        if self.audio:
+            message["audio"] = self._sound()
+        if self.calls is not None:
+            message["tool_calls"] = [call.whole() for call in self.calls.calls]
+        if self.function is not None:
+            message["function_call"] = self.function.whole()["function"]
+        choice = {"index": self.index, "message": message, "text": message["content"], "finish_reason": self.finish}
+        return choice if self.error is None else {**choice, "error": self.error}
+
+    def _sound(self) -> dict[str, Any]:
+        sound = {}
+        for name in ("data", "transcript"):
+            pieces = [piece for audio in self.audio if isinstance(piece := audio.get(name), str)]
+            if pieces:
+                sound[name] = "".join(pieces)
+        return sound
+
+
+class ChatFold:
+    """The chunks of one stream."""
+
+    __slots__ = ("_choices", "_head", "_usage", "_wanted", "done")
+
+    def __init__(self) -> None:
+        self._head: dict[str, Any] = {}
+        self._wanted: tuple[str, ...] = _HEAD
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Mapping[str, Any] = NOTHING
+        self.done = False
+
+    def add(self, chunk: Any) -> None:
+        """Take in one chunk."""
+        found = fields(chunk)
+        head = self._head
+        if self._wanted:
+            for name in self._wanted:
+                value = found.get(name)
+                if value and isinstance(value, str):
+                    head[name] = value
+            self._wanted = tuple(name for name in self._wanted if name not in head)
+        tier = found.get("service_tier")
+        if tier and isinstance(tier, str):
+            head["service_tier"] = tier  # the last one: only the end of a stream knows which one served it
+        if found.get("error") or found.get("object") == "error":
+            head["error"] = found.get("error") or found
+        if found.get("usage") or found.get("x_groq"):
+            self._usage = merged(self._usage, said_in(found))
+        for position, item in enumerate(items(found.get("choices"))):
+            self._add_choice(position, fields(item))
+
+    def _add_choice(self, position: int, choice: Mapping[str, Any]) -> None:
+        given = choice.get("index")
+        index = position if (known := count(given)) is None and given is not None else known or 0
+        kept = self._choices.get(index)
+        if kept is None:
+            kept = self._choices[index] = _Choice(index)
+        delta = choice.get("delta") or choice.get("message")
+        if isinstance(delta, str) or not delta:
+            text = delta or choice.get("text")
+            if text:
+                kept.text.append(text)
+        else:
+            kept.add(fields(delta))
+        if choice.get("usage"):
+            self._usage = merged(self._usage, fields(choice["usage"]))
+        if choice.get("error"):
+            kept.error = choice["error"]
+        reason = choice.get("finish_reason")
+        if reason and isinstance(reason, str):
+            kept.finish = reason
+            self.done = all(other.finish for other in self._choices.values())
 
     def response(self) -> Mapping[str, Any]:
-        choices = [choice.whole() for choice in self.choices.values()]
-        for choice in choices:
-            choice["text"] = choice["message"]["content"]
-        return {**self.head, "usage": self.usage, "choices": choices}
+        """The answer so far."""
+        choices = [self._choices[index].whole() for index in sorted(self._choices)]
+        return {**self._head, "usage": self._usage, "choices": choices}
+
+
+def _whole(pieces: list[Any]) -> Any:
+    """The whole of pieces that are texts, as they should be; else the only one, or their list."""
+    if all(isinstance(piece, str) for piece in pieces):
+        return "".join(pieces) if pieces else None
+    return pieces[0] if len(pieces) == 1 else pieces
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """The whole of the pieces of a content: a text, or, where some are no text, a list of parts."""
+    if len(pieces) < 2 or all(isinstance(piece, str) for piece in pieces):
+        return _whole(pieces)
+    parts: list[dict[str, Any]] = []
+    for piece in pieces:
+        for part in piece if isinstance(piece, (list, tuple)) else (piece,):
+            _append(parts, part)
+    return parts
+
+
+def _append(parts: list[dict[str, Any]], value: Any) -> None:
+    """Add a part, or let the last one go on with it."""
+    part = {} if isinstance(value, str) else fields(value)
+    kind = part.get("type") or ("text" if not part or "text" in part else None)
+    if kind not in _KINDS:
+        parts.append(dict(part))
+        return
+    text = part.get(kind) if part else value
+    if parts and parts[-1].get("type") == kind:
+        parts[-1][kind] = _sum(parts[-1][kind], text)
+    else:
+        parts.append({"type": kind, kind: text})
+
+
+def _sum(earlier: Any, later: Any) -> Any:
+    if isinstance(earlier, list) and isinstance(later, (list, tuple)):
+        return [*earlier, *later]
+    return as_text(earlier) + as_text(later)

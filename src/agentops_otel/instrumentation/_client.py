@@ -242,14 +242,11 @@ class _Begun:
         response = self._exchanged()
         if self.raw is not None:
             response = response if response is not None else result.http_response
-            if response.is_closed:
-                call.answered(_stream.document(response.content))
-            else:
-                _stream.follow_body(call, response, streamed=self.stream)
+            _stream.follow_body(call, response, streamed=self.stream)
         elif self.stream and hasattr(result, "_iterator"):
             _stream.follow(call, result, self._hidden)
         else:
-            call.answered(result)
+            call.answered("null" if result is None else result)
 
     def _exchanged(self) -> Any:
         """Note what the HTTP response says, and let go of it."""

@@ -22,6 +22,8 @@ FULL_DIGEST: Final = 32 * 1024
 SAMPLE: Final = 16 * 1024
 NOTHING: Final[Mapping[str, Any]] = {}
 
+_FINISH: Final = {"tool_calls": "tool_call", "function_call": "tool_call", "cancelled": "error"}
+
 Part = dict[str, Any]
 Message = dict[str, Any]
 
@@ -42,6 +44,16 @@ def items(value: Any) -> Iterable[Any]:
     return value if isinstance(value, (list, tuple)) else ()
 
 
+def as_text(value: Any) -> str:
+    """A text as it is, nothing as an empty one, any other value as JSON."""
+    return value if isinstance(value, str) else "" if value is None else to_json(value)
+
+
+def message_finish(reason: Any) -> str:
+    """Why an answer's message ended, in the words of the schema, which asks for one: `error` when none ever came."""
+    return _FINISH.get(reason, reason) if isinstance(reason, str) and reason else "error"
+
+
 class Content:
     """Makes message parts whose texts are at most `max_length` characters long."""
 
@@ -50,14 +62,29 @@ class Content:
     def __init__(self, max_length: int) -> None:
         self.max_length = max_length
 
-    def text(self, text: str, kind: str = "text") -> Part:
+    def text(self, value: Any, kind: str = "text") -> Part:
+        """A text; what is none, although it stands where one is expected, as JSON."""
+        text = as_text(value)
         return {"type": kind, "content": text if len(text) <= self.max_length else cut(text, self.max_length)}
 
     def tool_call(self, call_id: Any, name: Any, arguments: Any) -> Part:
-        return {"type": "tool_call", "id": call_id, "name": name, "arguments": self.value(arguments)}
+        return {
+            "type": "tool_call",
+            "id": None if call_id is None else as_text(call_id),
+            "name": as_text(name),
+            "arguments": self.value(arguments),
+        }
 
     def tool_response(self, call_id: Any, response: Any) -> Part:
-        return {"type": "tool_call_response", "id": call_id, "response": response}
+        return {
+            "type": "tool_call_response",
+            "id": None if call_id is None else as_text(call_id),
+            "response": response,
+        }
+
+    def file(self, modality: str, file_id: Any) -> Part:
+        """A picture, sound or file that the provider has already."""
+        return {"type": "file", "modality": modality, "file_id": as_text(file_id)}
 
     def value(self, value: Any) -> Any:
         """JSON text as the value it stands for; text that is too long or no JSON stays text."""
@@ -80,15 +107,16 @@ class Content:
         """A reference to base64 text that starts after `skip` characters."""
         size = len(base64) - skip
         padding = 2 if base64.endswith("==") else 1 if base64.endswith("=") else 0
-        part: Part = {
-            "type": "blob",
+        name, digest = _digest(base64, skip, size)
+        return {
+            # Not `blob`, which has to have the content.
+            "type": "file",
             "modality": modality,
             "mime_type": mime_type,
+            "file_id": f"{name}:{digest}",
             "bytes": max(0, size * 3 // 4 - padding),
+            name: digest,
         }
-        name, digest = _digest(base64, skip, size)
-        part[name] = digest
-        return part
 
     def json(self, value: Any) -> str:
         return to_json(value, max_length=self.max_length)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import semconv
-from ._answer import head
+from ._answer import failure, head
 from ._content import Content, Message, Part, fields
 from ._endpoint import Answer, Attributes
 from ._request import strings
@@ -33,13 +33,14 @@ def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
 
 def response(value: Any) -> Answer:
     response = fields(value)
-    answer = head(response)
+    answer = head(response, only_input=True)
     data = response.get("data")
     vector = fields(data[0]).get("embedding") if isinstance(data, list) and data else None
     if isinstance(vector, str):  # base64 of 4-byte floats
         answer.attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] = len(vector) * 3 // 16
-    elif vector is not None and hasattr(vector, "__len__"):
+    elif isinstance(vector, (list, tuple)):
         answer.attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] = len(vector)
+    answer.error = failure(value, response, "data")
     return answer
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..usage import Usage
 from ._content import Content, Message
 
 Attributes = dict[str, Any]
+NOT_AN_ANSWER: Final = "invalid_response"
+"""The code of an answer with nothing of an answer in it, such as a proxy's page; of a part of one it is no news."""
 
 
 @dataclass(slots=True)

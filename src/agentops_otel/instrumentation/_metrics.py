@@ -59,8 +59,10 @@ class Instruments:
         if first_chunk is not None:
             self._first_chunk.record(first_chunk, dimensions)
         if usage is not None:
-            self._tokens.record(usage.input_tokens, {**dimensions, semconv.TOKEN_TYPE: "input"})
-            self._tokens.record(usage.output_tokens, {**dimensions, semconv.TOKEN_TYPE: "output"})
+            for kind in ("input", "output"):
+                if f"{kind}_tokens" not in usage.missing:
+                    tokens = getattr(usage, f"{kind}_tokens")
+                    self._tokens.record(tokens, {**dimensions, semconv.TOKEN_TYPE: kind})
 
 
 # Asking for the global provider costs as much as reading an answer, so it is looked at once a second.

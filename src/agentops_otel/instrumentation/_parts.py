@@ -1,46 +1,111 @@
-"""One part of a message, of chat completions and of the Responses API alike."""
+"""The parts of a message, of chat completions and of the Responses API alike.
+
+A content is a text, a list of parts, or whatever else a host puts there: that is recorded as JSON.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from ._content import Content, Part, fields
+from ._content import Content, Part, as_text, fields
+
+_TEXTS: Final = frozenset({"text", "input_text", "output_text"})
+_REASONING: Final = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
+_MEDIA_URLS: Final = {  # modality, and the field that has the link
+    "image_url": ("image", "image_url"),
+    "input_image": ("image", "image_url"),
+    "computer_screenshot": ("image", "image_url"),
+    "video_url": ("video", "video_url"),
+    "audio_url": ("audio", "audio_url"),
+}
 
 
-def message_part(part: Mapping[str, Any], content: Content) -> Part:
-    """One part of a message, of chat completions and of the Responses API."""
+def message_parts(value: Any, content: Content) -> list[Part]:
+    """The parts of a message's content."""
+    if value is None:
+        return []
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return [_part(each, content) for each in values if each is not None]
+
+
+def plain_text(value: Any, depth: int = 8) -> str:
+    """The text of a text, of an object that has one, or of a list of them; of what lies deeper than that the JSON."""
+    if depth and isinstance(value, (list, tuple)):
+        return "".join(plain_text(each, depth - 1) for each in value)
+    inside = fields(value) if depth else {}
+    for name in ("text", "thinking", "summary", "content"):
+        if inside.get(name) is not None:
+            return plain_text(inside[name], depth - 1)
+    return as_text(value)
+
+
+def tool_calls(value: Any, content: Content) -> list[Part]:
+    """The calls of an assistant's message: of functions, and of custom tools, whose input is any text."""
+    calls = value if isinstance(value, (list, tuple)) else (value,) if fields(value) else ()
+    return [_tool_call(call, content) for call in calls if call is not None]
+
+
+def _tool_call(value: Any, content: Content) -> Part:
+    call = fields(value)
+    if not call:
+        return content.tool_call(None, None, value)
+    function = fields(call.get("function"))
+    if function:
+        return content.tool_call(call.get("id"), function.get("name"), function.get("arguments"))
+    custom = fields(call.get("custom"))
+    return content.tool_call(call.get("id"), custom.get("name"), custom.get("input"))
+
+
+def _part(value: Any, content: Content) -> Part:
+    part = {} if isinstance(value, str) else fields(value)
     kind = part.get("type")
-    if kind in ("text", "input_text", "output_text"):
-        return content.text(str(part.get("text", "")))
+    if not isinstance(kind, str):
+        return content.text(part["text"] if isinstance(part.get("text"), str) else value)
+    if kind in _TEXTS:
+        return content.text(part.get("text"))
+    if kind in _REASONING:
+        return content.text(plain_text(part), "reasoning")
     if kind == "refusal":
-        return content.text(str(part.get("refusal", "")), "refusal")
-    if kind in ("image_url", "input_image"):
-        return _picture(part, content)
+        return content.text(part.get("refusal"), "refusal")
+    if kind in _MEDIA_URLS:
+        return _linked(*_MEDIA_URLS[kind], part, content)
     if kind == "input_audio":
-        audio = fields(part.get("input_audio"))
-        form = audio.get("format")
-        return content.blob("audio", f"audio/{form}" if form else None, str(audio.get("data", "")))
+        return _sound(fields(part.get("input_audio")), content)
     if kind in ("file", "input_file"):
         return _file(fields(part.get("file")) or part, content)
-    return {"type": kind}
+    return _inline(kind, part, content)
 
 
-def _picture(part: Mapping[str, Any], content: Content) -> Part:
-    url = part.get("image_url")
-    url = url if isinstance(url, str) else fields(url).get("url")
-    if isinstance(url, str):
-        return content.media("image", url)
-    return {"type": "file", "modality": "image", "file_id": part.get("file_id")}
+def _linked(modality: str, name: str, part: Mapping[str, Any], content: Content) -> Part:
+    given = part.get(name)
+    url = given if isinstance(given, str) else fields(given).get("url")
+    return content.media(modality, url) if isinstance(url, str) else content.file(modality, part.get("file_id"))
+
+
+def _sound(audio: Mapping[str, Any], content: Content) -> Part:
+    data, form = audio.get("data"), audio.get("format")
+    return content.blob(
+        "audio", f"audio/{form}" if isinstance(form, str) and form else None, data if isinstance(data, str) else ""
+    )
 
 
 def _file(file: Mapping[str, Any], content: Content) -> Part:
     source = file.get("file_data") or file.get("file_url")
     if isinstance(source, str):
         is_link = source.startswith(("data:", "http://", "https://"))
-        found = content.media("file", source) if is_link else content.blob("file", None, source)
+        found = content.media("document", source) if is_link else content.blob("document", None, source)
     else:
-        found = {"type": "file", "modality": "file", "file_id": file.get("file_id")}
+        found = content.file("document", file.get("file_id"))
     if isinstance(file.get("filename"), str):
         found["filename"] = file["filename"]
     return found
+
+
+def _inline(kind: str, part: Mapping[str, Any], content: Content) -> Part:
+    """A part of another API: MCP and Anthropic put the data of their media into it. Of an unknown one the type."""
+    source = fields(part.get("source")) or part
+    data, mime_type = source.get("data"), source.get("mimeType") or source.get("media_type")
+    if isinstance(data, str) and kind in ("image", "audio", "document"):
+        return content.blob(kind, mime_type if isinstance(mime_type, str) else None, data)
+    return {"type": kind}

@@ -35,14 +35,24 @@ def parameters(body: Mapping[str, Any]) -> Attributes:
     return attributes
 
 
+def reasoning_level(attributes: Attributes, body: Mapping[str, Any]) -> None:
+    """How hard the model should think; chat completions have it at the top, the Responses API in an object."""
+    if "reasoning_effort" in body or "reasoning" in body:
+        level = body.get("reasoning_effort") or fields(body.get("reasoning")).get("effort")
+        if isinstance(level, str):
+            attributes[semconv.REQUEST_REASONING_LEVEL] = level
+
+
 def strings(value: Any) -> tuple[str, ...]:
+    """The texts of a field that is one text or a list of them."""
     return (value,) if isinstance(value, str) else tuple(item for item in items(value) if isinstance(item, str))
 
 
 def output_type(attributes: Attributes, form: Any) -> None:
-    output_type = _OUTPUT_TYPES.get(fields(form).get("type", ""))
-    if output_type is not None:
-        attributes[semconv.OUTPUT_TYPE] = output_type
+    """What the answer is asked to be."""
+    kind = fields(form).get("type")
+    if isinstance(kind, str) and kind in _OUTPUT_TYPES:
+        attributes[semconv.OUTPUT_TYPE] = _OUTPUT_TYPES[kind]
 
 
 def conversation_id(body: Mapping[str, Any]) -> str | None:
@@ -52,18 +62,26 @@ def conversation_id(body: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def role_of(message: Mapping[str, Any], usual: str = "user") -> str:
+    """Who speaks; the usual one where the message does not say it in a word."""
+    role = message.get("role")
+    return role if isinstance(role, str) and role else usual
+
+
 def with_tools(attributes: Attributes, body: Mapping[str, Any], content: Content) -> Attributes:
+    """The attributes, and the definitions of the tools that the model may call."""
     if "tools" not in body and "functions" not in body:
         return attributes
-    tools = [_tool_definition(fields(tool)) for tool in items(body.get("tools"))]
+    tools = [_tool_definition(tool) for tool in items(body.get("tools"))]
     tools += [{"type": "function", **fields(function)} for function in items(body.get("functions"))]
     if tools:
         attributes[semconv.TOOL_DEFINITIONS] = content.json(tools)
     return attributes
 
 
-def _tool_definition(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tool_definition(value: Any) -> Any:
     """Chat completions nest what the schema, like the Responses API, has at the top."""
+    tool = fields(value)
     kind = tool.get("type")
     nested = fields(tool.get(kind)) if isinstance(kind, str) else NOTHING
-    return {"type": kind, **nested} if nested else tool
+    return {"type": kind, **nested} if nested else tool or value

@@ -2,78 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .. import semconv
 from ._answer import failure, head
-from ._content import Content, Message, Part, fields, items
+from ._content import Content, Message, Part, fields, items, message_finish
 from ._endpoint import Answer, Attributes
-from ._parts import message_part
-from ._request import conversation_id, output_type, parameters, with_tools
+from ._parts import message_parts, plain_text
+from ._request import conversation_id, output_type, parameters, reasoning_level, role_of, with_tools
 
 _FINISH: Final = {"completed": "stop", "failed": "error", "max_output_tokens": "length"}
+# Calls that the program has to answer: the tool's name, unless the call has one, and the fields of its arguments.
+_CALLS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "function_call": ("", ("arguments",)),
+    "custom_tool_call": ("", ("input",)),
+    "computer_call": ("computer", ("action", "actions")),
+    "local_shell_call": ("local_shell", ("action",)),
+    "shell_call": ("shell", ("action",)),
+    "apply_patch_call": ("apply_patch", ("operation",)),
+}
+_COMPACTION: Final = "compaction"
+
+# ---- requests ----
 
 
 def request(body: Mapping[str, Any]) -> Attributes:
+    """The settings of a request."""
     attributes = parameters(body)
     attributes[semconv.OPENAI_API_TYPE] = "responses"
     conversation = conversation_id(body)
     if conversation:
         attributes[semconv.CONVERSATION_ID] = conversation
+    if isinstance(body.get("previous_response_id"), str):
+        attributes[semconv.REQUEST_PREVIOUS_RESPONSE_ID] = body["previous_response_id"]
     if "text" in body:
         output_type(attributes, fields(body["text"]).get("format"))
+    reasoning_level(attributes, body)
+    if _COMPACTION in _kinds(body.get("input")):
+        attributes[semconv.CONVERSATION_COMPACTED] = True
     return attributes
 
 
 def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
+    """The instructions, the input and the tools of a request."""
     attributes: Attributes = {}
-    instructions = body.get("instructions")
-    if isinstance(instructions, str):
-        attributes[semconv.SYSTEM_INSTRUCTIONS] = content.json([content.text(instructions)])
+    instructions = message_parts(body.get("instructions"), content)
+    if instructions:
+        attributes[semconv.SYSTEM_INSTRUCTIONS] = content.json(instructions)
     given = body.get("input")
     if isinstance(given, str):
         messages = [{"role": "user", "parts": [content.text(given)]}]
     else:
-        messages = [_message(fields(item), content) for item in items(given)]
+        messages = [message for item in items(given) if (message := _message(item, content)) is not None]
     if messages:
         attributes[semconv.INPUT_MESSAGES] = content.json(messages)
     return with_tools(attributes, body, content)
 
 
-def _message(item: Mapping[str, Any], content: Content) -> Message:
-    kind = item.get("type")
-    if kind is not None and kind != "message":
-        role = "tool" if str(kind).endswith("_output") else "assistant"
-        return {"role": role, "parts": [_item_part(item, content)]}
-    text = item.get("content")
-    parts = (
-        [content.text(text)] if isinstance(text, str) else [message_part(fields(part), content) for part in items(text)]
-    )
-    return {"role": item.get("role"), "parts": parts}
+# ---- items ----
 
 
-def _item_part(item: Mapping[str, Any], content: Content) -> Part:
+def _kinds(items_: Any) -> set[str]:
+    found: Iterable[Any] = (fields(item).get("type") for item in items(items_))
+    return {kind for kind in found if isinstance(kind, str)}
+
+
+def _message(value: Any, content: Content) -> Message | None:
+    item = fields(value)
     kind = item.get("type")
-    if kind == "function_call":
-        return content.tool_call(item.get("call_id"), item.get("name"), item.get("arguments"))
-    if kind == "custom_tool_call":
-        return content.tool_call(item.get("call_id"), item.get("name"), item.get("input"))
-    if kind in ("function_call_output", "custom_tool_call_output"):
+    if isinstance(kind, str) and kind != "message":
+        part = _item_part(kind, item, content)
+        role = "tool" if kind.endswith("_output") else "assistant"
+        return None if part is None else {"role": role, "parts": [part]}
+    return {"role": role_of(item), "parts": message_parts(item.get("content") if item else value, content)}
+
+
+def _item_part(kind: str, item: Mapping[str, Any], content: Content) -> Part | None:
+    """One item that is no message; None when there is nothing in it to read, as in encrypted reasoning."""
+    call_id = item.get("call_id") or item.get("id")
+    if kind in _CALLS:
+        name, names = _CALLS[kind]
+        found = {name: item[name] for name in names if item.get(name) is not None}
+        arguments = found if name == "computer" else next(iter(found.values()), None)
+        return content.tool_call(call_id, item.get("name") or name, arguments)
+    if kind.removesuffix("_output") in _CALLS:
         output = item.get("output")
-        if not isinstance(output, str):
-            output = [message_part(fields(part), content) for part in items(output)]
-        return content.tool_response(item.get("call_id"), output)
+        return content.tool_response(call_id, output if isinstance(output, str) else message_parts(output, content))
     if kind == "reasoning":
-        texts = [fields(part).get("text") for part in (*items(item.get("summary")), *items(item.get("content")))]
-        return content.text("\n".join(text for text in texts if isinstance(text, str)), "reasoning")
+        texts = [plain_text(part) for part in (*items(item.get("summary")), *items(item.get("content")))]
+        return content.text("\n".join(texts), "reasoning") if any(texts) else None
     if kind == "image_generation_call" and isinstance(item.get("result"), str):
-        return content.blob("image", f"image/{item.get('output_format') or 'png'}", item["result"])
+        form = item.get("output_format")
+        return content.blob("image", f"image/{form if isinstance(form, str) else 'png'}", item["result"])
     # Tools that run at the provider (web search, code interpreter ...): which one, not its pages of results.
-    return {"type": str(kind), "id": item.get("id")}
+    return {"type": kind, "id": item.get("id")}
+
+
+# ---- answers ----
 
 
 def response(value: Any) -> Answer:
+    """What an answer says besides its text."""
     response = fields(value)
     answer = head(response)
     finish = _finish(response)
@@ -82,7 +112,11 @@ def response(value: Any) -> Answer:
     conversation = conversation_id(response)
     if conversation:
         answer.attributes[semconv.CONVERSATION_ID] = conversation
-    answer.error = failure(response)
+    if _COMPACTION in _kinds(response.get("output")):
+        answer.attributes[semconv.CONVERSATION_COMPACTED] = True
+    answer.error = failure(value, response, "output")
+    if answer.error is None and response.get("status") == "failed":
+        answer.error = "failed", ""
     return answer
 
 
@@ -90,21 +124,29 @@ def _finish(response: Mapping[str, Any]) -> str | None:
     """Why the model stopped, in the words of chat completions; None while it has not."""
     status = response.get("status")
     if status == "incomplete":
-        status = fields(response.get("incomplete_details")).get("reason")
+        status = fields(response.get("incomplete_details")).get("reason") or status
     elif status == "completed":
-        called = any(fields(item).get("type") == "function_call" for item in items(response.get("output")))
-        status = "tool_calls" if called else status
+        kinds = _kinds(response.get("output"))
+        # A call whose output is there too was made at the provider.
+        if any(kind in _CALLS and f"{kind}_output" not in kinds for kind in kinds):
+            status = "tool_calls"
     if not isinstance(status, str) or status in ("in_progress", "queued"):
         return None
     return _FINISH.get(status, status)
 
 
 def output(value: Any, content: Content) -> list[Message]:
+    """The message of an answer: all of its items in one."""
     response = fields(value)
     parts: list[Part] = []
-    for item in map(fields, items(response.get("output"))):
-        if item.get("type") == "message":
-            parts += [message_part(fields(part), content) for part in items(item.get("content"))]
+    for each in items(response.get("output")):
+        item = fields(each)
+        kind = item.get("type")
+        if not isinstance(kind, str) or kind == "message":
+            parts += message_parts(item.get("content") if item else each, content)
         else:
-            parts.append(_item_part(item, content))
-    return [{"role": "assistant", "parts": parts, "finish_reason": _finish(response)}] if parts else []
+            part = _item_part(kind, item, content)
+            if part is not None:
+                parts.append(part)
+    finish = message_finish(_finish(response))
+    return [{"role": "assistant", "parts": parts, "finish_reason": finish}] if parts else []

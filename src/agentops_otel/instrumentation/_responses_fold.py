@@ -1,43 +1,117 @@
-"""A streamed answer of the Responses API, put together again from its events."""
+"""A streamed answer of the Responses API, put together again from its events.
+
+Its last event has the whole response. The pieces matter when that never comes, or comes without its output.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from ._content import fields
+from ._content import as_text, fields
+from ._usage import count
+
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_PIECES: Final = {
+    "response.output_text.delta": "text",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_text.delta": "reasoning",
+    "response.reasoning_summary_text.delta": "summary",
+    "response.function_call_arguments.delta": "arguments",
+    "response.custom_tool_call_input.delta": "input",
+}
+_TYPES: Final = {
+    "arguments": "function_call",
+    "input": "custom_tool_call",
+    "reasoning": "reasoning",
+    "summary": "reasoning",
+}
+
+
+class _Item:
+    """One item of the output, in pieces until it is done."""
+
+    __slots__ = ("done", "item", "pieces")
+
+    def __init__(self) -> None:
+        self.item: Any = None
+        self.done = False
+        self.pieces: dict[str, list[str]] = {}
+
+    def whole(self) -> Any:
+        if self.done or not self.pieces:
+            return self.item
+        found = {name: "".join(pieces) for name, pieces in self.pieces.items()}
+        item = dict(fields(self.item))
+        kind = next((_TYPES[name] for name in found if name in _TYPES), "message")
+        item.setdefault("type", kind)
+        item |= {name: found[name] for name in ("arguments", "input") if name in found}
+        content = [{"type": "output_text", "text": found["text"]}] if "text" in found else []
+        content += [{"type": "refusal", "refusal": found["refusal"]}] if "refusal" in found else []
+        content += [{"type": "reasoning_text", "text": found["reasoning"]}] if "reasoning" in found else []
+        if content:
+            item["content"] = content
+        if "summary" in found:
+            item["summary"] = [{"type": "summary_text", "text": found["summary"]}]
+        return item
 
 
 class ResponsesFold:
-    """The Responses API: its last event has the whole response; the pieces matter when it never comes."""
+    """The events of one stream."""
 
-    __slots__ = ("done", "items", "last", "text")
+    __slots__ = ("_error", "_items", "_last", "_latest", "done")
 
     def __init__(self) -> None:
-        self.last: Any = None
-        self.items: list[Any] = []
-        self.text: list[str] = []
+        self._last: Mapping[str, Any] = {}
+        self._error: Any = None
+        self._items: dict[Any, _Item] = {}
+        self._latest = _Item()  # the item that an event belongs to which does not say it
         self.done = False
 
     def add(self, chunk: Any) -> None:
+        """Take in one event."""
         event = fields(chunk)
         kind = event.get("type")
-        if kind == "response.output_text.delta":
-            self.text.append(event["delta"])
-        elif kind == "response.output_item.done":
-            self.items.append(event["item"])
-            self.text.clear()
-        elif event.get("response") is not None:
-            self.last = event["response"]
-            self.done = kind in ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
-        elif kind == "error":
-            self.last = {**fields(self.last), "error": {"code": event.get("code"), "message": event.get("message")}}
+        if not isinstance(kind, str):
+            kind = ""
+        name = _PIECES.get(kind)
+        if name is not None:
+            piece = event.get("delta")
+            if piece:
+                self._item(event).pieces.setdefault(name, []).append(
+                    piece if isinstance(piece, str) else as_text(piece)
+                )
+        elif kind in ("response.output_item.added", "response.output_item.done"):
+            item = self._item(event)
+            if fields(event.get("item")):
+                item.item = event["item"]
+                item.done = kind.endswith("done")
+        elif kind == "error" or event.get("error"):
+            self._error = event.get("error") or {"code": event.get("code"), "message": event.get("message")}
+        else:
+            response = fields(event.get("response")) or (event if event.get("object") == "response" else {})
+            if response:
+                self._last = {**self._last, **{name: value for name, value in response.items() if value is not None}}
+            self.done = self.done or kind in _ENDS
+
+    def _item(self, event: Mapping[str, Any]) -> _Item:
+        index = count(event.get("output_index"))
+        key = index if index is not None else event.get("item_id") or fields(event.get("item")).get("id")
+        if isinstance(key, (int, str)):
+            if key not in self._items:
+                self._items[key] = _Item()
+            self._latest = self._items[key]
+        elif self._latest not in self._items.values():
+            self._items[""] = self._latest
+        return self._latest
 
     def response(self) -> Mapping[str, Any]:
-        response = fields(self.last)
-        if self.done:
-            return response
-        output = list(self.items)
-        if self.text:
-            output.append({"type": "message", "content": [{"type": "output_text", "text": "".join(self.text)}]})
-        return {**response, "output": output}
+        """The response so far."""
+        response = dict(self._last)
+        if self._error is not None:
+            response["error"] = self._error
+        if not self.done or not response.get("output"):
+            output = [whole for item in self._items.values() if (whole := item.whole()) is not None]
+            if output:
+                response["output"] = output
+        return response

@@ -31,7 +31,7 @@ from ..events import message_of, stacktrace_of, write_failure
 from ..text import cut
 from . import _guard, _metrics
 from ._content import NOTHING, Content
-from ._endpoint import Answer, Attributes, Endpoint, Sdk
+from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Endpoint, Sdk
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -181,8 +181,7 @@ class Call:
         if error is not None:
             _guard.run(self._error, span, error)
         elif answer.error is not None:
-            attributes[semconv.ERROR_TYPE] = answer.error[0]
-            span.set_status(Status(StatusCode.ERROR, self._message(answer.error[1])))
+            self._failure(span, answer.error)
         span.set_attributes({**attributes, **messages} if on_spans else attributes)
         instruments = _metrics.instruments()
         if instruments is not None:
@@ -191,6 +190,18 @@ class Call:
             _guard.run(
                 self.scope.emit, semconv.EVENT_OPERATION_DETAILS, {**self._start, **attributes, **messages}, span
             )
+
+    def _failure(self, span: Span, error: tuple[str, str]) -> None:
+        """A failure that came as an ordinary answer."""
+        code, message = error
+        attributes = self._attributes
+        outcome = attributes.get(semconv.STREAM_OUTCOME)
+        if code == NOT_AN_ANSWER and outcome in (semconv.OUTCOME_CLOSED, semconv.OUTCOME_ABANDONED):
+            return
+        if outcome is not None:
+            attributes[semconv.STREAM_OUTCOME] = semconv.OUTCOME_FAILED
+        attributes[semconv.ERROR_TYPE] = code
+        span.set_status(Status(StatusCode.ERROR, self._message(message)))
 
     def _error(self, span: Span, error: BaseException) -> None:
         if type(error).__name__ in CANCELLATIONS:

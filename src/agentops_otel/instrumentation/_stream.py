@@ -98,7 +98,9 @@ class Reading:
     def finish(self, outcome: str) -> None:
         """End the span with what came."""
         self._leave(outcome)
-        self.call.answered(_guard.run(self.fold.response) if self.fold is not None else None)
+        # Of a stream that was left before its first chunk, nothing is known; one that ended without any has failed.
+        came = self.fold is not None and (self.chunks or outcome == semconv.OUTCOME_COMPLETED)
+        self.call.answered(_guard.run(self.fold.response) if self.fold is not None and came else None)
 
     def fail(self, error: BaseException) -> None:
         """End the span with what came and the error that stopped it."""
@@ -145,7 +147,7 @@ class RawReading(Reading):
         """End the span with what came."""
         if not self.streamed:
             self._release()
-            self.call.answered(_guard.run(self._document))
+            self.call.answered(_guard.run(self._document, outcome))
             return
         _guard.run(self._events)
         # The SDK stops reading, and closes, at the last event; what follows it is of no use to it.
@@ -161,25 +163,53 @@ class RawReading(Reading):
         _guard.run(self._events)
         super().fail(error)
 
-    def _document(self) -> Any:
-        return document(b"".join(self._body)) if self._size <= _MOST_BYTES else None
+    def _document(self, outcome: str) -> Any:
+        """The JSON document; a body that is none as text, when it came to its end."""
+        if self._size > _MOST_BYTES:
+            return None
+        body = b"".join(self._body)
+        document = _json(body)
+        return (
+            document if document is not None or outcome != semconv.OUTCOME_COMPLETED else body.decode(errors="replace")
+        )
 
     def _events(self) -> None:
-        """Fold the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
-        body, self._body = b"".join(self._body), []
-        for line in body.splitlines():
-            data = line[5:].strip() if line.startswith(b"data:") else b""
-            if data and data != b"[DONE]":
-                self.chunks += 1
-                if self.fold is not None:
-                    self.fold.add(json.loads(data))
+        """Fold the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+
+        An event may have several lines of data. Most have one, and hosts that forget the empty line after it exist, so
+        a line that is JSON is an event; what is not, is tried together with the next ones. What is no JSON then either
+        costs itself.
+        """
+        lines, self._body = b"".join(self._body).splitlines(), []
+        name, broken = b"", []
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                event = _json(data)
+                if event is not None:
+                    self._add_event(name, event)
+                elif data and data != b"[DONE]":
+                    broken.append(data)
+            elif line.startswith(b"event:"):
+                name = line[6:].strip()
+            elif not line:
+                event = _json(b"\n".join(broken)) if len(broken) > 1 else None
+                if event is not None:
+                    self._add_event(name, event)
+                name, broken = b"", []
+
+    def _add_event(self, name: bytes, event: Any) -> None:
+        self.chunks += 1
+        if self.fold is not None:
+            is_error = name == b"error" and isinstance(event, dict) and not event.get("error")
+            _guard.run(self.fold.add, {"error": event} if is_error else event)
 
 
-def document(body: bytes) -> Any:
-    """A JSON document, None when it is none: that is for the SDK to report."""
+def _json(body: bytes) -> Any:
+    """The JSON in a text; None when it is none: that is for the SDK to report."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -293,8 +323,11 @@ def hide(stream: Any, hidden: Callable[[Any], bool]) -> None:
 
 
 def follow_body(call: Call, response: Any, *, streamed: bool) -> None:
-    """Follow an HTTP response that was not read yet."""
+    """Follow an HTTP response to its end; one that was read already, by an event hook or a cache, is at its end."""
     reading = RawReading(call, streamed=streamed)
+    if response.is_closed:
+        _read_already(reading, response)
+        return
     reading.watch(
         response,
         close=partial(_close, reading, response),
@@ -302,6 +335,15 @@ def follow_body(call: Call, response: Any, *, streamed: bool) -> None:
         iter_bytes=partial(_iter_bytes, reading, response),
         aiter_bytes=partial(_aiter_bytes, reading, response),
     )
+
+
+def _read_already(reading: RawReading, response: Any) -> None:
+    try:
+        reading.add_bytes(response.content)
+    except RuntimeError:  # it was closed unread
+        reading.finish(semconv.OUTCOME_CLOSED)
+    else:
+        reading.finish(semconv.OUTCOME_COMPLETED)
 
 
 def _iter_bytes(reading: RawReading, response: Any, *args: Any, **kwargs: Any) -> Iterator[bytes]:
