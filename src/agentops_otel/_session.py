@@ -21,6 +21,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from . import context, events, guard, semconv
 from .artifacts import store_video
+from .clock import monotonic
 from .config import Configuration
 from .context import Scope
 from .figures import format_cost
@@ -141,14 +142,14 @@ class Session:
         self._implied: tuple[EndState, str] | None = None
         self._token: Token[Context] | None = None
         self._beats = 0
-        self._last_beat = time.monotonic()
+        self._last_beat = monotonic()
 
         number = ids.trace_id(self.session_id)
         root_id = ids.root_span_id(number)
         self._pipeline = provider.pipeline(config)
         self._spans = SessionSpans(self.session_id, number, root_id, self._pipeline, provider.redactor(config))
         provider.processor.add(self._spans)
-        started, self._started = time.time_ns(), time.monotonic()  # what takes its time comes after
+        started, self._started = time.time_ns(), monotonic()  # what takes its time comes after
         if self.owner:
             title = f"session {self.name}" if self.name else "session"
             self._root = provider.start_root(number, title, self._root_attributes())
@@ -362,7 +363,7 @@ class Session:
     def _end_root(self) -> None:
         attributes: dict[str, Any] = {}
         # A clock that is set back must not shorten it.
-        ended = self._started_ns + int((time.monotonic() - self._started) * 1e9)
+        ended = self._started_ns + int((monotonic() - self._started) * 1e9)
         try:
             self.end_timestamp = _iso(ended)
             attributes = self._end_attributes()
@@ -392,7 +393,7 @@ class Session:
 
     def _beat(self) -> None:
         """Send a heartbeat when one is due: every 10 s, or when the set of open spans has changed."""
-        now, changes = time.monotonic(), self._spans.totals.changes
+        now, changes = monotonic(), self._spans.totals.changes
         if self.end_state is not None or (changes == self._beats and now - self._last_beat < _HEARTBEAT):
             return
         self._beats, self._last_beat = changes, now
@@ -438,7 +439,7 @@ class Session:
             session_id=self.session_id,
             end_state=(self.end_state or EndState.Indeterminate).value,
             reason=None if self.end_state_reason is None else clean(self.end_state_reason),
-            duration_s=time.monotonic() - self._started if self.end_state is None else self._duration(),
+            duration_s=monotonic() - self._started if self.end_state is None else self._duration(),
             llm_calls=totals.llm_calls,
             tool_calls=totals.tool_calls,
             actions=totals.actions,

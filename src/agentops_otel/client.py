@@ -25,6 +25,7 @@ from opentelemetry.context import Context
 
 from . import context, events, guard, instrumentation
 from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_tags
+from .clock import monotonic
 from .config import Configuration, Settings, check_names
 from .context import Scope
 from .log import logger
@@ -86,21 +87,21 @@ class Client:
 
     def _deadline(self, session: Session, pipeline: Pipeline) -> float:
         """When the delivery of an ended session must be over; at the end of the process, its share of the time."""
-        now = time.monotonic()
+        now = monotonic()
         if self.exit_deadline is None:
             return now + session.config.shutdown_timeout
         others = {self.provider.pipeline(other.config) for other in list(self.sessions.values())} - {None, pipeline}
         return now + (self.exit_deadline - now) / (1 + len(others))
 
     def _finish(self, session: Session) -> None:
-        started = time.monotonic()
+        started = monotonic()
         instrumentation.drain()
         pipeline = self.provider.pipeline(session.config)
         if pipeline is not None:
             delivered = pipeline.flush(self._deadline(session, pipeline), hurried=True)
             # Ending a session and leaving the process share one budget: what an unreachable backend took here is gone
             # there.
-            self._spent = 0.0 if delivered else self._spent + time.monotonic() - started
+            self._spent = 0.0 if delivered else self._spent + monotonic() - started
         if session.config.summary and (session.owner or session.end_state is not EndState.Indeterminate):
             facts = session._summary()
             if pipeline is not None:
@@ -131,7 +132,7 @@ class Client:
                 session._leave_open()
             else:
                 _end_quietly(session, reason, state)
-        self.provider.flush(deadline - time.monotonic())
+        self.provider.flush(deadline - monotonic())
         self.tell_what_is_missing()
         self.provider.leave_journals()
 
@@ -165,12 +166,12 @@ class Client:
 
     def close(self, timeout: float) -> None:
         """End everything; a later `init()` starts anew."""
-        self.exit_deadline = deadline = time.monotonic() + timeout
+        self.exit_deadline = deadline = monotonic() + timeout
         steps: tuple[Callable[[], object], ...] = (
             lambda: instrumentation.drain(everything=True),
             self._end_sessions,
             instrumentation.uninstrument,
-            lambda: self.provider.close(deadline - time.monotonic()),
+            lambda: self.provider.close(deadline - monotonic()),
             self.tell_what_is_missing,
             self.provider.leave_journals,
             lambda: context.set_sessionless(None),
@@ -660,7 +661,7 @@ class _Hooks:
         if self._signal:  # the code that it interrupted has come to its end
             self._die()
         try:
-            self._client.exit(_NORMAL_EXIT, None, time.monotonic() + self._client.budget())
+            self._client.exit(_NORMAL_EXIT, None, monotonic() + self._client.budget())
         except KeyboardInterrupt:  # whoever waits for us has waited enough
             self._client.tell_what_is_missing()
         except Exception:
@@ -682,7 +683,7 @@ class _Hooks:
             if not self._signal:
                 self._signal = number
                 budget = self._client.budget()
-                self._until = time.monotonic() + budget + _TIME_TO_TELL
+                self._until = monotonic() + budget + _TIME_TO_TELL
                 if _on_greenlets():
                     dies = not _in_thread(self._end_and_die, budget)
                     return
@@ -705,7 +706,7 @@ class _Hooks:
             os.kill(os.getpid(), self._signal)
 
     def _time_left(self, most: float = math.inf) -> float:
-        return max(0.0, min(self._until - time.monotonic(), most))
+        return max(0.0, min(self._until - monotonic(), most))
 
     def _end_everything(self, budget: float) -> None:
         client, deadline = self._client, self._until - _TIME_TO_TELL

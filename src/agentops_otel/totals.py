@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from . import guard, pricing, semconv
+from .clock import monotonic
 from .redaction import plain_dict
 from .text import shown
 from .usage import Usage
@@ -60,7 +61,7 @@ def _is_content(value: object) -> bool:
 
 
 def _clock_offset() -> int:
-    return time.time_ns() - time.monotonic_ns()
+    return time.time_ns() - int(monotonic() * 1e9)
 
 
 class _Ended(NamedTuple):

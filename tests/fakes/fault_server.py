@@ -318,7 +318,7 @@ class _Http:
             with connection.makefile("rb") as reader:
                 while not self._stop.is_set() and self._one(connection, reader, number):
                     pass
-        except (OSError, ValueError):
+        except (OSError, ValueError, IndexError):  # not HTTP
             pass
         finally:
             with self._lock:

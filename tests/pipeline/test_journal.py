@@ -257,7 +257,7 @@ def test_a_full_disk_is_told_and_recovered_from(journal, directory, request, cap
     empty_disk()
     assert journal.append(make(3)) is None  # not yet: attempts are a second apart
     now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 1.1)
+    monkeypatch.setattr(journal_module, "monotonic", lambda: now + 1.1)
     assert journal.append(make(4)) is not None
     assert not journal.failed
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
@@ -270,7 +270,7 @@ def test_a_disk_that_is_full_from_the_beginning(journal, directory, full_disk, m
     assert journal.append(make(1, size=1000)) is None
     full_disk()
     now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 1.1)
+    monkeypatch.setattr(journal_module, "monotonic", lambda: now + 1.1)
     assert journal.append(make(2)) is not None
     journal.close()
     (record,) = [record for claim in claims(directory) for record in claim.records()]

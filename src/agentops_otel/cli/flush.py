@@ -7,9 +7,9 @@ import contextlib
 import json
 import math
 import os
-import time
 from typing import TYPE_CHECKING, Any, cast
 
+from ..clock import monotonic
 from ..config import Configuration
 from ..figures import format_count
 from ..pipeline.backlog import Replayed, replay
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
     """
     own = Configuration(endpoint=options.endpoint, journal_dir=options.journal_dir)
     directory = journal_directory(own.journal_dir)
-    deadline = time.monotonic() + options.timeout
+    deadline = monotonic() + options.timeout
     reports = []
     for before in state(directory).destinations:
         if before.left or (before.dead and before.events):
@@ -94,7 +94,7 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
         exporter.deadline = deadline if math.isfinite(deadline) else None
         try:
             done = replay(folder, exporter, deadline, books)
-            why = "the time is up" if books.late or time.monotonic() >= deadline else exporter.last_error
+            why = "the time is up" if books.late or monotonic() >= deadline else exporter.last_error
         finally:
             exporter.shutdown()
     left = 0

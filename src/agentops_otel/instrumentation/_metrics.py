@@ -5,13 +5,13 @@ https://github.com/open-telemetry/semantic-conventions/blob/main/docs/gen-ai/gen
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry import metrics
 
 from .. import semconv
+from ..clock import monotonic
 from ..usage import Usage
 
 _DURATION_BUCKETS: Final = tuple(0.01 * 2**power for power in range(14))
@@ -75,7 +75,7 @@ _instruments: Instruments | None = None
 def instruments() -> Instruments | None:
     """The instruments of the global MeterProvider; None while there is only the API's, which records nothing."""
     global _next_look, _provider, _instruments  # noqa: PLW0603  (there is one global MeterProvider)
-    now = time.monotonic()
+    now = monotonic()
     if now < _next_look:
         return _instruments
     _next_look = now + _LOOK_EVERY

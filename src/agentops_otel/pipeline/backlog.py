@@ -7,7 +7,6 @@ that are dead have left is sent by whichever process comes next, with their reso
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .. import pricing, semconv
+from ..clock import monotonic
 from ..span_copy import SpanCopy
 from .claim import Claim, claims
 from .exporters import BATCH, DeliveryExporter, Outcome
@@ -94,10 +94,10 @@ class Backlog:
 
     def work(self) -> bool:
         """Send for about a second, and give way to a flush; True when nothing is left to do."""
-        until = time.monotonic() + _SLICE
+        until = monotonic() + _SLICE
         if not self.drain(until, yielding=True):
             return False
-        return time.monotonic() < self._search_at or self._replay(until, yielding=True)
+        return monotonic() < self._search_at or self._replay(until, yielding=True)
 
     def drain(self, deadline: float, *, yielding: bool = False) -> bool:
         """Send what this process has left; True when nothing of it is left.
@@ -106,7 +106,7 @@ class Backlog:
             deadline: `time.monotonic()` after which no further batch is sent.
             yielding: give way to a flush.
         """
-        while self._left and time.monotonic() < deadline and (self._exporter.due or not yielding):
+        while self._left and monotonic() < deadline and (self._exporter.due or not yielding):
             if not self._send_some(yielding=yielding):
                 break
         if self._held_back and not self._joined and not self._left:
@@ -119,7 +119,7 @@ class Backlog:
         if not replay(self._journal.directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
             return False
         self._held_back = bool(books.held_back)
-        self._search_at = time.monotonic() + _SEARCH_EVERY
+        self._search_at = monotonic() + _SEARCH_EVERY
         return True
 
     def _send_some(self, *, yielding: bool) -> bool:
@@ -170,7 +170,7 @@ def replay(
     for claim in claims(directory):
         with claim:
             for items in _batches(claim, not_yet, books):
-                begun = time.monotonic()
+                begun = monotonic()
                 # A request that is given up halfway may be stored, and its spans would be sent again.
                 books.late = begun >= deadline or begun + took >= (exporter.deadline or math.inf)
                 if books.late or (yielding and not exporter.due):
@@ -183,7 +183,7 @@ def replay(
                     claim.reject(sent.refused)
                     books.sent += len(sent.outcome.acknowledged)
                     books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
-                took = time.monotonic() - begun
+                took = monotonic() - begun
                 if sent.unsent:
                     return False
     return True
@@ -209,7 +209,7 @@ class _Pass:
         take = self._unsent.pop
         spans = [item for _, item, _ in self._items if isinstance(item, ReadableSpan)]
         if spans:
-            self.outcome = exporter.send_once(spans, time.monotonic() + exporter.retry_for, yielding=yielding)
+            self.outcome = exporter.send_once(spans, monotonic() + exporter.retry_for, yielding=yielding)
         self.done += [take(id(span)) for span in (*self.outcome.acknowledged, *self.outcome.unnamed)]
         self.refused += [(span, take(id(span)), why) for span, why in self.outcome.rejected]
         exporter.raise_interrupt()

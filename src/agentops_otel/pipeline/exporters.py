@@ -11,7 +11,6 @@ import math
 import os
 import random
 import threading
-import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from ..clock import monotonic
 from ..figures import format_count
 from ..log import logger
 from ..redaction import plain_dict
@@ -317,7 +317,7 @@ class DeliveryExporter(SpanExporter):
     def deadline(self, value: float | None) -> None:
         with self._changed:
             self._deadline = value
-            self._half_time = (time.monotonic() + (value or 0.0)) / 2
+            self._half_time = (monotonic() + (value or 0.0)) / 2
             self._wakes += value is not None
             self._changed.notify_all()
 
@@ -335,7 +335,7 @@ class DeliveryExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Deliver what is kept; True when nothing is left over."""
         try:
-            until = time.monotonic() + timeout_millis / 1000
+            until = monotonic() + timeout_millis / 1000
             self._deliver(until)
             flushed = self._call(self.transport.flush, until)
             return flushed and self.kept == 0
@@ -355,7 +355,7 @@ class DeliveryExporter(SpanExporter):
         """
         if self._events_off or not events:
             return True
-        until = time.monotonic() + min(self.retry_for, _EVENTS_TIMEOUT)
+        until = monotonic() + min(self.retry_for, _EVENTS_TIMEOUT)
         try:
             reply = self._call(
                 lambda left: self.transport.send_events(events, resource, left), until, yielding=yielding
@@ -370,12 +370,12 @@ class DeliveryExporter(SpanExporter):
         if self._closed:
             return
         self.closing = True
-        until = min(self._limit(math.inf), time.monotonic() + 2.0)
+        until = min(self._limit(math.inf), monotonic() + 2.0)
         try:
             if self._kept:
                 self._deliver(until)
             self._close()
-            self._call(lambda left: self.transport.close(), time.monotonic() + _CLOSE_TIMEOUT, closing=True)
+            self._call(lambda left: self.transport.close(), monotonic() + _CLOSE_TIMEOUT, closing=True)
         except Exception:
             logger.debug("closing %s failed", self.transport.name, exc_info=True)
         finally:
@@ -441,9 +441,9 @@ class DeliveryExporter(SpanExporter):
     # One attempt -----------------------------------------------------------------------------------------------------
 
     def _attempt(self, spans: Sequence[ReadableSpan], until: float, yielding: bool) -> Reply:  # noqa: FBT001
-        if self._limit(until) <= time.monotonic() or (yielding and self._deadline is not None):
+        if self._limit(until) <= monotonic() or (yielding and self._deadline is not None):
             return Reply(Verdict.RETRY, "no time left", reached=False)
-        if time.monotonic() < self._not_before:
+        if monotonic() < self._not_before:
             return Reply(Verdict.RETRY, "the backend asked to wait", reached=False)
         try:
             reply = self._call(lambda left: self.transport.send(spans, left), until, yielding=yielding)
@@ -469,7 +469,7 @@ class DeliveryExporter(SpanExporter):
             limit = until if closing else self._limit(until)
             if yielding and self._deadline is not None:
                 limit = min(limit, self._half_time)
-            return limit - time.monotonic()
+            return limit - monotonic()
 
         def bounded() -> T:
             # A little less than is left, so that the transport can say itself what happened.
@@ -540,7 +540,7 @@ class DeliveryExporter(SpanExporter):
     @property
     def due(self) -> bool:
         """Whether it is time for an attempt: there is no outage, or it has been left alone for long enough."""
-        return time.monotonic() >= max(self._not_before, self._next_try if self.failing else 0.0)
+        return monotonic() >= max(self._not_before, self._next_try if self.failing else 0.0)
 
     def keep(self, spans: Sequence[ReadableSpan]) -> bool:
         """Take spans for the next delivery, without sending anything now; False when it is too late for that."""
@@ -590,12 +590,12 @@ class DeliveryExporter(SpanExporter):
 
     def _heed(self, outcome: Outcome) -> None:
         if outcome.retry_after:
-            self._not_before = time.monotonic() + outcome.retry_after
+            self._not_before = monotonic() + outcome.retry_after
 
     def _export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         if not self.keep(spans):
             return SpanExportResult.FAILURE
-        delivered = self._deliver(time.monotonic() + self.retry_for)
+        delivered = self._deliver(monotonic() + self.retry_for)
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
     def _deliver(self, until: float, *, yielding: bool = False) -> bool:
@@ -618,7 +618,7 @@ class DeliveryExporter(SpanExporter):
         return clean and not taken
 
     def _enter(self, until: float) -> bool:
-        left = self._limit(until) - time.monotonic()
+        left = self._limit(until) - monotonic()
         return self._delivering.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX))
 
     def _send_repeatedly(self, taken: list[ReadableSpan], until: float, yielding: bool) -> bool:  # noqa: FBT001
@@ -654,9 +654,9 @@ class DeliveryExporter(SpanExporter):
         """
         with self._changed:
             wakes = self._wakes
-            end = time.monotonic() + seconds
+            end = monotonic() + seconds
             while True:
-                now = time.monotonic()
+                now = monotonic()
                 due = max(end if self._wakes == wakes else now, self._not_before)
                 if due >= self._limit(until) - (_USEFUL_TIME if due > now else 0.0):
                     return False
@@ -692,7 +692,7 @@ class DeliveryExporter(SpanExporter):
     def _note(self, reply: Reply) -> None:
         if not reply.reached:
             return
-        now = time.monotonic()
+        now = monotonic()
         if reply.verdict in (Verdict.RETRY, Verdict.FAILED, Verdict.REFUSED):
             if not self.failing:
                 self.failing, self._failing_since, self._outage_wait = True, now, self._backoff
@@ -710,7 +710,7 @@ class DeliveryExporter(SpanExporter):
 
     def _announce(self, reason: str) -> None:
         """One line per outage, and not one per blink of a backend that comes and goes."""
-        now = time.monotonic()
+        now = monotonic()
         if self._announced or now < self._announce_from:
             return
         self._announced = True

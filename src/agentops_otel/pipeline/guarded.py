@@ -7,12 +7,12 @@ the program's own that stays so: it was there before us.
 from __future__ import annotations
 
 import logging
-import time
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, SynchronousMultiSpanProcessor
 
 from .. import guard
+from ..clock import monotonic
 
 
 class GuardedProcessors(SynchronousMultiSpanProcessor):
@@ -53,10 +53,10 @@ class GuardedProcessors(SynchronousMultiSpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Flush one after the other, by a clock that nobody sets; the SDK goes by the one on the wall."""
-        deadline = time.monotonic() + timeout_millis / 1000
+        deadline = monotonic() + timeout_millis / 1000
         flushed = True
         for processor in self._processors:
-            left = int((deadline - time.monotonic()) * 1000)
+            left = int((deadline - monotonic()) * 1000)
             try:
                 flushed = left > 0 and processor.force_flush(left) is not False and flushed
             except Exception:

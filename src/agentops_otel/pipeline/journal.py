@@ -22,6 +22,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .. import guard
+from ..clock import monotonic
 from ..log import logger
 from ..redaction import plain_dict
 from . import ids, rejected
@@ -176,7 +177,7 @@ class Journal:
     def append(self, span: ReadableSpan, resource: Resource | None = None) -> Place | None:
         """Write a finished span, with another resource than its own if one is given; None when it is not on disk."""
         try:
-            if self._retry_at and time.monotonic() < self._retry_at:
+            if self._retry_at and monotonic() < self._retry_at:
                 return None
             if resource is None:
                 resource = span.resource
@@ -196,7 +197,7 @@ class Journal:
     def append_event(self, event: LogEvent, resource: Resource | None = None) -> Place | None:
         """Write a log event; without a resource it will have that of this process's spans. None: it is not on disk."""
         with self._safely():
-            if not self._retry_at or time.monotonic() >= self._retry_at:
+            if not self._retry_at or monotonic() >= self._retry_at:
                 number = 0 if resource is None else self._number(resource)
                 return self._write(Kind.EVENT, event_payload(event, number))
         return None
@@ -304,7 +305,7 @@ class Journal:
         return place
 
     def _fail(self, error: OSError) -> None:
-        self._retry_at = time.monotonic() + _RETRY
+        self._retry_at = monotonic() + _RETRY
         if not self._is_warned:
             self._is_warned = True
             reason = error.strerror or str(error)
@@ -350,9 +351,9 @@ class Journal:
                     return self._new_segment(writer)
 
     def _new_segment(self, writer: _Writer) -> _Segment:
-        until = time.monotonic() + _PATIENCE
+        until = monotonic() + _PATIENCE
         while len(writer.open_segments()) >= _MOST_OPEN:
-            if time.monotonic() > until:
+            if monotonic() > until:
                 raise BlockingIOError("too many threads are writing")
             time.sleep(0.001)
             with contextlib.suppress(IndexError):
@@ -510,12 +511,12 @@ class Journal:
             if writer is None:
                 return
             writer.is_closed = True
-            until = time.monotonic() + _PATIENCE
+            until = monotonic() + _PATIENCE
             while writer.open_segments():
                 with contextlib.suppress(IndexError):
                     writer.free.pop().seal()
                     continue
-                if time.monotonic() > until:  # a thread stands still with one: the lock goes when the process does
+                if monotonic() > until:  # a thread stands still with one: the lock goes when the process does
                     return
                 time.sleep(0.001)
             empty = not writer.sessions and all(segment.is_settled for segment in list(writer.segments.values()))

@@ -15,7 +15,6 @@ import functools
 import logging
 import os
 import threading
-import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
 
 from .. import guard, semconv
+from ..clock import monotonic
 from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
@@ -53,7 +53,7 @@ _ENCODERS: Final = (
     "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
 )
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
-    "http/protobuf": (*_ENCODERS, "requests"),
+    "http/protobuf": (*_ENCODERS, "agentops_otel.pipeline.connection"),
     "grpc": (*_ENCODERS, "grpc", "google.rpc.error_details_pb2", "google.rpc.status_pb2"),
     "file": (*_ENCODERS, "google.protobuf.json_format"),
 }
@@ -286,7 +286,7 @@ class Pipeline:
         self._write_down()
         if not self.exporter.due or self.exporter.closing:
             return
-        until = time.monotonic() + self.config.timeout
+        until = monotonic() + self.config.timeout
         if self.exporter.failing and self.exporter.kept:
             self.exporter.send_kept(until)
         if self._events:
@@ -365,10 +365,10 @@ class Pipeline:
             # All of it is on disk, and the backend is known to be down: one short try, and not twice in a row.
             if not self.exporter.due:
                 return False
-            deadline = min(deadline, time.monotonic() + _LAST_TRY)
+            deadline = min(deadline, monotonic() + _LAST_TRY)
         self.exporter.closing = closing or hurried
         self.exporter.deadline = deadline
-        flushed = self._worker.call(lambda: self._flush(deadline, closing=closing), deadline - time.monotonic())
+        flushed = self._worker.call(lambda: self._flush(deadline, closing=closing), deadline - monotonic())
         # Another deadline is that of the process's end, which came meanwhile and stays.
         if not closing and self.exporter.deadline == deadline:
             self.exporter.closing = False
@@ -395,7 +395,7 @@ class Pipeline:
 
     def _flush_kept(self, deadline: float) -> None:
         if self.exporter.kept:
-            self.exporter.force_flush(int(max(0.0, deadline - time.monotonic()) * 1000))
+            self.exporter.force_flush(int(max(0.0, deadline - monotonic()) * 1000))
 
     def dropped(self) -> dict[str, int]:
         """Spans that are known to be lost, by reason."""
@@ -430,7 +430,7 @@ class Pipeline:
         self.exporter.closing = True
         self.flush(deadline)
         self.exporter.deadline = deadline
-        self._worker.call(self._batcher.shutdown, deadline - time.monotonic())
+        self._worker.call(self._batcher.shutdown, deadline - monotonic())
 
 
 @functools.lru_cache(maxsize=4)
@@ -447,7 +447,7 @@ def _place(span: ReadableSpan) -> Place:
 def _shares(pipelines: Sequence[Pipeline], deadline: float) -> Iterator[tuple[Pipeline, float]]:
     """Each pipeline with the time by which it must be done, so that one that hangs leaves time to the others."""
     for place, pipeline in enumerate(pipelines):
-        now = time.monotonic()
+        now = monotonic()
         yield pipeline, now + (deadline - now) / (len(pipelines) - place)
 
 
@@ -566,12 +566,12 @@ class SessionProvider:
 
     def flush(self, timeout: float) -> bool:
         """Flush every pipeline within `timeout` seconds; True when all of them delivered everything."""
-        delivered = [pipeline.flush(until) for pipeline, until in _shares(self.pipelines, time.monotonic() + timeout)]
+        delivered = [pipeline.flush(until) for pipeline, until in _shares(self.pipelines, monotonic() + timeout)]
         return all(delivered)
 
     def close(self, timeout: float) -> None:
         """End every pipeline and thread within `timeout` seconds; the provider stays, for a later `init()`."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         self.processor.sessionless(None, Redactor())
         self.processor.flush = lambda seconds: True
         for pipeline, until in _shares(self.pipelines, deadline):

@@ -1,7 +1,8 @@
 """How one request leaves the process: OTLP over HTTP or gRPC, console, OTLP JSON lines in a file, or a user's exporter.
 
 A transport makes exactly one attempt and says what came of it (`Reply`); waiting, repeating, splitting and counting
-belong to `exporters.py`. ``requests``, ``grpc`` and protobuf are imported at the first request, not with the package.
+belong to `exporters.py`. ``grpc``, protobuf and what speaks HTTP are imported at the first request, not with the
+package.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ import ipaddress
 import json
 import math
 import os
+import re
 import sys
-import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,8 +25,11 @@ from urllib.parse import unquote, urlsplit
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from .. import semconv
+from ..clock import monotonic
 from ..figures import format_cost
 from ..log import logger
+from . import outage
+from .ids import project_id
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from ..config import Configuration
+    from .connection import Answer, Connections
 
 
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024  # before gzip; gRPC servers refuse 4 MiB by default
@@ -72,6 +76,7 @@ class Reply:
     rejected: int = 0
     retry_after: float | None = None
     reached: bool = True  # False: decided here, nothing is known of the backend
+    key_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +276,27 @@ def _headers(config: Configuration, url: str) -> dict[str, str]:
     return {**keys, **config.headers}
 
 
+def _credentials(config: Configuration, sent: Mapping[str, str]) -> str:
+    """What a backend refuses that says 401 or 403, in words."""
+    if "authorization" in config.headers or (config.headers and not config.api_key):
+        return f"the key in the headers{_origin(config, 'headers')} was refused"
+    if not config.api_key:
+        return "no key is set: set AGENTOPS_API_KEY"
+    if "authorization" not in sent:
+        return (
+            "the API key was not sent because the connection is not encrypted: use https, or set "
+            "OTEL_EXPORTER_OTLP_INSECURE=true if the network is trusted"
+        )
+    return f"the API key{_origin(config, 'api_key')}, of project {project_id(config.api_key)}, was refused"
+
+
+def _origin(config: Configuration, setting: str) -> str:
+    variable = config._sources.get(setting)
+    return f" from {variable}" if variable and setting not in config._given else ""
+
+
 @dataclass(frozen=True, slots=True)
-class _TlsFiles:
+class TlsFiles:
     """Files named by the standard variables, https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
 
     certificate: str | None
@@ -280,28 +304,22 @@ class _TlsFiles:
     client_key: str | None
 
     @classmethod
-    def from_environment(cls) -> _TlsFiles:
+    def from_environment(cls) -> TlsFiles:
+        """What the environment names now."""
+
         def named(what: str) -> str | None:
             own = os.environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{what}", "").strip()
             return own or os.environ.get(f"OTEL_EXPORTER_OTLP_{what}", "").strip() or None
 
         return cls(named("CERTIFICATE"), named("CLIENT_CERTIFICATE"), named("CLIENT_KEY"))
 
-
-def _why(error: BaseException) -> str:
-    """The innermost cause of a failed connection in a few words."""
-    seen: list[BaseException] = []
-    nested: BaseException | None = error
-    while nested is not None and nested not in seen and len(seen) < 12:
-        seen.append(nested)
-        inner = [nested.__cause__, nested.__context__, getattr(nested, "reason", None), *getattr(nested, "args", ())]
-        nested = next((cause for cause in inner if isinstance(cause, BaseException) and cause not in seen), None)
-    for cause in reversed(seen):
-        if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
-            return "no answer in time"
-        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ConnectionAbortedError):
-            return _line(cause.strerror).lower()
-    return type(seen[-1]).__name__
+    @property
+    def authorities(self) -> str | None:
+        """The file, or folder, of the authorities that are trusted; None when none is named."""
+        others = (
+            os.environ.get(name, "").strip() for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+        )
+        return self.certificate or next(filter(None, others), None)
 
 
 # OTLP over HTTP -------------------------------------------------------------------------------------------------------
@@ -309,14 +327,9 @@ def _why(error: BaseException) -> str:
 _RETRYABLE_STATUS: Final = frozenset({408, 429, 502, 503, 504})
 _CONTENT_STATUS: Final = frozenset({400, 422})
 _NO_SIGNAL_STATUS: Final = frozenset({404, 405, 501})
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    phrase: str
-    headers: Mapping[str, str]
-    body: bytes | None  # None: longer than `MAX_REPLY_BYTES`
+_KEY_STATUS: Final = frozenset({401, 403})
+# What Go's and nginx's servers say, in plain text, to a request without TLS.
+_HTTPS_WANTED: Final = re.compile(rb"HTTP request (was sent )?to (an )?HTTPS", re.IGNORECASE)
 
 
 class HttpTransport:
@@ -337,9 +350,10 @@ class HttpTransport:
             "accept-encoding": "identity",
             "user-agent": "agentops-otel",
         }
-        self._tls = _TlsFiles.from_environment()
-        self._session: Any = None
-        self._answered = False  # this session has had an answer: its connection may be kept, and stale
+        self._credentials = _credentials(config, self._sent_headers)
+        self._tls = TlsFiles.from_environment()
+        self._connections: Connections | None = None
+        self._answered = False  # this process has had an answer: a connection may be kept, and stale
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """One POST to the traces endpoint."""
@@ -349,7 +363,7 @@ class HttpTransport:
         if isinstance(body, Reply):
             return body
 
-        def read(answer: _Answer) -> Reply:
+        def read(answer: Answer) -> Reply:
             return _http_partial(answer, ExportTraceServiceResponse, "rejected_spans")
 
         return self._exchange(self._traces, body, timeout, read)
@@ -360,7 +374,7 @@ class HttpTransport:
 
         body = encode_events(events, resource).SerializeToString()
 
-        def read(answer: _Answer) -> Reply:
+        def read(answer: Answer) -> Reply:
             return _http_partial(answer, ExportLogsServiceResponse, "rejected_log_records")
 
         return self._exchange(self._logs, body, timeout, read, _NO_SIGNAL_STATUS)
@@ -370,18 +384,18 @@ class HttpTransport:
         return True
 
     def abandon(self) -> bool:
-        """The connection stays with the attempt that hangs; the next one gets a new session."""
+        """The connection stays with the attempt that hangs; the next one gets a new one."""
         self.reset()
         return True
 
     def reset(self) -> None:
         """Forget the connections without closing them."""
-        self._session, self._answered = None, False
+        self._connections, self._answered = None, False
 
     def close(self) -> None:
         """Close the kept connections."""
-        if self._session is not None:
-            self._session.close()
+        if self._connections is not None:
+            self._connections.close()
         self.reset()
 
     def _exchange(
@@ -389,107 +403,49 @@ class HttpTransport:
         url: str,
         body: bytes,
         timeout: float,
-        read: Callable[[_Answer], Reply],
+        read: Callable[[Answer], Reply],
         unsupported: frozenset[int] = frozenset(),
     ) -> Reply:
-        until = time.monotonic() + timeout
+        until = monotonic() + timeout
         may_be_stale = self._answered
         try:
             answer = self._post(url, body, until)
         except Exception as error:
             # A server may close a kept connection in the moment we use it; that is no outage.
-            if not may_be_stale or isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-                return Reply(Verdict.RETRY, _why(error))
+            if not may_be_stale or isinstance(error, TimeoutError):
+                return self._unanswered(error, url)
             self.reset()
             try:
                 answer = self._post(url, body, until)
             except Exception as second:
-                return Reply(Verdict.RETRY, _why(second))
+                return self._unanswered(second, url)
         self._answered = True
         if answer.status in unsupported:
             return Reply(Verdict.UNSUPPORTED, str(answer.status))
-        return read(answer) if 200 <= answer.status < 300 else _http_failure(answer)
+        if 200 <= answer.status < 300:
+            return read(answer)
+        return _http_failure(answer, url, self._credentials)
 
-    def _post(self, url: str, body: bytes, until: float) -> _Answer:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        session = self._open_session()
-        response = session.post(
-            url,
-            data=gzip.compress(body, 5),
-            headers=self._sent_headers,
-            timeout=left,
-            allow_redirects=False,
-            stream=True,
-            proxies=_proxies(url),
-            verify=self._verify(),
-            cert=_pair(self._tls),
-        )
-        text = _bounded_body(response, until)
-        return _Answer(response.status_code, _line(response.reason or ""), response.headers, text)
+    def _post(self, url: str, body: bytes, until: float) -> Answer:
+        if self._connections is None:
+            from .connection import Connections
 
-    def _open_session(self) -> Any:
-        if self._session is None:
-            import requests
+            self._connections = Connections(self._tls)
+        return self._connections.post(url, gzip.compress(body, 5), self._sent_headers, until)
 
-            session = requests.Session()
-            session.trust_env = False  # neither .netrc nor proxies by themselves
-            session.headers.clear()
-            self._session = session
-        return self._session
-
-    def _verify(self) -> str | bool:
-        # Without trust_env, requests does not look at its own variables either.
-        bundles = (self._tls.certificate, os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("CURL_CA_BUNDLE"))
-        return next((bundle for bundle in bundles if bundle), True)
+    def _unanswered(self, error: Exception, url: str) -> Reply:
+        place = self._connections.place if self._connections is not None else shown_url(url)
+        secure = url.startswith("https:")
+        cause = outage.connection_failed(error, place, secure=secure, answered=self._answered)
+        return Reply(Verdict.REFUSED if cause.lasting else Verdict.RETRY, cause.text)
 
 
 def _without_user(url: str) -> str:
-    """Without it, requests would turn a user in the URL into an Authorization header of its own, in place of ours."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _pair(tls: _TlsFiles) -> str | tuple[str, str] | None:
-    if tls.client_certificate and tls.client_key:
-        return tls.client_certificate, tls.client_key
-    return tls.client_certificate
-
-
-def _proxies(url: str) -> Mapping[str, str] | None:
-    if is_loopback(urlsplit(url).hostname):
-        return None
-    from requests.utils import get_environ_proxies
-
-    return get_environ_proxies(url)
-
-
-def _bounded_body(response: Any, until: float) -> bytes | None:
-    """The reply's body, None when it is longer than we read; a drip of bytes ends at `until`."""
-    body = b""
-    while len(body) <= MAX_REPLY_BYTES:
-        if time.monotonic() > until:
-            response.close()
-            raise TimeoutError
-        piece = response.raw.read1(MAX_REPLY_BYTES) if hasattr(response.raw, "read1") else response.raw.read(1024)
-        if not piece:
-            response.raw.release_conn()
-            return _inflated(body) if response.headers.get("content-encoding") == "gzip" else body
-        body += piece
-    response.close()
-    return None
-
-
-def _inflated(body: bytes) -> bytes | None:
-    try:
-        text = zlib.decompressobj(31).decompress(body, MAX_REPLY_BYTES + 1)
-    except zlib.error:
-        return None
-    return text if len(text) <= MAX_REPLY_BYTES else None
-
-
-def _http_partial(answer: _Answer, message: Any, field: str) -> Reply:
+def _http_partial(answer: Answer, message: Any, field: str) -> Reply:
     """Read a 2xx answer; one that is not an OTLP answer acknowledges nothing (a captive portal says 200 too)."""
     response = message()
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -507,8 +463,17 @@ def _http_partial(answer: _Answer, message: Any, field: str) -> Reply:
     return _partial(response, field)
 
 
-def _http_failure(answer: _Answer) -> Reply:
-    reason = f"{answer.status} {answer.phrase}".strip()
+def _http_failure(answer: Answer, url: str, credentials: str) -> Reply:
+    reason = f"{answer.status} {_line(answer.phrase)}".strip()
+    parts = urlsplit(url)
+    if answer.status in _KEY_STATUS:
+        return Reply(Verdict.REFUSED, f"{reason}: {credentials}", key_refused=True)
+    if answer.status in _NO_SIGNAL_STATUS:
+        return Reply(
+            Verdict.REFUSED, f"{reason}: nothing takes spans at {parts.path or '/'}; check the endpoint's path"
+        )
+    if answer.status == 400 and parts.scheme == "http" and _HTTPS_WANTED.search(answer.body or b""):
+        return Reply(Verdict.REFUSED, outage.expects_tls(parts.netloc))
     if 300 <= answer.status < 400:
         target = _line(shown_url(answer.headers.get("location") or "nowhere"))
         return Reply(Verdict.REFUSED, f"{reason}, a redirect to {target!r}, which is not followed")
@@ -542,6 +507,7 @@ def _retry_after(value: str | None) -> float | None:
 _RETRYABLE_CODES: Final = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED"}
 )
+_KEY_CODES: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 # An outage must not grow the channel's own pause between attempts to connect: we have our own.
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -562,8 +528,11 @@ class GrpcTransport:
         authority = parts.netloc.rpartition("@")[2]
         self._target = authority if parts.port or self._secure else f"{authority.rstrip(':')}:4317"
         self.name: str = f"{parts.scheme}://{self._target}"
-        self._metadata = tuple(_headers(config, url).items())
-        self._tls = _TlsFiles.from_environment()
+        headers = _headers(config, url)
+        self._metadata = tuple(headers.items())
+        self._credentials = _credentials(config, headers)
+        self._answered = False
+        self._tls = TlsFiles.from_environment()
         self._channel: Any = None
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
@@ -580,8 +549,7 @@ class GrpcTransport:
         from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
         body = encode_events(events, resource).SerializeToString()
-        reply = self._call(_LOGS_METHOD, body, timeout, ExportLogsServiceResponse, "rejected_log_records")
-        return Reply(Verdict.UNSUPPORTED, reply.reason) if reply.reason.startswith("UNIMPLEMENTED") else reply
+        return self._call(_LOGS_METHOD, body, timeout, ExportLogsServiceResponse, "rejected_log_records")
 
     def flush(self, timeout: float) -> bool:
         """Nothing is buffered."""
@@ -603,20 +571,45 @@ class GrpcTransport:
             channel.close()
 
     def _call(self, method: str, body: bytes, timeout: float, message: Any, field: str) -> Reply:
-        import grpc  # type: ignore[import-untyped]
-
-        channel = self._open_channel(grpc)
+        try:
+            import grpc  # type: ignore[import-untyped]
+        except ImportError:
+            return Reply(Verdict.REFUSED, outage.NO_GRPC)
+        try:
+            channel = self._open_channel(grpc)
+        except OSError as error:
+            return Reply(Verdict.REFUSED, f"{error.filename} cannot be read ({(error.strerror or '').lower()})")
         export = channel.unary_unary(method)  # bytes in, bytes out
         try:
             answer = export(body, timeout=timeout, metadata=self._metadata, compression=grpc.Compression.Gzip)
         except grpc.RpcError as error:
-            return _grpc_failure(error)
+            if method == _LOGS_METHOD and error.code().name == "UNIMPLEMENTED":
+                return Reply(Verdict.UNSUPPORTED, "UNIMPLEMENTED")
+            return self._failure(error)
+        self._answered = True
         response = message()
         try:
             response.ParseFromString(answer)
         except Exception:
             return Reply(Verdict.RETRY, "an unreadable answer")
         return _partial(response, field)
+
+    def _failure(self, error: Any) -> Reply:
+        code: str = error.code().name
+        details = error.details() or ""
+        if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
+            # The client library says the same of a reply that is too large; then the request may have been stored.
+            if "CLIENT:" in details:
+                return Reply(Verdict.RETRY, "an unreadable answer")
+            return Reply(Verdict.TOO_LARGE, code)
+        if code in _KEY_CODES:
+            return Reply(Verdict.REFUSED, f"{code}: {self._credentials}", key_refused=True)
+        if code == "INVALID_ARGUMENT":
+            return Reply(Verdict.REJECTED, code)
+        cause = outage.grpc_failed(code, details, self._target, secure=self._secure, answered=self._answered)
+        if code in _RETRYABLE_CODES and not cause.lasting:
+            return Reply(Verdict.RETRY, cause.text, retry_after=_retry_delay(error))
+        return Reply(Verdict.FAILED if code in ("INTERNAL", "UNKNOWN") else Verdict.REFUSED, cause.text)
 
     def _open_channel(self, grpc: Any) -> Any:
         if self._channel is not None:
@@ -627,7 +620,10 @@ class GrpcTransport:
         if not self._secure:
             self._channel = grpc.insecure_channel(self._target, options)
             return self._channel
-        files = (self._tls.certificate, self._tls.client_key, self._tls.client_certificate)
+        trusted = self._tls.certificate or self._tls.authorities
+        if not self._tls.certificate and not os.path.isfile(trusted or ""):  # a folder is of no use here
+            trusted = None
+        files = (trusted, self._tls.client_key, self._tls.client_certificate)
         credentials = grpc.ssl_channel_credentials(*(_content(file) for file in files))
         self._channel = grpc.secure_channel(self._target, credentials, options)
         return self._channel
@@ -638,27 +634,6 @@ def _content(path: str | None) -> bytes | None:
         return None
     with open(path, "rb") as file:
         return file.read()
-
-
-def _grpc_failure(error: Any) -> Reply:
-    code: str = error.code().name
-    details = error.details() or ""
-    reason = code if code != "UNAVAILABLE" else f"{code} ({_unavailable(details)})"
-    if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
-        # The client library says the same of a reply that is too large; then the request may well have been stored.
-        return Reply(Verdict.RETRY, "an unreadable answer") if "CLIENT:" in details else Reply(Verdict.TOO_LARGE, code)
-    if code in _RETRYABLE_CODES:
-        return Reply(Verdict.RETRY, reason, retry_after=_retry_delay(error))
-    if code == "INVALID_ARGUMENT":
-        return Reply(Verdict.REJECTED, reason)
-    return Reply(Verdict.FAILED if code in ("INTERNAL", "UNKNOWN") else Verdict.REFUSED, reason)
-
-
-def _unavailable(details: str) -> str:
-    for words in ("Connection refused", "Connection reset", "Socket closed", "name resolution", "DNS", "handshake"):
-        if words in details:
-            return words.lower()
-    return "no connection"
 
 
 def _retry_delay(error: Any) -> float | None:
@@ -699,7 +674,7 @@ class ConsoleTransport:
             sys.stdout.write("".join(lines))
             sys.stdout.flush()
         except (OSError, ValueError, AttributeError) as error:  # closed, or None under pythonw
-            return Reply(Verdict.REFUSED, f"standard output: {_why(error)}")
+            return Reply(Verdict.REFUSED, f"standard output: {type(error).__name__}")
         return Reply(Verdict.ACCEPTED)
 
     def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
@@ -782,7 +757,7 @@ class FileTransport:
         try:
             self._append(line)
         except OSError as error:
-            return Reply(Verdict.RETRY, _why(error))
+            return Reply(Verdict.RETRY, f"{self._path}: {(error.strerror or type(error).__name__).lower()}")
         return Reply(Verdict.ACCEPTED)
 
     def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:

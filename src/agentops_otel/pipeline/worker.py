@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable
 
 from .. import guard
+from ..clock import monotonic
 
 Task = Callable[[], object]
 
@@ -98,12 +98,12 @@ class Worker:
 
     def _run(self) -> None:
         tasks, pid = self._tasks, os.getpid()
-        due = time.monotonic() + self._interval
+        due = monotonic() + self._interval
         while os.getpid() == pid:
             try:
-                item = tasks.get(timeout=max(0.0, due - time.monotonic()))
+                item = tasks.get(timeout=max(0.0, due - monotonic()))
             except queue.Empty:
-                due = time.monotonic() + self._interval
+                due = monotonic() + self._interval
                 self._do(self._tick, threading.Event())
                 continue
             if item is None:

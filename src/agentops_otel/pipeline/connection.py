@@ -1,0 +1,241 @@
+"""HTTP connections that nobody else sees, kept from one request to the next.
+
+`http.client` is loaded a second time, for us alone: what records, mocks or traces the program's HTTP (vcrpy, an APM
+agent) puts its own classes and functions into the modules that the program uses, and the export of spans belongs
+neither into a cassette nor into a test's list of calls. `socket` is the program's, so that gevent works.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import ipaddress
+import os
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from ..clock import monotonic
+from .transport import MAX_REPLY_BYTES, TlsFiles, is_loopback
+
+_PORTS: Final = {"http": 80, "https": 443}
+_UNQUOTED: Final = "!#$%&'()*+,/:;=?@[]~"  # of a path and a query
+
+
+def _own_copy(name: str) -> ModuleType:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        return importlib.import_module(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_http: Final = _own_copy("http.client")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server has answered."""
+
+    status: int
+    phrase: str
+    headers: Mapping[str, str]  # any case
+    body: bytes | None  # None: longer than `MAX_REPLY_BYTES`
+
+
+class NotPossible(OSError):
+    """A setting of the environment keeps us from connecting; the text says which."""
+
+
+class Connections:
+    """Kept connections, one for each server; for one thread at a time.
+
+    Redirects are not followed, ``.netrc`` is never read, and this machine's own addresses are never reached through a
+    proxy.
+
+    Attributes:
+        place: host and port of the last request, for messages.
+    """
+
+    def __init__(self, tls: TlsFiles) -> None:
+        self.place = ""
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+        """Send one request and read the answer, until `clock.monotonic()` is `until` as far as sockets let us.
+
+        Raises:
+            OSError: no connection, or no answer in time.
+            Exception: the answer is not HTTP.
+        """
+        parts = urlsplit(url)
+        place = (parts.scheme, parts.netloc)
+        self.place = f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+        proxy = proxy_for(parts)
+        if proxy is not None:
+            self.place = f"the proxy {proxy.hostname}:{proxy.port or 80}"
+        target, sent = _target(parts), dict(headers)
+        if proxy is not None and parts.scheme == "http":
+            target = f"http://{parts.netloc}{target}"
+            sent |= _proxy_authorization(proxy)
+        connection = self._kept.pop(place, None) or self._opened(parts, proxy)
+        try:
+            _set_time(connection, until)
+            connection.request("POST", target, body, sent)
+            _set_time(connection, until)
+            response = connection.getresponse()
+            content = _bounded_body(response, connection, until)
+        except BaseException:
+            connection.close()
+            raise
+        if content is None or connection.sock is None:
+            connection.close()
+        else:
+            self._kept[place] = connection
+        return Answer(response.status, response.reason or "", response.headers, content)
+
+    def forget(self) -> None:
+        """Leave the connections to whoever uses them, another process or a call that hangs."""
+        self._kept = {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        kept, self._kept = self._kept, {}
+        for connection in kept.values():
+            connection.close()
+
+    def _opened(self, parts: SplitResult, proxy: SplitResult | None) -> Any:
+        host, port = (parts.hostname, parts.port) if proxy is None else (proxy.hostname, proxy.port or 80)
+        if parts.scheme == "http":
+            return _http.HTTPConnection(host, port)
+        if self._context is None:
+            self._context = tls_context(self._tls)
+        connection = _http.HTTPSConnection(host, port, context=self._context)
+        if proxy is not None:
+            connection.set_tunnel(parts.hostname, parts.port or 443, _proxy_authorization(proxy))
+        return connection
+
+
+def _target(parts: SplitResult) -> str:
+    return quote(parts.path or "/", _UNQUOTED) + (f"?{quote(parts.query, _UNQUOTED)}" if parts.query else "")
+
+
+def _set_time(connection: Any, until: float) -> None:
+    left = until - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.timeout = left
+    if connection.sock is not None:
+        connection.sock.settimeout(left)
+
+
+def _bounded_body(response: Any, connection: Any, until: float) -> bytes | None:
+    """The reply's body, None when it is longer than we read; a drip of bytes ends at `until`."""
+    body = b""
+    while len(body) <= MAX_REPLY_BYTES:
+        if connection.sock is not None:  # else the answer ends with the connection, and has the socket alone
+            _set_time(connection, until)
+        elif monotonic() >= until:
+            raise TimeoutError
+        piece = response.read1(MAX_REPLY_BYTES)
+        if not piece:
+            if response.length:
+                raise ConnectionError("the answer was cut off")
+            response.close()
+            return _inflated(body) if response.headers.get("content-encoding") == "gzip" else body
+        body += piece
+    return None
+
+
+def _inflated(body: bytes) -> bytes | None:
+    try:
+        text = zlib.decompressobj(31).decompress(body, MAX_REPLY_BYTES + 1)
+    except zlib.error:
+        return None
+    return text if len(text) <= MAX_REPLY_BYTES else None
+
+
+# TLS ------------------------------------------------------------------------------------------------------------------
+
+
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """Trusts the authorities that are named, else those of this machine and those that `certifi` lists.
+
+    Raises:
+        NotPossible: a file that is named cannot be used.
+    """
+    named = files.authorities
+    try:
+        if named is not None and os.path.isdir(named):
+            context = ssl.create_default_context(capath=named)
+        else:
+            context = ssl.create_default_context(cafile=named)
+        if named is None and not os.environ.get("SSL_CERT_DIR"):
+            import certifi
+
+            context.load_verify_locations(certifi.where())
+    except OSError as error:
+        raise NotPossible(f"the trusted certificates in {named} cannot be read ({_said(error)})") from error
+    context.set_alpn_protocols(["http/1.1"])
+    if files.client_certificate:
+        try:
+            context.load_cert_chain(files.client_certificate, files.client_key)
+        except OSError as error:
+            raise NotPossible(
+                f"the client certificate {files.client_certificate} cannot be read ({_said(error)})"
+            ) from error
+    return context
+
+
+def _said(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+# Proxies --------------------------------------------------------------------------------------------------------------
+
+
+def proxy_for(parts: SplitResult) -> SplitResult | None:
+    """The proxy that the environment, or the system's settings, name for an address.
+
+    Raises:
+        NotPossible: it is none that is spoken to in plain HTTP.
+    """
+    if is_loopback(parts.hostname):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    url = proxies.get(parts.scheme) or proxies.get("all")
+    if not url or proxy_bypass(f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""):
+        return None
+    if _is_in_network(parts.hostname, proxies.get("no", "")):
+        return None
+    proxy = urlsplit(url if "://" in url else f"http://{url}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise NotPossible(f"a proxy of kind {proxy.scheme}:// is not supported: name an http:// proxy, or set NO_PROXY")
+    return proxy
+
+
+def _is_in_network(host: str | None, no_proxy: str) -> bool:
+    """Whether NO_PROXY names a network that has this address: ``10.0.0.0/8``."""
+    for item in no_proxy.split(","):
+        try:
+            if "/" in item and ipaddress.ip_address(host or "") in ipaddress.ip_network(item.strip(), strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}

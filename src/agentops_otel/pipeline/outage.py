@@ -1,0 +1,129 @@
+"""Why a request did not reach its aim, in a few plain words: what happened at which address, and the likely mend."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Final, NamedTuple
+
+USE_HTTP: Final = "use http://"
+USE_HTTPS: Final = "use https://"
+NO_GRPC: Final = "protocol 'grpc' needs a package that is not installed: pip install 'agentops-otel[grpc]'"
+NO_ANSWER: Final = "no answer in time"
+
+_NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
+_CA: Final = "name the file of its authority in OTEL_EXPORTER_OTLP_CERTIFICATE"
+_TLS_ALERT: Final = "\x15\x03"
+_HTTP2_SETTINGS: Final = "\x04"  # the type of the frame that a server sends first, behind three bytes of length
+
+
+class Cause(NamedTuple):
+    """A short text without secrets; `lasting`: waiting does not help, somebody has to change something."""
+
+    text: str
+    lasting: bool = False
+
+
+def connection_failed(error: BaseException, place: str, *, secure: bool, answered: bool) -> Cause:
+    """Why an HTTP request had no answer.
+
+    Args:
+        error: what was raised.
+        place: host and port.
+        secure: over TLS.
+        answered: this server has answered before.
+    """
+    if isinstance(error, ssl.SSLError):
+        return _tls_failed(error, place)
+    if isinstance(error, socket.gaierror):
+        return Cause(_unknown_name(place.rpartition(":")[0]))
+    if isinstance(error, TimeoutError):
+        return Cause(NO_ANSWER)
+    if isinstance(error, ConnectionRefusedError):
+        return Cause(_nothing_listens(place))
+    if type(error).__name__ == "BadStatusLine":
+        return _not_http(str(error), place)
+    if isinstance(error, ConnectionError):
+        return Cause(_closed(place, secure=secure) if not answered else "the connection was closed without an answer")
+    if isinstance(error, OSError) and error.strerror:
+        return Cause(f"{place}: {_line(error.strerror).lower()}")
+    if isinstance(error, OSError) and error.args:  # "Tunnel connection failed: 407 ...", or a text of ours
+        return Cause(_line(error.args[0]), lasting=True)
+    return Cause(f"{place}: {type(error).__name__}")
+
+
+def _tls_failed(error: ssl.SSLError, place: str) -> Cause:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Cause(_not_trusted(place, _line(error.verify_message or "not valid")), lasting=True)
+    if error.reason in _NOT_TLS:
+        return Cause(_no_tls(place), lasting=True)
+    why = _line(error.reason or type(error).__name__).lower().replace("_", " ")
+    return Cause(f"TLS with {place} failed ({why}); if it does not speak TLS, {USE_HTTP}")
+
+
+def _not_http(line: str, place: str) -> Cause:
+    if line.startswith(_TLS_ALERT):
+        return Cause(expects_tls(place), lasting=True)
+    if line[3:4] == _HTTP2_SETTINGS and line.startswith("\0\0"):
+        return Cause(
+            f"{place} speaks gRPC: set protocol='grpc', or use the port for HTTP (usually 4318)",
+            lasting=True,
+        )
+    return Cause(f"the answer of {place} is not HTTP")
+
+
+def grpc_failed(code: str, details: str, place: str, *, secure: bool, answered: bool) -> Cause:
+    """Why a gRPC call failed, from the words of the client library, which has no other way to tell."""
+    if code == "UNIMPLEMENTED":
+        return Cause(f"{code}: {place} does not take spans over gRPC; check the address", lasting=True)
+    if code == "DEADLINE_EXCEEDED":
+        return Cause(NO_ANSWER)
+    if code != "UNAVAILABLE":
+        return Cause(code)
+    if "http1.x" in details or "Expected SETTINGS frame as the first frame" in details:
+        return Cause(
+            f"{place} does not speak gRPC: set protocol='http/protobuf', or use the port for gRPC (usually 4317)",
+            lasting=True,
+        )
+    if "Connection refused" in details:
+        return Cause(_nothing_listens(place))
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return Cause(_not_trusted(place, "verification failed"), lasting=True)
+    if "WRONG_VERSION_NUMBER" in details:
+        return Cause(_no_tls(place), lasting=True)
+    if any(words in details.lower() for words in ("dns", "name resolution", "errors resolving", "lookup")):
+        return Cause(_unknown_name(place.rpartition(":")[0]))
+    if not answered and any(words in details for words in ("Socket closed", "onnection reset", "handshake", "EOF")):
+        return Cause(f"{code}: {_closed(place, secure=secure)}")
+    return Cause(f"{code} (no connection to {place})")
+
+
+def expects_tls(place: str) -> str:
+    """A server that takes TLS only."""
+    return f"{place} expects TLS: {USE_HTTPS}"
+
+
+def _no_tls(place: str) -> str:
+    return f"{place} does not speak TLS: {USE_HTTP}"
+
+
+def _nothing_listens(place: str) -> str:
+    return f"nothing listens at {place} (connection refused)"
+
+
+def _not_trusted(place: str, why: str) -> str:
+    return f"the certificate of {place} is not trusted ({why}): {_CA}"
+
+
+def _unknown_name(host: str) -> str:
+    return f"the host name {host!r} cannot be resolved; check its spelling and the DNS"
+
+
+def _closed(place: str, *, secure: bool) -> str:
+    hint = f"if it does not speak TLS, {USE_HTTP}" if secure else f"if it expects TLS, {USE_HTTPS}"
+    return f"{place} closed the connection without an answer; {hint}"
+
+
+def _line(text: object) -> str:
+    """Foreign text as one short printable line."""
+    return "".join(c if c.isprintable() else " " for c in str(text)[:200]).strip()

@@ -1,0 +1,264 @@
+"""What a user reads about an outage names the address, what happened there, and the likely mend."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+import trustme
+from opentelemetry.sdk.trace import TracerProvider
+
+from agentops_otel.config import Configuration
+from agentops_otel.pipeline import ids
+from agentops_otel.pipeline.transport import Reply, Verdict, open_transport
+from tests.fakes import fault_server
+from tests.fakes.fault_server import FaultServer
+from tests.fakes.tls_server import tls_server
+
+BOTH = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+
+
+@pytest.fixture(autouse=True)
+def no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificates of the machine that runs the tests do not matter."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def send(endpoint: str, timeout: float = 5.0, **settings: object) -> Reply:
+    """The reply to one span, and the same reply to the next one."""
+    span = TracerProvider().get_tracer("test").start_span("a")
+    span.end()
+    transport = open_transport(Configuration(endpoint=endpoint, **settings))
+    try:
+        return transport.send([span], timeout)
+    finally:
+        transport.close()
+
+
+@pytest.fixture
+def closed() -> str:
+    """Host and port at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        return f"127.0.0.1:{unused.getsockname()[1]}"
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    """Host and port of a web server that is no OTLP backend."""
+
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@BOTH
+def test_nothing_listens(closed: str, protocol: str) -> None:
+    """A port without a server is named."""
+    reply = send(f"http://{closed}", protocol=protocol)
+    assert (reply.verdict, reply.reason) == (Verdict.RETRY, f"nothing listens at {closed} (connection refused)")
+
+
+@BOTH
+def test_a_host_that_does_not_exist(protocol: str) -> None:
+    """A name that no server knows is named."""
+    reply = send("http://no-such-host.invalid:4318", protocol=protocol)
+    assert reply.verdict is Verdict.RETRY
+    assert reply.reason.startswith("the host name 'no-such-host.invalid' cannot be resolved")
+
+
+@BOTH
+def test_no_answer(protocol: str) -> None:
+    """A server that takes the request and is silent has not answered in time."""
+    with FaultServer(protocol, fault_server.blackhole()) as server:
+        assert send(server.url, 0.5, protocol=protocol) == Reply(Verdict.RETRY, "no answer in time")
+
+
+@BOTH
+def test_tls_to_a_plain_port(protocol: str, web_server: str) -> None:
+    """An endpoint with https at a server without TLS: the mend is http."""
+    with FaultServer(protocol) as server:
+        for place in (f"127.0.0.1:{server.port}", web_server):
+            assert "does not speak TLS" in (reason := send(f"https://{place}", protocol=protocol).reason)
+            assert place in reason
+            assert reason.endswith("use http://")
+
+
+@BOTH
+def test_a_plain_request_to_a_tls_port(protocol: str) -> None:
+    """An endpoint with http at a server with TLS that says nothing in plain text: the mend is https."""
+    with tls_server() as server:
+        reply = send(f"http://localhost:{server.port}", protocol=protocol)
+        assert reply.verdict is Verdict.RETRY
+        assert f"localhost:{server.port} closed the connection without an answer" in reply.reason
+        assert reply.reason.endswith("if it expects TLS, use https://")
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n<html>400 The plain HTTP request was sent to HTTPS port</html>",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+    ],
+    ids=["go", "nginx", "alert"],
+)
+def test_a_tls_port_that_says_so(greeting: bytes) -> None:
+    """What servers say to a plain request is understood, and no span is taken for refused because of it."""
+    with tls_server(greeting=greeting) as server:
+        reply = send(f"http://localhost:{server.port}")
+        assert (reply.verdict, reply.reason) == (Verdict.REFUSED, f"localhost:{server.port} expects TLS: use https://")
+
+
+def test_http_to_a_grpc_port() -> None:
+    """The protocol that is not spoken there, and both mends."""
+    with FaultServer("grpc") as server:
+        reply = send(server.url)
+        assert reply.verdict is Verdict.REFUSED
+        assert reply.reason.startswith(f"127.0.0.1:{server.port} speaks gRPC: set protocol='grpc'")
+
+
+def test_grpc_to_an_http_port(web_server: str) -> None:
+    """The other way round, at a backend and at any web server."""
+    with FaultServer() as server:
+        for place in (f"127.0.0.1:{server.port}", web_server):
+            reply = send(f"http://{place}", protocol="grpc")
+            assert reply.verdict is Verdict.REFUSED
+            assert reply.reason.startswith(f"{place} does not speak gRPC: set protocol='http/protobuf'")
+
+
+@pytest.mark.parametrize("code", [401, 403])
+@BOTH
+def test_a_refused_key(protocol: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says that the key was refused, which one by its source and project, and never the key itself."""
+    with FaultServer(protocol, fault_server.status(code)) as server:
+        monkeypatch.setenv("AGENTOPS_API_KEY", "key-from-outside")
+        reply = send(server.url, protocol=protocol)
+        assert (reply.verdict, reply.key_refused) == (Verdict.REFUSED, True)
+        project = ids.project_id("key-from-outside")
+        assert reply.reason.endswith(f": the API key from AGENTOPS_API_KEY, of project {project}, was refused")
+        reply = send(server.url, protocol=protocol, api_key="key-of-the-program")
+        project = ids.project_id("key-of-the-program")
+        assert reply.reason.endswith(f": the API key, of project {project}, was refused")
+        for headers in ({"authorization": "Basic abc"}, {"x-tenant-key": "abc"}):
+            monkeypatch.delenv("AGENTOPS_API_KEY", raising=False)
+            reply = send(server.url, protocol=protocol, headers=headers)
+            assert reply.reason.endswith(": the key in the headers was refused")
+        reply = send(server.url, protocol=protocol)
+        assert reply.reason.endswith(": no key is set: set AGENTOPS_API_KEY")
+
+
+@BOTH
+def test_a_wrong_path(protocol: str) -> None:
+    """Where nothing takes spans, the path, or the address of a gRPC server, is in doubt."""
+    with FaultServer(protocol, fault_server.status(404)) as server:
+        reply = send(f"{server.url}/api" if protocol != "grpc" else server.url, protocol=protocol)
+        assert reply.verdict is Verdict.REFUSED
+        said = "nothing takes spans at /api/v1/traces" if protocol != "grpc" else "does not take spans over gRPC"
+        assert said in reply.reason
+
+
+@BOTH
+def test_a_certificate_that_is_not_trusted(protocol: str) -> None:
+    """The variable that names the authority is in the line; once it is named, that is no longer the trouble."""
+    with tls_server() as server, pytest.MonkeyPatch.context() as environment:
+        reply = send(f"https://localhost:{server.port}", protocol=protocol)
+        assert reply.verdict is Verdict.REFUSED
+        assert f"the certificate of localhost:{server.port} is not trusted" in reply.reason
+        assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in reply.reason
+        with server.authority.cert_pem.tempfile() as file:
+            for variable in ("OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE"):
+                environment.setenv(variable, file)
+                reply = send(f"https://localhost:{server.port}", protocol=protocol)
+                assert "certificate" not in reply.reason
+                if protocol != "grpc":  # (the server does not speak HTTP/2)
+                    assert reply.verdict is Verdict.ACCEPTED
+                environment.delenv(variable)
+
+
+def test_a_certificate_for_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trusted authority does not make a certificate right for every address."""
+    with tls_server() as server, server.authority.cert_pem.tempfile() as file:
+        monkeypatch.setenv("SSL_CERT_FILE", file)
+        reply = send(f"https://127.0.0.1:{server.port}")
+        assert reply.verdict is Verdict.REFUSED
+        assert f"the certificate of 127.0.0.1:{server.port} is not trusted (IP address mismatch" in reply.reason
+
+
+def test_a_client_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that asks for one gets the one that the standard variables name."""
+    authority = trustme.CA()
+    mine = authority.issue_cert("client")
+    with (
+        tls_server(client_ca=authority) as server,
+        server.authority.cert_pem.tempfile() as trusted,
+        mine.private_key_and_cert_chain_pem.tempfile() as both,
+    ):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", trusted)
+        assert send(f"https://localhost:{server.port}").verdict is not Verdict.ACCEPTED
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", both)
+        assert send(f"https://localhost:{server.port}").verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"])
+def test_a_certificate_file_that_is_not_there(variable: str, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is named."""
+    monkeypatch.setenv(variable, "/no/such/file.pem")
+    reply = send("https://127.0.0.1:9", protocol=protocol)
+    assert reply.verdict is Verdict.REFUSED
+    assert "/no/such/file.pem cannot be read (no such file or directory)" in reply.reason
+
+
+def test_grpc_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says what to install; it costs no span."""
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    reply = send("http://127.0.0.1:9", protocol="grpc")
+    assert reply.verdict is Verdict.REFUSED
+    assert reply.reason.endswith("is not installed: pip install 'agentops-otel[grpc]'")
+
+
+def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is not spoken to in plain HTTP is named as such, not silently passed by."""
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1080")
+    reply = send("http://backend.invalid:4318")
+    assert reply.verdict is Verdict.REFUSED
+    assert "socks5:// is not supported" in reply.reason
+
+
+def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, web_server: str) -> None:
+    """What the proxy answered to CONNECT is told."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{web_server}")
+    reply = send("https://backend.invalid:4318")
+    assert reply.verdict is Verdict.REFUSED
+    assert "Tunnel connection failed: 501" in reply.reason
+
+
+def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment names as the way out is used, with its password, except for what NO_PROXY names."""
+    with FaultServer() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:p%40ss@127.0.0.1:{proxy.port}")
+        assert send("http://backend.invalid:4318").verdict is Verdict.ACCEPTED
+        (request,) = proxy.requests
+        assert request.path == "http://backend.invalid:4318/v1/traces"
+        assert request.headers["proxy-authorization"] == "Basic bWU6cEBzcw=="
+        assert request.headers["host"] == "backend.invalid:4318"
+        for no_proxy, endpoint in (
+            ("backend.invalid", "http://backend.invalid:4318"),
+            ("192.0.2.0/24", "http://192.0.2.1:4318"),
+            ("*", "http://backend.invalid"),
+        ):
+            monkeypatch.setenv("NO_PROXY", no_proxy)
+            assert send(endpoint, 0.2).verdict is Verdict.RETRY
+        assert len(proxy.requests) == 1
