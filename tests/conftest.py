@@ -44,6 +44,7 @@ def fresh_package(clean_environ: None) -> Iterator[None]:
     stays. A test that needs another provider runs in a process of its own.
     """
     from agentops_otel import client, guard
+    from agentops_otel.instrumentation import _background
 
     shutdown = client.shutdown  # before a test replaces it
     guard.reraise = True
@@ -53,3 +54,4 @@ def fresh_package(clean_environ: None) -> Iterator[None]:
     finally:
         guard.reraise = False
         guard._reported.clear()
+        _background.forget()

@@ -186,6 +186,50 @@ def test_unpriced_calls(feed, start):
     assert found.attributes()[semconv.SESSION_UNPRICED_CALLS] == 2
 
 
+BEGUN = {**CHAT, semconv.RESPONSE_ID: "resp_1", semconv.RESPONSE_STATUS: "queued"}
+ENDED = {**CHAT, semconv.RESPONSE_ID: "resp_1"}
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("look", [False, True])
+def test_a_call_whose_answer_comes_later_counts_once(look, streamed, status, feed, start):
+    """The call that begins an answer and the one that shows its end are one call, whenever somebody looks."""
+    end(start("chat", attributes={**BEGUN, semconv.RESPONSE_STATUS: status, semconv.REQUEST_STREAM: streamed}))
+    if look:
+        found = feed.totals.snapshot()
+        assert (found.llm_calls, found.unpriced_calls, found.streams_without_usage) == (1, 1, int(streamed))
+    end(start("chat", attributes=ENDED), USAGE)
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.unpriced_calls, found.streams_without_usage) == (1, 0, 0)
+    assert (found.usage.input_tokens, found.cost) == (1000, pytest.approx(COST))
+    assert [model.calls for model in found.models.values()] == [1]
+
+
+def test_an_answer_that_comes_later_and_failed_counts_once(feed, start):
+    """A call in the background that failed is one call, and nothing is missing."""
+    end(start("chat", attributes=BEGUN))
+    end(start("chat", attributes=ENDED), failed=True)
+    found = feed.totals.snapshot()
+    assert (found.llm_calls, found.unpriced_calls, found.errors) == (1, 0, 1)
+
+
+def test_calls_with_the_same_response_id_are_calls(feed, start):
+    """Hosts that repeat their ids have made as many calls as they were asked for."""
+    for _ in range(3):
+        end(start("chat", attributes=ENDED), USAGE)
+    assert feed.totals.snapshot().llm_calls == 3
+
+
+def test_few_begun_calls_are_remembered(feed, start, monkeypatch):
+    """Answers that nobody asks for again do not fill the memory."""
+    monkeypatch.setattr(totals, "_MOST_BEGUN", 8)
+    for number in range(20):
+        end(start("chat", attributes={**BEGUN, semconv.RESPONSE_ID: f"resp_{number}"}))
+    assert feed.totals.snapshot().llm_calls == 20
+    assert len(feed.totals._begun) == 8
+
+
 def test_a_free_call_costs_zero_not_nothing(feed, start):
     """A cost that the provider says is used as it is, zero too."""
     end(start("chat", attributes={**CHAT, semconv.REQUEST_MODEL: "no-such-model"}), {**USAGE, semconv.COST_AMOUNT: 0.0})

@@ -26,9 +26,12 @@ from .usage import Usage
 
 _MOST_OPEN: Final = 10_000
 _MOST_UNSETTLED: Final = 4096
+_MOST_BEGUN: Final = 4096
 _LONGEST_READ: Final = 256  # characters or items; the name of a model is shorter
 _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
-_COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM}  # all that is read of an LLM span to count it
+# All that is read of an LLM span to count it.
+_COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM, semconv.RESPONSE_ID, semconv.RESPONSE_STATUS}
+_UNFINISHED: Final = ("queued", "in_progress")
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _KIND_OF_OPERATION: Final = {
     semconv.OPERATION_INVOKE_AGENT: semconv.KIND_AGENT,
@@ -163,6 +166,8 @@ class Totals:
         self._kinds: Counter[str] = Counter()
         self._errors = self._recovered = self._llm_calls = 0
         self._unpriced = self._streams_without_usage = 0
+        # Calls whose answer had no end yet, by its id: whether they count as unpriced, and as streams without usage.
+        self._begun: dict[str, tuple[bool, bool]] = {}
         self._usage = Usage()
         self._cost: float | None = None
         self._slowest: tuple[str, float] | None = None
@@ -250,15 +255,26 @@ class Totals:
         self._unhandled[parent_id] += below or 1
 
     def _count_call(self, attributes: Mapping[str, Any], *, failed: bool) -> None:
-        self._llm_calls += 1
         name = str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or "unknown")
         model = self._models.setdefault(name, ModelTotals())
-        model.calls += 1
+        response_id = attributes.get(semconv.RESPONSE_ID)
+        begun = self._begun.pop(response_id, None) if isinstance(response_id, str) else None
+        if begun is None:
+            self._llm_calls += 1
+            model.calls += 1
+        else:  # its answer had no end then, and has one now: the same call
+            self._unpriced -= begun[0]
+            self._streams_without_usage -= begun[1]
         usage = Usage.from_attributes(attributes)
         if usage is None:
             # What failed costs nothing: that it has no price is no news.
+            streamed = bool(attributes.get(semconv.REQUEST_STREAM)) and not failed
             self._unpriced += not failed
-            self._streams_without_usage += bool(attributes.get(semconv.REQUEST_STREAM)) and not failed
+            self._streams_without_usage += streamed
+            if isinstance(response_id, str) and attributes.get(semconv.RESPONSE_STATUS) in _UNFINISHED:
+                if len(self._begun) >= _MOST_BEGUN:
+                    self._begun.pop(next(iter(self._begun)))
+                self._begun[response_id] = not failed, streamed
             return
         self._usage += usage
         cost = pricing.span_cost(attributes)

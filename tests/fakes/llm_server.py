@@ -235,13 +235,15 @@ class LlmServer:
         usage = bool((body.get("stream_options") or {}).get("include_usage"))
         if path.endswith("/chat/completions"):
             return Reply(chat_chunks(usage) if stream else chat())
-        if path.endswith("/responses") or "/responses/" in path:
+        if path.endswith("/responses/compact"):
+            return Reply({**response(object="response.compaction"), "status": None})
+        if path.endswith("/responses") or ("/responses/" in path and not path.endswith("/input_items")):
             return Reply(response_events() if stream else response())
         if path.endswith("/embeddings"):
             return Reply(embeddings())
         if path.endswith("/completions"):
             return Reply(completion_chunks() if stream else completion())
-        if path.endswith("/models"):
+        if path.endswith(("/models", "/input_items")):
             return Reply({"object": "list", "data": []})
         return Reply(error("unknown_url"), status=404)
 

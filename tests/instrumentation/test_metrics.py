@@ -8,6 +8,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from agentops_otel.instrumentation import _metrics
+from tests.fakes import llm_server
+from tests.fakes.llm_server import Reply
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
 
@@ -46,6 +48,49 @@ def test_metrics_of_a_stream(reader, client, spans):
     }
     assert tokens == {"input": 57, "output": 48}
     assert found["gen_ai.client.operation.time_to_first_chunk"].data.data_points[0].count == 1
+    (gaps,) = found["gen_ai.client.operation.time_per_output_chunk"].data.data_points
+    assert (gaps.count, gaps.explicit_bounds) == (5, duration.explicit_bounds)
+    assert 0 < gaps.sum < duration.sum
+    for name, metric in found.items():
+        for point in metric.data.data_points:
+            assert point.attributes["openai.response.service_tier"] == "default", name
+            assert point.attributes["openai.response.system_fingerprint"] == "fp_1", name
+            assert point.attributes["gen_ai.response.model"] == "gpt-4o-2024-08-06", name
+
+
+def test_metrics_of_a_slow_stream(reader, client, spans, server):
+    """The time per chunk is that from one chunk to the next, and the first chunk has none."""
+    server.then(Reply(llm_server.chat_chunks(), gap=0.05))
+    list(client.chat.completions.create(stream=True, **CHAT))
+    (gaps,) = points(reader)["gen_ai.client.operation.time_per_output_chunk"].data.data_points
+    assert gaps.count == 4
+    assert gaps.sum >= 0.15
+
+
+async def test_metrics_of_an_async_and_a_raw_stream(reader, async_client, client, spans):
+    """However a stream is read, its chunks are timed."""
+    async for _ in await async_client.chat.completions.create(stream=True, **CHAT):
+        pass
+    list(client.chat.completions.with_raw_response.create(stream=True, **CHAT).parse())
+    (gaps,) = points(reader)["gen_ai.client.operation.time_per_output_chunk"].data.data_points
+    assert gaps.count >= 5
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_metrics_of_a_fetch(background, reader, client, spans, server):
+    """A fetch has a duration; tokens are counted with the answer that it is the first to show, which took no time."""
+    server.then(*[Reply(llm_server.response(background=background))] * 2)
+    client.responses.retrieve("resp_1")
+    client.responses.retrieve("resp_1")
+    found = points(reader)
+    assert set(found) == {"gen_ai.client.operation.duration"} | ({"gen_ai.client.token.usage"} if background else set())
+    (duration,) = found["gen_ai.client.operation.duration"].data.data_points
+    assert (duration.attributes["gen_ai.operation.name"], duration.count) == ("fetch_response", 2)
+    assert "gen_ai.response.id" not in duration.attributes
+    if background:
+        tokens = found["gen_ai.client.token.usage"].data.data_points
+        assert {point.attributes["gen_ai.operation.name"] for point in tokens} == {"chat"}
+        assert {point.attributes["gen_ai.token.type"]: point.sum for point in tokens} == {"input": 57, "output": 48}
 
 
 def test_nothing_without_a_provider(client, spans, monkeypatch):

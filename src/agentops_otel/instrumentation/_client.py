@@ -126,7 +126,7 @@ class Seam:
             return None
         options = args[1] if len(args) > 1 else kwargs["options"]
         stream = kwargs.get("stream") is True
-        body = options.json_data
+        body = options.json_data if endpoint.body is None else endpoint.body(options)
         if options.extra_json is not None or not isinstance(body, Mapping):
             body = _body(options)
         # The values of the header: `true` (the body is read), `stream` (it is not read yet).

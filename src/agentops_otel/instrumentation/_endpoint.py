@@ -40,6 +40,17 @@ class Fold(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """How far the making of an answer is that can be fetched by its id."""
+
+    response_id: str
+    status: str
+    ended: bool
+    background: bool
+    request: Mapping[str, Any]  # what the answer repeats of the request that made it
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One kind of LLM call: how to read its request, its response and its stream."""
 
@@ -53,6 +64,9 @@ class Endpoint:
         None  # request that asks for usage, if it did not
     )
     is_usage_only: Callable[[Any], bool] | None = None  # chunk that only such a request gets; cannot fail
+    work: Callable[[Any], Work | None] | None = None  # for answers that can be fetched by their id
+    makes: Endpoint | None = None  # of a fetch, which is no LLM call itself: the endpoint that makes what it fetches
+    body: Callable[[Any], Mapping[str, Any]] | None = None  # what stands for the body of a request without one
 
 
 @dataclass(frozen=True, slots=True)

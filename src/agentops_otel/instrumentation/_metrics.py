@@ -5,7 +5,8 @@ https://github.com/open-telemetry/semantic-conventions/blob/main/docs/gen-ai/gen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from opentelemetry import metrics
@@ -24,6 +25,8 @@ _DIMENSIONS: Final = (
     semconv.SERVER_ADDRESS,
     semconv.SERVER_PORT,
     semconv.ERROR_TYPE,
+    semconv.OPENAI_RESPONSE_SERVICE_TIER,
+    semconv.OPENAI_SYSTEM_FINGERPRINT,
 )
 
 
@@ -44,6 +47,12 @@ class Instruments:
             "Time to the first chunk",
             explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
         )
+        self._per_chunk = meter.create_histogram(
+            semconv.METRIC_TIME_PER_OUTPUT_CHUNK,
+            "s",
+            "Time from one chunk to the next",
+            explicit_bucket_boundaries_advisory=_DURATION_BUCKETS,
+        )
         self._tokens = meter.create_histogram(
             semconv.METRIC_TOKEN_USAGE,
             "{token}",
@@ -51,13 +60,27 @@ class Instruments:
             explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
         )
 
-    def record(self, attributes: Mapping[str, Any], seconds: float, usage: Usage | None) -> None:
-        """Record one finished call from its span's attributes."""
+    def record(
+        self,
+        attributes: Mapping[str, Any],
+        seconds: float | None,
+        usage: Usage | None,
+        chunk_times: Sequence[float] = (),
+    ) -> None:
+        """Record one finished call from its span's attributes.
+
+        Args:
+            seconds: how long it took; None when only its tokens are to be counted.
+            chunk_times: when each chunk of a stream came.
+        """
         dimensions = {name: attributes[name] for name in _DIMENSIONS if name in attributes}
-        self._duration.record(seconds, dimensions)
+        if seconds is not None:
+            self._duration.record(seconds, dimensions)
         first_chunk = attributes.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK)
-        if first_chunk is not None:
+        if first_chunk is not None and attributes[semconv.OPERATION_NAME] != semconv.OPERATION_FETCH_RESPONSE:
             self._first_chunk.record(first_chunk, dimensions)
+        for before, after in pairwise(chunk_times):
+            self._per_chunk.record(after - before, dimensions)
         if usage is not None:
             for kind in ("input", "output"):
                 if f"{kind}_tokens" not in usage.missing:

@@ -1,8 +1,8 @@
 """One LLM call as one span: started with what identifies it, ended exactly once with everything else.
 
 The span is the current one while the SDK's own code runs (`enter()`), so that what happens in there becomes its child,
-and never while the caller's code runs. The request is read when the call ends, not
-before it goes out: the SDK has made a copy of the arguments by then, and the caller waits less for a first chunk.
+and never while the caller's code runs. The request is read when the call ends, not before it goes out: the SDK has
+made a copy of the arguments by then, and the caller waits less for a first chunk.
 Readers fail one by one: a request that cannot be read still has its span, an answer whose text cannot be read still
 has its tokens.
 """
@@ -10,7 +10,8 @@ has its tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
+    Link,
     NonRecordingSpan,
     SpanKind,
     Status,
@@ -29,9 +31,9 @@ from opentelemetry.trace import (
 from .. import semconv
 from ..events import message_of, stacktrace_of, write_failure
 from ..text import cut
-from . import _guard, _metrics
+from . import _background, _guard, _metrics
 from ._content import NOTHING, Content
-from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Endpoint, Sdk
+from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Endpoint, Sdk, Work
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -51,16 +53,23 @@ class Server:
 
 
 class Call:
-    """An LLM call under way."""
+    """An LLM call under way, or the fetch of what one has made.
+
+    Args:
+        fetch: the fetch that has shown the end of a call; the call is over then, and its span takes no time of its own.
+    """
 
     __slots__ = (
         "_around",
         "_attributes",
+        "_chunk_times",
         "_end_time",
         "_open",
         "_sdk",
+        "_server",
         "_start",
         "_started",
+        "_timed",
         "body",
         "endpoint",
         "retries",
@@ -68,35 +77,52 @@ class Call:
     )
 
     def __init__(
-        self, scope: Scope, sdk: Sdk, endpoint: Endpoint, server: Server, body: Mapping[str, Any], *, stream: bool
+        self,
+        scope: Scope,
+        sdk: Sdk,
+        endpoint: Endpoint,
+        server: Server,
+        body: Mapping[str, Any],
+        *,
+        stream: bool,
+        fetch: Span | None = None,
+        links: Sequence[Link] = (),
     ) -> None:
         self.scope = scope
         self.endpoint = endpoint
         self.retries = 0
-        self._sdk = sdk
         self.body = body
+        self._sdk = sdk
+        self._server = server
         self._attributes: Attributes = {}
         self._end_time: int | None = None
-        start: Attributes = {
-            semconv.SPAN_KIND: semconv.KIND_LLM,
-            semconv.OPERATION_NAME: endpoint.operation,
-            semconv.PROVIDER_NAME: server.provider,
-        }
+        self._timed = fetch is None
+        self._chunk_times: array[float] | None = None
+        start: Attributes = {semconv.OPERATION_NAME: endpoint.operation, semconv.PROVIDER_NAME: server.provider}
         if server.address:
             start[semconv.SERVER_ADDRESS] = server.address
             start[semconv.SERVER_PORT] = server.port
         name = endpoint.operation
-        model = body.get("model")
-        if isinstance(model, str):
-            start[semconv.REQUEST_MODEL] = model
-            name = f"{name} {model}"
-        if stream:
-            start[semconv.REQUEST_STREAM] = True
+        if endpoint.makes is None:
+            start[semconv.SPAN_KIND] = semconv.KIND_LLM
+            model = body.get("model")
+            if isinstance(model, str):
+                start[semconv.REQUEST_MODEL] = model
+                name = f"{name} {model}"
+            if stream:
+                start[semconv.REQUEST_STREAM] = True
         self._start = start
         self._started = time.perf_counter()
+        parent = _parent(scope) if fetch is None else set_span_in_context(fetch, scope.parent())
+        span = scope.start_span(
+            name,
+            kind=SpanKind.CLIENT,
+            attributes=start,
+            links=links,
+            start_time=getattr(fetch, "start_time", None),
+            parent=parent,
+        )
         # Popping from a list is atomic: whoever gets the span ends it, on whichever thread.
-        parent = _parent(scope)
-        span = scope.start_span(name, kind=SpanKind.CLIENT, attributes=start, parent=parent)
         self._open: list[Span] = [span]
         # A context of the caller's, and what it is for the SDK: made once for a call, however many chunks it has. The
         # invalid span of a disabled SDK must not hide the caller's.
@@ -116,6 +142,12 @@ class Call:
             inside = set_span_in_context(get_current_span(inside), current)
             self._around = current, inside
         return attach(inside)
+
+    def chunk_times(self) -> array[float] | None:
+        """Where to note when each chunk of the answer came; None where nobody measures it."""
+        if self.endpoint.makes is None and _metrics.instruments() is not None:
+            self._chunk_times = array("d")
+        return self._chunk_times
 
     def stop(self) -> None:
         """The call is over now, although its span is ended later."""
@@ -174,6 +206,8 @@ class Call:
             output = _guard.run(endpoint.output, response, content) if content is not None else None
             if output and content is not None:
                 messages[semconv.OUTPUT_MESSAGES] = content.json(output)
+            if endpoint.work is not None:
+                _guard.run(self._note_work, span, endpoint.work, response)
         if answer.usage is not None:
             attributes.update(answer.usage.attributes())
         if self.retries:
@@ -185,8 +219,10 @@ class Call:
         span.set_attributes({**attributes, **messages} if on_spans else attributes)
         instruments = _metrics.instruments()
         if instruments is not None:
-            _guard.run(instruments.record, {**self._start, **attributes}, self.seconds, answer.usage)
-        if on_events:
+            seconds = self.seconds if self._timed else None
+            times = self._chunk_times or ()
+            _guard.run(instruments.record, {**self._start, **attributes}, seconds, answer.usage, times)
+        if on_events and endpoint.makes is None:
             _guard.run(
                 self.scope.emit, semconv.EVENT_OPERATION_DETAILS, {**self._start, **attributes, **messages}, span
             )
@@ -202,6 +238,21 @@ class Call:
             attributes[semconv.STREAM_OUTCOME] = semconv.OUTCOME_FAILED
         attributes[semconv.ERROR_TYPE] = code
         span.set_status(Status(StatusCode.ERROR, self._message(message)))
+
+    def _note_work(self, span: Span, read: Callable[[Any], Work | None], response: Any) -> None:
+        """Count an answer that is made in the background where its end is seen first."""
+        work, makes = read(response), self.endpoint.makes
+        if work is None:
+            return
+        if makes is None:
+            if not work.ended:
+                self._attributes[semconv.RESPONSE_STATUS] = work.status
+            _background.note(work, span.get_span_context())
+            return
+        links = _background.ends(work)
+        if links is not None:
+            call = Call(self.scope, self._sdk, makes, self._server, work.request, stream=False, fetch=span, links=links)
+            call.answered(response)
 
     def _error(self, span: Span, error: BaseException) -> None:
         if type(error).__name__ in CANCELLATIONS:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -50,7 +51,7 @@ _followed: Final[dict[int, Reading]] = {}
 class Reading:
     """How far the caller has read one answer."""
 
-    __slots__ = ("_ref", "busy", "call", "chunks", "fold", "pending", "room")
+    __slots__ = ("_ref", "busy", "call", "chunks", "fold", "pending", "room", "times")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -59,6 +60,7 @@ class Reading:
         self.busy = False  # inside the SDK's own reading, which closes the response when it is done
         self.pending: list[Any] = []
         self.room = 0  # chunks that may be pending; the first one is looked at when it comes
+        self.times = call.chunk_times()
         self._ref: weakref.ref[Any] | None = None
 
     def watch(self, response: Any, **hooks: Callable[..., Any]) -> None:
@@ -139,6 +141,8 @@ class RawReading(Reading):
         """Take in one piece of the body."""
         if self._size == 0 and self.streamed:
             self.call.note({semconv.RESPONSE_TIME_TO_FIRST_CHUNK: self.call.seconds})
+        if self.times is not None:
+            self.times.append(time.perf_counter())
         self._size += len(data)
         if self._size <= _MOST_BYTES:
             self._body.append(data)
@@ -236,6 +240,8 @@ class _Chunks:
         try:
             hidden = self._hidden is not None and self._hidden(chunk)
             self._reading.pending.append(chunk)
+            if self._reading.times is not None:
+                self._reading.times.append(time.perf_counter())
             if len(self._reading.pending) > self._reading.room:
                 self._reading.take()
         except Exception:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from . import _chat, _embeddings, _responses
+from . import _chat, _embeddings, _fetch, _responses
 from ._chat_fold import ChatFold
 from ._endpoint import Endpoint, Sdk
 from ._responses_fold import ResponsesFold
@@ -51,6 +51,18 @@ RESPONSES: Final = Endpoint(
     _responses.response,
     _responses.output,
     ResponsesFold,
+    work=_fetch.work,
+)
+FETCH: Final = Endpoint(
+    semconv.OPERATION_FETCH_RESPONSE,
+    _fetch.request,
+    _fetch.prompt,
+    _fetch.response,
+    _responses.output,
+    ResponsesFold,
+    work=_fetch.work,
+    makes=RESPONSES,
+    body=_fetch.body,
 )
 COMPLETIONS: Final = Endpoint(
     semconv.OPERATION_TEXT_COMPLETION,
@@ -72,18 +84,17 @@ EMBEDDINGS: Final = Endpoint(
 ENDPOINTS: Final = {
     "/chat/completions": CHAT,
     "/responses": RESPONSES,
+    "/responses/compact": RESPONSES,
     "/completions": COMPLETIONS,
     "/embeddings": EMBEDDINGS,
 }
 
 
 def endpoint(method: str, path: str, stream: bool) -> Endpoint | None:  # noqa: FBT001  (as Sdk.endpoint says)
-    """What a request is; None when it is no LLM call. A stored response fetched as a stream goes on, so it is one."""
+    """What a request is; None when it is neither an LLM call nor the fetch of what one has made."""
     if method in ("post", "POST"):
         return ENDPOINTS.get(path) or _post(path)
-    if stream and path.startswith("/responses/") and method in ("get", "GET"):
-        return RESPONSES
-    return None
+    return FETCH if method in ("get", "GET") and _fetch.response_id(path) is not None else None
 
 
 def _post(path: str) -> Endpoint | None:

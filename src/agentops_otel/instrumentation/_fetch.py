@@ -1,0 +1,70 @@
+"""A stored response that is fetched by its id: no inference, so it has no usage of its own.
+
+https://github.com/open-telemetry/semantic-conventions-genai: the span `fetch_response`. Which fetch is the first that
+shows the end of a response made in the background is known in `_background.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from .. import semconv
+from . import _responses
+from ._content import Content, fields
+from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Work
+
+_UNFINISHED: Final = ("queued", "in_progress")
+_COSTS: Final = frozenset({semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE})
+# What a response repeats of the request that made it, besides what it calls by a name of its own.
+_REPEATED: Final = ("model", "instructions", "tools", "temperature", "top_p", "max_output_tokens", "text", "reasoning")
+
+
+def response_id(path: str) -> str | None:
+    """The id in `/responses/{id}`; None for any other path, also for one below it."""
+    head, _, found = path.partition("?")[0].strip("/").partition("/")
+    return unquote(found) if head == "responses" and found and "/" not in found else None
+
+
+def body(options: Any) -> Mapping[str, Any]:
+    """What stands for the body of a request that has none: the id of its path, and its query."""
+    return {**fields(options.params), "response_id": response_id(options.url)}
+
+
+def request(body: Mapping[str, Any]) -> Attributes:
+    attributes: Attributes = {semconv.OPENAI_API_TYPE: "responses", semconv.RESPONSE_ID: body["response_id"]}
+    cursor = body.get("starting_after")
+    if isinstance(cursor, (int, str)):
+        attributes[semconv.REQUEST_STREAM_CURSOR] = str(cursor)
+    return attributes
+
+
+def prompt(_body: Mapping[str, Any], _content: Content) -> Attributes:
+    return {}
+
+
+def response(value: Any) -> Answer:
+    """What the response says; that its making failed is no failure of the fetch, that it is no answer at all is one."""
+    answer = _responses.response(value)
+    attributes = {name: found for name, found in answer.attributes.items() if name not in _COSTS}
+    status = fields(value).get("status")
+    if isinstance(status, str):
+        attributes[semconv.RESPONSE_STATUS] = status
+    error = answer.error if answer.error is not None and answer.error[0] == NOT_AN_ANSWER else None
+    return Answer(attributes, error=error)
+
+
+def work(value: Any) -> Work | None:
+    """How far the making of a response is."""
+    response = fields(value)
+    found, status = response.get("id"), response.get("status")
+    if not isinstance(found, str) or not isinstance(status, str):
+        return None
+    return Work(
+        found,
+        status,
+        ended=status not in _UNFINISHED,
+        background=response.get("background") is True,
+        request={name: response[name] for name in _REPEATED if response.get(name) is not None},
+    )
