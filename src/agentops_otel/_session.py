@@ -326,6 +326,14 @@ class Session:
         if self.owner and self._pipeline is not None:
             self._pipeline.journal_end(self._root, None, None, owner=True)
 
+    def _note_reason(self, reason: str | None) -> None:
+        """Write down why the process may be about to die without ending this; None takes it back.
+
+        Takes no lock: it runs in a signal handler.
+        """
+        if self.owner and self.end_state is None and self._pipeline is not None:
+            self._pipeline.journal_reason(self._root, reason)
+
     def _end_because(self, reason: str, state: EndState | None) -> None:
         """End an open session that nobody ended: as an exception before has implied, else as `state` or Indeterminate.
 

@@ -6,20 +6,17 @@ There is one client per process. Everything that must happen however the process
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import atexit
 import contextlib
-import math
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextvars import Token
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
 
@@ -31,6 +28,7 @@ from .context import Scope
 from .log import logger
 from .pipeline import ids
 from .pipeline.provider import Pipeline, SessionProvider
+from .signals import Signals
 from .summary import print_summary
 
 if TYPE_CHECKING:
@@ -41,9 +39,6 @@ _lock = threading.RLock()
 _client: Client | None = None
 
 _NORMAL_EXIT = "Process exited without calling end_session()"
-_TIME_TO_TELL = 0.2  # seconds for the last line, after all others are used up
-_PATIENCE = 0.1  # seconds that a signal handler waits before the interrupted code goes on for a moment
-_MOMENT = 0.02  # seconds
 _SHUT_DOWN = "shutdown() was called without end_session()"
 
 
@@ -108,7 +103,23 @@ class Client:
                 self._told[pipeline.destination] = pipeline.recorded - pipeline.exporter.counts.acknowledged
             print_summary(facts)
 
+    def note_reason(self, reason: str | None) -> None:
+        """A signal has come that may be the end, or it has not been: for who finds the journal of a dead process."""
+        for session in list(self.sessions.values()):
+            session._note_reason(reason)  # noqa: SLF001
+
+    def end_on_signal(self, reason: str, deadline: float, budget: float) -> None:
+        """The process is about to die of a signal."""
+        for pipeline in self.provider.pipelines:  # others may be waiting for a backend's answer
+            pipeline.exporter.deadline = deadline - budget / 2
+        self.provider.worker.stand_in(lambda: self.exit(reason, EndState.Fail, deadline))
+
+    def in_background(self, task: Callable[[], object]) -> None:
+        """Run a task on the worker."""
+        self.provider.worker.submit(task)
+
     def _tick(self) -> None:
+        self.hooks.signals.tick()
         for session in list(self.sessions.values()):
             session._beat()
 
@@ -190,6 +201,7 @@ class Client:
 
     def after_fork(self) -> None:
         """In a forked child: the sessions are the parent's, and the child takes part in them."""
+        self.hooks.signals.after_fork()
         self.provider.after_fork()
         for session in self.sessions.values():
             session._after_fork()
@@ -602,29 +614,17 @@ class _Hooks:
         self._excepthook = sys.excepthook
         self._thread_excepthook = threading.excepthook
         self._interrupted = False
-        self._signals: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self._signal = 0  # the one that the process dies of
-        self._ended = threading.Event()  # everything, after the signal
-        self._until = 0.0
-        self._waiting = False
+        self.signals = Signals(client)
 
     def install(self) -> None:
-        """Install every hook; signals only from the main thread, and only where nobody else handles them."""
+        """Install every hook."""
         self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
         self._thread_excepthook, threading.excepthook = threading.excepthook, self._on_thread_exception
         atexit.register(self.on_exit)
         multiprocessing = sys.modules.get("multiprocessing")
         if multiprocessing is not None and multiprocessing.parent_process() is not None:
             _end_with_worker_process(self._client)
-        if threading.current_thread() is not threading.main_thread():
-            return
-        # SIGINT is left to Python: asyncio needs it, and KeyboardInterrupt says enough.
-        for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
-            handler = signal.getsignal(number)
-            # An earlier client's handler is still there when that was shut down by another thread than the main one.
-            if handler is signal.SIG_DFL or getattr(handler, "__func__", None) is _Hooks._on_signal:
-                self._signals[number] = self._on_signal
-                signal.signal(number, self._on_signal)
+        self.signals.install()
 
     def remove(self) -> None:
         """Restore what was there before, except where somebody has hooked in after us."""
@@ -633,10 +633,7 @@ class _Hooks:
         if threading.excepthook == self._on_thread_exception:
             threading.excepthook = self._thread_excepthook
         atexit.unregister(self.on_exit)
-        for number, handler in self._signals.items():
-            if threading.current_thread() is threading.main_thread() and signal.getsignal(number) == handler:
-                signal.signal(number, signal.SIG_DFL)
-        self._signals.clear()
+        self.signals.remove()
 
     def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         self._note(error)
@@ -658,96 +655,16 @@ class _Hooks:
 
     def on_exit(self) -> None:
         """The process ends, and nobody ended its sessions."""
-        if self._signal:  # the code that it interrupted has come to its end
-            self._die()
+        if self.signals.dies_of:  # the code that it interrupted has come to its end
+            self.signals.die()
         try:
-            self._client.exit(_NORMAL_EXIT, None, monotonic() + self._client.budget())
+            self._client.exit(self.signals.reason or _NORMAL_EXIT, None, monotonic() + self._client.budget())
         except KeyboardInterrupt:  # whoever waits for us has waited enough
             self._client.tell_what_is_missing()
         except Exception:
             guard.report("the exit hook")
         if self._interrupted:
             _remember_interrupt()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """End everything on another thread, then die of the signal.
-
-        The interrupted code may hold any lock: one of ours, of the SDK, of an import, of logging. So nothing in here
-        takes one, and while the other thread is not done, that code goes on for a moment now and then, as if the signal
-        had come a little later.
-        """
-        if self._waiting:  # a second signal
-            return
-        self._waiting = dies = True
-        try:
-            if not self._signal:
-                self._signal = number
-                budget = self._client.budget()
-                self._until = monotonic() + budget + _TIME_TO_TELL
-                if _on_greenlets():
-                    dies = not _in_thread(self._end_and_die, budget)
-                    return
-                if not _in_thread(self._end_everything, budget):
-                    self._client.provider.worker.submit(lambda: self._end_everything(budget))
-            dies = self._ended.wait(self._time_left(_PATIENCE)) or not self._goes_on()
-        finally:
-            if dies:
-                self._die()
-
-    def _end_and_die(self, budget: float) -> None:
-        self._end_everything(budget)
-        self._die()
-
-    def _die(self) -> None:
-        try:
-            self._ended.wait(self._time_left())
-        finally:
-            signal.signal(self._signal, signal.SIG_DFL)
-            os.kill(os.getpid(), self._signal)
-
-    def _time_left(self, most: float = math.inf) -> float:
-        return max(0.0, min(self._until - monotonic(), most))
-
-    def _end_everything(self, budget: float) -> None:
-        client, deadline = self._client, self._until - _TIME_TO_TELL
-        reason = f"Terminated ({signal.Signals(self._signal).name})"
-        try:
-            for pipeline in client.provider.pipelines:  # others may be waiting for a backend's answer
-                pipeline.exporter.deadline = deadline - budget / 2
-            client.provider.worker.stand_in(lambda: client.exit(reason, EndState.Fail, deadline))
-        except Exception:
-            guard.report("the signal handler")
-        finally:
-            self._ended.set()
-
-    def _goes_on(self) -> bool:
-        """Whether the interrupted code goes on: it will be interrupted again, and no handler around ours minds."""
-        alone = signal.getsignal(self._signal) == self._on_signal
-        if not alone or not hasattr(signal, "pthread_kill") or not self._time_left():
-            return False
-        self._waiting = False
-        return _in_thread(self._interrupt_again)
-
-    def _interrupt_again(self) -> None:
-        time.sleep(_MOMENT)
-        while not self._waiting:  # a signal that comes just before the thread blocks is not seen at once
-            signal.pthread_kill(threading.main_thread().ident or 0, self._signal)
-            time.sleep(_MOMENT)
-
-
-def _on_greenlets() -> bool:
-    """Whether gevent has put greenlets in the place of threads: the handler may run in its hub, which must not wait."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and monkey.is_module_patched("threading")
-
-
-def _in_thread(function: Callable[..., object], *args: object) -> bool:
-    """Whether a thread could be started for a call. Not a `threading.Thread`, whose start takes locks."""
-    try:
-        _thread.start_new_thread(function, args)
-    except RuntimeError:  # while the interpreter shuts down (Python 3.12)
-        return False
-    return True
 
 
 def _after_fork_in_child() -> None:
@@ -775,9 +692,12 @@ def _end_with_worker_process(client: Client) -> None:
 
 def _after_fork_in_parent() -> None:
     client = _client
-    if client is None or client.told_of_fork:
+    if client is None:
         return
     try:
+        client.provider.has_forked()
+        if client.told_of_fork:
+            return
         configs = (pipeline.config for pipeline in client.provider.pipelines)
         if any(config.protocol == "grpc" and config.exporter is None for config in configs):
             client.told_of_fork = True

@@ -73,11 +73,16 @@ class Backlog:
         self._search_at = 0.0
         self._joined: set[int] = set()
         self._held_back = False
+        self._has_children = False
 
     @property
     def waiting(self) -> int:
         """Spans and log events of this process that were left."""
         return len(self._left) + self._in_flight
+
+    def has_forked(self) -> None:
+        """There are children of this process: what they leave when they die is sent at its end, if not before."""
+        self._has_children = True
 
     def join(self, trace_id: int) -> None:
         """This process takes part in a session of another one, whose end, if it dies, waits for what we say of it."""
@@ -99,17 +104,19 @@ class Backlog:
             return False
         return monotonic() < self._search_at or self._replay(until, yielding=True)
 
-    def drain(self, deadline: float, *, yielding: bool = False) -> bool:
+    def drain(self, deadline: float, *, yielding: bool = False, closing: bool = False) -> bool:
         """Send what this process has left; True when nothing of it is left.
 
         Args:
             deadline: `time.monotonic()` after which no further batch is sent.
             yielding: give way to a flush.
+            closing: the process ends: nobody else may come to send what its children left.
         """
         while self._left and monotonic() < deadline and (self._exporter.due or not yielding):
             if not self._send_some(yielding=yielding):
                 break
-        if self._held_back and not self._joined and not self._left:
+        search = (self._held_back and not self._joined) or (closing and self._has_children)
+        if search and not self._left:
             self._replay(deadline, yielding=yielding)
         return not self._left
 

@@ -281,7 +281,8 @@ class Contents:
                     session = self._sessions[start.trace_id]
                     session.start = start
                 elif each.kind == Kind.END and session is not None:
-                    session.end = decode(each.payload, End)
+                    end = decode(each.payload, End)
+                    session.end = end if end.state in _STATUS else None
                 elif each.kind == Kind.TORN:
                     self.torn += 1
                 elif each.kind == Kind.RESOURCE:

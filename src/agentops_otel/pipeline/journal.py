@@ -45,6 +45,7 @@ from .claim import (
 )
 from .folder import Folder, lock, write
 from .records import (
+    NO_END,
     Description,
     End,
     Frame,
@@ -229,6 +230,13 @@ class Journal:
                 self.forget(trace_id)
             elif self._writer is not None and trace_id in self._writer.sessions:
                 self._note(session_file(trace_id), frame(Kind.END, 0, encode(End(state, reason))))
+
+    def append_reason(self, trace_id: int, reason: str | None) -> None:
+        """Write why a session fails if its process dies now; None takes it back. Takes no lock of ours."""
+        with self._safely():
+            if self._writer is not None and trace_id in self._writer.sessions:
+                end = End("Fail", reason) if reason is not None else NO_END
+                self._note(session_file(trace_id), frame(Kind.END, 0, encode(end)))
 
     def forget(self, trace_id: int) -> None:
         """No root span is to be made for this session: it has arrived without having been on disk."""

@@ -236,6 +236,11 @@ class Pipeline:
         elif state is not None:
             self.journal.wish(session_id(trace_id), state, reason)
 
+    def journal_reason(self, root: Span, reason: str | None) -> None:
+        """Write down why a session fails if nobody ends it; None takes it back."""
+        if self.journal is not None:
+            self.journal.append_reason(root.get_span_context().trace_id, reason)
+
     def join(self, trace_id: int) -> None:
         """This process takes part in a session of another one."""
         if self.backlog is not None:
@@ -391,7 +396,7 @@ class Pipeline:
         if self._events:
             self._send_events()
         if self.backlog is not None:
-            self.backlog.drain(deadline)
+            self.backlog.drain(deadline, closing=closing)
 
     def _flush_kept(self, deadline: float) -> None:
         if self.exporter.kept:
@@ -583,6 +588,12 @@ class SessionProvider:
         for pipeline in self.pipelines:
             if pipeline.journal is not None:
                 pipeline.journal.close()
+
+    def has_forked(self) -> None:
+        """This process has a child now, which may leave something behind."""
+        for pipeline in self._pipelines.values():
+            if pipeline.backlog is not None:
+                pipeline.backlog.has_forked()
 
     def after_fork(self) -> None:
         """In a forked child: our thread and the counts stayed in the parent."""

@@ -193,6 +193,9 @@ class End(_Payload):
     reason: str | None
 
 
+NO_END: Final = End("", None)  # what was said of the end before is not true any more
+
+
 class Description(_Payload):
     """A resource and its number."""
 
