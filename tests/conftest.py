@@ -55,3 +55,4 @@ def fresh_package(clean_environ: None) -> Iterator[None]:
         guard.reraise = False
         guard._reported.clear()
         _background.forget()
+        client._sessions_ended = 0

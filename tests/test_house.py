@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def test_no_module_imports_the_package_root(path):
 def test_an_import_of_the_package_root_is_recognised(source, module, found):
     """The rule above sees every way to write the import and leaves the allowed ones alone."""
     assert bool(list(_root_imports(source, PACKAGE / module))) is found
+
+
+@pytest.mark.parametrize("path", _sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_there_is_one_logger(path):
+    """No module makes a logger of its own, and only what people ask for or the summary is printed."""
+    source = path.read_text(encoding="utf-8")
+    if path.name != "log.py":
+        assert '"agentops_otel")' not in source, "use agentops_otel.log.logger"
+    if path.name != "summary.py" and path.parent.name != "cli":
+        assert not re.search(r"sys\.stderr|\bprint\(|warnings\.warn\(", source), "lines go through agentops_otel.log"
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
-
-import agentops_otel
 from agentops_otel.log import SPEAKER, logger
-
-SOURCES = sorted(Path(agentops_otel.__file__).parent.rglob("*.py"))
 
 
 def test_every_line_says_who_speaks(caplog):
@@ -31,13 +24,3 @@ def test_without_a_logging_configuration_the_line_on_standard_error_says_it():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.startswith("agentops-otel: end_session()")
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_there_is_one_logger(path):
-    """No module makes a logger of its own, and only what people ask for or the summary is printed."""
-    source = path.read_text(encoding="utf-8")
-    if path.name != "log.py":
-        assert '"agentops_otel")' not in source, "use agentops_otel.log.logger"
-    if path.name != "summary.py" and path.parent.name != "cli":
-        assert not re.search(r"sys\.stderr|\bprint\(|warnings\.warn\(", source), "lines go through agentops_otel.log"

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _lock = threading.RLock()
 _client: Client | None = None
+_sessions_ended = 0
 
 _NORMAL_EXIT = "Process exited without calling end_session()"
 _SHUT_DOWN = "shutdown() was called without end_session()"
@@ -99,9 +100,9 @@ class Client:
             self._spent = 0.0 if delivered else self._spent + monotonic() - started
         if session.config.summary and (session.owner or session.end_state is not EndState.Indeterminate):
             facts = session._summary()
-            if pipeline is not None:
-                self._told[pipeline.destination] = pipeline.recorded - pipeline.exporter.counts.acknowledged
-            print_summary(facts)
+            missing = 0 if pipeline is None else pipeline.recorded - pipeline.exporter.counts.acknowledged
+            if print_summary(facts, in_log=_further_session(session.config)) and pipeline is not None:
+                self._told[pipeline.destination] = missing
 
     def note_reason(self, reason: str | None) -> None:
         """A signal has come that may be the end, or it has not been: for who finds the journal of a dead process."""
@@ -212,6 +213,13 @@ def _end_quietly(session: Session, reason: str, state: EndState | None) -> None:
         session._end_because(reason, state)
     except Exception:
         guard.report("the end of a session")
+
+
+def _further_session(config: Configuration) -> bool:
+    """Whether another session has ended here before, as in a server, and the user did not ask for each summary."""
+    global _sessions_ended
+    _sessions_ended += 1
+    return _sessions_ended > 1 and "summary" not in config._given and "summary" not in config._sources
 
 
 def _in_event_loop() -> bool:

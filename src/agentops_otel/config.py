@@ -239,7 +239,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             ("AGENTOPS_REQUIRE_SESSION",)),
     Setting("stream_usage", _flag, False, "Ask OpenAI for token usage on streams that did not ask for it, and hide the extra chunk from the caller.",
             ("AGENTOPS_STREAM_USAGE",)),
-    Setting("summary", _flag, True, "Print a summary to standard error when a session ends.", ("AGENTOPS_SUMMARY",)),
+    Setting("summary", _flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",)),
     Setting("shutdown_timeout", _seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
             ("AGENTOPS_SHUTDOWN_TIMEOUT",)),
     Setting("artifact_store", _text, None,

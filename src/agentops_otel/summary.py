@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, TextIO
 
 from .figures import format_cost, format_count, format_duration
-from .log import SPEAKER
+from .log import SPEAKER, logger
 from .usage import Usage
 
 _STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"
@@ -265,7 +265,8 @@ def render(facts: Summary, *, width: int, color: bool, unicode: bool = True) -> 
     rows = [f"{corner_tl}{flat} {painted} {flat * (inner - _width(title) - 3)}{corner_tr}"]
     for line, paint in lines:
         rows.append(f"{side} {_painted(line, paint, color=color)}{' ' * (inner - _width(line))} {side}")
-    rows.append(f"{corner_bl}{flat * (inner + 2)}{corner_br}")
+    sign = f" {SPEAKER.strip(': ')} {flat}" if inner > len(SPEAKER) + 2 else ""
+    rows.append(f"{corner_bl}{flat * (inner + 2 - len(sign))}{sign}{corner_br}")
     return "\n".join(rows)
 
 
@@ -273,7 +274,7 @@ def _painted(text: str, paint: str, *, color: bool) -> str:
     return f"\x1b[{paint}m{text}\x1b[0m" if color and paint else text
 
 
-def _line(facts: Summary, *, unicode: bool) -> str:
+def _line(facts: Summary) -> str:
     """Everything on one plain line, for a log file."""
     reason = f" ({_reason(facts)[:300]})" if facts.reason else ""
     parts: Iterable[str] = (
@@ -286,35 +287,42 @@ def _line(facts: Summary, *, unicode: bool) -> str:
         _delivery(facts)[0],
         f"session {facts.session_id}" if facts.session_id else "",
     )
-    text = SPEAKER + "; ".join(_one_line(part) for part in parts if part)
-    return text if unicode else text.translate(_ASCII_SIGNS).encode("ascii", "replace").decode("ascii")
+    return "; ".join(_one_line(part) for part in parts if part)
 
 
 # -----------------------------------------------------------------------------------------------------------------
 # stream
 
 
-def print_summary(facts: Summary, stream: TextIO | None = None) -> None:
+def print_summary(facts: Summary, stream: TextIO | None = None, *, in_log: bool = False) -> bool:
     """Print the summary to `stream` (standard error when left out); never raises an Exception.
 
     A terminal gets the box, in colour unless NO_COLOR is set (https://no-color.org) or TERM is ``dumb``; anything
-    else one line.
+    else one line, or with `in_log` a line of level INFO in the log.
+
+    Returns:
+        Whether it was printed.
     """
     try:
         out: TextIO | None = sys.stderr if stream is None else stream
+        if in_log and not (out is not None and not out.closed and out.isatty()):
+            logger.info("%s", _line(facts))
+            return False
         if out is None or out.closed:  # pythonw has no standard error
-            return
+            return False
         out.write(_for_stream(facts, out) + "\n")
         out.flush()
     except Exception:  # (a summary is not worth an exception: the pipe is closed, the disk is full)
-        return
+        return False
+    return True
 
 
 def _for_stream(facts: Summary, stream: TextIO) -> str:
     unicode = _can_encode(stream, _BOX + "✓✗◌…→⚠·—" + _TIMES)
     columns = _columns(stream) if stream.isatty() else 0
     if columns < _NARROWEST:
-        text = _line(facts, unicode=unicode)
+        text = SPEAKER + _line(facts)
+        text = text if unicode else text.translate(_ASCII_SIGNS).encode("ascii", "replace").decode("ascii")
     else:
         dumb = os.environ.get("TERM") == "dumb"
         color = not dumb and not os.environ.get("NO_COLOR")

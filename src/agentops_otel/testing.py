@@ -32,6 +32,8 @@ class SpanCapture(SpanExporter):
         flush: called before the spans are read, to bring in those that wait in a batch.
     """
 
+    _agentops_destination = "the memory of this program"
+
     def __init__(self, flush: Callable[[], object] | None = None) -> None:
         self._flush = flush
         self._lock = threading.Lock()

@@ -8,7 +8,6 @@ headers and retries are missing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from functools import partial
@@ -18,11 +17,10 @@ from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from .. import context
+from ..log import logger
 from . import _guard, _stream
 from ._endpoint import Endpoint, Sdk
 from ._span import Call, Server
-
-logger = logging.getLogger("agentops_otel")
 
 _RAW_HEADER: Final = "X-Stainless-Raw-Response"
 _MOST_SERVERS: Final = 64

@@ -828,7 +828,8 @@ class CustomTransport:
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        self.name: str = type(exporter).__name__
+        kind = type(exporter)
+        self.name: str = getattr(kind, "_agentops_destination", None) or kind.__name__
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """One call of `export()`; what it raises, whatever it is, means that the spans did not arrive."""
