@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
-from ..redaction import cut
+from ..text import cut
 from ._content import as_text, fields, items
 from ._endpoint import NOT_AN_ANSWER, Answer
 from ._usage import read_cost, read_usage, said_in
