@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import subprocess
 import sys
 import textwrap
+import weakref
+from importlib import import_module
 from types import ModuleType
 
 import openai
@@ -137,6 +140,53 @@ def test_signatures_stay():
         assert inspect.iscoroutinefunction(_base_client.AsyncAPIClient.request)
 
 
+def test_clients_of_both_copies_are_recorded(server, record, provider, monkeypatch):
+    """After a second import the clients of both copies are recorded, and everything is put back in both."""
+    record()
+    with openai.OpenAI(api_key="k", base_url=server.url) as client:
+        create = client.chat.completions.create
+        with monkeypatch.context() as patched:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "openai"]:
+                patched.delitem(sys.modules, name)
+            fresh = import_module("openai")
+            fresh_base = sys.modules["openai._base_client"]
+            assert fresh_base.SyncAPIClient is not _base_client.SyncAPIClient
+            with fresh.OpenAI(api_key="k", base_url=server.url) as other:
+                other.chat.completions.create(**CHAT)
+            for name in [name for name in sys.modules if name.partition(".")[0] == "openai"]:
+                del sys.modules[name]
+        create(**CHAT)
+    assert len(provider.capture.spans) == 2
+    instrumentation.uninstrument()
+    for base in (fresh_base, _base_client):
+        assert not isinstance(base.SyncAPIClient.__dict__["request"], wrapt.FunctionWrapper)
+
+
+def test_a_copy_that_is_left_can_go():
+    """We keep nothing of a copy that the program has let go of, and patch none twice."""
+
+    def copy():
+        module = ModuleType("fake._base_client")
+        for name in ("SyncAPIClient", "AsyncAPIClient"):
+            members = {"request": lambda self: None, "_process_response": lambda self: None}
+            setattr(module, name, type(name, (), members))
+        return module
+
+    patch = Patch(SDK)
+    first, second = copy(), copy()
+    for module in (first, first, second):
+        patch._patch(module)
+    assert len(patch.targets) == 8
+    assert not isinstance(first.SyncAPIClient.request.__wrapped__, wrapt.FunctionWrapper)
+    gone = weakref.ref(first.SyncAPIClient)
+    del first, module
+    gc.collect()
+    assert gone() is None
+    patch._patch(second)
+    assert len(patch.targets) == 4
+    patch.remove()
+
+
 PROGRAM = """
     import sys
     {before}
@@ -158,6 +208,16 @@ PROGRAM = """
 """
 
 
+# How a program comes to another copy of the SDK, some of them more than once.
+FRESH = "[sys.modules.pop(name) for name in list(sys.modules) if name.partition('.')[0] == 'openai']; import openai"
+AGAIN = {
+    "deleted": f"import openai; {FRESH}",
+    "deleted-twice": f"import openai; {FRESH}; {FRESH}",
+    "reloaded": "import openai, importlib; "
+    "[importlib.reload(sys.modules[name]) for name in ('openai._base_client', 'openai._client', 'openai')]",
+}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "then", "printed"),
     [
@@ -169,6 +229,25 @@ PROGRAM = """
             id="imported-after",
         ),
         pytest.param("from openai import OpenAI", "", "", "1 ['live']", id="imported-before"),
+        *(
+            pytest.param(first, "", f"{again}; from openai import OpenAI", f"1 ['{state}']", id=f"{label}-{state}")
+            for first, state in (("import openai", "live"), ("", "waiting for import"))
+            for label, again in AGAIN.items()
+        ),
+        pytest.param(
+            "import openai",
+            f"instrumentation.uninstrument(); {AGAIN['deleted']}",
+            "from openai import OpenAI",
+            "0 ['live']",
+            id="taken-back-before-it-is-imported-again",
+        ),
+        pytest.param(
+            "import openai",
+            f"instrumentation.uninstrument(); {AGAIN['deleted']}; instrumentation.instrument()",
+            "from openai import OpenAI",
+            "1 ['live']",
+            id="taken-back-imported-again-and-instrumented",
+        ),
         pytest.param(
             "",
             "instrumentation.uninstrument()",

@@ -1,11 +1,13 @@
 """Wraps attributes of an SDK's classes, each on its own: what one release lacks disables that one target.
 
-An SDK that is not imported yet is patched when it is (wrapt's post-import hook); we never import one.
+An SDK that is not imported yet is patched when it is (wrapt's post-import hook), and again whenever it is imported
+anew; we never import one.
 """
 
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -18,22 +20,26 @@ from . import _guard
 from ._client import Seam
 from ._endpoint import Sdk
 
-Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+Around = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-@dataclass
+class Wrapper(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+    """Ours, so that it is known again where it stands."""
+
+
+@dataclass(frozen=True)
 class Target:
-    """One attribute of one class, and how it is put back."""
+    """One wrapped attribute of one class. The class is held weakly: an SDK that is imported anew leaves the old one."""
 
-    owner: type
+    owner: weakref.ref[type]
     name: str
-    original: Any
-    wrapper: Any
 
     def restore(self) -> None:
         """Put the original back, unless somebody else has wrapped the attribute after us."""
-        if self.owner.__dict__.get(self.name) is self.wrapper:
-            setattr(self.owner, self.name, self.original)
+        owner = self.owner()
+        held = None if owner is None else owner.__dict__.get(self.name)
+        if isinstance(held, Wrapper):
+            setattr(owner, self.name, held.__wrapped__)
 
 
 @dataclass
@@ -63,37 +69,51 @@ class Patch:
     def remove(self) -> None:
         """Put the original objects back."""
         self.active = False
-        if self.seam is not None:
+        seam, self.seam = self.seam, None
+        if seam is not None:
             # Whatever still holds one of our wrappers gets the SDK's own behaviour from it.
-            self.seam.active = False
+            seam.active = False
         while self.targets:
             self.targets.pop().restore()
         self.state.clear()
 
     def _imported(self, module: ModuleType) -> None:
+        _guard.run(_hook_again, self._imported, self.sdk.module)
         if self.active:
             _guard.run(self._patch, module)
 
     def _patch(self, module: ModuleType) -> None:
-        seam = self.seam = Seam(self.sdk)
+        seam = self.seam = self.seam or Seam(self.sdk)
         self.state.clear()
+        self.targets = [target for target in self.targets if target.owner() is not None]
         self._wrap(module, "SyncAPIClient", "request", seam.request)
         self._wrap(module, "AsyncAPIClient", "request", seam.async_request)
         self._wrap(module, "SyncAPIClient", "_process_response", seam.process_response)
         self._wrap(module, "AsyncAPIClient", "_process_response", seam.process_response)
         logger.debug("instrumented %s: %s", self.sdk.name, self.state)
 
-    def _wrap(self, module: ModuleType, owner_name: str, name: str, wrapper: Wrapper) -> None:
+    def _wrap(self, module: ModuleType, owner_name: str, name: str, around: Around) -> None:
         label = f"{module.__name__}.{owner_name}.{name}"
         owner = getattr(module, owner_name, None)
         original = owner.__dict__.get(name) if isinstance(owner, type) else None
         if owner is None or original is None:
             self.state[label] = "missing"
             return
-        wrapped = wrapt.FunctionWrapper(original, wrapper)
-        setattr(owner, name, wrapped)
-        self.targets.append(Target(owner, name, original, wrapped))
+        if not isinstance(original, Wrapper):
+            setattr(owner, name, Wrapper(original, around))
+            self.targets.append(Target(weakref.ref(owner), name))
         self.state[label] = "live"
+
+
+def _hook_again(hook: Callable[[ModuleType], None], name: str) -> None:
+    """Be told of the next import too: of `importlib.reload()`, and after the module was taken out of `sys.modules`.
+
+    wrapt forgets its hooks after the first import, and calls at once what is registered while the module is there. Its
+    table is private; without it an SDK that is imported anew is not recorded.
+    """
+    hooks = getattr(sys.modules.get("wrapt.importer"), "_post_import_hooks", None)
+    if isinstance(hooks, dict):
+        hooks.setdefault(name, []).append(hook)
 
 
 PATCHES: Final[dict[str, Patch]] = {}
