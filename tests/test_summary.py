@@ -125,7 +125,7 @@ BOX = """\
 │   claude-sonnet-4-5 1x $0.0019   gpt-4.1 3x $0.0024      │
 │ slowest: chat gpt-4.1 2.1 s (32 %)                       │
 │ 12/12 spans delivered → http://127.0.0.1:4318/s/4f2a     │
-│ session 4f2a                                             │
+│ trace 4f2a                                               │
 ╰────────────────────────────────────────── agentops-otel ─╯"""
 
 
@@ -200,7 +200,7 @@ def test_one_plain_line_where_nobody_looks():
     assert out.getvalue() == (
         "agentops-otel: Session support_agent - Success; 6.5 s; 4 LLM calls, 4 tools, 1 recovered error; "
         "tokens 1,399 in (612 cached), 205 out; cost $0.0043; 12/12 spans delivered → http://127.0.0.1:4318/s/4f2a; "
-        "session 4f2a\n"
+        "trace 4f2a\n"
     )
 
 

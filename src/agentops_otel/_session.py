@@ -445,6 +445,7 @@ class Session:
         return Summary(
             name=clean(self.name or ""),
             session_id=self.session_id,
+            trace_url=self._trace_url,
             end_state=(self.end_state or EndState.Indeterminate).value,
             reason=None if self.end_state_reason is None else clean(self.end_state_reason),
             duration_s=monotonic() - self._started if self.end_state is None else self._duration(),
@@ -467,6 +468,11 @@ class Session:
             journal=pipeline.journal.directory if pipeline is not None and pipeline.journal is not None else None,
             delivery_error=pipeline.exporter.last_error if pipeline is not None else None,
         )
+
+    @property
+    def _trace_url(self) -> str | None:
+        link = self.config.trace_url
+        return None if link is None else link.format(trace_id=self.trace_id, session_id=self.session_id)
 
     def _duration(self) -> float:
         end = datetime.fromisoformat(self.end_timestamp) if self.end_timestamp else datetime.now(timezone.utc)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ _client: Client | None = None
 _sessions_ended = 0
 
 _NORMAL_EXIT = "Process exited without calling end_session()"
+_LONGEST_WAIT = 86_400.0  # seconds; waiting for ever is more than a lock can be told
 _SHUT_DOWN = "shutdown() was called without end_session()"
 
 
@@ -68,7 +70,8 @@ class Client:
             self.provider, config, inherited_session_id=inherited, tags=tags, name=name, on_end=self._ended
         )
         self.sessions[session.session_id] = session
-        self.provider.worker.start()
+        if not self.config._disabled:
+            self.provider.worker.start()
         self._spent = 0.0
         return session
 
@@ -98,7 +101,7 @@ class Client:
             # Ending a session and leaving the process share one budget: what an unreachable backend took here is gone
             # there.
             self._spent = 0.0 if delivered else self._spent + monotonic() - started
-        if session.config.summary and (session.owner or session.end_state is not EndState.Indeterminate):
+        if session.config._tells and (session.owner or session.end_state is not EndState.Indeterminate):
             facts = session._summary()
             missing = 0 if pipeline is None else pipeline.recorded - pipeline.exporter.counts.acknowledged
             if print_summary(facts, in_log=_further_session(session.config)) and pipeline is not None:
@@ -283,9 +286,10 @@ def _init(
     with _lock:
         if _client is None:
             _client = Client(config)
-            _client.hooks.install()
-            if config.instrument_llm_calls:
-                instrumentation.instrument()
+            if not config._disabled:
+                _client.hooks.install()
+                if config.instrument_llm_calls:
+                    instrumentation.instrument()
         else:
             if config._given and config._export_key != _client.config._export_key:
                 logger.warning(
@@ -303,7 +307,7 @@ def _init(
 
 def start_session(
     tags: Iterable[str] | None = None,
-    config: Configuration | None = None,
+    config: Configuration | Settings | None = None,
     inherited_session_id: str | None = None,
     *,
     name: str | None = None,
@@ -312,7 +316,8 @@ def start_session(
 
     Args:
         tags: tags of this session, after the default tags.
-        config: settings for this session; what it does not name stays as `init()` was told.
+        config: settings for this session, as a `Configuration` or a dict of its keywords; what it does not name stays
+            as `init()` was told.
         inherited_session_id: UUID of the session to join.
         name: name of the session, for people.
 
@@ -321,8 +326,10 @@ def start_session(
 
     Raises:
         ValueError: `inherited_session_id` is no UUID.
+        ConfigurationError: a setting in the dict has a value that is not allowed.
+        TypeError: `config` is neither, or a key of the dict is no setting.
     """
-    session = _start(config, _inherited(inherited_session_id), tags, name) or UnrecordedSession()
+    session = _start(_configured(config), _inherited(inherited_session_id), tags, name) or UnrecordedSession()
     return session.session_id
 
 
@@ -396,8 +403,9 @@ def flush(timeout: float = 2.0) -> bool:
         True only if the backend acknowledged everything that was handed over since the last flush.
     """
     client = _client
+    seconds = _wait("flush()", timeout, 2.0)
     instrumentation.drain()
-    return True if client is None else client.provider.flush(timeout)
+    return True if client is None else client.provider.flush(seconds)
 
 
 @guard.logged("shutdown()", None)
@@ -411,7 +419,7 @@ def shutdown(timeout: float = 2.0) -> None:
     with _lock:
         client, _client = _client, None
     if client is not None:
-        client.close(timeout)
+        client.close(_wait("shutdown()", timeout, 2.0))
 
 
 class session:  # noqa: N801  (used like a function: `with session():`)
@@ -434,13 +442,13 @@ class session:  # noqa: N801  (used like a function: `with session():`)
     def __init__(
         self,
         tags: Iterable[str] | None = None,
-        config: Configuration | None = None,
+        config: Configuration | Settings | None = None,
         inherited_session_id: str | None = None,
         *,
         name: str | None = None,
     ) -> None:
         self._tags = tags
-        self._config = config
+        self._config = _configured(config)
         self._inherited = inherited_session_id
         self._name = name
         self._session: Session | None = None
@@ -518,6 +526,32 @@ def _ready() -> Client:
     return _client
 
 
+def _configured(config: object) -> Configuration | None:
+    """The settings of one session, which may come as a dict."""
+    if config is None or isinstance(config, Configuration):
+        return config
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config={config!r:.80} is not valid: expected a Configuration, or a dict of its settings")
+    check_names(set(map(str, config)), "config")
+    return Configuration(**config)
+
+
+def _wait(call: str, timeout: object, default: float) -> float:
+    """How many seconds a call may take; a text of digits is a number, too, and what is none is told."""
+    if timeout is None:
+        return default
+    try:
+        seconds = float(timeout)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if math.isnan(seconds):
+        logger.warning(
+            "%s: timeout=%.80r is not valid: expected a number of seconds; it is %g s now", call, timeout, default
+        )
+        return default
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
 def _current_for(call: str) -> Session | None:
     found = current_session()
     if found is None:
@@ -527,7 +561,7 @@ def _current_for(call: str) -> Session | None:
 
 def _inherited(given: str | None) -> str | None:
     """The session to join: the argument, which must be right, else the parent process's variable, which need not."""
-    if given is not None:
+    if given:
         return ids.parse_session_id(given)
     variable = context.inherited_session_id()
     if variable is None:

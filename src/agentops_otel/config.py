@@ -8,15 +8,18 @@ a deployment's typo must not stop an agent.
 
 from __future__ import annotations
 
+import base64
+import functools
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
 from urllib.parse import quote, unquote, urlsplit
 
+from . import environment
 from .exceptions import ConfigurationError
-from .log import logger
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -28,6 +31,7 @@ CaptureContent = Literal["full", "metadata", "off", "event_only", "span_and_even
 Journal = Literal["disk", "memory", "off"]
 
 PROTOCOLS: Final[tuple[str, ...]] = get_args(Protocol)
+_OTLP: Final = ("http/protobuf", "grpc")  # what OpenTelemetry's own variables may name
 DEFAULT_HTTP_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_GRPC_ENDPOINT: Final = "http://localhost:4317"
 JOURNALS: Final[tuple[str, ...]] = get_args(Journal)
@@ -72,10 +76,20 @@ class Settings(TypedDict, total=False):
     journal: Journal | None
     journal_dir: str | None
     exporter: SpanExporter | None
+    trace_url: str | None
 
 
 class _Wrong(Exception):
-    """A value that a check refuses; the text is what is allowed."""
+    """A value that a check refuses; the text is what was expected."""
+
+
+class _Partly(Exception):
+    """A value of which a part is not valid: what is left of it, and for each such part what was expected."""
+
+    def __init__(self, rest: Any, expected: list[str]) -> None:
+        super().__init__("; ".join(expected))
+        self.rest = rest
+        self.expected = expected
 
 
 def _text(value: object) -> str:
@@ -138,19 +152,45 @@ def _one_of(*words: str, **aliases: str) -> Callable[[object], str]:
     return check
 
 
-def _endpoint(value: object) -> str:
-    text = _text(value).rstrip("/")
-    allowed = "a URL with scheme and host, such as http://localhost:4318 (for protocol 'file': file:///path or a path)"
+_HOST_AND_PORT: Final = re.compile(r"(?:[^/?#\s\[\]:]+:[^/?#\s]*@)?(?:[^/?#@\s\[\]:]+|\[[0-9A-Fa-f:.%]+\]):\d+")
+
+
+def insecure() -> bool:
+    """Whether the user says that the way to the backend is trusted without encryption."""
+    own = environment.value("OTEL_EXPORTER_OTLP_TRACES_INSECURE")
+    return (own or environment.value("OTEL_EXPORTER_OTLP_INSECURE") or "").lower() == "true"
+
+
+def authorization(url: str) -> str | None:
+    """User and password of a URL as an `Authorization` header says them; None when it has none."""
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    if not at or not user:
+        return None
+    name, _, password = user.partition(":")
+    return "Basic " + base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+
+
+def _endpoint(value: object, protocol: str = "http/protobuf") -> str:
+    """A URL, or a path for protocol `file`; with gRPC also `host:port`, which is made a URL."""
+    text = _text(value)
+    expected = (
+        "a URL with scheme and host, such as http://localhost:4318 (with protocol 'grpc' also host:port, "
+        "with protocol 'file' also file:///path or a path)"
+    )
+    if text.startswith(_PATHS):
+        return text.rstrip("/")
+    if protocol == "grpc" and _HOST_AND_PORT.fullmatch(text):
+        text = f"{'http' if insecure() else 'https'}://{text}"
     try:
         url = urlsplit(text)
         url.port  # noqa: B018  (reading it checks it)
     except ValueError:
-        raise _Wrong(allowed) from None
-    if url.scheme in ("http", "https") and url.hostname:
-        return text
-    if url.scheme == "file" or text.startswith(_PATHS):
-        return text
-    raise _Wrong(allowed)
+        raise _Wrong(expected) from None
+    if url.scheme == "file":
+        return text.rstrip("/")
+    if url.scheme in ("http", "https") and url.hostname and text.isprintable() and " " not in text:
+        return url._replace(path=url.path.rstrip("/"), fragment="").geturl()
+    raise _Wrong(expected)
 
 
 def _tags(value: object) -> tuple[str, ...]:
@@ -162,17 +202,81 @@ def _tags(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _headers(value: object) -> dict[str, str]:
-    allowed = "a mapping of header names to values, or text such as 'name=value,name2=value2'"
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+# https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: the names and values of gRPC's metadata
+_METADATA_NAME: Final = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
+_METADATA_VALUE: Final = re.compile(r"[\x20-\x7e]*")
+_WORDS: Final = re.compile(r"[A-Za-z]?[a-z_-]*(?: [A-Za-z]?[a-z_-]*)*")
+
+
+def _headers(value: object, protocol: str = "http/protobuf") -> dict[str, str]:
+    expected = "a mapping of header names to values, or text such as 'name=value,name2=value2'"
     if isinstance(value, str):
-        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
-        if not all(name.strip() and equals for name, equals, _ in pairs):
-            raise _Wrong(allowed)
-        # Values are URL-encoded, https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
-        return {name.strip().lower(): unquote(text.strip()) for name, _, text in pairs}
+        return _header_text(value, protocol)
     if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        raise _Wrong(allowed)
-    return {name.lower(): text for name, text in value.items()}
+        raise _Wrong(expected)
+    headers = {name.strip().lower(): text.strip() for name, text in value.items()}
+    wrong = [why for name, text in headers.items() if (why := _unsendable(name, text, protocol)) is not None]
+    if wrong:
+        raise _Wrong("; ".join(wrong))
+    return headers
+
+
+def _header_text(value: str, protocol: str) -> dict[str, str]:
+    """The pairs of a text; each that is not valid is left out.
+
+    Values are URL-encoded:
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+    """
+    headers: dict[str, str] = {}
+    wrong: list[str] = []
+    for place, item in enumerate(value.split(","), 1):
+        if not item.strip():
+            continue
+        name, equals, text = item.partition("=")
+        name, text = unquote(name).strip().lower(), unquote(text).strip()
+        why = _unsendable(name, text, protocol) if equals else "'=' between name and value"
+        if why is None:
+            headers[name] = text
+        else:
+            wrong.append(f"{why} (pair {place})")
+    if wrong:
+        raise _Partly(headers, wrong)
+    return headers
+
+
+def _unsendable(name: str, text: str, protocol: str) -> str | None:
+    """What was expected of a header that cannot be sent; None when it can. The value is never part of it."""
+    if not _HEADER_NAME.fullmatch(name):
+        return f"a header name of letters, digits and hyphens, not {_nameable(name)}"
+    if not _HEADER_VALUE.fullmatch(text):
+        return f"a value of header {name!r} without line breaks, control characters and letters outside of Latin-1"
+    if protocol == "grpc" and not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(text)):
+        return f"a name and a value of header {name!r} in ASCII, as gRPC sends them"
+    return None
+
+
+def _nameable(name: str) -> str:
+    """A wrong header name for a message: of what may be a key, written in the wrong place, only the first word."""
+    if len(name) <= 40 and _WORDS.fullmatch(name):
+        return repr(name)
+    first = re.match(r"[A-Za-z][a-z_-]*(?![0-9A-Za-z])", name)
+    return repr((first[0] if first else "") + "…")
+
+
+def _trace_url(value: object) -> str:
+    """A link in which the ids are filled in."""
+    text = _text(value)
+    expected = "a URL with {trace_id} or {session_id} in it, such as http://localhost:16686/trace/{trace_id}"
+    try:
+        url = urlsplit(text)
+        filled = text.format(trace_id="", session_id="")
+    except (ValueError, LookupError, AttributeError):
+        raise _Wrong(expected) from None
+    if url.scheme not in ("http", "https") or not url.netloc or filled == text or not text.isprintable() or " " in text:
+        raise _Wrong(expected)
+    return text
 
 
 def _callable(value: object) -> Callable[[Any, str], Any]:
@@ -193,11 +297,15 @@ class Setting:
     """One setting: its name, where it is read from, its default, and what it means."""
 
     name: str
-    check: Callable[[object], Any]
+    check: Callable[..., Any]
     default: Any
     help: str
     env: tuple[str, ...] = ()
     otel: tuple[str, ...] = ()
+    otel_check: Callable[[object], Any] | None = None
+    """For variables of OpenTelemetry that allow less than ours."""
+    by_protocol: bool = False
+    """Whether `check` takes the protocol, too."""
 
 
 # fmt: off
@@ -208,7 +316,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             ("AGENTOPS_PARENT_KEY",)),
     Setting("endpoint", _endpoint, None,
             "OTLP endpoint as a URL; `http://localhost:4318` (gRPC: `http://localhost:4317`) when none is given. With protocol `file`: the path.",
-            ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",)),
+            ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True),
     Setting("max_wait_time", _whole(1), 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
             ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",)),
     Setting("max_queue_size", _whole(1), 2048, "Most finished spans that wait in memory; more are dropped and counted.",
@@ -222,9 +330,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("env_data_opt_out", _flag, False, "Leave host, process and package data out of the resource.", ("AGENTOPS_ENV_DATA_OPT_OUT",)),
     Setting("protocol", _one_of(*PROTOCOLS, http="http/protobuf"), "http/protobuf",
             "How spans leave: `http/protobuf`, `grpc`, `console` (readable text on standard output) or `file` (OTLP JSON lines).",
-            ("AGENTOPS_PROTOCOL",), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")),
+            ("AGENTOPS_PROTOCOL",), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+            _one_of(*_OTLP)),
     Setting("headers", _headers, {}, "Further headers of OTLP requests.",
-            ("AGENTOPS_HEADERS",), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")),
+            ("AGENTOPS_HEADERS",), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"), by_protocol=True),
     Setting("timeout", _seconds, 10.0, "Longest time in seconds for one OTLP request, retries included.",
             ("AGENTOPS_TIMEOUT",), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")),
     Setting("service_name", _text, None, "`service.name` of the resource.", ("AGENTOPS_SERVICE_NAME",), ("OTEL_SERVICE_NAME",)),
@@ -253,6 +362,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "Folder of the journal; `agentops-otel/journal` in the user's state directory (`XDG_STATE_HOME`, `~/.local/state`) when none is given.",
             ("AGENTOPS_JOURNAL_DIR",)),
     Setting("exporter", _exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint."),
+    Setting("trace_url", _trace_url, None,
+            "Address of a trace in your backend, for the summary: a URL with `{trace_id}` or `{session_id}` in it, such as "
+            "`http://localhost:16686/trace/{trace_id}`.",
+            ("AGENTOPS_TRACE_URL",)),
 )
 # fmt: on
 
@@ -270,21 +383,54 @@ def _shown(name: str, value: object) -> str:
     """A value as an error message may show it: one short line, never a secret."""
     if name in _SECRET:
         return f"<{type(value).__name__}, not shown>"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return environment.shown(_without_secrets(value) if name == "endpoint" and isinstance(value, str) else value)
 
 
-def _from_environment(setting: Setting) -> tuple[Any, str | None]:
+def _without_secrets(url: str) -> str:
+    """An endpoint, valid or not, without what may be user, password, or a key in the query."""
+    address, mark, _ = url.partition("?")
+    if mark and "@" in url[len(address) :] and "@" not in address:
+        return f"{url.partition('//')[0]}//…"  # the password may have the question mark in it
+    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
+    return scheme + slashes + rest.rpartition("@")[2]
+
+
+def _from_environment(setting: Setting, check: Callable[[object], Any]) -> tuple[Any, str | None]:
     """The first usable value of the environment and the variable it came from; unusable ones are warned about."""
     for variable in (*setting.env, *setting.otel):
         raw = os.environ.get(variable, "")
         if not raw.strip():
             continue
         try:
-            return setting.check(raw), variable
+            read = setting.otel_check if setting.otel_check is not None and variable in setting.otel else check
+            return read(raw), variable
         except _Wrong as wrong:
-            logger.warning("%s=%s is ignored: allowed is %s", variable, _shown(setting.name, raw), wrong)
+            environment.warn(variable, _shown(setting.name, raw), str(wrong))
+        except _Partly as partly:
+            for expected in partly.expected:
+                environment.warn_of_part(variable, expected)
+            if partly.rest:
+                return partly.rest, variable
     return setting.default, None
+
+
+_EXPORTERS: Final = {
+    "otlp": "", "otlp_proto_http": "http/protobuf", "otlp_proto_grpc": "grpc", "console": "console", "none": "none",
+}  # fmt: skip
+
+
+def _named_exporter(variable: str) -> str:
+    """What `OTEL_TRACES_EXPORTER` or `OTEL_LOGS_EXPORTER` says: a protocol, ``none``, or "" for what other variables say.
+
+    Of several we serve one, and the first that sends.
+    """
+    words = [word for word in map(str.strip, os.environ.get(variable, "").lower().split(",")) if word]
+    unknown = [word for word in words if word not in _EXPORTERS]
+    if unknown:
+        environment.warn(variable, environment.shown(os.environ[variable]), "otlp, console or none")
+    known = [word for word in words if word in _EXPORTERS]
+    sends = [word for word in known if word.startswith("otlp")]
+    return _EXPORTERS[(sends or known or ["otlp"])[0]]
 
 
 def check_names(names: Mapping[str, object] | set[str], function: str) -> None:
@@ -301,8 +447,8 @@ def check_names(names: Mapping[str, object] | set[str], function: str) -> None:
 class Configuration:
     """The settings of a session, complete and checked.
 
-    Each keyword is one of `SETTINGS`; one that is left out or None comes from the environment, else from the default. A
-    configuration given to `start_session()` changes only what it names; the rest stays as `init()` was told.
+    Each keyword is one of `SETTINGS`; one that is left out or None, or an empty key, comes from the environment, else from
+    the default. A configuration given to `start_session()` changes only what it names; the rest stays as `init()` was told.
 
     Raises:
         ConfigurationError: a value is not allowed; the message names every wrong setting, its value and what is allowed.
@@ -334,34 +480,76 @@ class Configuration:
     journal: Journal
     journal_dir: str | None
     exporter: SpanExporter | None
+    trace_url: str | None
     _given: frozenset[str]  # names that came as an argument
     _sources: Mapping[str, str]  # name -> environment variable it came from
+    _disabled: bool
+    _exporters: Mapping[str, str]  # by signal
+    _signal_endpoints: Mapping[str, str | None]
 
     def __init__(self, api_key: str | None = None, **settings: Unpack[Settings]) -> None:
         arguments: dict[str, Any] = {"api_key": api_key, **settings}
         check_names(arguments, "Configuration()")
-        wrong: list[str] = []
+        given = {name: value for name, value in arguments.items() if not _is_left_out(name, value)}
+        wrong: dict[str, str] = {}
         values: dict[str, Any] = {}
         sources: dict[str, str] = {}
-        for setting in SETTINGS:
-            argument = arguments.get(setting.name)
-            if argument is None:
-                values[setting.name], variable = _from_environment(setting)
+        exporters = {signal: _named_exporter(f"OTEL_{signal.upper()}_EXPORTER") for signal in ("traces", "logs")}
+        for setting in (_BY_NAME["protocol"], *SETTINGS):  # the protocol first: others are checked by it
+            if setting.name in values:
+                continue
+            check = setting.check
+            if setting.by_protocol:
+                check = functools.partial(check, protocol=values["protocol"])
+            if setting.name not in given:
+                values[setting.name], variable = _from_environment(setting, check)
                 if variable is not None:
                     sources[setting.name] = variable
+                if setting.name == "protocol" and variable not in setting.env and exporters["traces"] in _OTLP:
+                    values["protocol"] = exporters["traces"]
                 continue
+            values[setting.name] = setting.default
             try:
-                values[setting.name] = setting.check(argument)
-            except _Wrong as allowed:
-                wrong.append(f"{setting.name}={_shown(setting.name, argument)}: allowed is {allowed}")
+                values[setting.name] = check(given[setting.name])
+            except (_Wrong, _Partly) as expected:
+                shown = _shown(setting.name, given[setting.name])
+                wrong[setting.name] = f"{setting.name}={shown} is not valid: expected {expected}"
         if wrong:
-            raise ConfigurationError("; ".join(wrong))
+            raise ConfigurationError("; ".join(wrong[name] for name in _BY_NAME if name in wrong))
         if str(values["endpoint"] or "").startswith(("file:", *_PATHS)) and values["exporter"] is None:
             values["protocol"] = "file"
         values["headers"] = MappingProxyType(values["headers"])
-        values["_given"] = frozenset(name for name, value in arguments.items() if value is not None)
+        values["_given"] = frozenset(given)
         values["_sources"] = sources
+        values["_exporters"] = exporters
         self.__dict__.update(values)
+        self.__dict__.update(self._from_opentelemetry())
+
+    def _from_opentelemetry(self) -> dict[str, Any]:
+        """What variables say that belong to no setting: the console, endpoints of one signal, limits."""
+        limit = environment.length_limit()
+        more: dict[str, Any] = {
+            "_disabled": environment.flag("OTEL_SDK_DISABLED"),
+            "_signal_endpoints": {signal: self._own_endpoint(signal) for signal in ("traces", "logs")},
+        }
+        if limit is not None:
+            more["max_content_length"] = min(self.max_content_length, max(limit, 1))
+        if self._exporters["traces"] == "console" and not self._has_destination and not self._names("protocol"):
+            more["protocol"] = "console"
+        return more
+
+    def _own_endpoint(self, signal: str) -> str | None:
+        variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+        raw = os.environ.get(variable, "").strip()
+        try:
+            return _endpoint(raw, self.protocol) + "/" * raw.endswith("/") if raw else None
+        except _Wrong as wrong:
+            environment.warn(variable, _shown("endpoint", raw), str(wrong))
+            return None
+
+    def _names(self, setting: str) -> bool:
+        """Whether a setting comes from an argument or a variable of ours."""
+        return setting in self._given or self._sources.get(setting) in _BY_NAME[setting].env
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Configuration does not change; make a new one with {name}=...")
@@ -399,20 +587,45 @@ class Configuration:
         A base endpoint gets the signal's path, a signal's own variable is used as it is, see
         https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
         """
-        own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip()
-        ours = "endpoint" in self._given or self._sources.get("endpoint", "").startswith("AGENTOPS_")
-        if own and not ours:
+        own = self._signal_endpoints[signal]
+        if own and not self._names("endpoint"):
             return own
         if self.protocol == "grpc":
             return self.endpoint or DEFAULT_GRPC_ENDPOINT
-        base = (self.endpoint or DEFAULT_HTTP_ENDPOINT).removesuffix("/v1/traces")
-        return f"{base}/v1/{signal}"
+        base = urlsplit(self.endpoint or DEFAULT_HTTP_ENDPOINT)
+        return base._replace(path=f"{base.path.removesuffix('/v1/traces')}/v1/{signal}").geturl()
 
     @property
     def _has_destination(self) -> bool:
         """Whether the user said where spans go, by argument or by a variable of ours; `OTEL_*` may belong to another exporter."""
-        named = {"endpoint", "exporter"} & self._given or self._sources.get("endpoint", "").startswith("AGENTOPS_")
-        return bool(named) or self.protocol in ("console", "file")
+        if "exporter" in self._given or self._names("endpoint") or self.protocol == "file":
+            return True
+        return self.protocol == "console" and self._names("protocol")
+
+    @property
+    def _exports(self) -> bool:
+        """Whether spans leave at all: a destination that the user named to us counts more than `OTEL_TRACES_EXPORTER=none`."""
+        return not self._disabled and (self._has_destination or self._exporters["traces"] != "none")
+
+    @property
+    def _tells(self) -> bool:
+        """Whether a session's end is told. Where nothing is exported, no backend knows its id: only if the user asks."""
+        return self.summary and not self._disabled and (self._exports or self._names("summary"))
+
+    @property
+    def _exports_logs(self) -> bool:
+        """Whether log events leave, too."""
+        return self._exports and (self._has_destination or self._exporters["logs"] not in ("none", "console"))
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        """What must appear nowhere: our keys, and the password of an endpoint."""
+        passwords = []
+        for url in (self.endpoint, *self._signal_endpoints.values()):
+            user = urlsplit(url or "").netloc.rpartition("@")[0]
+            passwords += [user.partition(":")[2], unquote(user.partition(":")[2])]
+        found = (self.api_key, self.parent_key, *passwords)
+        return tuple(dict.fromkeys(text for text in found if text))
 
     @property
     def _content_on_spans(self) -> bool:
@@ -435,6 +648,11 @@ class Configuration:
     def __repr__(self) -> str:
         shown = (f"{name}={_shown(name, getattr(self, name))}" for name in _BY_NAME if name in self._given)
         return f"Configuration({', '.join(shown)})"
+
+
+def _is_left_out(name: str, value: object) -> bool:
+    """Whether an argument says nothing: `api_key=os.environ.get("KEY", "")` says that there is no key."""
+    return value is None or (name in ("api_key", "parent_key") and isinstance(value, str) and not value.strip())
 
 
 def _as_text(value: object) -> str:

@@ -39,6 +39,8 @@ class Summary:
 
     name: str | None = None
     session_id: str = ""
+    trace_url: str | None = None
+    """Address of the trace, with the ids in it."""
     end_state: str = "Indeterminate"
     reason: str | None = None
     duration_s: float = 0.0
@@ -159,6 +161,16 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
     return "⚠ " + "; ".join(told), True
 
 
+def _trace_id(facts: Summary) -> str:
+    """The trace as backends write its id."""
+    return f"trace {facts.session_id.replace('-', '')}" if facts.session_id else ""
+
+
+def _trace(facts: Summary) -> str:
+    """Where to look: the address if the user has said how it is made, else the id."""
+    return facts.trace_url or _trace_id(facts)
+
+
 def _reason(facts: Summary) -> str:
     return _one_line(facts.reason) if facts.reason else ""
 
@@ -178,7 +190,7 @@ def _lines(facts: Summary, room: int) -> list[tuple[str, str]]:
         (_slowest(facts), ""),
         *((line, _WARNING_COLOR) for line in _wrapped(_streams(facts), room)),
         *((line, _WARNING_COLOR if bad else "") for line in _wrapped(delivery, room)),
-        (f"session {facts.session_id}" if facts.session_id else "", _DIM),
+        (_trace(facts) if _width(_trace(facts)) <= room else _trace_id(facts), _DIM),
     ]
     return [(line, color) for line, color in lines if line]
 
@@ -285,7 +297,7 @@ def _line(facts: Summary) -> str:
         _cost(facts),
         _streams(facts),
         _delivery(facts)[0],
-        f"session {facts.session_id}" if facts.session_id else "",
+        _trace(facts),
     )
     return "; ".join(_one_line(part) for part in parts if part)
 
@@ -327,6 +339,8 @@ def _for_stream(facts: Summary, stream: TextIO) -> str:
         dumb = os.environ.get("TERM") == "dumb"
         color = not dumb and not os.environ.get("NO_COLOR")
         text = render(facts, width=columns, color=color, unicode=unicode)
+        if facts.trace_url and facts.trace_url not in text:  # a part of an address is none: it goes below the box
+            text += "\n" + _one_line(facts.trace_url)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
 

@@ -9,6 +9,9 @@ MAX_LENGTH: Final = 65536
 # A whole JSON text: `max_length` is for each string in it.
 MAX_TEXTS: Final = 16
 
+# The longest value that OpenTelemetry's SDK lets a span have, as the environment says; it would cut JSON anywhere.
+_longest: int | None = None
+
 # Where a word ends that may be a key. Longer ones than this are cut in their middle.
 _LAST_END: Final = re.compile(r".*[^!#$%&*+./0-9:=?@A-Z\\^_`a-z|~-]", re.DOTALL)
 _LONGEST_WORD: Final = 2048
@@ -29,9 +32,22 @@ def cut(text: str, max_length: int) -> str:
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
 
 
+def bound(longest: int | None) -> None:
+    """Let no JSON text of ours be longer than this; None lifts the bound."""
+    global _longest  # noqa: PLW0603  (there is one environment)
+    _longest = longest
+
+
+def longest() -> int | None:
+    """What `bound()` was told."""
+    return _longest
+
+
 def limit(text: str, max_length: int) -> int:
     """How long a text may be that might be JSON of ours, whose strings were cut when it was made."""
-    return max_length * MAX_TEXTS if text.startswith(("[", "{")) else max_length
+    if not text.startswith(("[", "{")):
+        return max_length
+    return max_length * MAX_TEXTS if _longest is None else min(max_length * MAX_TEXTS, max(_longest, 1))
 
 
 def encodable(text: str) -> str:

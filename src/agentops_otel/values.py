@@ -37,7 +37,7 @@ from opentelemetry.util.types import AttributeValue
 
 from .figures import format_count
 from .log import logger
-from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, limit, shown, unprintable
+from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, limit, longest, shown, unprintable
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 1000
@@ -82,13 +82,34 @@ def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
     """
     try:
         if _is_plain_json(value, max_length):
-            return _dumped(value)
+            text = _dumped(value)
+            if _fits(text):
+                return text
     except Exception as error:  # (whatever the quick way cannot do, the walk can)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
     try:
-        return _JSON_ENCODER.encode(_Walk(max_length).tree(value))
+        return _walked(value, max_length)
     except BaseException as error:
         return json.dumps(unprintable(value, error))
+
+
+def _fits(text: str) -> bool:
+    most = longest()
+    return most is None or len(text) <= most
+
+
+def _walked(value: object, max_length: int) -> str:
+    """The JSON of a walk, of a shorter one where it became too long for the SDK."""
+    characters = max_length * MAX_TEXTS // 2
+    most = longest()
+    if most is not None:
+        characters = min(characters, most)
+    while characters:
+        text = _JSON_ENCODER.encode(_Walk(max_length, characters).tree(value))
+        if _fits(text):
+            return text
+        characters //= 2
+    return '"…"'
 
 
 def _attribute(value: object, max_length: int) -> AttributeValue:
@@ -99,12 +120,13 @@ def _attribute(value: object, max_length: int) -> AttributeValue:
         return to_json(value, max_length=max_length) if items is None else items
     if value is None or isinstance(value, dict):
         return to_json(value, max_length=max_length)
-    simple = _Walk(max_length).tree(value)
+    simple = _Walk(max_length, max_length * MAX_TEXTS // 2).tree(value)
     if isinstance(simple, int) and not isinstance(simple, bool):
         return simple if -_INT64 <= simple < _INT64 else str(simple)
     if isinstance(simple, (str, bool, float)):
         return simple
-    return _JSON_ENCODER.encode(simple)
+    text = _JSON_ENCODER.encode(simple)
+    return text if _fits(text) else _walked(value, max_length)
 
 
 def _plain_list(values: list[Any] | tuple[Any, ...], max_length: int) -> AttributeValue | None:
@@ -195,9 +217,10 @@ def _is_plain_number(item: object) -> bool:
 class _Walk:
     """One walk over an object, into plain JSON values; bounded in depth, items, visits and characters."""
 
-    def __init__(self, max_length: int) -> None:
+    def __init__(self, max_length: int, characters: int) -> None:
         self._max_length = max_length
-        self._characters = max_length * MAX_TEXTS // 2
+        self._characters = characters
+        self._least = min(40, characters)  # of each text
         self._nodes = MAX_NODES
         self._open: set[int] = set()  # the containers above the current one
 
@@ -210,7 +233,7 @@ class _Walk:
             return self._text(unprintable(value, error))
 
     def _text(self, text: str) -> str:
-        shown = clean_text(text, max(min(self._max_length, self._characters), 40))
+        shown = clean_text(text, max(min(self._max_length, self._characters), self._least))
         self._characters -= len(encode_basestring(shown))  # as JSON writes it: quotes and control characters are longer
         return shown
 

@@ -61,4 +61,4 @@ def test_a_process_that_runs(living, capsys):
 def test_a_wrong_folder_is_told(capsys):
     """A wrong value ends the command with a line that says what is allowed."""
     assert cli.main(["journal", "--journal-dir", " "]) == 2
-    assert "allowed is" in capsys.readouterr().err
+    assert "expected" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from opentelemetry import metrics
 
-from .. import semconv
+from .. import environment, semconv
 from ..clock import monotonic
 from ..usage import Usage
 
@@ -102,7 +102,7 @@ def instruments() -> Instruments | None:
     if now < _next_look:
         return _instruments
     _next_look = now + _LOOK_EVERY
-    provider = metrics.get_meter_provider()
+    provider = environment.meter_provider()
     if provider is not _provider:
         idle = type(provider).__module__.startswith("opentelemetry.metrics")
         _instruments = None if idle else Instruments(provider)

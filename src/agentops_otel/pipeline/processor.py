@@ -89,6 +89,13 @@ class SessionSpanProcessor(SpanProcessor):
         self.flush: Callable[[float], bool] = lambda seconds: True
         """What `force_flush()` of the provider does; set by who owns the pipelines."""
 
+    def follower(self) -> SessionSpanProcessor:
+        """A processor for another provider: of its spans, those in the traces of our sessions take part in them."""
+        other = SessionSpanProcessor(lambda context: None)
+        other._sessions = self._sessions
+        other.flush = lambda seconds: self.flush(seconds)  # noqa: PLW0108  (which is replaced later)
+        return other
+
     def add(self, session: SessionSpans) -> None:
         """Take part in a session from now on."""
         self._sessions[session.trace_id] = session

@@ -28,12 +28,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
 
-from .. import guard, semconv
+from .. import environment, guard, semconv, text
 from ..clock import monotonic
 from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
 from ..version import __version__
+from . import succession
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
 from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
@@ -77,28 +78,43 @@ class SessionTracerProvider(TracerProvider):
     Args:
         resource: of every span.
         parent_for: the context to start in instead, for a context without a span; None leaves it.
+
+    Attributes:
+        successor: the provider that the program has set after ours: spans of all tracers but ours are its own.
     """
 
     def __init__(self, resource: Resource, parent_for: ParentFor) -> None:
+        self.successor: trace.TracerProvider | None = None
         chosen = any(os.environ.get(name) for name in _LIMIT_VARIABLES)
         super().__init__(
             resource=resource,
             shutdown_on_exit=False,
             active_span_processor=GuardedProcessors(),
-            id_generator=SessionIdGenerator(RandomIdGenerator()),
+            id_generator=SessionIdGenerator(environment.id_generator() or RandomIdGenerator()),
             span_limits=SpanLimits() if chosen else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT),
         )
         logging.getLogger(TracerProvider.__module__).addFilter(_LATE_CALLS)
         self._parent_for = parent_for
 
-    def get_tracer(self, instrumenting_module_name: str, *args: Any, **options: Any) -> Tracer:
+    def _handle_fork(self) -> None:
+        """Newer SDKs describe the forked process here, and read the environment for it."""
+        with environment.usable():
+            super()._handle_fork()
+
+    def get_tracer(self, instrumenting_module_name: str, *about: Any, **more: Any) -> Tracer:
         """The SDK's tracer, whose spans without a parent join the current session."""
-        tracer = super().get_tracer(instrumenting_module_name, *args, **options)
+        tracer = super().get_tracer(instrumenting_module_name, *about, **more)
         if instrumenting_module_name == semconv.SCOPE_NAME or "start_span" in vars(tracer):
             return tracer
         start_span, parent_for = tracer.start_span, self._parent_for
 
+        @functools.cache
+        def succeeding(provider: trace.TracerProvider) -> Tracer:
+            return provider.get_tracer(instrumenting_module_name, *about, **more)
+
         def start_in_session(name: str, context: Context | None = None, *args: Any, **options: Any) -> Span:
+            if self.successor is not None:
+                return succeeding(self.successor).start_span(name, context, *args, **options)
             if not trace.get_current_span(context).get_span_context().is_valid:
                 context = parent_for(context) or context
             return start_span(name, context, *args, **options)
@@ -147,12 +163,13 @@ class Pipeline:
         if self.journal is not None:
             self.backlog = Backlog(self.journal, self.exporter, complete=self._complete, resource=self._resource)
         # We refuse what is too much before the batcher would drop it without counting; roots are let in beyond that.
-        self._batcher = BatchSpanProcessor(
-            self.exporter,
-            max_queue_size=config.max_queue_size + _ROOM_FOR_ROOTS,
-            schedule_delay_millis=config.max_wait_time,
-            max_export_batch_size=min(BATCH, config.max_queue_size),
-        )
+        with environment.usable():
+            self._batcher = BatchSpanProcessor(
+                self.exporter,
+                max_queue_size=config.max_queue_size + _ROOM_FOR_ROOTS,
+                schedule_delay_millis=config.max_wait_time,
+                max_export_batch_size=min(BATCH, config.max_queue_size),
+            )
         self._begin()
         worker.submit(self.tick)  # what dead processes left, without waiting for the first second to pass
 
@@ -257,7 +274,7 @@ class Pipeline:
 
     def emit(self, event: LogEvent) -> None:
         """Send a log event soon, on the worker."""
-        if self.config.exporter is not None or self.config.protocol == "console":
+        if self.config.exporter is not None or self.config.protocol == "console" or not self.config._exports_logs:
             return
         place = None if self.journal is None else self.journal.append_event(event, self._resource())
         self._events.append((event, place or NOWHERE))
@@ -415,7 +432,7 @@ class Pipeline:
         """Tell the program's MeterProvider, if there is one, of spans that were lost since the last time."""
         for reason, count in self.dropped().items():
             lost = count - self._metered[reason]
-            provider = metrics.get_meter_provider()
+            provider = environment.meter_provider()
             if lost > 0 and not type(provider).__module__.startswith("opentelemetry.metrics"):  # not the idle one
                 self._metered[reason] = count
                 _dropped_spans(provider).add(lost, {semconv.ERROR_TYPE: reason})
@@ -478,18 +495,24 @@ class SessionProvider:
         tick: Callable[[], object],
     ) -> None:
         self.config = config
+        text.bound(environment.length_limit())
         self.host = HOST
         self._tick = tick
         self.worker: Worker = Worker(self._tick_all)
-        self.worker.submit(self._describe_host)
+        if not config._disabled:
+            self.worker.submit(self._describe_host)
         self._pipelines: dict[tuple[object, ...], Pipeline] = {}
         self._lock = threading.RLock()
-        existing = trace.get_tracer_provider()
-        if isinstance(existing, TracerProvider):
-            self.provider: TracerProvider = existing
-        else:
-            self.provider = SessionTracerProvider(self.host.identity(config.service_name), parent_for)
-            trace.set_tracer_provider(self.provider)
+        with environment.usable():
+            existing = environment.tracer_provider()
+            if isinstance(existing, TracerProvider):
+                self.provider: TracerProvider = existing
+            else:
+                self.provider = SessionTracerProvider(self.host.identity(config.service_name), parent_for)
+                # (not beside one of another kind: OpenTelemetry would refuse ours with a warning)
+                if isinstance(existing, trace.ProxyTracerProvider) and not config._disabled:
+                    trace.set_tracer_provider(self.provider)
+                    succession.allow(self._succeeded)
         self.own: bool = isinstance(self.provider, SessionTracerProvider)
         processor = _processors.get(self.provider)
         if processor is None:
@@ -501,6 +524,18 @@ class SessionProvider:
         self._ids = self._session_ids()
         if not config.require_session:
             self.processor.sessionless(self.pipeline(config), self.redactor(config))
+
+    def _succeeded(self, provider: trace.TracerProvider) -> None:
+        """The program has set a provider of its own: its spans are its own, and ours go on as before.
+
+        Those that lie in a session's trace also go where the user sends sessions to. Not to where `OTEL_*` says: there
+        the program sends them itself.
+        """
+        if provider is self.provider or not isinstance(self.provider, SessionTracerProvider):
+            return
+        self.provider.successor = provider
+        if isinstance(provider, TracerProvider) and self.config._has_destination:
+            provider.add_span_processor(self.processor.follower())
 
     def _tick_all(self) -> None:
         self._tick()
@@ -523,15 +558,14 @@ class SessionProvider:
 
     def redactor(self, config: Configuration) -> Redactor:
         """What cleans the spans of a session: the user's hook, the length limit, and our own keys as forbidden text."""
-        keys = tuple(key for key in (config.api_key, config.parent_key) if key)
-        return Redactor(config.redact, max_length=config.max_content_length, forbidden=keys)
+        return Redactor(config.redact, max_length=config.max_content_length, forbidden=config._secrets)
 
     def pipeline(self, config: Configuration) -> Pipeline | None:
         """The pipeline of a configuration.
 
-        None when the host's own provider exports and the user named no destination.
+        None when the host's own provider exports and the user named no destination, or nothing is to be exported.
         """
-        if not self.own and not config._has_destination:
+        if not config._exports or not (self.own or config._has_destination):
             return None
         with self._lock:
             pipeline = self._pipelines.get(config._export_key)

@@ -24,7 +24,7 @@ from typing import Any, Final
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource, ResourceDetector
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
-from .. import semconv
+from .. import environment, semconv
 from ..log import logger
 from ..redaction import Redactor
 from ..version import __version__
@@ -157,7 +157,8 @@ def _configured() -> Attributes:
     """What the detectors find that the user named in ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS``."""
     if not os.environ.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "").strip(" ,"):
         return {}
-    found = dict(Resource.create().attributes)
+    with environment.usable():
+        found = dict(Resource.create().attributes)
     found.pop(INSTANCE_ID, None)  # the SDK's own random one; ours is given already
     return found
 
@@ -274,13 +275,15 @@ class HostResource:
         Args:
             service_name: `service.name`; wins over the environment. Without any it is ``unknown_service:python``.
         """
+        with environment.usable(("OTEL_RESOURCE_ATTRIBUTES",)):
+            named = OTELResourceDetector().detect().attributes
         attributes: Attributes = {
             "telemetry.sdk.language": "python",
             "telemetry.sdk.name": "opentelemetry",
             "telemetry.sdk.version": otel_sdk_version,
             SERVICE_NAME: _unknown_service(),
             INSTANCE_ID: self._instance_id,
-            **OTELResourceDetector().detect().attributes,
+            **named,
         }
         if service_name:
             attributes[SERVICE_NAME] = service_name

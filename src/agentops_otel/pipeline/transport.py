@@ -24,8 +24,9 @@ from urllib.parse import unquote, urlsplit
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from .. import semconv
+from .. import environment, semconv
 from ..clock import monotonic
+from ..config import authorization, insecure
 from ..figures import format_cost
 from ..log import logger
 from . import outage
@@ -245,32 +246,33 @@ def shown_url(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _insecure() -> bool:
-    return os.environ.get("OTEL_EXPORTER_OTLP_INSECURE", "").strip().lower() == "true"
-
-
+_KEYS: Final = ("authorization", "x-agentops-parent-key")
 _told: set[str] = set()  # hosts that were warned about once
 
 
 def _headers(config: Configuration, url: str) -> dict[str, str]:
     """The request headers, names in lower case. Keys do not go over plain HTTP to another machine.
 
-    ``OTEL_EXPORTER_OTLP_INSECURE=true`` says that the way there is trusted. Headers that the user wrote are sent as
-    they are.
+    User and password in the URL are sent where nothing else authorizes. ``OTEL_EXPORTER_OTLP_INSECURE=true`` says that
+    the way there is trusted. Headers that the user wrote are sent as they are.
     """
     keys = {}
+    basic = authorization(url)
     if config.api_key:
         keys["authorization"] = f"Bearer {config.api_key}"
+    elif basic and "authorization" not in config.headers:
+        keys["authorization"] = basic
     if config.parent_key:
         keys["x-agentops-parent-key"] = config.parent_key
     parts = urlsplit(url)
-    if keys and parts.scheme == "http" and not is_loopback(parts.hostname) and not _insecure():
+    if keys and parts.scheme == "http" and not is_loopback(parts.hostname) and not insecure():
         keys.clear()
         if shown_url(url) not in _told:
             _told.add(shown_url(url))
             logger.warning(
-                "the API key is not sent to %s because the connection is not encrypted: use https, or set "
+                "%s not sent to %s because the connection is not encrypted: use https, or set "
                 "OTEL_EXPORTER_OTLP_INSECURE=true if the network is trusted",
+                "the API key is" if config.api_key or config.parent_key else "user and password of the endpoint are",
                 shown_url(url),
             )
     return {**keys, **config.headers}
@@ -280,6 +282,8 @@ def _credentials(config: Configuration, sent: Mapping[str, str]) -> str:
     """What a backend refuses that says 401 or 403, in words."""
     if "authorization" in config.headers or (config.headers and not config.api_key):
         return f"the key in the headers{_origin(config, 'headers')} was refused"
+    if not config.api_key and "authorization" in sent:
+        return "user and password of the endpoint were refused"
     if not config.api_key:
         return "no key is set: set AGENTOPS_API_KEY"
     if "authorization" not in sent:
@@ -308,17 +312,15 @@ class TlsFiles:
         """What the environment names now."""
 
         def named(what: str) -> str | None:
-            own = os.environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{what}", "").strip()
-            return own or os.environ.get(f"OTEL_EXPORTER_OTLP_{what}", "").strip() or None
+            own = environment.value(f"OTEL_EXPORTER_OTLP_TRACES_{what}")
+            return own or environment.value(f"OTEL_EXPORTER_OTLP_{what}")
 
         return cls(named("CERTIFICATE"), named("CLIENT_CERTIFICATE"), named("CLIENT_KEY"))
 
     @property
     def authorities(self) -> str | None:
         """The file, or folder, of the authorities that are trusted; None when none is named."""
-        others = (
-            os.environ.get(name, "").strip() for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-        )
+        others = map(environment.value, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))
         return self.certificate or next(filter(None, others), None)
 
 
@@ -344,12 +346,17 @@ class HttpTransport:
         self._logs = _without_user(config._signal_endpoint("logs"))
         self.name: str = shown_url(self._traces)
         self._sent_headers = {
-            **_headers(config, self._traces),
+            **_headers(config, config._signal_endpoint("traces")),
             "content-type": "application/x-protobuf",
             "content-encoding": "gzip",
             "accept-encoding": "identity",
             "user-agent": "agentops-otel",
         }
+        # Keys and the like are for one backend: where logs go elsewhere, what is sent there depends on that way.
+        elsewhere = urlsplit(self._traces)[:2] != urlsplit(self._logs)[:2]
+        keys = _headers(config, config._signal_endpoint("logs")) if elsewhere else {}
+        own = {name: text for name, text in self._sent_headers.items() if not elsewhere or name not in _KEYS}
+        self._sent_with_logs = {**own, **keys}
         self._credentials = _credentials(config, self._sent_headers)
         self._tls = TlsFiles.from_environment()
         self._connections: Connections | None = None
@@ -431,7 +438,8 @@ class HttpTransport:
             from .connection import Connections
 
             self._connections = Connections(self._tls)
-        return self._connections.post(url, gzip.compress(body, 5), self._sent_headers, until)
+        headers = self._sent_with_logs if url == self._logs else self._sent_headers
+        return self._connections.post(url, gzip.compress(body, 5), headers, until)
 
     def _unanswered(self, error: Exception, url: str) -> Reply:
         place = self._connections.place if self._connections is not None else shown_url(url)
@@ -520,8 +528,6 @@ class GrpcTransport:
 
     def __init__(self, config: Configuration) -> None:
         url = config._signal_endpoint("traces")
-        if "://" not in url:
-            url = f"{'http' if _insecure() else 'https'}://{url}"
         parts = urlsplit(url)
         self._secure = parts.scheme != "http"
         self._loopback = is_loopback(parts.hostname)
