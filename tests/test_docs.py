@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import runpy
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import agentops_otel
 from agentops_otel import semconv
 from agentops_otel.config import SETTINGS
 from examples.openai_server import OpenAIServer
@@ -42,7 +45,16 @@ def _blocks(page):
         yield Block(page, text.count("\n", 0, found.start()) + 2, found[1], found[2])
 
 
+def _examples():
+    """The examples in the docstrings of what users call."""
+    for name in agentops_otel.__all__:
+        text = inspect.getdoc(getattr(agentops_otel, name)) or ""
+        for found in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
+            yield Block(ROOT / name, 0, "python", textwrap.dedent(found[1]))
+
+
 PROGRAMS = [block for page in PAGES for block in _blocks(page) if block.language == "python"]
+EXAMPLES = list(_examples())
 
 
 def _read(name):
@@ -55,7 +67,7 @@ def servers():
         yield {"OPENAI_BASE_URL": llm.url, "OPENAI_API_KEY": "none", "AGENTOPS_ENDPOINT": backend.url}
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.id)
+@pytest.mark.parametrize("block", [*PROGRAMS, *EXAMPLES], ids=lambda block: block.id)
 def test_a_program_in_the_documentation_runs(block, servers, tmp_path):
     """Each Python block is a program of its own, or a file of tests, and ends well."""
     program = tmp_path / "test_block.py"
@@ -79,7 +91,8 @@ def _pytest(block):
 
 
 def test_the_documentation_has_programs():
-    """The pattern that finds them still does."""
+    """The patterns that find them still do."""
+    assert {"init", "session", "tool", "record"} <= {example.page.name for example in EXAMPLES}
     assert {"README.md", "docs/settings.md", "docs/testing.md"} <= {block.id.rpartition(":")[0] for block in PROGRAMS}
 
 

@@ -270,8 +270,17 @@ def init(
 
     Raises:
         ConfigurationError: a setting has a value that is not allowed; nothing was set up.
-        TypeError: a keyword is no setting.
-        ValueError: `inherited_session_id` is no UUID.
+        TypeError: a keyword is not a setting.
+        ValueError: `inherited_session_id` is not a UUID.
+
+    Example:
+        ```python
+        import agentops_otel as agentops
+
+        agentops.init(endpoint="http://localhost:4318", tags=["checkout"])
+        ...  # the work of the agent
+        agentops.end_session("Success")
+        ```
     """
     check_names(dict(settings), "init()")
     config = Configuration(api_key, **settings)
@@ -325,9 +334,9 @@ def start_session(
         The session's id. While a session is active, a warning says so and its id is returned; nothing is overwritten.
 
     Raises:
-        ValueError: `inherited_session_id` is no UUID.
+        ValueError: `inherited_session_id` is not a UUID.
         ConfigurationError: a setting in the dict has a value that is not allowed.
-        TypeError: `config` is neither, or a key of the dict is no setting.
+        TypeError: `config` is neither, or a key of the dict is not a setting.
     """
     session = _start(_configured(config), _inherited(inherited_session_id), tags, name) or UnrecordedSession()
     return session.session_id
@@ -357,7 +366,7 @@ def end_session(
             ignored.
 
     Raises:
-        ValueError: there is no such end state; the session stays open.
+        ValueError: `end_state` is not valid; the session stays open.
     """
     session = current_session()
     if session is None:
@@ -436,7 +445,17 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         name: name of the session, for people.
 
     Raises:
-        ValueError: on entry: `inherited_session_id` is no UUID.
+        ValueError: on entry: `inherited_session_id` is not a UUID.
+
+    Example:
+        ```python
+        import agentops_otel as agentops
+
+        agentops.init(auto_start_session=False)
+        with agentops.session(tags=["shop"], name="order 1842") as session:
+            ...  # the work of the agent
+        print(session.end_state, session.totals.cost)
+        ```
     """
 
     def __init__(

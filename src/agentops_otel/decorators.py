@@ -602,7 +602,21 @@ def tool(name: Any = None, *, description: str | None = None, cost: float | None
         cost: what one call costs, in US dollars.
 
     Raises:
-        TypeError: what is decorated is no function, method or class.
+        TypeError: the decorated object is not a function, a method or a class.
+
+    Example:
+        ```python
+        import agentops_otel as agentops
+
+
+        @agentops.tool(description="Looks up an order", cost=0.001)
+        def find_order(order_id: int) -> str:
+            return "one teapot"
+
+
+        with agentops.session(name="order 1842"):
+            find_order(1842)
+        ```
     """
     extra: dict[str, Any] = {}
     if cost is not None:

@@ -265,8 +265,17 @@ def _is(value: object, kind: type | tuple[type, ...]) -> bool:
 def record(event: Event | BaseException) -> None:
     """Make the event a span of the current session, under the current span.
 
-    An exception is recorded as ``ErrorEvent(exception=...)``. Never raises: anything that is no event, an event
-    recorded before, and a call outside of a session are a warning and record nothing.
+    An exception is recorded as ``ErrorEvent(exception=...)``. Never raises: an argument that is not an event, an event
+    that was recorded before, and a call outside of a session lead to a warning, and nothing is recorded.
+
+    Example:
+        ```python
+        import agentops_otel as agentops
+
+        agentops.init()
+        agentops.record(agentops.ActionEvent("mail", params={"to": "ada"}, returns="sent"))
+        agentops.end_session("Success")
+        ```
     """
     record_in(None, event)
 
