@@ -16,9 +16,11 @@ import sys
 import threading
 import traceback
 import uuid
+import warnings
 import weakref
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
+import cloudpickle
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import attach, detach, get_current, set_value
@@ -524,7 +526,7 @@ def test_iterators_are_never_consumed(capture, make):
     made = (number for number in [3, 4])
     result = drive(make(lambda items: made), given)
     assert list(given) == [1, 2]
-    assert result is made
+    assert (result is made) is (make is not plain)  # a plain function's span goes on with it
     assert list(result) == [3, 4]
 
 
@@ -702,6 +704,95 @@ def test_an_own_decorator_of_a_method_wins(capture):
     assert capture.spans[0].attributes["agentops.event.agent_id"] == planner.agentops_agent_id
 
 
+@agent
+class Desk:
+    """Every method has a decorator of its own."""
+
+    @tool
+    def search(self, q):
+        return q
+
+    @workflow
+    async def work(self):
+        return self.search("a")
+
+    @tool
+    @functools.lru_cache  # noqa: B019
+    def cached(self):
+        return 1
+
+    @agent(name="own")
+    def act(self):
+        return self.search("b")
+
+
+def test_an_agent_whose_methods_are_all_decorated_is_entered_through_them(capture):
+    """A call from outside has the agent's span around its own; one from inside, and one that is an agent's, has not."""
+    desk = Desk()
+    assert (desk.search("x"), desk.cached(), asyncio.run(desk.work()), desk.act()) == ("x", 1, "a", "b")
+    agent_span, tool_span, workflow_span = (
+        "invoke_agent Desk [agent]",
+        "execute_tool search [tool]",
+        "invoke_workflow work [workflow]",
+    )
+    assert capture.tree().splitlines() == [
+        agent_span, f"  {tool_span}",
+        agent_span, "  execute_tool cached [tool]",
+        agent_span, f"  {workflow_span}", f"    {tool_span}",
+        "invoke_agent own [agent]", f"  {agent_span}", f"    {tool_span}",
+    ]  # fmt: skip
+    assert {s.attributes.get("agentops.event.agent_id", desk.agentops_agent_id) for s in capture.spans} == {
+        desk.agentops_agent_id
+    }
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["before use", "after use"])
+@pytest.mark.parametrize("send", [pickle, cloudpickle], ids=lambda module: module.__name__)
+def test_an_agent_class_and_its_instances_are_sent(capture, used, send):
+    """By name and by value, and the copy is an agent with an id of its own."""
+
+    @agent(name="boss")
+    class Local:
+        def __init__(self):
+            self.log = []
+
+        def run(self, x: Planner):
+            return x
+
+        @tool
+        async def search(self):
+            return 1
+
+    cls = Local if send is cloudpickle else Planner
+    instance = cls()
+    if used:
+        assert instance.agentops_agent_id
+        instance.run(1) if cls is Local else instance.plan("x")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, __name__, this_module())
+        received_class, received = pickle.loads(send.dumps((cls, instance)))
+    assert isinstance(received, received_class)
+    assert received.agentops_agent_id not in (None, instance.agentops_agent_id)
+    capture.spans.clear()
+    assert (received.run(2) if cls is Local else received.plan("y")) in (2, "Y")
+    assert capture.spans[-1].name == ("invoke_agent boss" if cls is Local else "invoke_agent Planner")
+    assert capture.spans[-1].attributes["gen_ai.agent.id"] == received.agentops_agent_id
+
+
+@every_kind
+@pytest.mark.parametrize("text", [False, True], ids=["types", "text"])
+def test_a_decorated_function_is_sent_by_value(capture, make, text):
+    """As Ray, Dask and joblib send what a script defines; it is recorded where it arrives."""
+    function = make(lambda x: x)
+    if text:
+        inner = function.__wrapped__
+        inner.__annotations__ = {"args": "int"}
+        function = action("f")(inner)
+    received = pickle.loads(cloudpickle.dumps(function))
+    assert drive(received, 3) == 3
+    assert names(capture) == ["f"]
+
+
 def test_an_agent_is_named_by_its_argument_its_instance_or_its_class(capture):
     """The instance's own name wins; a subclass has its own."""
 
@@ -784,6 +875,140 @@ def test_what_cannot_be_called_cannot_be_decorated(target):
         tool(target)
 
 
+class Task:
+    """A callable with methods and state, as task queues make them."""
+
+    name = "mail"
+
+    def __init__(self):
+        self.queued = []
+
+    def __call__(self, to):
+        return f"sent to {to}"
+
+    def delay(self, to):
+        self.queued.append(to)
+        return len(self.queued)
+
+
+@tool
+@functools.lru_cache
+def price(item):
+    return [item]
+
+
+class Shop:
+    @tool
+    @functools.lru_cache  # noqa: B019
+    def price(self, item):
+        return [item]
+
+
+task = tool(Task())
+size = tool(len)
+
+
+@functools.singledispatch
+def described(value):
+    return "anything"
+
+
+described = tool(described)
+CALLABLES = [task, price, size, tool(functools.partial(max, 3)), tool([].append), tool(Task().delay)]
+
+
+@pytest.mark.parametrize("proxy", CALLABLES, ids=lambda proxy: type(proxy.__wrapped__).__name__)
+def test_every_attribute_of_a_decorated_callable_is_reachable(proxy):
+    """Read, set and deleted, on the one object that there is; `inspect` sees what it saw."""
+    wrapped = proxy.__wrapped__
+    for name in dir(wrapped):
+        getattr(proxy, name)
+    assert isinstance(proxy, type(wrapped))
+    for question in (inspect.isroutine, inspect.ismethod, inspect.isbuiltin, inspect.isclass, inspect.isfunction):
+        assert question(proxy) is question(wrapped)
+    for reader in (inspect.signature, inspect.getfullargspec):
+        try:
+            expected = reader(wrapped)
+        except (TypeError, ValueError):
+            continue
+        if wrapped is task.__wrapped__ and reader is inspect.getfullargspec:
+            expected = expected._replace(args=["to"])  # it counts the `self` that is bound already
+        assert reader(proxy) == expected
+
+
+def test_what_a_decorated_callable_has_works(capture):
+    """A cache is asked and cleared, a task is queued, state is set."""
+    assert price(1) is price(1)
+    assert price.cache_info().hits == 1
+    price.cache_clear()
+    assert task("me") == "sent to me"
+    assert task.delay("you") == 1
+    assert task.__wrapped__.queued == ["you"]
+    task.rate = 5
+    assert task.__wrapped__.rate == 5
+    described.register(int, lambda value: "a number")
+    assert (described("x"), described(1)) == ("anything", "a number")
+    assert names(capture) == [*["execute_tool price"] * 2, "execute_tool Task", *["execute_tool described"] * 2]
+
+
+def test_a_cached_method_is_bound(capture):
+    """On the instance and on the class, and `self` is not recorded."""
+    shop = Shop()
+    assert shop.price(1) == Shop.price(shop, 1) == [1]
+    assert Shop.price.cache_info().hits == shop.price.cache_info().hits == 1
+    assert [json.loads(span.attributes["gen_ai.tool.call.arguments"]) for span in capture.spans] == [{"item": 1}] * 2
+
+
+def this_module():
+    """What an import of this file would give; pytest leaves it out of `sys.modules`."""
+    module = ModuleType(__name__)
+    vars(module).update(globals())
+    return module
+
+
+@pytest.mark.parametrize("proxy", [task, price, size, tool(Task().delay), Shop().price, described])
+@pytest.mark.parametrize("send", [pickle, cloudpickle], ids=lambda module: module.__name__)
+def test_a_decorated_callable_is_sent_and_recorded_where_it_arrives(capture, proxy, send, monkeypatch):
+    """What has a name goes by its name, anything else with what it is made of."""
+    monkeypatch.setitem(sys.modules, __name__, this_module())
+    received = pickle.loads(send.dumps(proxy))
+    argument = [1] if proxy is size else 1
+    assert received(argument) == proxy(argument)
+    assert len(capture.spans) == 2
+
+
+def test_copies_of_a_decorated_callable():
+    """A copy is decorated too; what is never copied is not."""
+    for copied in (copy.copy(task), copy.deepcopy(task)):
+        assert type(copied) is type(task)
+        assert copied.__wrapped__ is not task.__wrapped__
+    assert copy.copy(price) is copy.deepcopy(price) is price
+
+
+def test_celery_s_tasks_stay_tasks(capture):
+    """Decorated above and below `@app.task`."""
+    celery = pytest.importorskip("celery")
+    app = celery.Celery(broker="memory://", backend="cache+memory://", set_as_current=False)
+    app.conf.task_always_eager = True
+
+    @tool
+    @app.task
+    def above(x: int, y: int = 2):
+        return x + y
+
+    @app.task
+    @tool
+    def below(x: int, y: int = 2):
+        return x + y
+
+    assert isinstance(above, celery.Task)
+    assert above.delay(1).get() == below.delay(1).get() == above(1) == 3
+    with pytest.raises(TypeError):
+        below.delay()
+    assert above.s(1).apply().get() == 3
+    assert names(capture) == ["execute_tool below", "execute_tool above"]
+
+
 @tool
 def module_level(a):
     return a
@@ -798,6 +1023,279 @@ def test_a_decorated_module_level_function_pickles(capture):
 def _imported(function):
     sys.modules.setdefault(function.__module__, SimpleNamespace(module_level=function))
     return pickle.loads(pickle.dumps(function))
+
+
+# --- a plain function that returns what has its result later
+
+
+def later(body):
+    """The same function behind another decorator, which hides its kind."""
+
+    @functools.wraps(body)
+    def inner(*args, **kwargs):
+        return body(*args, **kwargs)
+
+    return inner
+
+
+class Lazy:
+    """Something of another library's that can be awaited, and has more to it."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def __await__(self):
+        return self.body().__await__()
+
+
+class Bare:
+    """An iterator with nothing but a next step."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def __await__(self):
+        return iter(self)
+
+    def __iter__(self):
+        yield
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def work(fails):
+    events.record(events.ActionEvent("child"))
+    if fails:
+        raise LookupError("nothing")
+    return {"found": 1}
+
+
+async def coroutine_body(fails):
+    await asyncio.sleep(0)
+    return work(fails)
+
+
+def generator_body(fails):
+    yield 1
+    return work(fails)
+
+
+async def async_generator_body(fails):
+    yield 1
+    await asyncio.sleep(0)
+    work(fails)
+
+
+async def read(returned):
+    """Whatever was returned, to its end."""
+    if inspect.isasyncgen(returned):
+        return [item async for item in returned]
+    if inspect.isgenerator(returned):
+        return list(returned)
+    return await returned
+
+
+LATER = {
+    "coroutine": later(coroutine_body),
+    "task": lambda fails: asyncio.ensure_future(coroutine_body(fails)),
+    "awaitable": lambda fails: Lazy(lambda: coroutine_body(fails)),
+    "bare": lambda fails: (work(False), Bare(LookupError("nothing") if fails else {"found": 1}))[1],
+    "generator": later(generator_body),
+    "async generator": later(async_generator_body),
+    "partial": functools.partial(later(coroutine_body)),
+}
+every_later = pytest.mark.parametrize("how", LATER)
+
+
+@every_later
+@pytest.mark.parametrize("fails", [False, True], ids=["returns", "raises"])
+def test_the_span_goes_on_with_what_a_plain_function_returns(capture, how, fails):
+    """Its end is the span's end, its result the span's, its error too, and what it does is below."""
+    function = tool("f")(LATER[how])
+
+    async def main():
+        before = get_current()
+        returned = function(fails)
+        assert get_current() is before
+        assert "execute_tool f" not in names(capture)
+        try:
+            result = await read(returned)
+        except LookupError as error:
+            result = error
+        await asyncio.sleep(0)
+        assert get_current() is before
+        return result
+
+    result = asyncio.run(main())
+    span = next(span for span in capture.spans if span.name == "execute_tool f")
+    assert next(s for s in capture.spans if s.name == "child").parent.span_id == span.context.span_id
+    if fails:
+        assert type(result) is LookupError
+        assert span.status.status_code is StatusCode.ERROR
+        assert [event.name for event in span.events] == ["exception"]
+    else:
+        assert result == ([1] if "generator" in how else {"found": 1})
+        assert span.status.status_code is StatusCode.UNSET
+    if not fails and how != "async generator":
+        assert json.loads(span.attributes["gen_ai.tool.call.result"]) == {"found": 1}
+
+
+@every_later
+def test_what_is_returned_looks_as_it_did(capture, how):
+    """Kind, attributes and identity where somebody may ask for it."""
+
+    async def main():
+        plain, followed = LATER[how](False), tool("f")(LATER[how])(False)
+        assert isinstance(followed, type(plain))
+        for question in (
+            inspect.iscoroutine, inspect.isgenerator, inspect.isasyncgen, inspect.isawaitable, asyncio.iscoroutine,
+            asyncio.isfuture,
+        ):  # fmt: skip
+            assert question(followed) is question(plain), question
+        for name in dir(plain):
+            assert hasattr(followed, name)
+        for each in (plain, followed):
+            await read(each)
+
+    asyncio.run(main())
+
+
+async def settle():
+    gc.collect()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+@every_later
+def test_what_is_returned_and_never_used_ends_its_span(capture, how):
+    """When it is dropped; nothing is reported that would not have been without us."""
+
+    async def main():
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            returned = tool("f")(LATER[how])(False)
+            del returned
+            await settle()
+        return [str(warning.message) for warning in seen]
+
+    told = asyncio.run(main())
+    assert "execute_tool f" in names(capture)
+    assert told == (
+        [f"coroutine '{coroutine_body.__name__}' was never awaited"] if how in ("coroutine", "partial") else []
+    )
+
+
+def test_a_returned_generator_is_not_closed_when_another_holds_it(capture):
+    """Reading a part of it through the decorated function leaves the rest."""
+    rows = (row for row in range(4))
+    function = tool("rows")(lambda: rows)
+    assert next(function()) == 0
+    gc.collect()
+    assert list(function()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("close", ["close", "throw"])
+def test_a_returned_generator_is_closed_early(capture, close):
+    """Its own code decides what that means; it is no error of the span."""
+    log = []
+    steps = tool("f")(later(conversation))(log)
+    next(steps)
+    if close == "close":
+        steps.close()
+    else:
+        with pytest.raises(GeneratorExit):
+            steps.throw(GeneratorExit())
+    assert log == ["closed"]
+    assert capture.spans[0].status.status_code is StatusCode.UNSET
+    assert capture.spans[0].attributes["agentops.cancelled"] is True
+
+
+def test_send_and_throw_go_through_what_is_returned(capture):
+    """Both kinds of generator."""
+    log, error = [], KeyError()
+    steps = tool("f")(later(conversation))(log)
+    assert [next(steps), steps.send("hello"), steps.throw(error)] == ["first", "second", "third"]
+    assert log == [("sent", "hello"), ("thrown", error)]
+    steps.close()
+    log.clear()
+
+    async def main():
+        steps = tool("g")(later(async_conversation))(log)
+        assert [await anext(steps), await steps.asend("hello"), await steps.athrow(error)] == [
+            "first",
+            "second",
+            "third",
+        ]
+        await steps.aclose()
+
+    asyncio.run(main())
+    assert log == [("sent", "hello"), ("thrown", error), "closed"]
+    assert capture.spans[-1].attributes["agentops.cancelled"] is True
+
+
+@pytest.mark.parametrize("how", ["coroutine", "task", "awaitable"])
+def test_a_cancelled_wait_is_recorded_as_cancelled(capture, how):
+    """For coroutines, tasks and other awaitables."""
+
+    async def forever(fails):
+        await asyncio.sleep(60)
+
+    bodies = {
+        "coroutine": later(forever),
+        "task": lambda fails: asyncio.ensure_future(forever(fails)),
+        "awaitable": lambda fails: Lazy(lambda: forever(fails)),
+    }
+
+    async def main():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(tool("f")(bodies[how])(False), 0.01)
+        await settle()
+
+    asyncio.run(main())
+    assert capture.spans[0].attributes["agentops.cancelled"] is True
+
+
+def test_an_error_of_a_task_that_nobody_asks_for_is_still_told(capture):
+    """asyncio says at the end that an exception was never retrieved."""
+    told = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(what["message"]))
+        waiting = tool("f")(LATER["task"])(True)
+        await settle()
+        del waiting
+        await settle()
+
+    asyncio.run(main())
+    assert told == ["Task exception was never retrieved"]
+    assert capture.spans[-1].status.status_code is StatusCode.ERROR
+
+
+def test_an_error_below_is_recorded_once(capture):
+    """Where a decorated coroutine is behind a decorated plain function, as a task too."""
+    inner = tool("inner")(coroutine_body)
+
+    async def main():
+        for outer in (tool("outer")(later(inner)), tool("outer")(lambda fails: asyncio.ensure_future(inner(fails)))):
+            with pytest.raises(LookupError):
+                await outer(True)
+            await settle()
+
+    asyncio.run(main())
+    assert sum(len(span.events) for span in capture.spans if "tool" in span.name) == 2
+
+
+def test_handles_of_other_runtimes_are_left_alone(capture):
+    """What tells of its end in its own way is looked into by its maker: it stays what it is."""
+
+    class Handle(Lazy):
+        def add_done_callback(self, callback):
+            raise AssertionError
+
+    handle = Handle(lambda: coroutine_body(False))
+    assert tool("f")(lambda: handle)() is handle
+    assert names(capture) == ["execute_tool f"]
 
 
 # --- generators

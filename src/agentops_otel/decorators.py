@@ -3,21 +3,26 @@
 The user's function is called exactly once, with its own arguments, and its result or exception passes unchanged,
 whatever becomes of the recording. While it runs its span is the current one; a generator's span is current only during
 a step, so nothing leaks to the loop that reads it.
+
+A decorated function stays a function, with the user's globals, attributes and signature. Any other callable is wrapped
+in a proxy that shows everything of it. What a plain function returns to be awaited or iterated later is followed
+(`following.py`): the span ends when that ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
+import copy
 import inspect
 import sys
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import CodeType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final, TypeVar, overload
 from uuid import uuid4
 
+import wrapt
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
@@ -25,6 +30,8 @@ from . import guard, semconv
 from .config import Configuration
 from .context import scope_for
 from .events import AGENT_KEY, write_exception
+from .following import STEPS, how_to_follow
+from .lookalike import called_by, fixed_signature, lookalike
 from .values import to_text
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
@@ -32,8 +39,6 @@ F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 _CALL_KEY: Final = create_key("agentops-call")
 # Not failures: somebody asked the function to stop.
 _CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
-# The code of our wrappers: a traceback that went through one of them below has been recorded there.
-_WRAPPERS: Final[set[CodeType]] = set()
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class _Kind:
     output_key: str
     description_key: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __reduce__(self) -> str:
+        return f"_{self.name.upper()}"  # pickled by reference: each is one object, compared by identity
 
     @property
     def decorator(self) -> str:
@@ -86,9 +94,10 @@ class _Parameters:
     @classmethod
     def of(cls, function: Callable[..., Any]) -> _Parameters:
         try:
-            parameters = list(inspect.signature(function).parameters.values())
-        except (TypeError, ValueError):  # some built-in functions have no signature
+            signature = _signature(function)
+        except Exception:  # some built-in functions have no signature
             return cls()
+        parameters = list(signature.parameters.values())
         is_method = bool(parameters) and parameters[0].name in ("self", "cls") and _in_class(function)
         shown = parameters[1:] if is_method else parameters
         return cls(
@@ -126,12 +135,13 @@ class _Plan:
 class _Call:
     """One recorded call: its span, and the context in which the function's code runs."""
 
-    __slots__ = ("config", "context", "ended", "instance", "outer", "plan", "previous", "span")
+    __slots__ = ("config", "context", "ended", "instance", "outer", "own_context", "plan", "previous", "span")
 
     def __init__(
         self, plan: _Plan, span: Span, config: Configuration, instance: int | None, outer: _Call | None
     ) -> None:
         self.plan = plan
+        self.own_context = plan.own_context
         self.span = span
         self.config = config
         self.instance = instance  # id() of the instance of a decorated class whose method this is
@@ -139,6 +149,21 @@ class _Call:
         self.previous: Context | None = None
         self.context = Context()
         self.ended = False
+
+    def resume(self) -> None:
+        _enter(self)
+
+    def pause(self) -> None:
+        _leave(self)
+
+    def finish(self, result: object) -> None:
+        _finish(self, result)
+
+    def fail(self, error: BaseException) -> None:
+        _fail(self, error)
+
+    def end(self) -> None:
+        _end(self)
 
     def enter(self) -> None:
         self.previous = get_current()
@@ -160,7 +185,7 @@ class _Call:
             ours = current.get(_CALL_KEY) is self
             if ours:
                 self.context = current  # a generator finds at its next step what it attached in this one
-            restore = ours or self.plan.own_context
+            restore = ours or self.own_context
         finally:
             if restore:
                 attach(previous)
@@ -267,7 +292,7 @@ def _fail(call: _Call, error: BaseException) -> None:
         if isinstance(error, _CANCELLED) or type(error).__name__ == "Cancelled":  # the latter is trio's
             call.span.set_attribute(semconv.CANCELLED, True)
         else:
-            write_exception(call.span, error, call.config, event=not _recorded_below(error))
+            write_exception(call.span, error, call.config, event=not _recorded_below(error, call))
     except Exception:
         guard.report(call.plan.where)
     finally:
@@ -275,6 +300,8 @@ def _fail(call: _Call, error: BaseException) -> None:
 
 
 def _end(call: _Call) -> None:
+    if call.ended:
+        return
     call.ended = True
     try:
         call.span.end()
@@ -282,150 +309,146 @@ def _end(call: _Call) -> None:
         guard.report(call.plan.where)
 
 
-def _recorded_below(error: BaseException) -> bool:
+def _recorded_below(error: BaseException, call: _Call) -> bool:
     """Whether the exception came through another decorated call, which recorded it.
 
     The traceback is the one mark that belongs to the exception object and leaves nothing on it: exceptions of built-in
     types take no weak reference, and an id is reused as soon as its object is gone.
     """
-    traceback = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    traceback = _traceback_of(error)
     while traceback is not None:
         frame = traceback.tb_frame
-        if frame.f_code in _WRAPPERS and frame.f_locals.get("call") is not None:
-            return True
+        if frame.f_code in _WRAPPERS:
+            other = frame.f_locals.get("call")
+            if isinstance(other, _Call) and other is not call:
+                return True
         traceback = traceback.tb_next
     return False
 
 
-def _wrap(function: Callable[..., Any], plan: _Plan) -> Callable[..., Any]:
-    wrapper: Callable[..., Any] = _wrapper_for(function)(function, plan)
-    _WRAPPERS.add(wrapper.__code__)
-    return wrapper
+# The makers: each gives a function that records the calls of another one. What they make looks nothing up in its
+# globals, because those are the user's.
+
+Begin = Callable[["_Plan", tuple[Any, ...], Mapping[str, Any]], "_Call | None"]
 
 
-def _wrapper_for(function: Callable[..., Any]) -> Callable[[Callable[..., Any], _Plan], Any]:
-    own_call = None if inspect.isroutine(function) or inspect.isclass(function) else getattr(function, "__call__", None)  # noqa: B004
-    for candidate in (function, own_call):
-        if inspect.isasyncgenfunction(candidate):
-            return _wrap_async_generator
-        if inspect.iscoroutinefunction(candidate):
-            return _wrap_coroutine
-        if inspect.isgeneratorfunction(candidate):
-            return _wrap_generator
-    return _wrap_function
+def _of_function(function: Callable[..., Any], plan: _Plan, begin: Begin = _start) -> Any:
+    enter, fail, returned, anything = _enter, _fail, _returned, BaseException
 
-
-def _wrap_function(function: Callable[..., Any], plan: _Plan) -> Any:
-    @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        call = _start(plan, args, kwargs)
+        call = begin(plan, args, kwargs)
         if call is None:
             return function(*args, **kwargs)
         try:
-            _enter(call)
+            enter(call)
             result = function(*args, **kwargs)
-        except BaseException as error:
-            _fail(call, error)
+        except anything as error:
+            fail(call, error)
             raise
-        _finish(call, result)
-        return result
+        return returned(call, result)
 
     return wrapper
 
 
-def _wrap_coroutine(function: Callable[..., Any], plan: _Plan) -> Any:
+def _of_coroutine(function: Callable[..., Any], plan: _Plan, begin: Begin = _start) -> Any:
+    enter, fail, finish, anything = _enter, _fail, _finish, BaseException
     plan = replace(plan, own_context=False)
 
-    @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        call = _start(plan, args, kwargs)
+        call = begin(plan, args, kwargs)
         if call is None:
             return await function(*args, **kwargs)
         try:
-            _enter(call)
+            enter(call)
             result = await function(*args, **kwargs)
-        except BaseException as error:
-            _fail(call, error)
+        except anything as error:
+            fail(call, error)
             raise
-        _finish(call, result)
+        finish(call, result)
         return result
 
     return wrapper
 
 
-def _wrap_generator(function: Callable[..., Any], plan: _Plan) -> Any:
+def _of_generator(function: Callable[..., Any], plan: _Plan, begin: Begin = _start) -> Any:
     # A generator function, so that `inspect` and its callers see one; like every other it starts at the first step, and
     # so does the span. What the reader sends or throws, GeneratorExit included, goes to the user's generator, which
     # decides what it means.
+    enter, leave, fail, finish, as_thrown = _enter, _leave, _fail, _finish, _as_thrown
+    anything, stopped = BaseException, StopIteration
     is_finalizing = sys.is_finalizing  # then nothing of ours can be called: the names in our modules are taken away
 
-    @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        call = _start(plan, args, kwargs)
+        call = begin(plan, args, kwargs)
         if call is None:
             return (yield from function(*args, **kwargs))
         sent = thrown = None
         try:
             generator = function(*args, **kwargs)
             while True:
-                _enter(call)
+                enter(call)
                 try:
                     item = generator.send(sent) if thrown is None else generator.throw(thrown)
-                except StopIteration as stop:
+                except stopped as stop:
                     result = stop.value
                     break
                 finally:
                     sent = thrown = None
-                    _leave(call)
+                    leave(call)
                 try:
                     sent = yield item
-                except BaseException as error:
+                except anything as error:
                     if is_finalizing():
                         raise
-                    thrown = _as_thrown(error)
-        except BaseException as error:
+                    thrown = as_thrown(error)
+        except anything as error:
             if not is_finalizing():
-                _fail(call, error)
+                fail(call, error)
             raise
-        _finish(call, result)
+        finish(call, result)
         return result
 
     return wrapper
 
 
-def _wrap_async_generator(function: Callable[..., Any], plan: _Plan) -> Any:
+def _of_async_generator(function: Callable[..., Any], plan: _Plan, begin: Begin = _start) -> Any:
+    enter, leave, fail, finish, as_thrown = _enter, _leave, _fail, _finish, _as_thrown
+    anything, stopped = BaseException, StopAsyncIteration
     plan = replace(plan, own_context=False)
     is_finalizing = sys.is_finalizing
 
-    @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        call = _start(plan, args, kwargs)
+        call = begin(plan, args, kwargs)
         sent = thrown = None
         try:
             generator = function(*args, **kwargs)
             while True:
-                _enter(call)
+                enter(call)
                 try:
                     item = await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
-                except StopAsyncIteration:
+                except stopped:
                     break
                 finally:
                     sent = thrown = None
-                    _leave(call)
+                    leave(call)
                 try:
                     sent = yield item
-                except BaseException as error:
+                except anything as error:
                     if is_finalizing():
                         raise
-                    thrown = _as_thrown(error)
-        except BaseException as error:
+                    thrown = as_thrown(error)
+        except anything as error:
             if call is not None and not is_finalizing():
-                _fail(call, error)
+                fail(call, error)
             raise
         if call is not None:
-            _finish(call, None)
+            finish(call, None)
 
     return wrapper
+
+
+Maker = Callable[..., Any]
+_MAKERS: Final[tuple[Maker, ...]] = (_of_function, _of_coroutine, _of_generator, _of_async_generator)
 
 
 def _as_thrown(error: BaseException) -> BaseException:
@@ -435,6 +458,126 @@ def _as_thrown(error: BaseException) -> BaseException:
     except Exception:
         guard.report("what a generator's reader throws")
         return error
+
+
+def _maker_for(function: Callable[..., Any]) -> Maker:
+    own_call = None if inspect.isroutine(function) or inspect.isclass(function) else getattr(function, "__call__", None)  # noqa: B004
+    for candidate in (function, own_call):
+        if inspect.isasyncgenfunction(candidate):
+            return _of_async_generator
+        if inspect.iscoroutinefunction(candidate):
+            return _of_coroutine
+        if inspect.isgeneratorfunction(candidate):
+            return _of_generator
+    return _of_function
+
+
+def _wrap(function: Callable[..., Any], plan: _Plan) -> Any:
+    if type(function) is not FunctionType:
+        return _recorded(function, plan)
+    wrapper = lookalike(function, _maker_for(function)(function, plan))
+    _WRAPPERS.add(called_by(wrapper).__code__)
+    return wrapper
+
+
+class _Recorded(wrapt.CallableObjectProxy):  # type: ignore[type-arg]
+    """A callable that is no plain function, with all it has, and its calls recorded."""
+
+    def __init__(self, wrapped: Any, plan: _Plan) -> None:
+        super().__init__(wrapped)
+        self._self_plan = plan
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return _maker_for(self.__wrapped__)(self.__wrapped__, self._self_plan)(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        # For `getfullargspec()`, which reads the `__call__` of an instance's type, and that is this proxy's own.
+        call = getattr(type(self.__wrapped__), "__call__", None)  # noqa: B004
+        signature = fixed_signature(self.__wrapped__) if inspect.isfunction(call) else None
+        if signature is None:  # `inspect` finds it behind `__wrapped__`
+            raise AttributeError("__signature__")
+        return signature
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        how = self.__wrapped__.__reduce_ex__(protocol)
+        if isinstance(how, str) and _found(getattr(self, "__module__", None), how) is self:
+            return how  # by its name, under which this proxy is found
+        return _recorded, (self.__wrapped__, self._self_plan)
+
+    def __copy__(self) -> Any:
+        return self._self_copied(copy.copy(self.__wrapped__))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self._self_copied(copy.deepcopy(self.__wrapped__, memo))
+
+    def _self_copied(self, wrapped: Any) -> Any:
+        return self if wrapped is self.__wrapped__ else _recorded(wrapped, self._self_plan)
+
+
+class _RecordedMethod(_Recorded):
+    """One that can be bound to an instance: an `lru_cache`, say. A class of its own: `inspect` asks for `__get__`."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        bound = self.__wrapped__.__get__(instance, owner)
+        return self if bound is self.__wrapped__ else _RecordedBound(bound, self._self_plan, instance)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if hasattr(self.__wrapped__, "__set_name__"):
+            self.__wrapped__.__set_name__(owner, name)
+
+
+class _RecordedBound(_Recorded):
+    """One that was looked up on an instance."""
+
+    def __init__(self, wrapped: Any, plan: _Plan, instance: Any) -> None:
+        super().__init__(wrapped, plan)
+        self._self_instance = instance
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        instance, make = self._self_instance, _maker_for(self.__wrapped__)
+        if instance is None or not self._self_plan.parameters.is_method:
+            return make(self.__wrapped__, self._self_plan)(*args, **kwargs)
+
+        def begin(plan: _Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call | None:
+            return _start(plan, (instance, *args), kwargs)
+
+        return make(self.__wrapped__, self._self_plan, begin)(*args, **kwargs)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return getattr, (self._self_instance, self.__wrapped__.__name__)
+
+
+def _recorded(wrapped: Any, plan: _Plan) -> _Recorded:
+    can_be_bound = hasattr(type(wrapped), "__get__") and not hasattr(wrapped, "__self__")
+    return _RecordedMethod(wrapped, plan) if can_be_bound else _Recorded(wrapped, plan)
+
+
+def _found(module: object, path: str) -> object:
+    found: object = sys.modules.get(module) if isinstance(module, str) else None
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _returned(call: _Call, result: Any) -> Any:
+    """End the call with what the function returned, or let its span go on with that."""
+    try:
+        follow = how_to_follow(result)
+        if follow is not None:
+            _leave(call)
+            return follow(result, call)
+    except Exception:
+        guard.report(call.plan.where)
+    _finish(call, result)
+    return result
+
+
+# The code of our wrappers: a traceback that went through one of them below has been recorded there.
+_WRAPPERS: Final[set[CodeType]] = {
+    *STEPS,
+    *(code for maker in _MAKERS for code in maker.__code__.co_consts if isinstance(code, CodeType)),
+}
 
 
 class _AgentId:
@@ -459,6 +602,9 @@ class _AgentId:
             return None
         return self._ids.setdefault(key, (reference, str(uuid4())))[1]
 
+    def __reduce__(self) -> tuple[type[_AgentId], tuple[()]]:
+        return _AgentId, ()  # a class that is sent by value gets ids of its own where it arrives
+
 
 def _decorate(kind: _Kind, target: Any, name: str | None, description: str | None, extra: Mapping[str, Any]) -> Any:
     if isinstance(target, (staticmethod, classmethod)):
@@ -478,11 +624,7 @@ def _decorate_class(
     kind: _Kind, cls: type, name: str | None, description: str | None, extra: Mapping[str, Any]
 ) -> type:
     """Wrap the class's own public methods and `__call__`; methods with a decorator of their own keep it."""
-    for attribute, member in list(vars(cls).items()):
-        if not inspect.isfunction(member) or member.__code__ in _WRAPPERS:
-            continue
-        if attribute.startswith("_") and attribute != "__call__":
-            continue
+    for attribute, member in _entries(kind, cls).items():
         own = name or cls.__name__
         if kind in (_TOOL, _ACTION) and attribute != "__call__":
             own = f"{own}.{attribute}"
@@ -497,12 +639,44 @@ def _decorate_class(
     return cls
 
 
+def _entries(kind: _Kind, cls: type) -> Mapping[str, Callable[..., Any]]:
+    """The methods whose calls are recorded for the class.
+
+    They are those without a decorator of ours. Where every one has one, an agent or workflow is still entered through
+    them: then all are, and their own spans are below.
+    """
+    public = {
+        name: member
+        for name, member in vars(cls).items()
+        if (inspect.isfunction(member) or issubclass(type(member), _Recorded))
+        and (not name.startswith("_") or name == "__call__")
+    }
+    plain = {name: member for name, member in public.items() if _plan_of(member) is None}
+    if plain or kind not in (_AGENT, _WORKFLOW):
+        return plain
+    return {name: member for name, member in public.items() if getattr(_plan_of(member), "kind", None) is not kind}
+
+
+def _plan_of(member: Any) -> _Plan | None:
+    """The plan of what was decorated before, None for anything else."""
+    plan: Any = None
+    if issubclass(type(member), _Recorded):
+        plan = member._self_plan  # noqa: SLF001  (our own proxy)
+    elif (call := called_by(member)).__code__ in _WRAPPERS:
+        plan = inspect.getclosurevars(call).nonlocals.get("plan")
+    return plan if isinstance(plan, _Plan) else None
+
+
 def _without_first(parameters: _Parameters) -> tuple[str, ...]:
     return parameters.names if parameters.is_method else parameters.names[1:]
 
 
 def _plan(
-    kind: _Kind, function: Callable[..., Any], name: str, description: str | None, extra: Mapping[str, Any]
+    kind: _Kind,
+    function: Callable[..., Any],
+    name: str,
+    description: str | None,
+    extra: Mapping[str, Any],
 ) -> _Plan:
     attributes: dict[str, Any] = {semconv.SPAN_KIND: kind.name}
     if kind.operation:
@@ -512,6 +686,26 @@ def _plan(
         attributes[kind.description_key] = description
     where = f"@{kind.name} {name}"
     return _Plan(kind, name, {**attributes, **kind.attributes, **extra}, _Parameters.of(function), where=where)
+
+
+if sys.version_info >= (3, 14):
+
+    def _signature(function: Callable[..., Any]) -> inspect.Signature:
+        from annotationlib import Format
+
+        # Annotations may name what is defined later.
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+
+else:
+
+    def _signature(function: Callable[..., Any]) -> inspect.Signature:
+        return inspect.signature(function)
+
+
+def _traceback_of(error: BaseException) -> TracebackType | None:
+    """The exception's traceback, whatever its class makes of the name."""
+    traceback: TracebackType | None = vars(BaseException)["__traceback__"].__get__(error)
+    return traceback
 
 
 def _summary(target: Any) -> str | None:
