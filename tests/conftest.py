@@ -43,7 +43,7 @@ def fresh_package(clean_environ: None) -> Iterator[None]:
     OpenTelemetry's global provider can be set only once in a process: the first `init()` of a run sets ours, and it
     stays. A test that needs another provider runs in a process of its own.
     """
-    from agentops_otel import client, environment, guard
+    from agentops_otel import client, environment, guard, secrets
     from agentops_otel.instrumentation import _background
 
     shutdown = client.shutdown  # before a test replaces it
@@ -57,3 +57,4 @@ def fresh_package(clean_environ: None) -> Iterator[None]:
         _background.forget()
         client._sessions_ended = 0
         environment._told.clear()
+        secrets.forget()

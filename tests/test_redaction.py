@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 import sys
 from collections import OrderedDict, deque
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
+from agentops_otel import secrets
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
-from agentops_otel.secrets import REDACTED, scrub
+from agentops_otel.secrets import REDACTED, learn, scrub
 from agentops_otel.text import MAX_LENGTH, cut
 from agentops_otel.values import sanitize, to_json, to_text
 
@@ -456,6 +458,22 @@ SECRETS = {
     "xai": "xai-AbCdEfGhIjKlMnOpQrSt1234567890",
     "gitlab": "glpat-AbCdEfGhIj1234567890",
     "stripe": "sk_live_AbCdEfGhIj1234567890",
+    "nvidia": "nvapi-AbCdEfGhIjKl-MnOpQr_StUvWx1234567890",
+    "cerebras": "csk-abcdefghij1234567890klmnopqrst",
+    "fireworks": "fw_AbCdEfGhIjKlMnOpQrSt1234",
+    "replicate": "r8_AbCdEfGhIjKlMnOpQrStUvWxYz123456789",
+    "npm": "npm_AbCdEfGhIjKlMnOpQrStUvWxYz1234567890",
+    "tavily": "tvly-dev-AbCdEfGhIjKlMnOpQrStUvWxYz12",
+    "digitalocean": "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "perplexity": "pplx-AbCdEfGhIjKlMnOpQrSt1234567890",
+    "sendgrid": "SG.AbCdEfGhIjKlMnOpQr12Aw.AbCdEfGhIjKlMnOpQrStUvWxYz1234567890AbCdEfG",
+    "stripe webhook": "whsec_AbCdEfGhIj1234567890",
+    "square": "sq0atp-AbCdEfGhIj_1234567890A",
+    "shopify": "shpat_0123456789abcdef0123456789abcdef",
+    "linear": "lin_api_AbCdEfGhIjKlMnOpQrStUvWxYz1234567890",
+    "google oauth": "ya29.a0AbCdEfGhIjKlMnOp-QrStUv_WxYz1234567890",
+    "aws temporary": "ASIAIOSFODNN7EXAMPLE",
+    "slack app": "xapp-1-A0123456789-0123456789-abcdef",
     "pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+IBAAKC/AQEA\n-----END RSA PRIVATE KEY-----",
 }
 
@@ -524,6 +542,7 @@ def test_secrets_leave_their_surroundings(text, clean):
         "The password must be changed every month. Your token: none yet.",
         "risk-adjusted task-management sk-learn sk-SK",
         "hf_hub_download_settings_for_a_model gsk_ gh_ hf_",
+        "xai-grok-4-fast-reasoning-latest jina_embeddings_v2_base_en_model fw_1 r8_of_something_long npm_config_2",
         "mail ada@example.com or see http://example.com/a@b and ssh://git@github.com/x.git",
         "a bearer of bad news; Bearer of the ring",
         "eyJ is how it begins. AIza too. AKIA three.",
@@ -538,6 +557,52 @@ def test_secrets_leave_their_surroundings(text, clean):
 def test_what_is_no_secret_stays(text):
     """Token counts, ids and words that look like keys are the same object afterwards."""
     assert scrub(text) is text
+
+
+@pytest.mark.parametrize(
+    ("start", "characters", "least"),
+    [(start, characters, least) for starts, characters, least in secrets._KEYS for start in starts.split()],
+)
+def test_each_row_of_the_table_of_keys_finds_its_key(start, characters, least):
+    """A row is all that a new kind of key needs: it is found where a word begins, and not inside of one."""
+    possible = re.compile(f"[{characters}]")
+    body = "".join(each for each in "a1bC2dE3fG4h5A6B7C8D9E0F" * 4 if possible.match(each))[: least + 2]
+    assert scrub(f"key\n{start}{body} end") == f"key\n{start}…[redacted] end"
+    assert scrub(json.dumps(f"\t{start}{body}\n")) == f'"\\t{start}…[redacted]\\n"'
+    for text in (f"x{start}{body}", f"the {start} begins"):
+        assert scrub(text) is text
+
+
+VALUES = ['{{"{}": "abcdef12345678"}}', "{}: abcdef12345678", "{}=abcdef12345678", "{{'{}': 'abcdef'}}"]
+NO_SECRETS = [
+    "max_tokens", "token_count", "next_page_token", "page_token", "nextPageToken", "pageToken", "sync_token",
+    "nextSyncToken", "cursor_token", "continuation_token", "continuationToken", "x-continuation-token", "NextToken",
+    "PAGE_TOKEN", "eos_token", "pad_token", "pagination_token", "prompt_token", "total_tokens", "deltaToken",
+    "resume_token", "time_per_output_token",
+]  # fmt: skip
+TOKENS = [
+    "token", "access_token", "refresh_token", "id_token", "session_token", "api token", "bot_token", "auth_token",
+    "accessToken", "GITHUB_TOKEN", "x-auth-token", "X-Amz-Security-Token", "slack_bot_token", "csrfToken",
+    "next_access_token", "api_token", "AuthToken", "TOKEN", "request.token", "Ocp-Apim-Subscription-Key", "AccountKey",
+    "SharedAccessKey", "api key",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", VALUES)
+@pytest.mark.parametrize("name", NO_SECRETS)
+def test_a_token_that_marks_a_place_is_no_secret(name, form):
+    """Where a list goes on, or how many tokens there are, is what a trace is read for."""
+    text = form.format(name)
+    assert scrub(text) is text
+    assert Redactor().clean(given := span(attributes={name: "abcdef12345678"})) is given
+
+
+@pytest.mark.parametrize("form", VALUES)
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_token_that_lets_in_is_a_secret(name, form):
+    """However it is named and written, its value goes."""
+    assert "abcdef" not in scrub(form.format(name))
+    assert Redactor().clean(span(attributes={name: "abcdef12345678"})).attributes[name] == REDACTED
 
 
 # What may stand right before a secret in a text, and what that becomes when the text is put into JSON.
@@ -747,7 +812,11 @@ def test_unusual_attribute_values_are_made_plain():
 
 def test_forbidden_texts_never_leave():
     """Our own key is taken out wherever it turns up, whatever it looks like."""
-    clean = Redactor(forbidden=("my own key", "")).clean(span(attributes={"a": "it is my own key!"}))
+    redactor = Redactor()
+    seen = span(attributes={"a": "it is our*own*key*1!"})
+    assert redactor.clean(seen) is seen
+    learn("our*own*key*1")
+    clean = redactor.clean(seen)
 
     assert clean.attributes["a"] == "it is [redacted]!"
 

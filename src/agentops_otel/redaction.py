@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from . import semconv
+from . import secrets, semconv
 from .log import logger
 from .secrets import REDACTED, is_secret_name, scrub
 from .span_copy import SpanCopy
@@ -108,7 +108,7 @@ class Redactor:
 
     Args:
         max_length: Longest text in characters; a JSON text, whose strings were cut when it was made, may be 16 times
-        as long. forbidden: Texts that never leave, such as our own API key.
+        as long.
     """
 
     def __init__(
@@ -116,20 +116,20 @@ class Redactor:
         hook: Hook | None = None,
         *,
         max_length: int = MAX_LENGTH,
-        forbidden: tuple[str, ...] = (),
     ) -> None:
         self._hook = hook
         self._max_length = max_length
-        self._forbidden = tuple(text for text in forbidden if text)
         self._reported = False
         # Names that can be sent and whether each is a secret's, and short clean texts: they come again and again.
         self._names: dict[str, bool] = {}
         self._seen: set[str] = set()
+        self._known = secrets.forms
         self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
 
     def clean(self, span: ReadableSpan) -> ReadableSpan:
         """`span` itself when nothing in it has to change, else a changed copy; never raises an Exception."""
         try:
+            self._refresh()
             clean = self._clean(span)
             return clean if self._hook is None else self._hooked(clean, self._hook)
         except Exception as error:  # (fail closed: what could not be looked at does not leave)
@@ -151,7 +151,15 @@ class Redactor:
 
     def clean_text(self, text: str) -> str:
         """A text for people, such as the reason of an end: without secrets, and not given to the hook."""
+        self._refresh()
         return self._scrubbed(text)
+
+    def _refresh(self) -> None:
+        """Look at everything again when a secret was learnt that may be in what was clean until now."""
+        if self._known is not secrets.forms:
+            self._known = secrets.forms
+            self._seen.clear()
+            self._scopes.clear()
 
     # -- one span
 
@@ -270,9 +278,6 @@ class Redactor:
 
     def _scrubbed_text(self, text: str) -> str:
         text = encodable(text)
-        for forbidden in self._forbidden:
-            if forbidden in text:
-                text = text.replace(forbidden, REDACTED)
         return scrub(text)
 
     def _remember(self, text: str) -> None:

@@ -1,13 +1,21 @@
-"""Secrets in a text: keys that are known by their shape, and what stands behind a name such as ``password``."""
+"""Secrets in a text, found in three ways: as what we know, by their shape, and by a name such as ``password``.
+
+The one thing to know: what we know (the keys of the clients that are traced, our own) goes verbatim, wherever it
+stands and whatever it looks like; shapes and names are the net for all others.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
+from urllib.parse import quote
 
 REDACTED: Final = "[redacted]"
 
+# ---------------------------------------------------------------------------------------------------------------
+# shapes
 #
 # Every text is searched on the user's thread, so the search is in two steps. A sign is a pattern that begins with one
 # rare character, which `re` and `in` find at memory speed; only where it is found do the whole patterns run. Those too
@@ -40,89 +48,128 @@ def _word(start: str, before: str = "A-Za-z0-9") -> str:
     return start + _begins(start, before)
 
 
-def _ends(*starts: str) -> str:
-    """A pattern that looks back on one of `starts`, where a word begins."""
-    return "(?:" + "|".join(f"(?<={start}){_begins(start)}" for start in starts) + ")"
-
-
 def _kept(mark: str = "") -> Callable[[re.Match[str]], str]:
     """A replacement that leaves the first group; a template takes twice the time up to Python 3.11."""
     behind = mark + REDACTED
     return lambda found: found[1] + behind
 
 
-_Secret: TypeAlias = tuple[str, str | Callable[[re.Match[str]], str]]
-# Anchor, sign, and the patterns with what they are replaced by.
-_PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
+# Keys by their shape: how they begin, the characters behind that, and at least how many. A new one is a new row.
+_KEYS: Final = (
+    # OpenAI, Anthropic, OpenRouter, DeepSeek, Langfuse and others.
+    ("sk-ant- sk-proj- sk-or- sk-svcacct- sk-admin- sk-", "A-Za-z0-9_*-", 8),
+    ("gsk_", "A-Za-z0-9", 16),  # Groq
+    ("hf_", "A-Za-z0-9", 16),  # Hugging Face
+    ("xai- pplx- csk- tvly-dev- tvly-prod- tvly-", "A-Za-z0-9", 16),  # xAI, Perplexity, Cerebras, Tavily
+    ("nvapi-", "A-Za-z0-9_-", 16),  # NVIDIA
+    ("fw_ r8_ jina_ rpa_", "A-Za-z0-9", 20),  # Fireworks, Replicate, Jina, Runpod
+    ("pcsk_", "A-Za-z0-9_", 30),  # Pinecone
+    ("fc- e2b_ bb_live_", "A-Za-z0-9", 20),  # Firecrawl, E2B, Browserbase
+    ("lsv2_pt_ lsv2_sk_ tgp_v1_", "A-Za-z0-9_-", 20),  # LangSmith, Together
+    ("AIza", "A-Za-z0-9_-", 20),  # Google
+    ("ya29.", "A-Za-z0-9_.-", 20),
+    ("GOCSPX-", "A-Za-z0-9_-", 20),
+    ("AKIA ASIA", "A-Z0-9", 12),  # AWS
+    ("ghp_ gho_ ghu_ ghs_ ghr_", "A-Za-z0-9", 16),  # GitHub
+    ("github_pat_", "A-Za-z0-9_", 16),
+    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat-", "A-Za-z0-9_.-", 16),  # GitLab
+    ("xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-", "A-Za-z0-9-", 8),  # Slack
+    ("sk_live_ sk_test_ rk_live_ rk_test_", "A-Za-z0-9", 8),  # Stripe
+    ("whsec_", "A-Za-z0-9+/=", 16),
+    ("sq0atp- sq0csp- sq0idp-", "A-Za-z0-9_-", 20),  # Square
+    ("shpat_ shpss_ shpca_ shppa_", "A-Za-z0-9", 20),  # Shopify
+    ("SG.", "A-Za-z0-9_.-", 40),  # SendGrid
+    ("npm_", "A-Za-z0-9", 30),
+    ("pypi-", "A-Za-z0-9_-", 50),
+    ("dop_v1_ doo_v1_ dor_v1_", "a-f0-9", 32),  # DigitalOcean
+    ("lin_api_ lin_oauth_", "A-Za-z0-9", 20),  # Linear
+    ("ntn_", "A-Za-z0-9", 30),  # Notion
+    ("figd_ glsa_ glc_", "A-Za-z0-9_=-", 20),  # Figma, Grafana
+    ("sbp_ sb_secret_", "A-Za-z0-9_-", 20),  # Supabase
+    ("sntrys_ sntryu_", "A-Za-z0-9_=+/", 20),  # Sentry
+    ("pscale_tkn_ pscale_pw_", "A-Za-z0-9_.-", 20),  # PlanetScale
+    ("PMAK- NRAK-", "A-Za-z0-9-", 20),  # Postman, New Relic
+)
+# Rare characters: the search looks for the first of them that is in a beginning.
+_ANCHORS: Final = "-_JKGI9"
+
+_Replacement: TypeAlias = Callable[[re.Match[str]], str]
+_Secret: TypeAlias = tuple[str, _Replacement]
+# Anchor; sign, which goes on behind the anchor; and the patterns with what they are replaced by.
+_Shape: TypeAlias = tuple[str, str, tuple[_Secret, ...]]
+
+
+def _key_shapes() -> Iterator[_Shape]:
+    """The table above by anchor."""
+    rows = [(start, characters, least) for starts, characters, least in _KEYS for start in starts.split()]
+    rows.sort(key=lambda row: -len(row[0]))  # so that all of a beginning is shown
+    by_anchor: dict[str, dict[tuple[str, int], list[str]]] = {}
+    for start, characters, least in rows:
+        anchor = next(character for character in _ANCHORS if character in start)
+        by_anchor.setdefault(anchor, {}).setdefault((characters, least), []).append(start)
+    for anchor, bodies in by_anchor.items():
+        keys = "|".join(_key(anchor, starts, *body) for body, starts in bodies.items())
+        near = "".join(sorted({start.partition(anchor)[0][-1] for starts in bodies.values() for start in starts}))
+        yield anchor, _sign(anchor, bodies.values()), ((f"{anchor}(?<=[{near}]{anchor})(?:{keys})", _shown(anchor)),)
+
+
+def _divided(anchor: str, start: str) -> tuple[str, str]:
+    before, _, after = start.partition(anchor)
+    return re.escape(before + anchor), re.escape(after)
+
+
+def _key(anchor: str, starts: Iterable[str], characters: str, least: int) -> str:
+    """A pattern for keys from the anchor on; the group is what is left of the beginning. Words have no digit."""
+    rests: dict[str, list[str]] = {}
+    for before, after in (_divided(anchor, start) for start in starts):
+        rests.setdefault(before, []).append(after)
+    ends = "|".join(f"(?<={before}){_begins(before)}(?:{'|'.join(after)})" for before, after in rests.items())
+    no_digits = characters.replace("0-9", "")
+    return f"({ends})(?=[{no_digits}]{{0,24}}[0-9]|[A-Za-z*]{{20}})[{characters}]{{{least},}}"
+
+
+def _shown(anchor: str) -> Callable[[re.Match[str]], str]:
+    """A replacement that leaves the beginning of a key."""
+    behind = "…" + REDACTED
+    return lambda found: f"{anchor}{found[found.lastindex or 0]}{behind}"
+
+
+def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
+    """A pattern that finds all of `starts`, and first looks only at the two characters before the anchor."""
+    every = {start for group in starts for start in group}
+    befores = {start.partition(anchor)[0] for start in every}
+    width = min(2, *map(len, befores)) if len(befores) > 1 else 1
+    quick = "|".join(sorted({re.escape(before[-width:]) for before in befores}))
+    whole = sorted({_divided(anchor, start) for start in every})
+    ends = "|".join(f"(?<={before}){f'(?={after})' if after else ''}" for before, after in whole)
+    return f"(?<=(?:{quick}){re.escape(anchor)})(?:{ends})"
+
+
+_OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "-",
-        r"-(?:BEGIN|(?<=[a-z]-)(?:(?<=sk-)|(?<=xox[a-z]-)|(?<=xai-)|(?<=pplx-)|(?<=glpat-)))",
+        "(?=BEGIN )",
         (
-            # OpenAI, Anthropic, OpenRouter, DeepSeek and others. A word such as "sk-learn-like" has no digit and is
-            # short.
             (
-                (
-                    rf"({_word('sk-')}(?:ant-|proj-|or-|svcacct-|admin-)?)"
-                    r"(?=[A-Za-z_*-]{0,64}[0-9]|[A-Za-z_*-]{20})[A-Za-z0-9_*-]{8,}"
-                ),
-                _kept("…"),
-            ),
-            (rf"({_word('xox[a-z]-')})[A-Za-z0-9-]{{8,}}", _kept("…")),  # Slack
-            # xAI, Perplexity, GitLab.
-            (
-                (
-                    rf"-(?<=[ixt]-){_ends('xai-', 'pplx-', 'glpat-')}"
-                    r"(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{16,}"
-                ),
-                f"-…{REDACTED}",
-            ),
-            (
-                (
-                    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)"
-                    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)"
-                ),
+                r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)",
                 _kept(),
             ),
         ),
     ),
     (
-        "_",
-        r"_(?<=[khpousrt]_)(?:(?<=gsk_)|(?<=gh[opsur]_)|(?<=github_pat_)|(?<=[rs]k_))|_(?<=hf_)",
-        # Groq, Hugging Face, GitHub; Stripe.
-        (
-            (
-                (
-                    rf"_(?<=[kfopsurt]_)(?:{_ends('gsk_', 'hf_', 'gh[opsur]_')}(?=[A-Za-z0-9]{{16}})"
-                    rf"|{_ends('github_pat_')})[A-Za-z0-9_]{{16,}}"
-                ),
-                f"_…{REDACTED}",
-            ),
-            (rf"_(?<=[et]_){_ends('[rs]k_(?:live|test)_')}[A-Za-z0-9]{{8,}}", f"_…{REDACTED}"),
-        ),
-    ),
-    (
-        "I",
-        r"I(?:za(?<=AIza)|A(?<=A[KS]IA))",
-        # Google, AWS.
-        (
-            (rf"{_word('AIza')}[A-Za-z0-9_-]{{20,}}", f"AIza…{REDACTED}"),
-            (rf"IA{_ends('A[KS]IA')}[A-Z0-9]{{12,}}", f"IA…{REDACTED}"),
-        ),
-    ),
-    (
         "J",
-        r"J(?<=eyJ)",
+        "(?<=eyJ)",
         # A JSON web token.
         (
             (
-                rf"{_word('eyJ', 'A-Za-z0-9_-')}[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]{{4,}}(?:\.[A-Za-z0-9_-]*)?",
-                f"eyJ…{REDACTED}",
+                rf"({_word('eyJ', 'A-Za-z0-9_-')})[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]{{4,}}(?:\.[A-Za-z0-9_-]*)?",
+                _kept("…"),
             ),
         ),
     ),
     (
         "B",
-        r"B(?=earer[ \t\\%])",
+        r"(?=earer[ \t\\%])",
         (
             (
                 (
@@ -134,20 +181,34 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
         ),
     ),
     (
+        "B",
+        r"(?=asic[ \t\\%])",
+        (
+            (
+                (
+                    rf"({_word('Basic', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9+/]{{0,64}}[0-9=])"
+                    r"(?:[A-Za-z0-9+]|\\{0,8}/){12,}={0,2}"
+                ),
+                _kept(),
+            ),
+        ),
+    ),
+    # The signature of a URL that lets in whoever has it.
+    (
         "=",
-        r"=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))",
-        # The signature of a URL that lets in whoever has it.
+        "(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))",
         ((r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=)[^&#\s\"'<>\\\[]{8,}", _kept()),),
     ),
     (
         "-",
-        r"-[A-Za-z](?<=--[A-Za-z])",
+        "(?=[A-Za-z])(?<=--)",
         # An option of a command line: `--api-key KEY`; with `=` it is a named secret.
         (
             (
                 (
                     rf"(--(?=[A-Za-z0-9]){_begins('--', 'A-Za-z0-9_-')}(?=[A-Za-z0-9_-]{{3,94}}{_BLANK}{{1,4}}[^\s\[-])"
-                    rf"(?:[A-Za-z0-9]{{1,20}}[_-]){{0,4}}(?i:key|token|secret|password|passphrase){_BLANK}{{1,4}})[^\s\"'\\]{{8,}}"
+                    r"(?:[A-Za-z0-9]{1,20}[_-]){0,4}(?i:key|token|secret|password|passphrase)"
+                    rf"{_BLANK}{{1,4}})[^\s\"'\\]{{8,}}"
                 ),
                 _kept(),
             ),
@@ -155,7 +216,7 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
     ),
     (
         "@",
-        r"@(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[]",
+        r"(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[]",
         # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
         (
             (
@@ -165,48 +226,57 @@ _PATTERNS: Final[tuple[tuple[str, str, tuple[_Secret, ...]], ...]] = (
         ),
     ),
 )
-_SHAPES: Final = tuple(
-    (anchor, re.compile(sign), tuple((re.compile(secret, re.DOTALL), replacement) for secret, replacement in secrets))
-    for anchor, sign, secrets in _PATTERNS
-)
 
-# Names whose value is a secret, each as a whole word: `max_tokens` and `token_count` are none.
-_NAMES: Final = (
-    "access-key",
-    "access_key",
-    "accesskey",
-    "api-key",
-    "api_key",
-    "apikey",
-    "authorization",
-    "cookie",
-    "cookies",
-    "credential",
-    "credentials",
-    "passphrase",
-    "passwd",
-    "password",
-    "private-key",
-    "private_key",
-    "privatekey",
-    "secret",
-    "secret-key",
-    "secret_key",
-    "secretkey",
-    "token",
+
+def _compiled() -> tuple[tuple[str, re.Pattern[str], tuple[tuple[re.Pattern[str], _Replacement], ...]], ...]:
+    """One sign for each anchor, because each search takes its time, and all patterns behind it."""
+    signs: dict[str, list[str]] = {}
+    patterns: dict[str, list[_Secret]] = {}
+    for anchor, sign, secrets in (*_key_shapes(), *_OTHER_SHAPES):
+        signs.setdefault(anchor, []).append(sign)
+        patterns.setdefault(anchor, []).extend(secrets)
+    return tuple(
+        (
+            anchor,
+            re.compile(re.escape(anchor) + "(?:" + "|".join(signs[anchor]) + ")"),
+            tuple((re.compile(secret, re.DOTALL), replacement) for secret, replacement in patterns[anchor]),
+        )
+        for anchor in signs
+    )
+
+
+_SHAPES: Final = _compiled()
+
+# ---------------------------------------------------------------------------------------------------------------
+# names
+
+# A name whose value is a secret, as a whole word: `max_tokens` and `token_count` are none.
+_NAME: Final = re.compile(
+    r"(?:(?:access|account|api|auth|encryption|master|private|secret|signing|subscription)[-_ ]?key|authorization"
+    r"|cookies?|credentials?|passphrase|passw(?:or)?d|secret|token)\Z",
+    re.IGNORECASE,
+)
+# Before `token`, these words say that it marks a place in a list or in a vocabulary.
+_WORD: Final = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[-_. ]?\Z")
+_NO_SECRET_TOKEN: Final = re.compile(
+    "bos|cached|change|completion|continuation|continue|count|cursor|delta|end|eos|first|forward|backward|input|last"
+    "|mask|max|min|next|output|pad|page|pagination|per|prev|previous|prompt|reasoning|resume|sep|skip|special|start"
+    "|stop|sync|total|unk|watch",
+    re.IGNORECASE,
 )
 # The last letters of those names, with the sign that stands behind them.
 _LETTERS: Final = r"[eErRwWsSiIaAlLoO][yYnNtTdDeElLsS]"
 _TAIL: Final = (
-    r"(?:[_iIeEsStT-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]|[sS][sS][wW][dD]"
-    r"|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))|[iI][aA][lL][sS]|[kK][iI][eE][sS])"
+    r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
+    r"|[sS][sS][wW][dD]|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))"
+    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS])"
 )
 
 
 def _behind_a_name(sign: str) -> re.Pattern[str]:
     # From the cheap to the dear: two letters, then four; first without a quote, then with one, then with an escaped
     # one, whose backslashes are 1, 3 or 7, as deep as the JSON lies within JSON.
-    plain, quoted, escaped, *deeper = (
+    plain, quoted, escaped, *rest = (
         f"(?<={_LETTERS}{end})(?<={_TAIL}{end})"
         for end in (
             sign,
@@ -216,8 +286,8 @@ def _behind_a_name(sign: str) -> re.Pattern[str]:
             rf"\\{{7}}[\"']{sign}",
         )
     )
-    deep = rf"(?<=\\\\[\"']{sign})(?:{'|'.join(deeper)})"
-    return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{escaped}|{deep}))")
+    deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{'|'.join((escaped, *rest))})"
+    return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{deeper}))")
 
 
 _COLON: Final = _behind_a_name(":")
@@ -238,19 +308,17 @@ _MOST_NAMED: Final = 5000
 
 def is_secret_name(text: str) -> bool:
     """Whether `text` ends with a secret's name: ``OPENAI_API_KEY``, ``accessToken``, ``request.header.cookie``."""
-    end = text[-20:]
-    lower = end.lower()
-    if not lower.endswith(_NAMES):
+    found = _NAME.search(text, max(len(text) - 20, 0))
+    if found is None:
         return False
-    for name in _NAMES:
-        if lower.endswith(name):
-            at = len(text) - len(name)
-            before = text[at - 1 : at]
-            if not (before.isascii() and before.isalpha()) or (text[at].isupper() and before.islower()):
-                return True
-            if _BEHIND_ESCAPE.match(text, at) is not None:
-                return True
-    return False
+    at = found.start()
+    before = text[at - 1 : at]
+    if before.isascii() and before.isalpha() and not (text[at].isupper() and before.islower()):
+        return _BEHIND_ESCAPE.match(text, at) is not None
+    if len(text) - at > 5 or text[-1] not in "nN":
+        return True
+    word = _WORD.search(text, max(at - 20, 0), at)
+    return word is None or _NO_SECRET_TOKEN.fullmatch(word[1]) is None
 
 
 def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
@@ -323,8 +391,71 @@ def _end_of_line(text: str, start: int) -> int:
     return len(text) if line is None else line.end()
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# known secrets
+
+# How many of the latest are kept. A program with more keys than this calls with one of them and learns it again.
+_MOST_KNOWN: Final = 64
+_SHORTEST: Final = 8
+_LONGEST: Final = 8192
+_known: dict[str, tuple[str, ...]] = {}  # each with how else it may be written
+forms: tuple[str, ...] = ()
+"""Every known secret in every form; another object as soon as one is learnt."""
+
+
+def learn(value: object, *, certain: bool = True) -> None:
+    """Take `value` out of every text from now on, whatever it looks like.
+
+    Not a short or an ordinary word, which would be taken out of sentences and names: fewer than 8 characters, or
+    fewer than 16 that are only digits or have none, such as ``not-needed``.
+
+    Args:
+        certain: False for what need not be a secret, such as the value of any header: then 16 characters, letters and
+            digits, are the least.
+    """
+    if type(value) is not str or value in _known:
+        return
+    if certain:
+        _known[value] = ()  # looked at, for the next time
+    for secret in {value.strip(), value.strip().partition(" ")[2].strip()}:  # "Bearer KEY": the key alone, too
+        if _SHORTEST <= len(secret) <= _LONGEST and not _is_ordinary(secret, certain=certain):
+            _learn(secret)
+
+
+# A list, a sentence, a URL, a media type, a product and its version.
+_OPEN: Final = re.compile(r".*[ ,;]|[a-z]+:|[A-Za-z-]+/")
+
+
+def _is_ordinary(text: str, *, certain: bool) -> bool:
+    digits = sum(map(str.isdigit, text))
+    if certain:
+        return len(text) < 16 and digits in (0, len(text))
+    return len(text) < 16 or digits in (0, len(text)) or _OPEN.match(text) is not None
+
+
+def _learn(secret: str) -> None:
+    global forms  # noqa: PLW0603
+    in_json = (json.dumps(secret, ensure_ascii=only)[1:-1] for only in (False, True))
+    written = (secret, *in_json, quote(secret, safe=""))
+    _known[secret] = tuple(dict.fromkeys(written))
+    for oldest in list(_known)[:-_MOST_KNOWN]:
+        _known.pop(oldest, None)
+    # The longest first: one may be a part of another.
+    forms = tuple(sorted((form for each in list(_known.values()) for form in each), key=len, reverse=True))
+
+
+def forget() -> None:
+    """Know no secret any more."""
+    global forms  # noqa: PLW0603
+    _known.clear()
+    forms = ()
+
+
 def scrub(text: str) -> str:
     """`text` without what looks like a secret; the same object when nothing does. Linear in the length of the text."""
+    for known in forms:
+        if known in text:
+            text = text.replace(known, REDACTED)
     for anchor, sign, secrets in _SHAPES:
         if anchor in text and sign.search(text) is not None:
             for secret, replacement in secrets:

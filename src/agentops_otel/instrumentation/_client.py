@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from .. import context
 from ..log import logger
-from . import _guard, _stream
+from . import _credentials, _guard, _stream
 from ._endpoint import Endpoint, Sdk
 from ._span import Call, Server
 
@@ -117,6 +117,7 @@ class Seam:
         # An empty context suppresses nothing, and is the usual one.
         if endpoint is None or (get_current() and not is_instrumentation_enabled()):
             return None
+        _guard.run(_credentials.learn, client)
         if _stream.collected:
             _stream.drain()
         scope = context.scope_for("LLM calls")
@@ -222,6 +223,7 @@ class _Begun:
 
     def failed(self, error: BaseException) -> None:
         self._exchanged()
+        _guard.run(_credentials.learn_sent, error)
         self.call.failed(error)
 
     def returned(self, result: Any) -> None:

@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
 
-from .. import environment, guard, semconv, text
+from .. import environment, guard, secrets, semconv, text
 from ..clock import monotonic
 from ..config import Configuration
 from ..loading import load
@@ -557,8 +557,12 @@ class SessionProvider:
         return ids
 
     def redactor(self, config: Configuration) -> Redactor:
-        """What cleans the spans of a session: the user's hook, the length limit, and our own keys as forbidden text."""
-        return Redactor(config.redact, max_length=config.max_content_length, forbidden=config._secrets)
+        """What cleans the spans of a session: the user's hook and the length limit; our own keys go from all spans."""
+        for secret in config._secrets:
+            secrets.learn(secret)
+        for name, value in config.headers.items():
+            secrets.learn(value, certain=secrets.is_secret_name(name))
+        return Redactor(config.redact, max_length=config.max_content_length)
 
     def pipeline(self, config: Configuration) -> Pipeline | None:
         """The pipeline of a configuration.
