@@ -144,6 +144,7 @@ def test_the_cache_has_many_names(said, read, written, stream, client, server, s
         pytest.param({"total_tokens": 200}, (100, 100), id="only the total knows of more output"),
         pytest.param({"completion_tokens": None, "total_tokens": 130}, (100, 30), id="no output"),
         pytest.param({"prompt_tokens": None, "total_tokens": 130}, (123, 7), id="no input"),
+        pytest.param({"prompt_tokens": 0, "total_tokens": 130}, (123, 7), id="an input of 0"),
         pytest.param({"total_tokens": 50}, (100, 7), id="a total that is too small"),
         pytest.param(
             {"cache_read_input_tokens": 400, "cache_creation_input_tokens": 20, "total_tokens": 527},

@@ -66,7 +66,9 @@ class _ToolCalls:
         named = isinstance(call_id, (str, int)) and call_id != ""
         call = self._by_id.get(str(call_id)) if named else None
         if call is None:
-            last = self._at.get(index) or (self.calls[-1] if index is None and self.calls else None)
+            last = self._at.get(index)
+            if last is None and self.calls and not named and (index is None or not said.get("name")):
+                last = self.calls[-1]
             if last is not None and (last.call_id is None or not named) and not _is_next(last, said):
                 call = last
         if call is None:

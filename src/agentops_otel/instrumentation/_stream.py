@@ -129,11 +129,12 @@ class Reading:
 class RawReading(Reading):
     """Reading a response as bytes: a JSON document, or the events of a stream."""
 
-    __slots__ = ("_body", "_size", "streamed")
+    __slots__ = ("_body", "_ended", "_size", "streamed")
 
     def __init__(self, call: Call, *, streamed: bool) -> None:
         super().__init__(call)
         self.streamed = streamed
+        self._ended = False  # the host has said so
         self._body: list[bytes] = []
         self._size = 0
 
@@ -155,7 +156,7 @@ class RawReading(Reading):
             return
         _guard.run(self._events)
         # The SDK stops reading, and closes, at the last event; what follows it is of no use to it.
-        complete = self.fold is not None and self.fold.done
+        complete = self._ended or (self.fold is not None and self.fold.done)
         super().finish(semconv.OUTCOME_COMPLETED if complete else outcome)
 
     def fail(self, error: BaseException) -> None:
@@ -173,9 +174,9 @@ class RawReading(Reading):
             return None
         body = b"".join(self._body)
         document = _json(body)
-        return (
-            document if document is not None or outcome != semconv.OUTCOME_COMPLETED else body.decode(errors="replace")
-        )
+        if document is None and outcome == semconv.OUTCOME_COMPLETED:
+            return body.decode(errors="replace")
+        return document
 
     def _events(self) -> None:
         """Fold the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
@@ -192,7 +193,9 @@ class RawReading(Reading):
                 event = _json(data)
                 if event is not None:
                     self._add_event(name, event)
-                elif data and data != b"[DONE]":
+                elif data == b"[DONE]":
+                    self._ended = True
+                elif data:
                     broken.append(data)
             elif line.startswith(b"event:"):
                 name = line[6:].strip()

@@ -123,8 +123,8 @@ def _balanced(
     total: int, total_in: int | None, total_out: int | None, reasoning: int, cached: int
 ) -> tuple[int | None, int | None]:
     """Input and output that add up to the total, if it says more than they do."""
-    if total_in is None:
-        return (total - total_out if total_out is not None and total_out <= total else None), total_out
+    if not total_in:  # no call has an input of 0
+        return (total - total_out if total_out is not None and total_out < total else total_in), total_out
     if total_out is None:
         return total_in, (total - total_in if total > total_in else None)
     beside = total - total_in - total_out

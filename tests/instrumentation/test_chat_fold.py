@@ -1,0 +1,215 @@
+"""Streamed chat completions whose pieces are put together again, over the real client."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agentops_otel import semconv
+from tests.fakes import llm_server
+from tests.fakes.llm_server import Reply
+
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
+PARIS, ROME = '{"city":"Paris"}', '{"city":"Rome"}'
+
+
+def streamed(client, server, spans, chunks):
+    """The parts of the answer that came in these chunks, and its span."""
+    server.then(Reply([*chunks, llm_server.chunk({}, "tool_calls"), "[DONE]"]))
+    list(client.chat.completions.create(**CHAT, stream=True))
+    span = spans.one()
+    return json.loads(span.attributes[semconv.OUTPUT_MESSAGES])[0]["parts"], span
+
+
+def calls(parts):
+    return [(part["id"], part["name"], part["arguments"]) for part in parts if part["type"] == "tool_call"]
+
+
+def piece(name=None, arguments=None, **said):
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    return {"type": "function", "function": function, **said}
+
+
+TWO = [("a", "weather", {"city": "Paris"}), ("b", "weather", {"city": "Rome"})]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        pytest.param(
+            [
+                [piece("weather", "", index=0, id="a")],
+                [piece("weather", "", index=1, id="b")],
+                [piece(arguments=PARIS[:5], index=0)],
+                [piece(arguments=ROME, index=1)],
+                [piece(arguments=PARIS[5:], index=0)],
+            ],
+            TWO,
+            id="by index",
+        ),
+        pytest.param(
+            [
+                [piece("weather", "", index=0, id="a")],
+                [piece(arguments=PARIS, index=0)],
+                [piece("weather", "", index=0, id="b")],
+                [piece(arguments=ROME, index=0)],
+            ],
+            TWO,
+            id="another id at the same index",
+        ),
+        pytest.param(
+            [
+                [piece("weather", "", id="a")],
+                [piece(arguments=PARIS)],
+                [piece("weather", "", id="b")],
+                [piece(arguments=ROME)],
+            ],
+            TWO,
+            id="another id without an index",
+        ),
+        pytest.param(
+            [
+                [piece("weather", PARIS[:5], index=0, id="a")],
+                [piece("weather", ROME[:5], index=0, id="b")],
+                [piece(None, PARIS[5:], index=0, id="a")],
+                [piece(None, ROME[5:], index=0, id="b")],
+            ],
+            TWO,
+            id="the id in every piece, one index",
+        ),
+        pytest.param(
+            [
+                [piece("weather", "", index=0, id="a")],
+                [piece(arguments=PARIS[:5], index=0)],
+                [piece(arguments=PARIS[5:], index=0, id="")],
+                [piece("weather", ROME, index=1, id="b")],
+            ],
+            TWO,
+            id="an empty id",
+        ),
+        pytest.param(
+            [[piece("weather", PARIS, id="a"), piece("weather", ROME, id="b")]], TWO, id="whole calls in one chunk"
+        ),
+        pytest.param(
+            [[piece("weather", PARIS), piece("time", ROME)]],
+            [(None, "weather", {"city": "Paris"}), (None, "time", {"city": "Rome"})],
+            id="whole calls in one chunk, without id and index",
+        ),
+        pytest.param(
+            [[piece("weather", PARIS, index=0, id="")], [piece("weather", ROME, index=0, id="")]],
+            [(None, "weather", {"city": "Paris"}), (None, "weather", {"city": "Rome"})],
+            id="whole calls in a chunk each, without ids, all of index 0",
+        ),
+        pytest.param(
+            [[piece("weather", '{"a":{}', index=0)], [piece("weather", "}", index=0)]],
+            [(None, "weather", {"a": {}})],
+            id="the name in every piece",
+        ),
+        pytest.param(
+            [[piece("weather", "", index=0)], [piece(arguments=PARIS, index=0, id="a")]],
+            TWO[:1],
+            id="an id that comes late",
+        ),
+        pytest.param(
+            [
+                [piece("weather", "", index="0", id="a")],
+                [piece(arguments=PARIS, index="0")],
+                [piece("weather", ROME, index="1", id="b")],
+            ],
+            TWO,
+            id="an index in digits",
+        ),
+        pytest.param(
+            [[piece("weather", {"city": "Paris"}, index=0, id="a")]], TWO[:1], id="arguments that are an object"
+        ),
+        pytest.param(
+            [
+                [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "shell", "input": "l"}}],
+                [{"index": 0, "custom": {"input": "s"}}],
+            ],
+            [("a", "shell", "ls")],
+            id="a custom tool",
+        ),
+    ],
+)
+def test_tool_calls_are_told_apart(pieces, expected, client, server, spans):
+    """By their id first, then by their index; what has neither goes on with the last one."""
+    parts, _ = streamed(client, server, spans, [llm_server.chunk({"tool_calls": pieces_}) for pieces_ in pieces])
+    assert calls(parts) == expected
+
+
+def test_a_legacy_function_call_in_pieces(client, server, spans):
+    """The pieces of a `function_call` are one call, whose message ends as one with a call."""
+    chunks = [llm_server.chunk({"function_call": said}) for said in ({"name": "weather"}, {"arguments": PARIS[:4]})]
+    server.then(
+        Reply([*chunks, llm_server.chunk({"function_call": {"arguments": PARIS[4:]}}, "function_call"), "[DONE]"])
+    )
+    list(client.chat.completions.create(**CHAT, stream=True))
+    span = spans.one()
+    assert json.loads(span.attributes[semconv.OUTPUT_MESSAGES]) == [
+        {
+            "role": "assistant",
+            "parts": [{"type": "tool_call", "id": None, "name": "weather", "arguments": {"city": "Paris"}}],
+            "finish_reason": "tool_call",
+        }
+    ]
+    assert span.attributes[semconv.RESPONSE_FINISH_REASONS] == ("function_call",)
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        (["Pa", "ris"], [("text", "Paris")]),
+        (
+            [
+                [{"type": "thinking", "thinking": [{"type": "text", "text": "two "}]}],
+                [{"type": "thinking", "thinking": [{"type": "text", "text": "and two"}]}],
+                [{"type": "text", "text": "fo"}],
+                "ur",
+            ],
+            [("reasoning", "two and two"), ("text", "four")],
+        ),
+        ([[{"type": "text", "text": "Pa"}], [{"type": "text", "text": "ris"}]], [("text", "Paris")]),
+        (["Pa", 5, "ris"], [("text", "Pa5ris")]),
+        ([{"city": "Paris"}], [("text", '{"city":"Paris"}')]),
+        ([{"text": "Pa"}, "ris"], [("text", "Paris")]),
+        ([["Pa", "ris"]], [("text", "Pa"), ("text", "ris")]),
+    ],
+)
+def test_content_of_any_kind_in_pieces(contents, expected, client, server, spans):
+    """Texts, lists of parts, and other values, mixed: what goes on is one part, in the order in which it came."""
+    parts, _ = streamed(client, server, spans, [llm_server.chunk({"content": content}) for content in contents])
+    assert [(part["type"], part["content"]) for part in parts] == expected
+
+
+def test_a_choice_without_a_reason_keeps_its_place(client, server, spans):
+    """With n > 1 reasons and messages stand in the order of the choices, whichever came first or not at all."""
+    chunks = [
+        llm_server.chunk({"content": "Rome"}, "length", index=2),
+        llm_server.chunk({"content": "Paris"}, index=0),
+        llm_server.chunk({"content": "Bern"}, "stop", index=1),
+    ]
+    server.then(Reply([*chunks, "[DONE]"]))
+    list(client.chat.completions.create(**CHAT, n=3, stream=True))
+    span = spans.one()
+    assert span.attributes[semconv.RESPONSE_FINISH_REASONS] == ("error", "stop", "length")
+    messages = json.loads(span.attributes[semconv.OUTPUT_MESSAGES])
+    assert [(m["parts"][0]["content"], m["finish_reason"]) for m in messages] == [
+        ("Paris", "error"),
+        ("Bern", "stop"),
+        ("Rome", "length"),
+    ]
+
+
+def test_the_head_may_come_late(client, server, spans):
+    """Ids that the first chunks leave empty, as Azure's do, are taken from a later one; each field on its own."""
+    first = llm_server.chunk({"content": "Pa"}, id="", model="", system_fingerprint=None)
+    second = llm_server.chunk({"content": "ris"}, id="chatcmpl-1", model="", system_fingerprint=None)
+    third = llm_server.chunk({}, "stop", id="another", system_fingerprint="fp_1")
+    server.then(Reply([first, second, third, "[DONE]"]))
+    list(client.chat.completions.create(**CHAT, stream=True))
+    seen = spans.one().attributes
+    assert seen[semconv.RESPONSE_ID] == "chatcmpl-1"
+    assert seen[semconv.RESPONSE_MODEL] == "gpt-4o-2024-08-06"
+    assert seen[semconv.OPENAI_SYSTEM_FINGERPRINT] == "fp_1"
