@@ -520,6 +520,7 @@ def test_each_session_goes_where_its_configuration_says():
                 sessions.append(session)
                 dig()
         assert len(client._client.provider.pipelines) == 2
+        assert agentops.flush(10)
 
         def ids(server):
             return {attributes(span)["session.id"] for span in server.spans()}

@@ -124,7 +124,7 @@ class Session:
         inherited_session_id: str | None = None,
         tags: Iterable[str] = (),
         name: str | None = None,
-        on_end: Callable[[Session], None] = lambda session: None,
+        on_end: Callable[[Session, bool | None], None] = lambda session, wait: None,
     ) -> None:
         self._provider = provider
         self._on_end = on_end
@@ -281,6 +281,8 @@ class Session:
         end_state: EndState | EndStateName | None = None,
         end_state_reason: str | None = None,
         video: str | None = None,
+        *,
+        wait: bool | None = None,
     ) -> bool:
         """End the session; a joiner leaves it and says its wish.
 
@@ -288,6 +290,7 @@ class Session:
             end_state: `EndState` or its name; when left out, what is implied by how the process ends.
             end_state_reason: text for people.
             video: URL or local file; a file is copied to the artifact store.
+            wait: until the backend has answered, at most `shutdown_timeout` seconds; as in `end_session()`.
 
         Returns:
             Whether it was open; a second end is a warning and changes nothing.
@@ -295,10 +298,12 @@ class Session:
         Raises:
             ValueError: there is no such end state; the session stays open.
         """
-        return self._end(None if end_state is None else EndState.parse(end_state), end_state_reason, video)
+        return self._end(None if end_state is None else EndState.parse(end_state), end_state_reason, video, wait=wait)
 
     @guard.logged("end_session()", instead=False)
-    def _end(self, state: EndState | None, end_state_reason: str | None, video: str | None) -> bool:
+    def _end(
+        self, state: EndState | None, end_state_reason: str | None, video: str | None, *, wait: bool | None
+    ) -> bool:
         if not self._open("end_session()"):
             return False
         if end_state_reason is not None:
@@ -314,7 +319,7 @@ class Session:
             if self._pipeline is not None:
                 self._pipeline.journal_end(self._root, state.value, end_state_reason, owner=self.owner)
             self._end_root()
-        self._close()
+        self._close(wait=wait)
         return True
 
     def _hurry(self) -> None:
@@ -358,14 +363,14 @@ class Session:
         self._token = token
 
     @guard.logged("the end of a session", None)
-    def _close(self) -> None:
+    def _close(self, *, wait: bool | None = None) -> None:
         self._scope.ended = True
         if self._token is not None:
             context.detach(self._token, self._scope)
         self._provider.processor.retire(self._spans)
         if self._pipeline is not None:
             self._pipeline.part(self._scope.trace_id)
-        self._on_end(self)
+        self._on_end(self, wait)
 
     @guard.logged("the end of a session", None)
     def _end_root(self) -> None:

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -59,30 +59,70 @@ class Client:
         self.told_of_fork = False
         self._spent = 0.0
         self._told: dict[str, int] = {}
+        self._handed_over: dict[str, Session] = {}  # ended sessions that the worker delivers and tells of
+        self._finishing = False  # it has been asked to
         if not config.require_session:
             context.set_sessionless(Scope(self.provider.tracer, config))
 
     # Sessions
 
-    def start(self, config: Configuration, inherited: str | None, tags: Iterable[str], name: str | None) -> Session:
-        """Start or join a session; making it current is the caller's part."""
-        session = Session(
-            self.provider, config, inherited_session_id=inherited, tags=tags, name=name, on_end=self._ended
-        )
+    def start(
+        self,
+        config: Configuration,
+        inherited: str | None,
+        tags: Iterable[str],
+        name: str | None,
+        *,
+        scoped: bool = False,
+        wait: bool | None = None,
+    ) -> Session:
+        """Start or join a session; making it current is the caller's part.
+
+        Args:
+            config: of the session.
+            inherited: id of the session to join.
+            tags: of the session.
+            name: of the session.
+            scoped: it belongs to a `with` block.
+            wait: whether its end waits for the backend; None: see `_ended()`.
+        """
+
+        def ended(session: Session, now: bool | None) -> None:  # noqa: FBT001
+            self._ended(session, wait=wait if now is None else now, scoped=scoped)
+
+        session = Session(self.provider, config, inherited_session_id=inherited, tags=tags, name=name, on_end=ended)
         self.sessions[session.session_id] = session
         if not self.config._disabled:
             self.provider.worker.start()
         self._spent = 0.0
         return session
 
-    def _ended(self, session: Session) -> None:
-        """A session has ended: deliver it and say so, but never block an event loop for it."""
+    def _ended(self, session: Session, *, wait: bool | None, scoped: bool) -> None:
+        """A session has ended: deliver it and say so, here or in the background.
+
+        Unless somebody asks for it, an event loop never waits, and a `with` block only for what would be lost with the
+        process.
+        """
         self.sessions.pop(session.session_id, None)
-        if self.exit_deadline is None and _in_event_loop():
-            worker = self.provider.worker
-            worker.submit(lambda: worker.stand_in(lambda: self._finish(session)))
+        if wait is None:
+            pipeline = self.provider.pipeline(session.config)
+            wait = pipeline is None or not (_in_event_loop() or (scoped and pipeline.on_disk))
+        if wait or self.exit_deadline is not None:
+            self._finish([session])
         else:
-            self._finish(session)
+            self._hand_over(session)
+
+    def _hand_over(self, session: Session) -> None:
+        self._handed_over[session.session_id] = session
+        if not self._finishing:
+            self._finishing = True
+            worker = self.provider.worker
+            worker.submit(lambda: worker.stand_in(self._finish_handed_over))
+
+    def _finish_handed_over(self) -> None:
+        """Deliver all sessions that have ended since the last time with one flush."""
+        self._finishing = False  # whoever hands over from now on asks anew
+        self._finish(list(self._handed_over.values()), waited=False)
 
     def _deadline(self, session: Session, pipeline: Pipeline) -> float:
         """When the delivery of an ended session must be over; at the end of the process, its share of the time."""
@@ -92,17 +132,27 @@ class Client:
         others = {self.provider.pipeline(other.config) for other in list(self.sessions.values())} - {None, pipeline}
         return now + (self.exit_deadline - now) / (1 + len(others))
 
-    def _finish(self, session: Session) -> None:
-        started = monotonic()
+    def _finish(self, sessions: Sequence[Session], *, waited: bool = True) -> None:
+        started, flushed = monotonic(), set[Pipeline | None]({None})
         instrumentation.drain()
-        pipeline = self.provider.pipeline(session.config)
-        if pipeline is not None:
-            delivered = pipeline.flush(self._deadline(session, pipeline), hurried=True)
-            # Ending a session and leaving the process share one budget: what an unreachable backend took here is gone
-            # there.
-            self._spent = 0.0 if delivered else self._spent + monotonic() - started
+        for session in sessions:
+            pipeline = self.provider.pipeline(session.config)
+            if pipeline in flushed:
+                continue
+            flushed.add(pipeline)
+            delivered = pipeline is None or pipeline.flush(self._deadline(session, pipeline), hurried=True)
+            if waited:
+                # Ending a session and leaving the process share one budget: what an unreachable backend took here is
+                # gone there.
+                self._spent = 0.0 if delivered else self._spent + monotonic() - started
+        for session in sessions:
+            if waited or self._handed_over.pop(session.session_id, None) is not None:
+                self._tell(session)
+
+    def _tell(self, session: Session) -> None:
         if session.config._tells and (session.owner or session.end_state is not EndState.Indeterminate):
             facts = session._summary()
+            pipeline = self.provider.pipeline(session.config)
             missing = 0 if pipeline is None else pipeline.recorded - pipeline.exporter.counts.acknowledged
             if print_summary(facts, in_log=_further_session(session.config)) and pipeline is not None:
                 self._told[pipeline.destination] = missing
@@ -121,6 +171,13 @@ class Client:
     def in_background(self, task: Callable[[], object]) -> None:
         """Run a task on the worker."""
         self.provider.worker.submit(task)
+
+    def _tell_of_handed_over(self) -> None:
+        """Tell of what the worker had no time to tell of before the end."""
+        for name in list(self._handed_over):
+            session = self._handed_over.pop(name, None)
+            if session is not None:
+                self._tell(session)
 
     def _tick(self) -> None:
         self.hooks.signals.tick()
@@ -148,6 +205,7 @@ class Client:
             else:
                 _end_quietly(session, reason, state)
         self.provider.flush(deadline - monotonic())
+        self._tell_of_handed_over()
         self.tell_what_is_missing()
         self.provider.leave_journals()
 
@@ -187,6 +245,7 @@ class Client:
             self._end_sessions,
             instrumentation.uninstrument,
             lambda: self.provider.close(deadline - monotonic()),
+            self._tell_of_handed_over,
             self.tell_what_is_missing,
             self.provider.leave_journals,
             lambda: context.set_sessionless(None),
@@ -207,6 +266,8 @@ class Client:
         """In a forked child: the sessions are the parent's, and the child takes part in them."""
         self.hooks.signals.after_fork()
         self.provider.after_fork()
+        self._handed_over.clear()
+        self._finishing = False
         for session in self.sessions.values():
             session._after_fork()
 
@@ -355,8 +416,10 @@ def end_session(
     end_state_reason: str | None = None,
     video: str | None = None,
     is_auto_end: bool | None = None,  # noqa: FBT001  (AgentOps' signature)
+    *,
+    wait: bool | None = None,
 ) -> None:
-    """End the current session and deliver it within `shutdown_timeout` seconds; in an event loop in the background.
+    """End the current session and deliver it.
 
     Args:
         end_state: `EndState` or its name: Success, Fail, Indeterminate.
@@ -364,6 +427,9 @@ def end_session(
         video: URL or local file of a recording.
         is_auto_end: for frameworks that end sessions by themselves: with `skip_auto_end_session` such an end is
             ignored.
+        wait: until the backend has answered, at most `shutdown_timeout` seconds. When left out, it waits, except in an
+            event loop, and in a `with session()` block whose spans are safe in the journal: then they are delivered in
+            the background, at the latest at the end of the process.
 
     Raises:
         ValueError: `end_state` is not valid; the session stays open.
@@ -374,7 +440,7 @@ def end_session(
         return
     if is_auto_end and session.config.skip_auto_end_session:
         return
-    session.end(end_state, end_state_reason, video)
+    session.end(end_state, end_state_reason, video, wait=wait)
 
 
 @guard.logged("current_session()", None)
@@ -443,6 +509,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         config: settings for this session.
         inherited_session_id: join this session of another process.
         name: name of the session, for people.
+        wait: whether the end of the block waits for the backend, as in `end_session()`.
 
     Raises:
         ValueError: on entry: `inherited_session_id` is not a UUID.
@@ -465,7 +532,9 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         inherited_session_id: str | None = None,
         *,
         name: str | None = None,
+        wait: bool | None = None,
     ) -> None:
+        self._wait = wait
         self._tags = tags
         self._config = _configured(config)
         self._inherited = inherited_session_id
@@ -491,7 +560,8 @@ class session:  # noqa: N801  (used like a function: `with session():`)
             active.add_tags(self._tags or ())
             return active
         tags = clean_tags(self._tags) or ()
-        session = client.start(client.config._merged(self._config), inherited, tags, self._name)
+        config = client.config._merged(self._config)
+        session = client.start(config, inherited, tags, self._name, scoped=True, wait=self._wait)
         self._token = context.attach(session._scope)
         return session
 

@@ -225,7 +225,9 @@ class DeliveryExporter(SpanExporter):
         patience: seconds that an outage may last before a line tells of it.
 
     Attributes:
-        closing: the process is about to end: an outage that is already known gets one attempt and no wait.
+        closing: the process is about to end.
+        hurried: somebody waits for the end of a session. As with `closing`, an outage that is already known gets one
+            attempt and no wait.
         failing: the last attempt did not reach its aim.
         last_error: one line on the last failed delivery, for the summary; None when there was none.
     """
@@ -245,6 +247,7 @@ class DeliveryExporter(SpanExporter):
         self.transport = transport
         self.retry_for = retry_for
         self.closing: bool = False
+        self.hurried: bool = False
         self._prepare = prepare
         self._on_settled = on_settled
         self._leave = leave
@@ -284,7 +287,7 @@ class DeliveryExporter(SpanExporter):
         """In a forked child: the spans, counts, threads and connections are the parent's."""
         self._begin()
         self._deadline = None
-        self.closing = False
+        self.closing = self.hurried = False
         self.transport.reset()
 
     @property
@@ -538,6 +541,10 @@ class DeliveryExporter(SpanExporter):
     # Repeated attempts -----------------------------------------------------------------------------------------------
 
     @property
+    def _in_a_hurry(self) -> bool:
+        return self.closing or self.hurried
+
+    @property
     def due(self) -> bool:
         """Whether it is time for an attempt: there is no outage, or it has been left alone for long enough."""
         return monotonic() >= max(self._not_before, self._next_try if self.failing else 0.0)
@@ -607,7 +614,7 @@ class DeliveryExporter(SpanExporter):
             with self._changed:
                 taken.extend(self._kept)
                 self._kept.clear()
-                if self.closing and len(taken) > BATCH:  # time may be too short for all, and roots say the most
+                if self._in_a_hurry and len(taken) > BATCH:  # time may be too short for all, and roots say the most
                     taken.sort(key=lambda span: span.parent is not None)
                 self._in_flight = len(taken)
             clean = self._send_repeatedly(taken, until, yielding)
@@ -625,7 +632,7 @@ class DeliveryExporter(SpanExporter):
         """Leaves in `taken` what could not be sent; False when something was rejected."""
         clean = True
         known_outage = self.failing
-        wait, attempts, server_errors = min(self._backoff, _HURRIED_BACKOFF if self.closing else math.inf), 0, 0
+        wait, attempts, server_errors = min(self._backoff, _HURRIED_BACKOFF if self._in_a_hurry else math.inf), 0, 0
         while taken and self._pause(0.0, until):
             outcome = self.send(taken, until, yielding=yielding)
             self.settle(outcome)
@@ -640,7 +647,7 @@ class DeliveryExporter(SpanExporter):
                 break
             if yielding:
                 break
-            if self.closing and (known_outage or attempts >= 2):
+            if self._in_a_hurry and (known_outage or attempts >= 2):
                 break
             if not self._pause(wait * _jitter(), until):
                 break

@@ -388,12 +388,12 @@ class Pipeline:
             if not self.exporter.due:
                 return False
             deadline = min(deadline, monotonic() + _LAST_TRY)
-        self.exporter.closing = closing or hurried
+        self.exporter.hurried = hurried
         self.exporter.deadline = deadline
         flushed = self._worker.call(lambda: self._flush(deadline, closing=closing), deadline - monotonic())
         # Another deadline is that of the process's end, which came meanwhile and stays.
         if not closing and self.exporter.deadline == deadline:
-            self.exporter.closing = False
+            self.exporter.hurried = False
             self.exporter.deadline = None
         self._write_down()
         self._count_losses()
@@ -436,6 +436,11 @@ class Pipeline:
             if lost > 0 and not type(provider).__module__.startswith("opentelemetry.metrics"):  # not the idle one
                 self._metered[reason] = count
                 _dropped_spans(provider).add(lost, {semconv.ERROR_TYPE: reason})
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether nothing that waits would be lost with the process."""
+        return self.journal is not None and not self._unwritten
 
     @property
     def kept(self) -> int:
