@@ -119,13 +119,15 @@ def _divided(anchor: str, start: str) -> tuple[str, str]:
 
 
 def _key(anchor: str, starts: Iterable[str], characters: str, least: int) -> str:
-    """A pattern for keys from the anchor on; the group is what is left of the beginning. Words have no digit."""
+    """A pattern for keys from the anchor on; the group is what is left of the beginning. It is no word when
+    there is a digit in it, or when it is longer than words are."""
     rests: dict[str, list[str]] = {}
     for before, after in (_divided(anchor, start) for start in starts):
         rests.setdefault(before, []).append(after)
     ends = "|".join(f"(?<={before}){_begins(before)}(?:{'|'.join(after)})" for before, after in rests.items())
     no_digits = characters.replace("0-9", "")
-    return f"({ends})(?=[{no_digits}]{{0,24}}[0-9]|[A-Za-z*]{{20}})[{characters}]{{{least},}}"
+    is_no_word = f"(?=[{no_digits}]{{0,39}}[0-9]|[A-Za-z*]{{20}}|[{characters}]{{40}})"
+    return f"({ends}){is_no_word}[{characters}]{{{least},}}"
 
 
 def _shown(anchor: str) -> Callable[[re.Match[str]], str]:
