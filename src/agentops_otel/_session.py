@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
 from opentelemetry.trace import Span, Status, StatusCode
 
-from . import context, events, guard, semconv
+from . import context, events, guard, providers, semconv
 from .artifacts import store_video
 from .clock import monotonic
 from .config import Configuration
@@ -418,11 +418,18 @@ class Session:
         self._emit(semconv.EVENT_SESSION_HEARTBEAT, {**attributes, semconv.SESSION_ROLE: self._role})
 
     def _emit(self, name: str, attributes: Mapping[str, Any], span: Span | None = None) -> None:
-        if self._pipeline is None:
-            return
         ids_of = (span or self._root).get_span_context()
-        if ids_of.trace_flags.sampled:
-            cleaned = self._spans.redactor.clean_attributes(attributes, name)
+        if not ids_of.trace_flags.sampled:
+            return
+        # Heartbeats tell a backend of ours that the session is alive; to the program's own logs they are noise.
+        own = self._pipeline is None or providers.given.logger is not None
+        own = own and name != semconv.EVENT_SESSION_HEARTBEAT and providers.logger_provider() is not None
+        if self._pipeline is None and not own:
+            return
+        cleaned = self._spans.redactor.clean_attributes(attributes, name)
+        if own:
+            providers.emit(name, cleaned, ids_of)
+        if self._pipeline is not None:
             self._pipeline.emit(LogEvent(name, time.time_ns(), ids_of.trace_id, ids_of.span_id, cleaned))
 
     def _open(self, call: str) -> bool:

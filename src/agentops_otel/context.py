@@ -35,14 +35,15 @@ class Scope:
         session_id: UUID text; None outside a session.
         trace_id: the same 128 bits; 0 outside a session.
         config: the settings of the session.
+        tracer: what makes its spans.
         context: an OpenTelemetry context in which the session's root is the current span.
         session: the `Session` itself, for those above who know that class.
         ended: set once; an ended scope is never current again.
     """
 
     __slots__ = (
-        "__weakref__", "_emit", "_identity", "_root", "_tracer",
-        "config", "context", "ended", "session", "session_id", "trace_id",
+        "__weakref__", "_emit", "_identity", "_root",
+        "config", "context", "ended", "session", "session_id", "trace_id", "tracer",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +56,7 @@ class Scope:
         root: Span = trace.INVALID_SPAN,
         emit: Emit | None = None,
     ) -> None:
-        self._tracer = tracer
+        self.tracer = tracer
         self._root = root
         self._emit = emit
         self._identity = {} if session_id is None else {SESSION_ID: session_id}
@@ -94,7 +95,7 @@ class Scope:
             start_time: nanoseconds since the epoch; now when left out.
             parent: the context of the parent; `self.parent()` when left out.
         """
-        return self._tracer.start_span(
+        return self.tracer.start_span(
             name,
             self.parent() if parent is None else parent,
             kind,

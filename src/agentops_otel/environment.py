@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from .log import logger
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.trace import TracerProvider
@@ -358,6 +359,14 @@ def meter_provider() -> MeterProvider:
     from opentelemetry.metrics import get_meter_provider
 
     provider: MeterProvider = _asked(get_meter_provider, "OTEL_PYTHON_METER_PROVIDER")
+    return provider
+
+
+def logger_provider() -> LoggerProvider:
+    """OpenTelemetry's global LoggerProvider."""
+    from opentelemetry._logs import get_logger_provider
+
+    provider: LoggerProvider = _asked(get_logger_provider, "OTEL_PYTHON_LOGGER_PROVIDER")
     return provider
 
 

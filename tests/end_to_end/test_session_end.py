@@ -174,10 +174,7 @@ def test_a_fork_right_behind_the_block():
     """The child has nothing to deliver and nothing to say of a session that its parent has ended."""
     with FaultServer(mode=fault_server.slow(0.5)) as server:
         ended = run(
-            LINE + "import os, sys\n"
-            "with agentops.session(): pass\n"
-            "child = os.fork()\n"
-            "if child: os.waitpid(child, 0)\n",
+            LINE + "import os, sys\nwith agentops.session(): pass\nchild = os.fork()\nif child: os.waitpid(child, 0)\n",
             {"AGENTOPS_ENDPOINT": server.url},
         )
         assert ended.code == 0

@@ -13,12 +13,16 @@ from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from .. import providers
 from ..log import logger
 from ._endpoint import Sdk
 from ._patch import PATCHES, Patch
 from ._stream import drain
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
     from typing_extensions import Self
 
 __all__ = ["Undo", "drain", "instrument", "known", "targets", "uninstrument"]
@@ -31,13 +35,16 @@ _BUILT_IN: Final = {"openai": "openai"}  # name -> module of this folder
 class Undo:
     """Takes back what one `instrument()` has patched: call it, or use it as a context manager."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], before: providers.Providers | None = None) -> None:
         self._names = names
+        self._before = before
 
     def __call__(self) -> None:
         """Take the patches back."""
         if self._names:
             uninstrument(*self._names)
+        if self._before is not None:
+            providers.give(self._before)
 
     def __enter__(self) -> Self:
         return self
@@ -48,13 +55,22 @@ class Undo:
         self()
 
 
-def instrument(*names: str) -> Undo:
+def instrument(
+    *names: str,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
+) -> Undo:
     """Record the calls of the named SDKs, of all known ones when none is named.
 
     An SDK that is not imported yet is instrumented when it is. Instrumenting twice does nothing.
 
     Args:
         names: such as `"openai"`.
+        tracer_provider: makes the spans of calls in place of the session's provider, and outside of sessions too. One
+            that is given before `init()` is the one that `init()` works with.
+        meter_provider: measures in place of the global one.
+        logger_provider: emits the events with content in place of the global one.
 
     Returns:
         What takes these patches back; it does not touch an SDK that was instrumented before.
@@ -66,6 +82,10 @@ def instrument(*names: str) -> Undo:
     for name in names:
         if name not in loaders:
             raise ValueError(f"no instrumentation for {name!r}; known are {', '.join(sorted(loaders))}")
+    before = None
+    if any(provider is not None for provider in (tracer_provider, meter_provider, logger_provider)):
+        before = providers.given
+        providers.give(providers.Providers(tracer_provider, meter_provider, logger_provider))
     fresh = []
     for name in names or loaders:
         patch = PATCHES.get(name)
@@ -77,7 +97,7 @@ def instrument(*names: str) -> Undo:
         if not patch.active:
             patch.apply()
             fresh.append(name)
-    return Undo(tuple(fresh))
+    return Undo(tuple(fresh), before)
 
 
 def uninstrument(*names: str) -> None:
@@ -86,6 +106,8 @@ def uninstrument(*names: str) -> None:
         patch = PATCHES.get(name)
         if patch is not None:
             patch.remove()
+    if not any(patch.active for patch in PATCHES.values()):
+        providers.give(providers.Providers())
     drain()
 
 

@@ -16,10 +16,12 @@ from typing import Any, Final
 from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from .. import context
+from .. import context, providers
+from ..context import Scope
 from ..log import logger
 from . import _credentials, _guard, _stream
 from ._endpoint import Endpoint, Sdk
+from ._given import Given
 from ._span import Call, Server
 
 _RAW_HEADER: Final = "X-Stainless-Raw-Response"
@@ -48,6 +50,7 @@ class Seam:
         # By the identity of a client's URL object, which is kept alive here: hashing a URL costs more than all else
         # in here.
         self._servers: dict[int, tuple[Any, Server]] = {}
+        self._given: Given | None = None
         self._refusing: set[str] = set()  # base URLs of hosts that refuse to be asked for the usage of a stream
 
     def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -120,7 +123,7 @@ class Seam:
         _guard.run(_credentials.learn, client)
         if _stream.collected:
             _stream.drain()
-        scope = context.scope_for("LLM calls")
+        scope = self._scope()
         if scope is None:
             return None
         options = args[1] if len(args) > 1 else kwargs["options"]
@@ -137,6 +140,14 @@ class Seam:
         if stream and scope.config.stream_usage and raw is None:
             _guard.run(self._ask_for_usage, client, begun, options)
         return begun
+
+    def _scope(self) -> Scope | None:
+        provider = providers.given.tracer
+        if provider is None:
+            return context.scope_for("LLM calls")
+        if self._given is None or self._given.provider is not provider:
+            self._given = Given(provider)
+        return self._given.scope()
 
     def _ask_for_usage(self, client: Any, begun: _Begun, options: Any) -> None:
         """Ask for the usage of a stream, unless the host has refused that before."""

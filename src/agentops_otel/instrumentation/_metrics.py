@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from opentelemetry import metrics
 
-from .. import environment, semconv
+from .. import providers, semconv
 from ..clock import monotonic
 from ..usage import Usage
 
@@ -91,20 +91,20 @@ class Instruments:
 # Asking for the global provider costs as much as reading an answer, so it is looked at once a second.
 _LOOK_EVERY: Final = 1.0
 _next_look = 0.0
+_given = providers.given
 _provider: metrics.MeterProvider | None = None
 _instruments: Instruments | None = None
 
 
 def instruments() -> Instruments | None:
-    """The instruments of the global MeterProvider; None while there is only the API's, which records nothing."""
-    global _next_look, _provider, _instruments  # noqa: PLW0603  (there is one global MeterProvider)
+    """The instruments of the program's MeterProvider; None while it has none."""
+    global _next_look, _given, _provider, _instruments  # noqa: PLW0603  (there is one global MeterProvider)
     now = monotonic()
-    if now < _next_look:
+    if now < _next_look and providers.given is _given:
         return _instruments
-    _next_look = now + _LOOK_EVERY
-    provider = environment.meter_provider()
+    _next_look, _given = now + _LOOK_EVERY, providers.given
+    provider = providers.meter_provider()
     if provider is not _provider:
-        idle = type(provider).__module__.startswith("opentelemetry.metrics")
-        _instruments = None if idle else Instruments(provider)
+        _instruments = None if provider is None else Instruments(provider)
         _provider = provider
     return _instruments

@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, TraceFlags, Tracer
 
-from .. import environment, guard, secrets, semconv, text
+from .. import environment, guard, providers, secrets, semconv, text
 from ..clock import monotonic
 from ..config import Configuration
 from ..loading import load
@@ -432,8 +432,8 @@ class Pipeline:
         """Tell the program's MeterProvider, if there is one, of spans that were lost since the last time."""
         for reason, count in self.dropped().items():
             lost = count - self._metered[reason]
-            provider = environment.meter_provider()
-            if lost > 0 and not type(provider).__module__.startswith("opentelemetry.metrics"):  # not the idle one
+            provider = providers.meter_provider() if lost > 0 else None
+            if provider is not None:
                 self._metered[reason] = count
                 _dropped_spans(provider).add(lost, {semconv.ERROR_TYPE: reason})
 
@@ -509,7 +509,7 @@ class SessionProvider:
         self._pipelines: dict[tuple[object, ...], Pipeline] = {}
         self._lock = threading.RLock()
         with environment.usable():
-            existing = environment.tracer_provider()
+            existing = providers.tracer_provider()
             if isinstance(existing, TracerProvider):
                 self.provider: TracerProvider = existing
             else:
