@@ -570,6 +570,27 @@ print(agentops.current_session().session_id, agentops.current_session().owner)
 """
 
 
+@pytest.mark.parametrize("given", [str, uuid.UUID])
+@pytest.mark.parametrize("call", [agentops.start_session, agentops.session], ids=["start_session", "session"])
+def test_an_inherited_id_by_position(capture, call, given):
+    """AgentOps' second argument, as text and as a UUID; what is no id is refused, and so are two of them."""
+    session_id = str(uuid.uuid4())
+    started = call(["tag"], given(session_id))
+    if call is agentops.session:
+        with started as session:
+            assert (session.session_id, session.tags) == (session_id, ["tag"])
+            assert agentops.current_session() is session
+    else:
+        assert started == session_id
+        assert agentops.current_session().tags == ["tag"]
+        agentops.end_session()
+    assert roots(capture) == []
+    with pytest.raises(ValueError, match="no id"), call(["tag"], "no id"):
+        pass
+    with pytest.raises(TypeError, match="config"):
+        call(None, session_id, session_id)
+
+
 @pytest.mark.parametrize("way", ["argument", "environ"])
 def test_another_process_joins(way):
     """The id alone, or `environ()`, makes another process add children to the root, and not end it."""

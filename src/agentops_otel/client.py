@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from opentelemetry.context import Context
 
@@ -377,7 +378,7 @@ def _init(
 
 def start_session(
     tags: Iterable[str] | None = None,
-    config: Configuration | Settings | None = None,
+    config: Configuration | Settings | str | None = None,
     inherited_session_id: str | None = None,
     *,
     name: str | None = None,
@@ -387,7 +388,7 @@ def start_session(
     Args:
         tags: tags of this session, after the default tags.
         config: settings for this session, as a `Configuration` or a dict of its keywords; what it does not name stays
-            as `init()` was told.
+            as `init()` was told. A text here is the `inherited_session_id`, which came second in AgentOps.
         inherited_session_id: UUID of the session to join.
         name: name of the session, for people.
 
@@ -399,7 +400,8 @@ def start_session(
         ConfigurationError: a setting in the dict has a value that is not allowed.
         TypeError: `config` is neither, or a key of the dict is not a setting.
     """
-    session = _start(_configured(config), _inherited(inherited_session_id), tags, name) or UnrecordedSession()
+    own, inherited = _told_apart(config, inherited_session_id)
+    session = _start(own, _inherited(inherited), tags, name) or UnrecordedSession()
     return session.session_id
 
 
@@ -506,7 +508,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
 
     Args:
         tags: tags of this session.
-        config: settings for this session.
+        config: settings for this session, as for `start_session()`.
         inherited_session_id: join this session of another process.
         name: name of the session, for people.
         wait: whether the end of the block waits for the backend, as in `end_session()`.
@@ -528,7 +530,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
     def __init__(
         self,
         tags: Iterable[str] | None = None,
-        config: Configuration | Settings | None = None,
+        config: Configuration | Settings | str | None = None,
         inherited_session_id: str | None = None,
         *,
         name: str | None = None,
@@ -536,8 +538,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
     ) -> None:
         self._wait = wait
         self._tags = tags
-        self._config = _configured(config)
-        self._inherited = inherited_session_id
+        self._config, self._inherited = _told_apart(config, inherited_session_id)
         self._name = name
         self._session: Session | None = None
         self._token: Token[Context] | None = None
@@ -613,6 +614,13 @@ def _ready() -> Client:
         init(auto_start_session=False)
     assert _client is not None  # noqa: S101
     return _client
+
+
+def _told_apart(config: object, inherited: str | None) -> tuple[Configuration | None, str | None]:
+    """The settings, and the session to join; its id came second in AgentOps, where the settings are here."""
+    if inherited is None and isinstance(config, (str, UUID)):
+        return None, str(config)
+    return _configured(config), inherited
 
 
 def _configured(config: object) -> Configuration | None:

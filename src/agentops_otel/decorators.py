@@ -289,7 +289,7 @@ def _finish(call: _Call, result: object) -> None:
 def _fail(call: _Call, error: BaseException) -> None:
     _leave(call)
     try:
-        if isinstance(error, _CANCELLED) or type(error).__name__ == "Cancelled":  # the latter is trio's
+        if issubclass(type(error), _CANCELLED) or type(error).__name__ == "Cancelled":  # the latter is trio's
             call.span.set_attribute(semconv.CANCELLED, True)
         else:
             write_exception(call.span, error, call.config, event=not _recorded_below(error, call))

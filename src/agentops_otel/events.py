@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -25,7 +24,7 @@ from .config import Configuration
 from .context import Scope, scope_for
 from .figures import format_count
 from .log import logger
-from .text import MAX_LENGTH, cut, shown
+from .text import MAX_LENGTH, cut, shown, stacktrace_of
 from .values import MAX_ITEMS, sanitize, to_text
 
 AGENT_KEY: Final = create_key("agentops-agent")
@@ -457,14 +456,6 @@ def _status(kind: str, message: str | None, config: Configuration) -> Status:
 def message_of(error: BaseException) -> str:
     """The exception's text, whatever its ``__str__`` does."""
     return shown(error, MAX_LENGTH)
-
-
-def stacktrace_of(error: BaseException) -> str | None:
-    """The exception's traceback as Python prints it; None when it cannot be printed."""
-    try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:
-        return None
 
 
 def _write_content(span: Span, config: Configuration, values: Mapping[str, Any]) -> None:

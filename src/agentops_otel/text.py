@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from typing import Final
 
 MAX_LENGTH: Final = 65536
@@ -75,6 +76,14 @@ def shown(value: object, max_length: int = 1000) -> str:
         return clean_text(str(value), max_length)
     except BaseException as error:
         return unprintable(value, error)
+
+
+def stacktrace_of(error: BaseException) -> str | None:
+    """The exception's traceback as Python prints it; None when it cannot be printed."""
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:
+        return None
 
 
 # BaseExceptions of these say that somebody wants the program to stop: Ctrl-C, a cancelled task, a timeout.

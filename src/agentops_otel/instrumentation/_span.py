@@ -29,8 +29,8 @@ from opentelemetry.trace import (
 )
 
 from .. import semconv
-from ..events import message_of, stacktrace_of, write_failure
-from ..text import cut
+from ..events import message_of, write_failure
+from ..text import cut, stacktrace_of
 from . import _background, _guard, _metrics
 from ._content import NOTHING, Content
 from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Endpoint, Sdk, Work

@@ -38,7 +38,7 @@ from . import succession
 from .backlog import Backlog, priced
 from .destination import Destination, journal_directory
 from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
-from .guarded import GuardedProcessors, LateCalls
+from .guarded import GuardedProcessors, LateCalls, guarded
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
 from .processor import SessionSpanProcessor, SessionSpans
@@ -117,7 +117,7 @@ class SessionTracerProvider(TracerProvider):
                 return succeeding(self.successor).start_span(name, context, *args, **options)
             if not trace.get_current_span(context).get_span_context().is_valid:
                 context = parent_for(context) or context
-            return start_span(name, context, *args, **options)
+            return guarded(start_span(name, context, *args, **options))
 
         # On the instance, so that the SDK's own start_as_current_span() goes through it too.
         tracer.start_span = start_in_session  # type: ignore[method-assign]
