@@ -240,6 +240,14 @@ CHECKS: Final[Mapping[str, Check]] = {
     **_otlp("CLIENT_CERTIFICATE", _file),
     **_otlp("CLIENT_KEY", _file),
 }
+# What building a MeterProvider reads.
+METRICS: Final = (
+    "OTEL_PYTHON_METER_PROVIDER",
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED",
+    "OTEL_METRICS_EXEMPLAR_FILTER",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+)
 # OpenTelemetry's own, without processors: the first is what we build, too, and the second what is there without the
 # variable.
 _BARE_PROVIDERS: Final = ("sdk_tracer_provider", "default_tracer_provider")
@@ -317,7 +325,7 @@ def _take(variable: str, taken: dict[str, str]) -> None:
 
 def _asked(get: Callable[[], Any], variable: str) -> Any:
     """A global provider; where the variable names one that cannot be built, the one that is there without it."""
-    with usable((variable,)):
+    with usable((*METRICS, variable)):
         try:
             return get()
         except Exception as error:

@@ -103,7 +103,8 @@ class SessionTracerProvider(TracerProvider):
 
     def get_tracer(self, instrumenting_module_name: str, *about: Any, **more: Any) -> Tracer:
         """The SDK's tracer, whose spans without a parent join the current session."""
-        tracer = super().get_tracer(instrumenting_module_name, *about, **more)
+        with environment.usable(environment.METRICS):  # newer SDKs count the spans of a tracer
+            tracer = super().get_tracer(instrumenting_module_name, *about, **more)
         if instrumenting_module_name == semconv.SCOPE_NAME or "start_span" in vars(tracer):
             return tracer
         start_span, parent_for = tracer.start_span, self._parent_for
@@ -525,7 +526,8 @@ class SessionProvider:
             self.provider.add_span_processor(processor)
         self.processor = processor
         processor.flush = self.flush
-        self.tracer: Tracer = self.provider.get_tracer(semconv.SCOPE_NAME, __version__)
+        with environment.usable(environment.METRICS):
+            self.tracer: Tracer = self.provider.get_tracer(semconv.SCOPE_NAME, __version__)
         self._ids = self._session_ids()
         if not config.require_session:
             self.processor.sessionless(self.pipeline(config), self.redactor(config))
