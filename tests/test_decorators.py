@@ -871,7 +871,7 @@ def test_partials_callable_objects_and_builtins_can_be_decorated(capture):
 @pytest.mark.parametrize("target", [42, property(lambda self: 1), object()], ids=lambda target: type(target).__name__)
 def test_what_cannot_be_called_cannot_be_decorated(target):
     """The error names what was decorated."""
-    with pytest.raises(TypeError, match=f"@tool .*{type(target).__name__}"):
+    with pytest.raises(TypeError, match=f"@tool: .*{type(target).__name__}"):
         tool(target)
 
 

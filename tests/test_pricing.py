@@ -328,9 +328,7 @@ def test_prices_file_without_output_price(prices_file):
         pytest.param("{", "Expecting property name", id="no JSON"),
         pytest.param("[]", "it is not a JSON object", id="a list"),
         pytest.param({"m": {"output": 1}}, """'m' is not an object with at least "input\"""", id="no input"),
-        pytest.param(
-            {"m": {"input": 1, "cached": 1}}, "'m' has 'cached'; allowed are input, output", id="unknown class"
-        ),
+        pytest.param({"m": {"input": 1, "cached": 1}}, "'m' has 'cached'; expected input, output", id="unknown class"),
         pytest.param({"m": {"input": -1}}, "'input' of 'm' is not a number of at least 0", id="negative"),
         pytest.param({"m": {"input": "1"}}, "'input' of 'm' is not a number of at least 0", id="text"),
     ],

@@ -144,7 +144,7 @@ def test_end_states(capture, state, reason, status, description):
 def test_an_unknown_end_state_leaves_the_session_open(capture, wrong):
     """The error names what is allowed, and the session can still be ended."""
     session_id = agentops.start_session()
-    with pytest.raises(ValueError, match="allowed are Success, Fail, Indeterminate"):
+    with pytest.raises(ValueError, match="expected one of Success, Fail, Indeterminate"):
         agentops.end_session(wrong)
     assert agentops.current_session().session_id == session_id
     assert roots(capture) == []
@@ -159,7 +159,7 @@ def test_one_session_is_active(capture, warnings):
     """A second start warns, names the active one and returns its id; nothing of it changes."""
     first = agentops.start_session(["a"], name="one")
     assert agentops.start_session(["b"], name="two") == first
-    assert warnings() == [f"agentops-otel: session {first} is active; no other one is started"]
+    assert warnings() == [f"agentops-otel: session {first} is active; another one is not started"]
     agentops.end_session("Success")
     (root,) = roots(capture)
     assert (root.name, root.attributes["agentops.session.tags"]) == ("session one", ("a",))
@@ -316,7 +316,7 @@ def test_a_block_that_would_join_another_session(capture, warnings):
     session_id = agentops.start_session()
     with agentops.session(inherited_session_id=session_id), agentops.session(inherited_session_id=str(uuid.uuid4())):
         dig()
-    assert warnings() == [f"agentops-otel: session {session_id} is active; no other one is joined"]
+    assert warnings() == [f"agentops-otel: session {session_id} is active; another one is not joined"]
 
 
 def test_start_session_in_a_block(capture, warnings):
@@ -640,7 +640,7 @@ def test_a_useless_variable_is_ignored(monkeypatch, warnings):
     assert agentops.current_session().owner
     assert len(warnings()) == 1
     agentops.shutdown()
-    with pytest.raises(ValueError, match="'nonsense' is no session id"):
+    with pytest.raises(ValueError, match="'nonsense' is not a valid session id"):
         agentops.init(inherited_session_id="nonsense")
     assert client._client is None
 

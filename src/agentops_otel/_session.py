@@ -64,7 +64,9 @@ class EndState(str, Enum):
             if type(name) is str and name.strip().lower() == state.value.lower():
                 return state
         allowed = ", ".join(state.value for state in cls)
-        raise ValueError(f"{to_text(name)!r:.200} is no end state; allowed are {allowed}. The session stays open.")
+        raise ValueError(
+            f"{to_text(name)!r:.200} is not a valid end state: expected one of {allowed}. The session stays open."
+        )
 
 
 _STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, EndState.Indeterminate: StatusCode.UNSET}
@@ -78,16 +80,16 @@ def clean_tags(tags: object) -> list[str] | None:
     if issubclass(kind, str):
         tags = [tags]
     elif not issubclass(kind, Iterable) or issubclass(kind, (bytes, Mapping)):
-        logger.warning("tags must be a list of strings, not %s; they are ignored", kind.__name__)
+        logger.warning("tags: expected a list of strings, got %s; the tags are ignored", kind.__name__)
         return None
     try:
         tags = list(islice(tags, MAX_ITEMS))  # type: ignore[call-overload]
     except Exception as error:
-        logger.warning("tags could not be read (%s); they are ignored", type(error).__name__)
+        logger.warning("tags: they cannot be read (%s) and are ignored", type(error).__name__)
         return None
     texts = [to_text(tag) if issubclass(type(tag), str) else "" for tag in tags]
     if not all(texts):
-        logger.warning("tags must be non-empty strings; a list with others in it is ignored")
+        logger.warning("tags: expected non-empty strings; the tags are ignored")
         return None
     return list(dict.fromkeys(texts))
 
@@ -436,7 +438,7 @@ class Session:
         if self.end_state is None:
             return True
         logger.warning(
-            "%s: session %s has already ended (%s); nothing is changed", call, self.session_id, self.end_state.value
+            "%s: session %s has already ended (%s); nothing was changed", call, self.session_id, self.end_state.value
         )
         return False
 

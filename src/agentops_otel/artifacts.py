@@ -34,11 +34,11 @@ def store_video(video: object, session_id: str, config: Configuration) -> str | 
             return text
         source = _path(text)
         if not source.is_file():
-            logger.warning("video %.200r is neither a URL nor a file; it is not recorded", text)
+            logger.warning("video %.200r is not a URL and not a file; it is not recorded", text)
             return None
         return _copied(source, session_id, config.artifact_store)
     except Exception as error:
-        logger.warning("video %.200r could not be stored: %.200s", text, error)
+        logger.warning("video %.200r cannot be stored: %.200s", text, error)
         return None
 
 

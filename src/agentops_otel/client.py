@@ -438,7 +438,7 @@ def end_session(
     """
     session = current_session()
     if session is None:
-        logger.warning("end_session(): no session is active; nothing is changed")
+        logger.warning("end_session(): no session is active; nothing was changed")
         return
     if is_auto_end and session.config.skip_auto_end_session:
         return
@@ -557,7 +557,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         active = current_session()
         if active is not None:
             if inherited is not None and inherited != active.session_id:
-                logger.warning("session %s is active; no other one is joined", active.session_id)
+                logger.warning("session %s is active; another one is not joined", active.session_id)
             active.add_tags(self._tags or ())
             return active
         tags = clean_tags(self._tags) or ()
@@ -652,7 +652,7 @@ def _wait(call: str, timeout: object, default: float) -> float:
 def _current_for(call: str) -> Session | None:
     found = current_session()
     if found is None:
-        logger.warning("%s: no session is active; nothing is changed", call)
+        logger.warning("%s: no session is active; nothing was changed", call)
     return found
 
 
@@ -692,7 +692,7 @@ def _start_process_session(
         active = current_session()
         if active is not None:
             if active.session_id != inherited:
-                logger.warning("session %s is active; no other one is started", active.session_id)
+                logger.warning("session %s is active; another one is not started", active.session_id)
             return active
         session = client.start(config, inherited, clean_tags(tags) or (), name)
         context.set_process(session._scope)
@@ -840,7 +840,7 @@ def _after_fork_in_parent() -> None:
         configs = (pipeline.config for pipeline in client.provider.pipelines)
         if any(config.protocol == "grpc" and config.exporter is None for config in configs):
             client.told_of_fork = True
-            logger.warning("gRPC may hang in a process that forks; protocol http/protobuf does not")
+            logger.warning("gRPC can hang in a process that forks: use protocol='http/protobuf'")
     except Exception:
         guard.report("fork")
 

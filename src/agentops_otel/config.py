@@ -118,26 +118,26 @@ def _flag(value: object) -> bool:
 
 def _whole(minimum: int) -> Callable[[object], int]:
     def check(value: object) -> int:
-        allowed = f"a whole number of at least {minimum}"
+        expected = f"a whole number of at least {minimum}"
         try:
             number = int(value) if isinstance(value, str) else value
         except ValueError:
-            raise _Wrong(allowed) from None
+            raise _Wrong(expected) from None
         if isinstance(number, bool) or not isinstance(number, int) or number < minimum:
-            raise _Wrong(allowed)
+            raise _Wrong(expected)
         return number
 
     return check
 
 
 def _seconds(value: object) -> float:
-    allowed = "a number of seconds of at least 0"
+    expected = "a number of seconds of at least 0"
     try:
         number = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else -1.0
     except ValueError:
-        raise _Wrong(allowed) from None
+        raise _Wrong(expected) from None
     if not 0 <= number < float("inf"):
-        raise _Wrong(allowed)
+        raise _Wrong(expected)
     return number
 
 
@@ -451,7 +451,7 @@ class Configuration:
     the default. A configuration given to `start_session()` changes only what it names; the rest stays as `init()` was told.
 
     Raises:
-        ConfigurationError: a value is not allowed; the message names every wrong setting, its value and what is allowed.
+        ConfigurationError: a value is not valid; the message names each wrong setting, its value and what was expected.
         TypeError: a keyword is not a setting.
     """
 
@@ -552,10 +552,10 @@ class Configuration:
         return setting in self._given or self._sources.get(setting) in _BY_NAME[setting].env
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Configuration does not change; make a new one with {name}=...")
+        raise AttributeError(f"a Configuration cannot be changed: make a new one with {name}=...")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Configuration does not change; {name} stays")
+        raise AttributeError(f"a Configuration cannot be changed: {name} stays")
 
     def _merged(self, other: Configuration | None) -> Configuration:
         """This configuration with what `other` was given as arguments."""

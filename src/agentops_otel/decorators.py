@@ -610,7 +610,7 @@ def _decorate(kind: _Kind, target: Any, name: str | None, description: str | Non
     if isinstance(target, (staticmethod, classmethod)):
         return type(target)(_decorate(kind, target.__func__, name, description, extra))
     if not callable(target):
-        raise TypeError(f"@{kind.name} decorates a function, a method or a class, not a {type(target).__name__}")
+        raise TypeError(f"@{kind.name}: expected a function, a method or a class, got {type(target).__name__}")
     if inspect.isclass(target):
         return _decorate_class(kind, target, name, description, extra)
     own = name or getattr(target, "__name__", None) or type(target).__name__

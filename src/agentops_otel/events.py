@@ -286,7 +286,7 @@ def record_in(scope: Scope | None, event: Event | BaseException) -> None:
             _record(scope or scope_for("record()"), event)
         else:
             logger.warning(
-                "record() takes an event or an exception, not %.100s; nothing was recorded", type(event).__name__
+                "record(): expected an event or an exception, got %.100s; nothing was recorded", type(event).__name__
             )
     except Exception:
         guard.report("record()")
@@ -298,7 +298,7 @@ def _record(scope: Scope | None, event: Event | BaseException) -> None:
     if isinstance(event, BaseException):
         event = ErrorEvent(exception=event)
     if event._span_context is not None:  # noqa: SLF001  (the field is this module's)
-        logger.warning("%s %s was recorded before; nothing was recorded", type(event).__name__, _id(event.id))
+        logger.warning("%s %s was recorded before; it is not recorded again", type(event).__name__, _id(event.id))
         return
     start_ns, end_ns = _times(event)
     name, kind, attributes, write = _shape(event)
@@ -375,7 +375,7 @@ def _write_llm(span: Span, event: LLMEvent, config: Configuration) -> None:
             span.set_attribute(key, int(count))  # type: ignore[arg-type]
         elif count is not None:
             logger.warning(
-                "a token count of an LLMEvent is a whole number, not %.100s; it was left out", type(count).__name__
+                "LLMEvent: expected a whole number of tokens, got %.100s; it is not recorded", type(count).__name__
             )
     _write_cost(span, event.cost)
     _write_content(span, config, {
@@ -395,7 +395,7 @@ def _write_cost(span: Span, cost: Any) -> None:
         amount = math.nan
     if not math.isfinite(amount) or amount < 0:
         logger.warning(
-            "the cost of an LLMEvent is an amount of US dollars; a %.100s was left out",
+            "LLMEvent: expected a cost in US dollars, got %.100s; it is not recorded",
             type(cost).__name__,
         )
         return
@@ -550,7 +550,7 @@ def _times(event: Event) -> tuple[int, int]:
         end = _checked(event, "end_timestamp", given_end, max(now, start))
     if end >= start:
         return start, end
-    logger.warning("%s: end_timestamp is before init_timestamp; now is used", type(event).__name__)
+    logger.warning("%s: end_timestamp is before init_timestamp; the current time is used", type(event).__name__)
     return start, max(now, start)
 
 
@@ -561,7 +561,7 @@ def _checked(event: Event, name: str, value: object, default: int) -> int:
     if nanoseconds is not None:
         return nanoseconds
     shown = to_text(value if _is(value, (str, int, float, datetime)) else type(value))
-    message = "%s: %s=%.100s is no time (ISO 8601 text, datetime or epoch seconds); now is used"
+    message = "%s: %s=%.100s is not valid: expected ISO 8601, a datetime or epoch seconds. The current time is used"
     logger.warning(message, type(event).__name__, name, shown)
     return default
 

@@ -255,7 +255,7 @@ def _table_price(found: tuple[Any, Any], usage: Usage, at: datetime | None, serv
     at = at or datetime.now(timezone.utc)
     prices = {name: price for name, price in vars(model.get_prices(at, context)).items() if price is not None}
     if usage and not prices.keys() & _FOR_TOKENS:
-        raise ValueError("the table prices it by something else than tokens")
+        raise ValueError("its price does not depend on tokens alone")
     rates = _flat_rates(prices, usage)
     return _amount(rates, usage) if rates is not None else _calculated(model, provider, usage, at, context)
 
@@ -375,7 +375,7 @@ def _checked_rates(key: str, rates: object) -> dict[str, float]:
         raise ValueError(f'{key[:80]!r} is not an object with at least "input"')
     for name, rate in rates.items():
         if name not in _RATES:
-            raise ValueError(f"{key[:80]!r} has {name[:80]!r}; allowed are {', '.join(_RATES)}")
+            raise ValueError(f"{key[:80]!r} has {name[:80]!r}; expected {', '.join(_RATES)}")
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < math.inf:
             raise ValueError(f"{name!r} of {key[:80]!r} is not a number of at least 0")
     return {name: float(rate) for name, rate in rates.items()}

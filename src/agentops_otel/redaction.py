@@ -390,7 +390,7 @@ class Redactor:
         if returned is None or returned is value:
             return value if returned is value else None
         if not _is_attribute(returned):
-            raise _HookFailed(f"returned {type(returned).__name__}, which is no attribute value")
+            raise _HookFailed(f"returned {type(returned).__name__}, which is not a valid attribute value")
         return self._value("", returned)
 
     def _report(self, what: str) -> None:

@@ -214,7 +214,7 @@ def test_a_wrong_timeout_is_told(seconds, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["flush", f"--timeout={seconds}"])
     assert ended.value.code == 2
-    assert f"--timeout: allowed is a number that is not negative, not '{seconds}'" in capsys.readouterr().err
+    assert f"--timeout: expected a number of at least 0, got '{seconds}'" in capsys.readouterr().err
 
 
 def test_a_wrong_command_line(capsys):

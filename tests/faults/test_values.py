@@ -443,7 +443,7 @@ def test_a5_no_session_call_raises(value, backend):
 def test_a5_a_wrong_end_state_is_a_value_error(state, backend):
     """A5: an object that is no end state is refused as every other wrong one, and the session stays open."""
     backend.begin()
-    with pytest.raises(ValueError, match="is no end state"):
+    with pytest.raises(ValueError, match="is not a valid end state"):
         agentops.end_session(state())
     assert agentops.current_session().is_running
 

@@ -161,7 +161,7 @@ def test_outage_loses_nothing(protocol: str, lines: Callable[[], list[str]]) -> 
         assert sorted(server.span_ids()) == ids([*before, *during, *after])
         assert (exporter.counts.acknowledged, exporter.counts.dropped, exporter.kept) == (15, {}, 0)
     assert len(lines()) == 2
-    assert "takes spans again; lost meanwhile: 0" in lines()[1]
+    assert "accepts spans again; spans lost in the meantime: 0" in lines()[1]
 
 
 def test_a_backend_that_blinks_is_not_announced_each_time(lines: Callable[[], list[str]]) -> None:

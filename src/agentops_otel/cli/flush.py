@@ -48,7 +48,7 @@ def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         if (seconds := float(text)) >= 0:  # NaN is not
             return seconds
-    raise argparse.ArgumentTypeError(f"allowed is a number that is not negative, not {text!r}")
+    raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
 
 
 def run(options: argparse.Namespace) -> tuple[int, str]:

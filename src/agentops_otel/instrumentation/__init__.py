@@ -81,7 +81,7 @@ def instrument(
     loaders = known()
     for name in names:
         if name not in loaders:
-            raise ValueError(f"no instrumentation for {name!r}; known are {', '.join(sorted(loaders))}")
+            raise ValueError(f"{name!r} is not a known SDK: expected one of {', '.join(sorted(loaders))}")
     before = None
     if any(provider is not None for provider in (tracer_provider, meter_provider, logger_provider)):
         before = providers.given
@@ -139,7 +139,7 @@ def _from_entry_point(point: EntryPoint) -> Callable[[], Sdk]:
         loaded = point.load()
         sdk = getattr(loaded, "SDK", loaded)  # a module, or what it has
         if not isinstance(sdk, Sdk):
-            raise TypeError(f"entry point {point.name!r} of {GROUP} is no Sdk")
+            raise TypeError(f"entry point {point.name!r} of {GROUP} is not an Sdk")
         return sdk
 
     return load
@@ -152,5 +152,10 @@ def _load(name: str, load: Callable[[], Sdk], *, named: bool) -> Sdk | None:
     except Exception as error:
         if named:
             raise
-        logger.warning("instrumentation of %r is off: %s: %.200s", name, type(error).__name__, error)
+        logger.warning(
+            "%r is not recorded, because its instrumentation cannot be loaded: %s: %.200s",
+            name,
+            type(error).__name__,
+            error,
+        )
         return None

@@ -156,7 +156,7 @@ class Seam:
             begun.ask_for_usage(options, refused=partial(self._remember_refusal, host))
 
     def _remember_refusal(self, host: str) -> None:
-        logger.debug("%s refuses to be asked for the token usage of a stream; it is not asked again", host)
+        logger.debug("%s refuses stream_options; the token usage of its streams is not requested again", host)
         if len(self._refusing) >= _MOST_SERVERS:
             self._refusing.clear()
         self._refusing.add(host)

@@ -492,7 +492,7 @@ class DeliveryExporter(SpanExporter):
             outcome.unnamed += part[taken:]
             self._tell_of_loss(len(part) - taken, REJECTED, reply)
         elif reply.reason:
-            self._tell_once("partial", "%s took the spans and says: %r", self.transport.name, reply.reason)
+            self._tell_once("partial", "%s accepted the spans with a message: %r", self.transport.name, reply.reason)
 
     def _reject(self, part: list[ReadableSpan], why: str, reply: Reply, outcome: Outcome) -> None:
         outcome.rejected += ((span, why) for span in part)
@@ -713,7 +713,7 @@ class DeliveryExporter(SpanExporter):
         if self._announced:
             self._announced = False
             lost = self._dropped[UNDELIVERED] - self._dropped_before
-            _tell("%s takes spans again; lost meanwhile: %d", self.transport.name, lost)
+            _tell("%s accepts spans again; spans lost in the meantime: %d", self.transport.name, lost)
 
     def _announce(self, reason: str) -> None:
         """One line per outage, and not one per blink of a backend that comes and goes."""

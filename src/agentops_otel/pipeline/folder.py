@@ -52,7 +52,7 @@ class Folder:
         self._fd = os.open(where[0], os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=where[1])
         if not _is_ours(os.fstat(self._fd)):
             self.close()
-            raise PermissionError(f"{self.path} is not for its owner alone")
+            raise PermissionError(f"{self.path} is open to other users")
 
     def at(self, name: str) -> tuple[str, int | None]:
         """Path and `dir_fd` of a file, for the functions of `os`."""
@@ -65,7 +65,7 @@ class Folder:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode) or not _is_ours(info):
             os.close(descriptor)
-            raise PermissionError(f"{name} is no file of its owner alone")
+            raise PermissionError(f"{name} is not a plain file that only its owner can open")
         return descriptor
 
     def read(self, name: str) -> bytes:

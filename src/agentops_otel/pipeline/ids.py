@@ -35,9 +35,11 @@ def parse_session_id(text: object) -> str:
     try:
         parsed = text if isinstance(text, uuid.UUID) else uuid.UUID(str(text))
     except ValueError:
-        raise ValueError(f"{str(text)[:80]!r} is no session id: expected a UUID such as {new_session_id()!r}") from None
+        raise ValueError(
+            f"{str(text)[:80]!r} is not a valid session id: expected a UUID such as {new_session_id()!r}"
+        ) from None
     if parsed.int == 0:
-        raise ValueError("the session id of all zeros names no trace")
+        raise ValueError("a session id of zeros only is not valid")
     return str(parsed)
 
 

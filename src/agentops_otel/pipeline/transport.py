@@ -459,7 +459,7 @@ def _http_partial(answer: Answer, message: Any, field: str) -> Reply:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if answer.body is None:
-            raise ValueError("longer than any OTLP answer")
+            raise ValueError("the answer is too long for OTLP")
         if kind == "application/json" and answer.body.strip():
             from google.protobuf.json_format import Parse  # type: ignore[import-untyped]
 
@@ -467,7 +467,7 @@ def _http_partial(answer: Answer, message: Any, field: str) -> Reply:
         elif kind != "application/json":
             response.ParseFromString(answer.body)
     except Exception:
-        return Reply(Verdict.RETRY, f"{answer.status} with an unreadable answer")
+        return Reply(Verdict.RETRY, f"{answer.status} with an answer that is not OTLP")
     return _partial(response, field)
 
 
@@ -597,7 +597,7 @@ class GrpcTransport:
         try:
             response.ParseFromString(answer)
         except Exception:
-            return Reply(Verdict.RETRY, "an unreadable answer")
+            return Reply(Verdict.RETRY, "the answer is not OTLP")
         return _partial(response, field)
 
     def _failure(self, error: Any) -> Reply:
@@ -606,7 +606,7 @@ class GrpcTransport:
         if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
             # The client library says the same of a reply that is too large; then the request may have been stored.
             if "CLIENT:" in details:
-                return Reply(Verdict.RETRY, "an unreadable answer")
+                return Reply(Verdict.RETRY, "the answer is not OTLP")
             return Reply(Verdict.TOO_LARGE, code)
         if code in _KEY_CODES:
             return Reply(Verdict.REFUSED, f"{code}: {self._credentials}", key_refused=True)
