@@ -300,7 +300,8 @@ REQUESTS = {
                 "role": "user",
                 "content": [{"type": "input_text", "text": "look"}, {"type": "input_image", "image_url": "x"}],
             },
-            *ITEMS,
+            {**ITEMS[0], "content": [{"type": "reasoning_text", "text": "so"}]},  # without any text it is left out
+            *ITEMS[1:],
             {"type": "function_call_output", "call_id": "call_0", "output": "sunny"},
             {
                 "type": "computer_call_output",

@@ -87,8 +87,8 @@ def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
         parts.append(content.text(message["refusal"], "refusal"))
     if get("tool_calls"):
         parts += tool_calls(message["tool_calls"], content)
-    if get("function_call"):
-        legacy = fields(message["function_call"])
+    legacy = fields(get("function_call"))
+    if legacy:
         parts.append(content.tool_call(None, legacy.get("name"), legacy.get("arguments")))
     if get("audio"):
         parts += _sound(fields(message["audio"]), content)
