@@ -753,7 +753,7 @@ class _Hooks:
         self._excepthook = sys.excepthook
         self._thread_excepthook = threading.excepthook
         self._interrupted = False
-        self.signals = Signals(client)
+        self.signals: Signals = Signals(client)
 
     def install(self) -> None:
         """Install every hook."""

@@ -13,9 +13,9 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypedDict, TypeVar, get_args, overload
 from urllib.parse import quote, unquote, urlsplit
 
 from . import environment
@@ -23,8 +23,10 @@ from .exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
+
+T = TypeVar("T")
 
 Protocol = Literal["http/protobuf", "grpc", "console", "file"]
 CaptureContent = Literal["full", "metadata", "off", "event_only", "span_and_event"]
@@ -293,10 +295,9 @@ def _exporter(value: object) -> Any:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One setting: its name, where it is read from, its default, and what it means."""
+class Setting(Generic[T]):
+    """One setting: its name, where it is read from, its default, and what it means. Its value has the type `T`."""
 
-    name: str
     check: Callable[..., Any]
     default: Any
     help: str
@@ -306,68 +307,85 @@ class Setting:
     """For variables of OpenTelemetry that allow less than ours."""
     by_protocol: bool = False
     """Whether `check` takes the protocol, too."""
+    name: str = field(default="", init=False)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(self.name)  # the values are in the `__dict__` of a Configuration, which comes first
 
 
 # fmt: off
-SETTINGS: Final[tuple[Setting, ...]] = (
-    Setting("api_key", _key, None, "Key of the project; sent only as the `Authorization: Bearer` header of OTLP requests, never as telemetry.",
-            ("AGENTOPS_API_KEY",)),
-    Setting("parent_key", _key, None, "Key of an organisation that may see the session too; sent as the `x-agentops-parent-key` header.",
-            ("AGENTOPS_PARENT_KEY",)),
-    Setting("endpoint", _endpoint, None,
+class _Table:
+    """The table: each row is a setting, and the type of its value in a `Configuration`."""
+
+    api_key: Setting[str | None] = Setting(_key, None, "Key of the project; sent only as the `Authorization: Bearer` header of OTLP requests, never as telemetry.",
+            ("AGENTOPS_API_KEY",))
+    parent_key: Setting[str | None] = Setting(_key, None, "Key of an organisation that may see the session too; sent as the `x-agentops-parent-key` header.",
+            ("AGENTOPS_PARENT_KEY",))
+    endpoint: Setting[str | None] = Setting(_endpoint, None,
             "OTLP endpoint as a URL; `http://localhost:4318` (gRPC: `http://localhost:4317`) when none is given. With protocol `file`: the path.",
-            ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True),
-    Setting("max_wait_time", _whole(1), 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
-            ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",)),
-    Setting("max_queue_size", _whole(1), 2048, "Most finished spans that wait in memory; more are dropped and counted.",
-            ("AGENTOPS_MAX_QUEUE_SIZE",), ("OTEL_BSP_MAX_QUEUE_SIZE",)),
-    Setting("default_tags", _tags, (), "Tags of every session.", ("AGENTOPS_DEFAULT_TAGS", "AGENTOPS_TAGS")),
-    Setting("instrument_llm_calls", _flag, True, "Record the calls of the installed LLM SDKs.", ("AGENTOPS_INSTRUMENT_LLM_CALLS",)),
-    Setting("auto_start_session", _flag, True, "Let `init()` start a session.", ("AGENTOPS_AUTO_START_SESSION",)),
-    Setting("skip_auto_end_session", _flag, False,
+            ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True)
+    max_wait_time: Setting[int] = Setting(_whole(1), 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
+            ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",))
+    max_queue_size: Setting[int] = Setting(_whole(1), 2048, "Most finished spans that wait in memory; more are dropped and counted.",
+            ("AGENTOPS_MAX_QUEUE_SIZE",), ("OTEL_BSP_MAX_QUEUE_SIZE",))
+    default_tags: Setting[tuple[str, ...]] = Setting(_tags, (), "Tags of every session.", ("AGENTOPS_DEFAULT_TAGS", "AGENTOPS_TAGS"))
+    instrument_llm_calls: Setting[bool] = Setting(_flag, True, "Record the calls of the installed LLM SDKs.", ("AGENTOPS_INSTRUMENT_LLM_CALLS",))
+    auto_start_session: Setting[bool] = Setting(_flag, True, "Let `init()` start a session.", ("AGENTOPS_AUTO_START_SESSION",))
+    skip_auto_end_session: Setting[bool] = Setting(_flag, False,
             "Leave the session open at a normal exit, for a framework that ends it elsewhere; nothing is decided about its end state.",
-            ("AGENTOPS_SKIP_AUTO_END_SESSION",)),
-    Setting("env_data_opt_out", _flag, False, "Leave host, process and package data out of the resource.", ("AGENTOPS_ENV_DATA_OPT_OUT",)),
-    Setting("protocol", _one_of(*PROTOCOLS, http="http/protobuf"), "http/protobuf",
+            ("AGENTOPS_SKIP_AUTO_END_SESSION",))
+    env_data_opt_out: Setting[bool] = Setting(_flag, False, "Leave host, process and package data out of the resource.", ("AGENTOPS_ENV_DATA_OPT_OUT",))
+    protocol: Setting[Protocol] = Setting(_one_of(*PROTOCOLS, http="http/protobuf"), "http/protobuf",
             "How spans leave: `http/protobuf`, `grpc`, `console` (readable text on standard output) or `file` (OTLP JSON lines).",
             ("AGENTOPS_PROTOCOL",), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
-            _one_of(*_OTLP)),
-    Setting("headers", _headers, {}, "Further headers of OTLP requests.",
-            ("AGENTOPS_HEADERS",), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"), by_protocol=True),
-    Setting("timeout", _seconds, 10.0, "Longest time in seconds for one OTLP request, retries included.",
-            ("AGENTOPS_TIMEOUT",), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")),
-    Setting("service_name", _text, None, "`service.name` of the resource.", ("AGENTOPS_SERVICE_NAME",), ("OTEL_SERVICE_NAME",)),
-    Setting("capture_content", _one_of(*CAPTURE_MODES, **_GENAI_CAPTURE), "full",
+            _one_of(*_OTLP))
+    headers: Setting[Mapping[str, str]] = Setting(_headers, {}, "Further headers of OTLP requests.",
+            ("AGENTOPS_HEADERS",), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"), by_protocol=True)
+    timeout: Setting[float] = Setting(_seconds, 10.0, "Longest time in seconds for one OTLP request, retries included.",
+            ("AGENTOPS_TIMEOUT",), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"))
+    service_name: Setting[str | None] = Setting(_text, None, "`service.name` of the resource.", ("AGENTOPS_SERVICE_NAME",), ("OTEL_SERVICE_NAME",))
+    capture_content: Setting[CaptureContent] = Setting(_one_of(*CAPTURE_MODES, **_GENAI_CAPTURE), "full",
             "`full`: prompts, answers, tool arguments and results are recorded; `metadata`: none of them; `off`: nor exception texts, which can "
             "quote them; `event_only` and `span_and_event`: messages as the event `gen_ai.client.inference.operation.details`.",
-            ("AGENTOPS_CAPTURE_CONTENT",), ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",)),
-    Setting("max_content_length", _whole(1), 65536, "Longest recorded text in characters; longer text is cut and says by how much.",
-            ("AGENTOPS_MAX_CONTENT_LENGTH",)),
-    Setting("redact", _callable, None, "Function `(value, path) -> value` that sees every recorded attribute before it leaves the process."),
-    Setting("require_session", _flag, True, "Record only inside a session; when off, work outside a session makes plain spans.",
-            ("AGENTOPS_REQUIRE_SESSION",)),
-    Setting("stream_usage", _flag, False, "Ask OpenAI for token usage on streams that did not ask for it, and hide the extra chunk from the caller.",
-            ("AGENTOPS_STREAM_USAGE",)),
-    Setting("summary", _flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",)),
-    Setting("shutdown_timeout", _seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
-            ("AGENTOPS_SHUTDOWN_TIMEOUT",)),
-    Setting("artifact_store", _text, None,
+            ("AGENTOPS_CAPTURE_CONTENT",), ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",))
+    max_content_length: Setting[int] = Setting(_whole(1), 65536, "Longest recorded text in characters; longer text is cut and says by how much.",
+            ("AGENTOPS_MAX_CONTENT_LENGTH",))
+    redact: Setting[Callable[[Any, str], Any] | None] = Setting(_callable, None, "Function `(value, path) -> value` that sees every recorded attribute before it leaves the process.")
+    require_session: Setting[bool] = Setting(_flag, True, "Record only inside a session; when off, work outside a session makes plain spans.",
+            ("AGENTOPS_REQUIRE_SESSION",))
+    stream_usage: Setting[bool] = Setting(_flag, False, "Ask OpenAI for token usage on streams that did not ask for it, and hide the extra chunk from the caller.",
+            ("AGENTOPS_STREAM_USAGE",))
+    summary: Setting[bool] = Setting(_flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",))
+    shutdown_timeout: Setting[float] = Setting(_seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
+            ("AGENTOPS_SHUTDOWN_TIMEOUT",))
+    artifact_store: Setting[str | None] = Setting(_text, None,
             "Folder or fsspec URL for the files of a session, such as its video; `artifacts` in the user's data directory when none is given.",
-            ("AGENTOPS_ARTIFACT_STORE",)),
-    Setting("journal", _one_of(*JOURNALS), "disk",
+            ("AGENTOPS_ARTIFACT_STORE",))
+    journal: Setting[Journal] = Setting(_one_of(*JOURNALS), "disk",
             "`disk`: each finished span is written to a journal before it is sent, so that it survives the process and an outage; `memory`: spans "
             "that cannot be sent wait in memory only; `off`: they do not wait.",
-            ("AGENTOPS_JOURNAL",)),
-    Setting("journal_dir", _text, None,
+            ("AGENTOPS_JOURNAL",))
+    journal_dir: Setting[str | None] = Setting(_text, None,
             "Folder of the journal; `agentops-otel/journal` in the user's state directory (`XDG_STATE_HOME`, `~/.local/state`) when none is given.",
-            ("AGENTOPS_JOURNAL_DIR",)),
-    Setting("exporter", _exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint."),
-    Setting("trace_url", _trace_url, None,
+            ("AGENTOPS_JOURNAL_DIR",))
+    exporter: Setting[SpanExporter | None] = Setting(_exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint.")
+    trace_url: Setting[str | None] = Setting(_trace_url, None,
             "Address of a trace in your backend, for the summary: a URL with `{trace_id}` or `{session_id}` in it, such as "
             "`http://localhost:16686/trace/{trace_id}`.",
-            ("AGENTOPS_TRACE_URL",)),
-)
+            ("AGENTOPS_TRACE_URL",))
 # fmt: on
+
+
+SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(row for row in vars(_Table).values() if isinstance(row, Setting))
 
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 # What decides where spans go and how they are batched: sessions that agree on these share one pipeline.
@@ -395,7 +413,7 @@ def _without_secrets(url: str) -> str:
     return scheme + slashes + rest.rpartition("@")[2]
 
 
-def _from_environment(setting: Setting, check: Callable[[object], Any]) -> tuple[Any, str | None]:
+def _from_environment(setting: Setting[Any], check: Callable[[object], Any]) -> tuple[Any, str | None]:
     """The first usable value of the environment and the variable it came from; unusable ones are warned about."""
     for variable in (*setting.env, *setting.otel):
         raw = os.environ.get(variable, "")
@@ -444,7 +462,7 @@ def check_names(names: Mapping[str, object] | set[str], function: str) -> None:
             raise TypeError(f"{function} got an unexpected keyword argument {name!r}{hint}")
 
 
-class Configuration:
+class Configuration(_Table):
     """The settings of a session, complete and checked.
 
     Each keyword is one of `SETTINGS`; one that is left out or None, or an empty key, comes from the environment, else from
@@ -455,32 +473,6 @@ class Configuration:
         TypeError: a keyword is not a setting.
     """
 
-    api_key: str | None
-    parent_key: str | None
-    endpoint: str | None
-    max_wait_time: int
-    max_queue_size: int
-    default_tags: tuple[str, ...]
-    instrument_llm_calls: bool
-    auto_start_session: bool
-    skip_auto_end_session: bool
-    env_data_opt_out: bool
-    protocol: Protocol
-    headers: Mapping[str, str]
-    timeout: float
-    service_name: str | None
-    capture_content: CaptureContent
-    max_content_length: int
-    redact: Callable[[Any, str], Any] | None
-    require_session: bool
-    stream_usage: bool
-    summary: bool
-    shutdown_timeout: float
-    artifact_store: str | None
-    journal: Journal
-    journal_dir: str | None
-    exporter: SpanExporter | None
-    trace_url: str | None
     _given: frozenset[str]  # names that came as an argument
     _sources: Mapping[str, str]  # name -> environment variable it came from
     _disabled: bool

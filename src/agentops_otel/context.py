@@ -56,7 +56,7 @@ class Scope:
         root: Span = trace.INVALID_SPAN,
         emit: Emit | None = None,
     ) -> None:
-        self.tracer = tracer
+        self.tracer: Tracer = tracer
         self._root = root
         self._emit = emit
         self._identity = {} if session_id is None else {SESSION_ID: session_id}

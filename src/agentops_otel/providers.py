@@ -31,7 +31,7 @@ class Providers:
     logger: _logs.LoggerProvider | None = None
 
 
-given = Providers()
+given: Providers = Providers()
 
 
 def give(providers: Providers) -> None:

@@ -119,8 +119,10 @@ def _divided(anchor: str, start: str) -> tuple[str, str]:
 
 
 def _key(anchor: str, starts: Iterable[str], characters: str, least: int) -> str:
-    """A pattern for keys from the anchor on; the group is what is left of the beginning. It is no word when
-    there is a digit in it, or when it is longer than words are."""
+    """A pattern for keys from the anchor on; the group is what is left of the beginning.
+
+    It is not a word when there is a digit in it, or when it is longer than words are.
+    """
     rests: dict[str, list[str]] = {}
     for before, after in (_divided(anchor, start) for start in starts):
         rests.setdefault(before, []).append(after)

@@ -53,7 +53,7 @@ class Signals:
     """
 
     def __init__(self, client: Mortal) -> None:
-        self.dies_of = 0
+        self.dies_of: int = 0
         self._client = client
         self._mine: Handler = self._on_signal
         self._between: Handler = self._pass_on

@@ -235,6 +235,12 @@ class Contents:
         is_whole: all files could be read; one that could not may be readable the next time.
     """
 
+    spans: int
+    events: int
+    unreadable: int
+    torn: int
+    size: int
+
     def __init__(self, folder: Folder) -> None:
         self.left: dict[int, set[int]] = {}
         self.roots: dict[int, bytes] = {}
@@ -338,6 +344,11 @@ class Claim:
         unreadable: how many places were damaged.
         torn: see `Contents`.
     """
+
+    spans: int
+    sessions: int
+    unreadable: int
+    torn: int
 
     def __init__(self, destination: str, writer: str, folder: Folder, held: int) -> None:
         self.writer = writer

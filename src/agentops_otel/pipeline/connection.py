@@ -63,7 +63,7 @@ class Connections:
     """
 
     def __init__(self, tls: TlsFiles) -> None:
-        self.place = ""
+        self.place: str = ""
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._kept: dict[tuple[str, str], Any] = {}
