@@ -6,7 +6,10 @@ import logging
 import subprocess
 import sys
 
+import pytest
+
 from agentops_otel.log import SPEAKER, logger
+from tests.fakes.program import run
 
 
 def test_every_line_says_who_speaks(caplog):
@@ -24,3 +27,45 @@ def test_without_a_logging_configuration_the_line_on_standard_error_says_it():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.startswith("agentops-otel: end_session()")
     assert done.stderr.count("\n") == 1
+
+
+CLOSED = {
+    "a stream": "s = io.StringIO(); logging.basicConfig(stream=s)",
+    "a file": "s = open(os.devnull, 'w'); logging.getLogger().addHandler(logging.StreamHandler(s))",
+    "one of two": "s = io.StringIO(); logging.basicConfig(stream=s); other = logging.StreamHandler(); "
+    "logging.getLogger().addHandler(other)",
+    "our own logger's": "s = io.StringIO(); logging.getLogger('agentops_otel').addHandler(logging.StreamHandler(s))",
+}
+
+
+@pytest.mark.parametrize("stream", CLOSED)
+def test_a_log_stream_that_is_closed_at_the_exit(stream):
+    """The last word goes to standard error, or to the handler that can still write, once and without a traceback."""
+    ended = run(
+        f"""
+        import io, logging, os
+        import agentops_otel as agentops
+        {CLOSED[stream]}
+        agentops.init(endpoint="http://127.0.0.1:9", summary=False)
+        agentops.record(agentops.ActionEvent("x"))
+        s.close()
+        """
+    )
+    assert ended.code == 0
+    assert ended.err.count("agentops-otel: ") == 1, ended.err
+    assert ended.err.count("\n") == 1, ended.err
+    assert " kept in " in ended.err
+
+
+@pytest.mark.parametrize("closing", ["sys.stderr.close()", "sys.stderr = None", "os.close(2)"])
+def test_standard_error_that_is_closed_at_the_exit(closing):
+    """A program without standard error ends as it would without us."""
+    ended = run(
+        f"""
+        import os, sys
+        import agentops_otel as agentops
+        agentops.init(endpoint="http://127.0.0.1:9")
+        {closing}
+        """
+    )
+    assert (ended.code, ended.err) == (0, "")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, TextIO
 
 from .figures import format_cost, format_count, format_duration
-from .log import SPEAKER, logger
+from .log import SPEAKER, is_closed, logger
 from .usage import Usage
 
 _STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"
@@ -320,7 +320,7 @@ def print_summary(facts: Summary, stream: TextIO | None = None, *, in_log: bool 
         if in_log and not (out is not None and not out.closed and out.isatty()):
             logger.info("%s", _line(facts))
             return False
-        if out is None or out.closed:  # pythonw has no standard error
+        if out is None or is_closed(out):  # pythonw has no standard error
             return False
         out.write(_for_stream(facts, out) + "\n")
         out.flush()
