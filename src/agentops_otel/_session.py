@@ -480,6 +480,7 @@ class Session:
             dropped=pipeline.dropped() if pipeline is not None else {},
             kept=pipeline.kept if pipeline is not None else 0,
             journal=pipeline.journal.directory if pipeline is not None and pipeline.journal is not None else None,
+            **({} if pipeline is None else {"advice": pipeline.advice}),
             delivery_error=pipeline.exporter.last_error if pipeline is not None else None,
         )
 

@@ -229,13 +229,13 @@ class Client:
                 )
             if kept and pipeline.journal is not None:
                 logger.warning(
-                    "%d of %d spans are kept in %s, because %s did not take them: %s. "
-                    "The next run sends them, or: agentops-otel flush",
+                    "%d of %d spans are kept in %s, because %s did not take them: %s. %s",
                     kept,
                     pipeline.recorded,
                     pipeline.journal.directory,
                     pipeline.destination,
                     error or "no answer in time",
+                    pipeline.advice[0].upper() + pipeline.advice[1:],
                 )
 
     def close(self, timeout: float) -> None:

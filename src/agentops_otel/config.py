@@ -55,6 +55,7 @@ class Settings(TypedDict, total=False):
     """The keyword arguments of `init()` and `Configuration`; `SETTINGS` says what each one means."""
 
     parent_key: str | None
+    key_replaced: bool | None
     endpoint: str | None
     max_wait_time: int | None
     max_queue_size: int | None
@@ -328,6 +329,9 @@ class _Table:
 
     api_key: Setting[str | None] = Setting(_key, None, "Key of the project; sent only as the `Authorization: Bearer` header of OTLP requests, never as telemetry.",
             ("AGENTOPS_API_KEY",))
+    key_replaced: Setting[bool] = Setting(_flag, False,
+            "The API key replaces an earlier one of the same project: what is kept for the same endpoint under other keys is sent with it.",
+            ("AGENTOPS_KEY_REPLACED",))
     parent_key: Setting[str | None] = Setting(_key, None, "Key of an organisation that may see the session too; sent as the `x-agentops-parent-key` header.",
             ("AGENTOPS_PARENT_KEY",))
     endpoint: Setting[str | None] = Setting(_endpoint, None,
@@ -390,7 +394,7 @@ SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(row for row in vars(_Table).va
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 # What decides where spans go and how they are batched: sessions that agree on these share one pipeline.
 EXPORT_SETTINGS: Final = (
-    "api_key", "parent_key", "endpoint", "max_wait_time", "max_queue_size", "protocol", "headers", "timeout", "service_name",
+    "api_key", "key_replaced", "parent_key", "endpoint", "max_wait_time", "max_queue_size", "protocol", "headers", "timeout", "service_name",
     "env_data_opt_out", "redact", "max_content_length", "exporter", "capture_content",
     "journal", "journal_dir",
 )  # fmt: skip
@@ -563,6 +567,12 @@ class Configuration(_Table):
             kept = "http/protobuf" if self.protocol in ("console", "file") else self.protocol
             merged.__dict__["protocol"] = "file" if other.protocol == "file" else kept
         return merged
+
+    def _without_key(self) -> Configuration:
+        """This configuration for a place that its key is not for."""
+        other = object.__new__(Configuration)
+        other.__dict__.update(self.__dict__, api_key=None, parent_key=None)
+        return other
 
     def _environ(self) -> dict[str, str]:
         """The variables that give another process the settings of this one; what came from `OTEL_*` it has already."""

@@ -67,6 +67,8 @@ class Summary:
     """Spans on disk, of this session or of others, that are not delivered yet."""
     journal: str | None = None
     """Where they are kept."""
+    advice: str = "the next run sends them, or: agentops-otel flush"
+    """What sends them."""
     delivery_error: str | None = None
 
 
@@ -156,7 +158,7 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
         told.append(
             f"{format_count(kept, 'span')} of {facts.recorded:,} kept in {facts.journal}"
             + (f" ({'; '.join(why)})" if why and missing == kept else "")
-            + "; the next run sends them, or: agentops-otel flush"
+            + f"; {facts.advice}"
         )
     return "⚠ " + "; ".join(told), True
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import sys
 from dataclasses import replace
@@ -98,7 +100,7 @@ def test_a_project_needs_its_key(server, killed, capsys, monkeypatch):
         if key:
             monkeypatch.setenv("AGENTOPS_API_KEY", key)
         assert cli.main(["flush"]) == 1
-        assert "set AGENTOPS_API_KEY" in capsys.readouterr().out
+        assert "set it in AGENTOPS_API_KEY" in capsys.readouterr().out
     assert server.spans() == []
     monkeypatch.setenv("AGENTOPS_API_KEY", "key-of-the-project")
     assert cli.main(["flush"]) == 0
@@ -125,6 +127,40 @@ def test_nobody_knows_where_it_was_to_go(server, killed, capsys, monkeypatch, co
         monkeypatch.setenv("AGENTOPS_ENDPOINT", server.url)
     assert cli.main(["flush"] if where == "setting" else ["flush", "--endpoint", server.url]) == 0
     assert len(server.spans()) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "variables"),
+    [
+        ("", {}),
+        ("journal_dir={folder!r}", {}),
+        ("api_key='a-key'", {"AGENTOPS_API_KEY": "a-key"}),
+        ("headers={{'x-key': 'a-key'}}", {"AGENTOPS_HEADERS": "x-key=a-key"}),
+        ("api_key='a-key', headers={{'x': 'y'}}", {"AGENTOPS_API_KEY": "a-key", "AGENTOPS_HEADERS": "x=y"}),
+    ],
+    ids=["nothing", "folder", "key", "headers", "both"],
+)
+@pytest.mark.parametrize("summary", ["true", "false"])
+def test_the_advice_is_true(server, tmp_path, monkeypatch, capsys, given, variables, summary):
+    """The command that a program names at its end does what it says, with the variables it names and no others."""
+    server.mode = fault_server.status(503)
+    ended = run(
+        f"""
+        import agentops_otel as agentops
+        agentops.init(endpoint={server.url!r}, {given.format(folder=str(tmp_path / "a folder"))})
+        """,
+        {"AGENTOPS_SUMMARY": summary},
+    )
+    command, _, needs = ended.err.partition("or: agentops-otel ")[2].partition(" (with ")
+    assert set(re.findall(r"AGENTOPS_\w+", needs)) == set(variables)
+    server.mode = fault_server.ok
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(shlex.split(command.partition("; ")[0])) == 0
+    assert "1 sent, 0 rejected, 0 left" in capsys.readouterr().out
+    (request,) = [request for request in server.requests if request.spans and request.stored]
+    if "AGENTOPS_API_KEY" in variables:
+        assert request.headers["authorization"] == "Bearer a-key"
 
 
 def test_a_refused_span_is_put_aside(server, killed, capsys):

@@ -1,4 +1,4 @@
-"""Rows N1 to N17: whatever the network and the backend do, no span is lost, the end of the process is prompt and quiet.
+"""Rows N1 to N18: whatever the network and the backend do, no span is lost, the end of the process is prompt and quiet.
 
 Each row is the whole package in a process of its own. Outages are shorter here than in production, and so is the wait
 for a batch; the full lengths are in `test_long.py`.
@@ -6,6 +6,8 @@ for a batch; the full lengths are in `test_long.py`.
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 
 import pytest
@@ -310,3 +312,92 @@ def test_n17_larger_than_an_http_request(stage):
     )
     stage.ended_well(victim)
     stage.arrived(victim)
+
+
+RIGHT = "the-right-key"
+
+
+def lock(stage, code=401):
+    """From now on the stage's backend takes what comes with the right key only, and refuses everything else."""
+    decide = stage.backend.decide
+
+    def guarded(path, headers, body, connection):
+        stage.backend.mode = ok if headers.get("authorization") == f"Bearer {RIGHT}" else status(code)
+        return decide(path, headers, body, connection)
+
+    stage.backend.decide = guarded
+
+
+def advised(text):
+    """The words of the command that a line advises, as a shell reads them."""
+    (command,) = re.findall(r"agentops-otel (flush[^\n|;()│]*)", " ".join(text.split()))
+    return shlex.split(command)
+
+
+@pytest.mark.parametrize("code", [401, 403])
+@pytest.mark.parametrize("wrong", ["a-wrong-key", None], ids=["wrong", "none"])
+@pytest.mark.parametrize("where", ["variable", "argument"])
+@BOTH
+def test_n18_a_refused_key(stage, protocol, code, wrong, where):
+    """One line says whose key was refused and which command sends the spans; as it stands, it does so."""
+    lock(stage, code)
+    variables = {"AGENTOPS_API_KEY": wrong} if wrong and where == "variable" else {}
+    given = f"api_key={wrong!r}, " if wrong and where == "argument" else ""
+    given += f"endpoint={stage.backend.url!r}" if where == "argument" else ""
+    victim = stage.victim(f"start({given})\nspans(20)", **variables)
+    lines = stage.ended_well(victim).lines
+    said = "was refused" if wrong else "no key is set"
+    assert [line for line in lines if said in line], lines
+    assert not [line for line in lines if "a-wrong-key" in line], lines
+    (advice,) = [line for line in lines if "agentops-otel flush" in line]
+    outside = {} if where == "variable" else {"AGENTOPS_ENDPOINT": "", "AGENTOPS_PROTOCOL": ""}
+    command = stage.command(*advised(advice), AGENTOPS_API_KEY=RIGHT, **outside)
+    assert command.code == 0, command.out
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+def test_n18_a_replaced_key(stage):
+    """Without being told, nothing that was kept under one key is sent with another; the command says how to tell it."""
+    lock(stage)
+    victim = stage.victim("start()\nspans(20)", AGENTOPS_API_KEY="the-old-key")
+    stage.ended_well(victim)
+    for variables in ({}, {"AGENTOPS_API_KEY": "another-wrong-key"}):
+        command = stage.command("flush", **variables)
+        assert command.code == 1
+        assert "the key of project" in command.out
+    later = stage.victim("start()\nspans(1)\ntime.sleep(2)", AGENTOPS_API_KEY=RIGHT)
+    stage.ended_well(later)
+    assert later.spans <= stage.stored()
+    assert not victim.spans & stage.stored()
+    assert stage.kept() >= len(victim.spans)
+    command = stage.command(*advised(command.out), AGENTOPS_API_KEY=RIGHT)
+    assert command.code == 0, command.out
+    stage.arrived(victim, later)
+    assert stage.kept() == 0
+
+
+@pytest.mark.parametrize("before", [{"AGENTOPS_API_KEY": "the-old-key"}, {}], ids=["replaced", "forgotten"])
+def test_n18_the_next_run_sends_them(stage, before):
+    """A run that is told that its key replaces another sends what was kept; what had no key needs no telling."""
+    lock(stage)
+    victim = stage.victim("start()\nspans(20)", **before)
+    stage.ended_well(victim)
+    told = {"AGENTOPS_KEY_REPLACED": "true"} if before else {}
+    later = stage.victim("start()\nspans_until_told(20)", AGENTOPS_API_KEY=RIGHT, **told)
+    stage.wait_until(lambda: victim.spans <= stage.stored())
+    later.go_on()
+    stage.ended_well(later)
+    assert stage.duplicates() == 0
+
+
+def test_n18_a_key_goes_nowhere_else(stage):
+    """What was kept without a key for one place is sent there without the key of another."""
+    stage.backend.down()
+    victim = stage.victim("start()\nspans(5)")
+    stage.ended_well(victim)
+    stage.backend.up()
+    command = stage.command("flush", AGENTOPS_API_KEY="a-key", AGENTOPS_ENDPOINT="http://127.0.0.1:9")
+    assert command.code == 0, command.out
+    stage.arrived(victim)
+    assert not [request for request in stage.backend.requests if "authorization" in request.headers]

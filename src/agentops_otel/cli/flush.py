@@ -7,12 +7,13 @@ import contextlib
 import json
 import math
 import os
+import shlex
 from typing import TYPE_CHECKING, Any, cast
 
 from ..clock import monotonic
 from ..config import Configuration
 from ..figures import format_count
-from ..pipeline.backlog import Replayed, replay
+from ..pipeline.backlog import Replayed, how_to_send, replay
 from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state, state
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
@@ -33,6 +34,11 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "to go. Keys, headers and certificates are read from the environment, as by init().",
     )
     parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
+    parser.add_argument(
+        "--new-key-for",
+        metavar="URL",
+        help="send also what was kept for this endpoint under another key, or without one, with the key that is set",
+    )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -66,7 +72,7 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
     reports = []
     for before in state(directory).destinations:
         if before.left or (before.dead and before.events):
-            reports.append(_flush(directory, before, own, deadline))
+            reports.append(_flush(directory, before, own, deadline, options.new_key_for))
         elif before.dead:
             for _ in claims(os.path.join(directory, before.name)):  # which removes what is wholly acknowledged
                 pass
@@ -77,16 +83,18 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
     return int(any(report["left"] for report in reports)), text
 
 
-def _flush(directory: str, before: DestinationState, own: Configuration, deadline: float) -> dict[str, Any]:
+def _flush(
+    directory: str, before: DestinationState, own: Configuration, deadline: float, new_key_for: str | None
+) -> dict[str, Any]:
     """Send what is left for one destination, and say what became of it."""
     folder = os.path.join(directory, before.name)
     meant, mine = Destination.read(folder), Destination.of(own)
     if meant is None and mine is not None and mine.folder(directory) == folder:
         meant = mine  # the file is damaged, but the folder's name says the same
-    config = own if "endpoint" in own._given else _configuration(meant, own)
+    config = own if "endpoint" in own._given else _configuration(meant, own, new_key_for)
     books = Replayed()
     done = False
-    why: str | None = "its project's key is needed: set AGENTOPS_API_KEY, or say where to send it with --endpoint"
+    why: str | None = "" if meant is None else _key_needed(meant)
     if meant is None:
         why = f"{os.path.join(folder, ABOUT)} is damaged or gone: say where to send it with --endpoint"
     if config is not None:
@@ -95,6 +103,8 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
         try:
             done = replay(folder, exporter, deadline, books)
             why = "the time is up" if books.late or monotonic() >= deadline else exporter.last_error
+            if exporter.key_refused:
+                why = f"{why}; {how_to_send(config, key_refused=True)}"
         finally:
             exporter.shutdown()
     left = 0
@@ -112,13 +122,28 @@ def _flush(directory: str, before: DestinationState, own: Configuration, deadlin
     }
 
 
-def _configuration(meant: Destination | None, own: Configuration) -> Configuration | None:
+def _configuration(meant: Destination | None, own: Configuration, new_key_for: str | None) -> Configuration | None:
     """The settings that send to a destination; None without the key of its project."""
-    if meant is None or meant == Destination.of(own):
-        return own if meant is not None else None
-    if meant.project not in (None, project_id(own.api_key)):
+    if meant is None:
         return None
-    return own._merged(Configuration(protocol=cast("Protocol", meant.protocol), endpoint=meant.endpoint))
+    here = Destination.of(own)
+    there = own._merged(Configuration(protocol=cast("Protocol", meant.protocol), endpoint=meant.endpoint))
+    config = own if meant.is_at(here) else there
+    named = new_key_for and Configuration(protocol=cast("Protocol", meant.protocol), endpoint=new_key_for)
+    if named and meant.is_at(Destination.of(named)):
+        return config
+    if meant.is_at(here) and own.key_replaced:
+        return config
+    if meant.project is None:  # another place's key is not for this one
+        return config if meant.is_at(here) else config._without_key()
+    return config if meant.project == project_id(own.api_key) else None
+
+
+def _key_needed(meant: Destination) -> str:
+    return (
+        f"the key of project {meant.project} is needed: set it in AGENTOPS_API_KEY; if it was replaced, set the new "
+        f"one, then: agentops-otel flush --new-key-for {shlex.quote(meant.endpoint)}"
+    )
 
 
 def _line(report: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ that are dead have left is sent by whichever process comes next, with their reso
 from __future__ import annotations
 
 import math
+import shlex
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from .. import pricing, semconv
 from ..clock import monotonic
+from ..config import Configuration
 from ..span_copy import SpanCopy
 from .claim import Claim, claims
+from .destination import Destination, journal_directory
 from .exporters import BATCH, DeliveryExporter, Outcome
 from .journal import Journal
 from .records import Place
@@ -28,6 +31,13 @@ from .transport import LogEvent
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks
 _SEARCH_EVERY: Final = 60.0  # seconds between two looks for what died meanwhile, such as a worker process
+
+# Settings that are not in the journal, and the variables from which the command reads them.
+_SECRETS: Final = {
+    "api_key": "AGENTOPS_API_KEY",
+    "parent_key": "AGENTOPS_PARENT_KEY",
+    "headers": "AGENTOPS_HEADERS",
+}
 
 Item = tuple[Place, "ReadableSpan | LogEvent", Resource]
 
@@ -50,6 +60,7 @@ class Backlog:
         exporter: to the journal's destination.
         complete: applied to spans of this process before they are sent (prices, resource).
         resource: of this process's log events.
+        predecessors: further folders of the journal whose spans this exporter may send.
     """
 
     def __init__(
@@ -59,8 +70,10 @@ class Backlog:
         *,
         complete: Callable[[ReadableSpan], ReadableSpan],
         resource: Callable[[], Resource],
+        predecessors: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._journal = journal
+        self._predecessors = predecessors
         self._exporter = exporter
         self._complete = complete
         self._resource = resource
@@ -123,8 +136,9 @@ class Backlog:
     def _replay(self, deadline: float, *, yielding: bool) -> bool:
         books = Replayed()
         joined = self._joined.copy()
-        if not replay(self._journal.directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
-            return False
+        for directory in (self._journal.directory, *self._predecessors()):
+            if not replay(directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
+                return False
         self._held_back = bool(books.held_back)
         self._search_at = monotonic() + _SEARCH_EVERY
         return True
@@ -228,6 +242,22 @@ class _Pass:
             ):
                 break
             self.done += [take(id(event)) for event, _ in batch]
+
+
+def how_to_send(config: Configuration, *, key_refused: bool) -> str:
+    """What sends the spans that are kept for a configuration; each command in it does so as it stands."""
+    directory = ""
+    if "journal_dir" in config._given:
+        directory = f" --journal-dir {shlex.quote(journal_directory(config.journal_dir))}"
+    by_argument = [setting for setting in _SECRETS if setting in config._given]
+    destination = Destination.of(config)
+    if key_refused and destination is not None and (config.api_key or not config.headers):
+        place = shlex.quote(destination.endpoint)
+        return f"set the right key in AGENTOPS_API_KEY, then: agentops-otel flush{directory} --new-key-for {place}"
+    if key_refused:
+        return f"set the right key in AGENTOPS_HEADERS, then: agentops-otel flush{directory}"
+    secrets = f" (with {' and '.join(_SECRETS[setting] for setting in by_argument)} set)" if by_argument else ""
+    return f"the next run sends them, or: agentops-otel flush{directory}{secrets}"
 
 
 def priced(span: ReadableSpan, resource: Resource | None = None) -> ReadableSpan:

@@ -69,6 +69,29 @@ class Destination(NamedTuple):
             return None
         return cls(protocol, endpoint, project)
 
+    def is_at(self, other: Destination | None) -> bool:
+        """Whether it is the same place, whatever the project."""
+        return other is not None and (self.protocol, self.endpoint) == (other.protocol, other.endpoint)
+
+    def predecessors(self, directory: str, *, key_replaced: bool) -> list[str]:
+        """Other folders in the journal's directory whose spans may be sent to this destination.
+
+        What was kept for the same place without a key is, with any key. What was kept under another key is another
+        project's, unless the user says that this key replaces it.
+        """
+        found = []
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            return []
+        for folder in (os.path.join(directory, name) for name in names):
+            other = Destination.read(folder)
+            if other is None or not self.is_at(other) or other == self:
+                continue
+            if key_replaced or (other.project is None and self.project is not None):
+                found.append(folder)
+        return found
+
     def about(self) -> Mapping[str, str | None]:
         """What `read()` reads."""
         return self._asdict()

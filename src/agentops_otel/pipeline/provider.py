@@ -35,7 +35,7 @@ from ..loading import load
 from ..redaction import Redactor
 from ..version import __version__
 from . import succession
-from .backlog import Backlog, priced
+from .backlog import Backlog, how_to_send, priced
 from .destination import Destination, journal_directory
 from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
 from .guarded import GuardedProcessors, LateCalls, guarded
@@ -162,7 +162,13 @@ class Pipeline:
         )
         self.backlog: Backlog | None = None
         if self.journal is not None:
-            self.backlog = Backlog(self.journal, self.exporter, complete=self._complete, resource=self._resource)
+            self.backlog = Backlog(
+                self.journal,
+                self.exporter,
+                complete=self._complete,
+                resource=self._resource,
+                predecessors=self._predecessors,
+            )
         # We refuse what is too much before the batcher would drop it without counting; roots are let in beyond that.
         with environment.usable():
             self._batcher = BatchSpanProcessor(
@@ -360,6 +366,13 @@ class Pipeline:
             self._bytes -= place.size
             self._unwritten -= place.size > 0 and not place.seq
 
+    def _predecessors(self) -> Sequence[str]:
+        destination = Destination.of(self.config)
+        if destination is None:
+            return ()
+        directory = journal_directory(self.config.journal_dir)
+        return destination.predecessors(directory, key_replaced=self.config.key_replaced)
+
     def _resource(self, given: Resource | None = None) -> Resource:
         """The completed resource of a span, or of what has none; a service name of this pipeline's own wins."""
         if given is None or self.config.service_name:
@@ -437,6 +450,11 @@ class Pipeline:
             if provider is not None:
                 self._metered[reason] = count
                 _dropped_spans(provider).add(lost, {semconv.ERROR_TYPE: reason})
+
+    @property
+    def advice(self) -> str:
+        """What sends the spans that are kept."""
+        return how_to_send(self.config, key_refused=self.exporter.key_refused)
 
     @property
     def on_disk(self) -> bool:
