@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -66,7 +65,7 @@ def _past_closed_streams(record: logging.LogRecord) -> bool:
     able = [handler for handler in handlers if not _writes_nowhere(handler)]
     if able and len(able) == len(handlers):
         return True
-    if not able and logging.lastResort is not None and sys.stderr is not None and not is_closed(sys.stderr):
+    if not able and logging.lastResort is not None and not _writes_nowhere(logging.lastResort):
         able = [logging.lastResort]
     for handler in able:
         if record.levelno >= handler.level:
