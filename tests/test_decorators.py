@@ -394,6 +394,9 @@ def test_the_attributes_of_a_tool(capture):
                 "gen_ai.agent.description": "Plans.",
                 "agentops.entity.input": '{"a": 1}',
                 "agentops.entity.output": "done",
+                "openinference.span.kind": "AGENT",
+                "input.value": '{"a": 1}',
+                "output.value": "done",
                 "span": "invoke_agent planner",
             },
             id="agent",
@@ -406,6 +409,9 @@ def test_the_attributes_of_a_tool(capture):
                 "gen_ai.workflow.name": "checkout",
                 "agentops.entity.input": '{"a": 1}',
                 "agentops.entity.output": "done",
+                "openinference.span.kind": "CHAIN",
+                "input.value": '{"a": 1}',
+                "output.value": "done",
                 "span": "invoke_workflow checkout",
             },
             id="workflow",
@@ -417,6 +423,9 @@ def test_the_attributes_of_a_tool(capture):
                 "agentops.action.type": "click",
                 "agentops.action.params": '{"a": 1}',
                 "agentops.action.returns": "done",
+                "openinference.span.kind": "CHAIN",
+                "input.value": '{"a": 1}',
+                "output.value": "done",
                 "span": "click",
             },
             id="action",
@@ -562,6 +571,17 @@ def test_long_content_is_cut(begin):
     tool("f")(lambda text: text)("x" * 10_000)
     attributes = capture.spans[0].attributes
     assert max(len(value) for value in attributes.values()) < 400
+
+
+@pytest.mark.parametrize("decorate", ALL, ids=lambda decorate: decorate.__name__)
+def test_the_values_for_other_readers_are_short(capture, decorate):
+    """4 KiB, in bytes, of what our own attributes have in full; a tool's are under names that those readers know."""
+    decorate("f")(lambda text: text)("\N{SNOWMAN}" * 9000)
+    attributes = capture.spans[0].attributes
+    assert max(len(value) for value in attributes.values() if type(value) is str) >= 9000
+    for name in ("input.value", "output.value"):
+        assert (name in attributes) is (decorate is not tool)
+        assert 4000 < len(attributes.get(name, "x" * 4001).encode()) <= 4096
 
 
 # --- methods and classes
@@ -1338,7 +1358,7 @@ def test_an_async_generator_never_leaks_its_context(capture):
 
 def test_a_span_that_a_generator_leaves_open_stays_inside(capture):
     """A `with` block around a `yield` holds for the generator's next step and not for its reader."""
-    tracer = context.current()._tracer
+    tracer = context.current().tracer
     leaf = tool("leaf")(lambda: 1)
 
     @action

@@ -73,6 +73,9 @@ def test_an_action_becomes_a_span_of_its_name(capture):
     assert json.loads(attributes.pop("agentops.action.returns")) == ["a"]
     assert attributes == {
         "agentops.span.kind": "action",
+        "openinference.span.kind": "CHAIN",
+        "input.value": '{"q":"cats"}',
+        "output.value": '["a"]',
         "agentops.action.type": "search",
         "agentops.action.logs": "quick",
         "agentops.action.screenshot": "https://x/y.png",

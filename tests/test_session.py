@@ -18,6 +18,7 @@ import agentops_otel as agentops
 from agentops_otel import client, context
 from agentops_otel._session import EndState
 from agentops_otel.pipeline.ids import project_id
+from agentops_otel.pipeline.resource import HOST, HostResource
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -89,6 +90,7 @@ def test_what_the_root_says(capture):
     found = {key: value for key, value in root.attributes.items() if ".usage." not in key}
     assert found == {
         "agentops.span.kind": "session",
+        "openinference.span.kind": "CHAIN",
         "agentops.session.name": "checkout",
         "agentops.session.tags": ("prod", "b", "a"),
         "agentops.project.id": project_id("my-key"),
@@ -476,6 +478,43 @@ def test_log_events():
         assert last["agentops.session.end_state_reason"] == "done"
         assert last["agentops.session.role"] == "owner"
         assert last["session.id"] == session_id
+
+
+def test_the_start_of_a_session_names_the_packages():
+    """They are on its event and on no resource, where a backend would show them with each span."""
+    with FaultServer() as server:
+        agentops.init(endpoint=server.url, summary=False)
+        assert server.wait_for(server.logs, 5)
+        packages = agentops.current_session().host_env["agentops.python.packages"]
+        agentops.end_session("Success")
+        agentops.shutdown()
+        first, *others = [attributes(log) for log in server.logs()]
+        assert first["agentops.python.packages"] == packages
+        assert "opentelemetry-sdk==" in packages
+        assert not any("agentops.python.packages" in other for other in others)
+
+
+def test_the_packages_are_in_no_resource(capture):
+    """Not even when they have been known for long."""
+    agentops.start_session()
+    HOST.get(20)
+    assert "agentops.python.packages" in agentops.current_session().host_env
+    dig()
+    agentops.end_session("Success")
+    for span in capture.spans:
+        assert "host.name" in span.resource.attributes
+        assert "agentops.python.packages" not in span.resource.attributes
+
+
+def test_a_session_that_ends_at_once_does_not_wait_for_the_packages(monkeypatch):
+    """They are left out where the host has not told them yet."""
+    monkeypatch.setattr(HostResource, "packages", lambda self: None)
+    with FaultServer() as server:
+        agentops.init(endpoint=server.url, summary=False)
+        agentops.end_session("Success")
+        assert agentops.flush(5)
+        assert event(server.logs()[0]) == "session.start"
+        assert "agentops.python.packages" not in attributes(server.logs()[0])
 
 
 def test_a_heartbeat_is_sent_after_ten_quiet_seconds(monkeypatch):

@@ -167,9 +167,13 @@ class Session:
         )
         self._scope.session = self
         first = semconv.EVENT_SESSION_START if self.owner else semconv.EVENT_SESSION_JOIN
-        self._emit(first, {**self._root_attributes(), semconv.SESSION_ROLE: self._role})
+        self._emit(first, {**self._identity(), semconv.SESSION_ROLE: self._role})
 
     def _root_attributes(self) -> dict[str, Any]:
+        return {semconv.OPENINFERENCE_SPAN_KIND: semconv.OPENINFERENCE_CHAIN, **self._identity()}
+
+    def _identity(self) -> dict[str, Any]:
+        """What root span and log events say of the session."""
         attributes: dict[str, Any] = {semconv.SPAN_KIND: semconv.KIND_SESSION}
         if self._project_id:
             attributes[semconv.PROJECT_ID] = self._project_id
@@ -214,8 +218,9 @@ class Session:
 
     @property
     def host_env(self) -> dict[str, Any]:
-        """What is known of host and process, as it is exported in the resource."""
-        return dict(self._provider.host.get(0.0).attributes)
+        """What is known of host and process: the resource that is exported, and the installed packages."""
+        host = self._provider.host
+        return {**host.get(0.0).attributes, **(host.packages() or {})}
 
     @property
     def delivered(self) -> tuple[int, int]:
@@ -383,15 +388,14 @@ class Session:
             self.end_timestamp = _iso(ended)
             attributes = self._end_attributes()
             if self.owner:
-                self._root.set_attributes({**attributes, **self._root_attributes()})
+                content = self._spans.conversation.attributes() if self.config._content_on_spans else {}
+                self._root.set_attributes({**content, **attributes, **self._root_attributes()})
                 status = _STATUS[self.end_state or EndState.Indeterminate]
                 self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
         finally:
             if self.owner:
                 self._root.end(ended)
-        self._emit(
-            semconv.EVENT_SESSION_END, {**self._root_attributes(), **attributes, semconv.SESSION_ROLE: self._role}
-        )
+        self._emit(semconv.EVENT_SESSION_END, {**self._identity(), **attributes, semconv.SESSION_ROLE: self._role})
 
     def _end_attributes(self) -> dict[str, Any]:
         state = self.end_state or EndState.Indeterminate
@@ -416,7 +420,7 @@ class Session:
             f"{s.span_id:016x} {s.parent_id:016x} {s.kind or '-'} {s.start_time} {s.name}"
             for s in self._spans.totals.open_spans()
         )
-        attributes = {**self._root_attributes(), **self.totals.attributes(), semconv.SESSION_OPEN_SPANS: open_spans}
+        attributes = {**self._identity(), **self.totals.attributes(), semconv.SESSION_OPEN_SPANS: open_spans}
         self._emit(semconv.EVENT_SESSION_HEARTBEAT, {**attributes, semconv.SESSION_ROLE: self._role})
 
     def _emit(self, name: str, attributes: Mapping[str, Any], span: Span | None = None) -> None:

@@ -32,6 +32,7 @@ from .context import scope_for
 from .events import AGENT_KEY, write_exception
 from .following import STEPS, how_to_follow
 from .lookalike import called_by, fixed_signature, lookalike
+from .text import brief
 from .values import to_text
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
@@ -52,6 +53,7 @@ class _Kind:
     output_key: str
     description_key: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    reader_kind: str | None = None  # what readers of OpenInference's names take it for, where ours say nothing to them
 
     def __reduce__(self) -> str:
         return f"_{self.name.upper()}"  # pickled by reference: each is one object, compared by identity
@@ -67,15 +69,18 @@ class _Kind:
 _AGENT: Final = _Kind(
     semconv.KIND_AGENT, semconv.OPERATION_INVOKE_AGENT, semconv.AGENT_NAME,
     semconv.ENTITY_INPUT, semconv.ENTITY_OUTPUT, semconv.AGENT_DESCRIPTION,
+    reader_kind=semconv.OPENINFERENCE_AGENT,
 )  # fmt: skip
 _WORKFLOW: Final = _Kind(
-    semconv.KIND_WORKFLOW,
-    semconv.OPERATION_INVOKE_WORKFLOW,
-    semconv.WORKFLOW_NAME,
-    semconv.ENTITY_INPUT,
-    semconv.ENTITY_OUTPUT,
-)
-_ACTION: Final = _Kind(semconv.KIND_ACTION, None, semconv.ACTION_TYPE, semconv.ACTION_PARAMS, semconv.ACTION_RETURNS)
+    semconv.KIND_WORKFLOW, semconv.OPERATION_INVOKE_WORKFLOW, semconv.WORKFLOW_NAME,
+    semconv.ENTITY_INPUT, semconv.ENTITY_OUTPUT,
+    reader_kind=semconv.OPENINFERENCE_CHAIN,
+)  # fmt: skip
+_ACTION: Final = _Kind(
+    semconv.KIND_ACTION, None, semconv.ACTION_TYPE,
+    semconv.ACTION_PARAMS, semconv.ACTION_RETURNS,
+    reader_kind=semconv.OPENINFERENCE_CHAIN,
+)  # fmt: skip
 _TOOL: Final = _Kind(
     semconv.KIND_TOOL, semconv.OPERATION_EXECUTE_TOOL, semconv.TOOL_NAME,
     semconv.TOOL_CALL_ARGUMENTS, semconv.TOOL_CALL_RESULT, semconv.TOOL_DESCRIPTION, {semconv.TOOL_TYPE: "function"},
@@ -210,7 +215,7 @@ def _start(plan: _Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Ca
     except Exception:
         guard.report(plan.where)
         return None
-    _write_content(call, plan.kind.input_key, lambda: plan.parameters.bind(args, kwargs))
+    _write_content(call, plan.kind.input_key, semconv.INPUT_VALUE, lambda: plan.parameters.bind(args, kwargs))
     return call
 
 
@@ -251,10 +256,12 @@ def _identity(plan: _Plan, instance: Any, current: Context) -> tuple[str, dict[s
     return name, attributes, agent_id
 
 
-def _write_content(call: _Call, key: str, value: Callable[[], object]) -> None:
+def _write_content(call: _Call, key: str, copy: str, value: Callable[[], object]) -> None:
     try:
         if call.config._content_on_spans and call.span.is_recording():
-            call.span.set_attribute(key, to_text(value(), max_length=call.config.max_content_length))
+            text = to_text(value(), max_length=call.config.max_content_length)
+            short = {copy: brief(text)} if call.plan.kind.reader_kind else {}
+            call.span.set_attributes({key: text, **short})
     except Exception:
         guard.report(call.plan.where)
 
@@ -281,7 +288,7 @@ def _finish(call: _Call, result: object) -> None:
     _leave(call)
     try:
         if result is not None:
-            _write_content(call, call.plan.kind.output_key, lambda: result)
+            _write_content(call, call.plan.kind.output_key, semconv.OUTPUT_VALUE, lambda: result)
     finally:
         _end(call)
 
@@ -679,6 +686,8 @@ def _plan(
     extra: Mapping[str, Any],
 ) -> _Plan:
     attributes: dict[str, Any] = {semconv.SPAN_KIND: kind.name}
+    if kind.reader_kind:
+        attributes[semconv.OPENINFERENCE_SPAN_KIND] = kind.reader_kind
     if kind.operation:
         attributes[semconv.OPERATION_NAME] = kind.operation
     attributes[kind.name_key] = name

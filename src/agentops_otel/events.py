@@ -24,7 +24,7 @@ from .config import Configuration
 from .context import Scope, scope_for
 from .figures import format_count
 from .log import logger
-from .text import MAX_LENGTH, cut, shown, stacktrace_of
+from .text import MAX_LENGTH, brief, cut, shown, stacktrace_of
 from .values import MAX_ITEMS, sanitize, to_text
 
 AGENT_KEY: Final = create_key("agentops-agent")
@@ -333,7 +333,11 @@ def _shape(event: Event) -> tuple[str, SpanKind, dict[str, Any], Callable[[Span,
     return (
         action,
         SpanKind.INTERNAL,
-        {semconv.SPAN_KIND: semconv.KIND_ACTION, semconv.ACTION_TYPE: action},
+        {
+            semconv.SPAN_KIND: semconv.KIND_ACTION,
+            semconv.OPENINFERENCE_SPAN_KIND: semconv.OPENINFERENCE_CHAIN,
+            semconv.ACTION_TYPE: action,
+        },
         _write_action,
     )
 
@@ -350,9 +354,9 @@ def _llm_start(event: LLMEvent) -> dict[str, Any]:
 
 
 def _write_action(span: Span, event: Event, config: Configuration) -> None:
+    write_content(span, config, semconv.ACTION_PARAMS, event.params, copy=semconv.INPUT_VALUE)
+    write_content(span, config, semconv.ACTION_RETURNS, event.returns, copy=semconv.OUTPUT_VALUE)
     _write_content(span, config, {
-        semconv.ACTION_PARAMS: event.params,
-        semconv.ACTION_RETURNS: event.returns,
         semconv.ACTION_LOGS: getattr(event, "logs", None),
         semconv.ACTION_SCREENSHOT: getattr(event, "screenshot", None),
     })  # fmt: skip
@@ -459,11 +463,18 @@ def message_of(error: BaseException) -> str:
 
 
 def _write_content(span: Span, config: Configuration, values: Mapping[str, Any]) -> None:
-    if not config._content_on_spans:
-        return
     for key, value in values.items():
-        if value is not None:
-            span.set_attribute(key, to_text(value, max_length=config.max_content_length))
+        write_content(span, config, key, value)
+
+
+def write_content(span: Span, config: Configuration, key: str, value: object, *, copy: str | None = None) -> None:
+    """Give the span a value that is content, where content is captured; and in short under a name of other readers."""
+    if value is None or not config._content_on_spans:
+        return
+    text = to_text(value, max_length=config.max_content_length)
+    span.set_attribute(key, text)
+    if copy is not None:
+        span.set_attribute(copy, brief(text))
 
 
 def _trigger(event: Event) -> SpanContext | None:

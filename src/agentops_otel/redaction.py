@@ -19,7 +19,7 @@ from . import secrets, semconv
 from .log import logger
 from .secrets import REDACTED, is_secret_name, scrub
 from .span_copy import SpanCopy
-from .text import MAX_LENGTH, cut, encodable, limit, shown, stops
+from .text import MAX_LENGTH, brief, cut, encodable, limit, shown, stops
 from .values import MAX_ITEMS, sanitize
 
 REDACTION_FAILED: Final = "<redaction failed>"
@@ -33,6 +33,7 @@ _STRUCTURE: Final = IDENTITY | {
     semconv.PROJECT_ID,
     semconv.SESSION_END_STATE,
     semconv.SESSION_ROLE,
+    semconv.OPENINFERENCE_SPAN_KIND,
     semconv.OPERATION_NAME,
     semconv.PROVIDER_NAME,
     semconv.REQUEST_MODEL,
@@ -359,7 +360,7 @@ class Redactor:
             description = called if called is None or isinstance(called, str) else str(called)
         return SpanCopy(
             span,
-            attributes=each(span.attributes),
+            attributes=_with_copies(plain_dict(span.attributes), each(span.attributes)),
             events=tuple(
                 Event(event.name, each(event.attributes, f"{event.name}."), event.timestamp) for event in span.events
             ),
@@ -404,6 +405,20 @@ class Redactor:
 def _is_session_id(name: str, value: str) -> bool:
     """Whether this is the one text that every span has and that is new in every session: 32 hex digits and dashes."""
     return name == semconv.SESSION_ID and len(value) == 36 and value.isascii()
+
+
+def _with_copies(given: Mapping[str, Any], kept: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """What the hook has kept; a short copy of a value follows what the hook has made of the value."""
+    for copy, originals in semconv.COPIES.items():
+        for original in originals:
+            if copy not in kept or original not in given:
+                continue
+            value = kept.get(original)
+            if value is None:
+                del kept[copy]
+            elif value is not given[original]:
+                kept[copy] = brief(value) if isinstance(value, str) else value
+    return kept
 
 
 def _is_text(value: Any) -> bool:

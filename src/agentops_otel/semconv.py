@@ -178,6 +178,14 @@ EVENT_AGENT_ID: Final = "agentops.event.agent_id"
 LOGS: Final = "agentops.logs"
 CANCELLED: Final = "agentops.cancelled"
 
+# What readers of OpenInference's names show of agents, workflows, actions and sessions: short copies of the above.
+OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
+OPENINFERENCE_AGENT: Final = "AGENT"
+OPENINFERENCE_CHAIN: Final = "CHAIN"
+INPUT_VALUE: Final = "input.value"
+OUTPUT_VALUE: Final = "output.value"
+COPIES: Final = {INPUT_VALUE: (ENTITY_INPUT, ACTION_PARAMS), OUTPUT_VALUE: (ENTITY_OUTPUT, ACTION_RETURNS)}
+
 # Exception event (OpenTelemetry semantic conventions for exceptions).
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"

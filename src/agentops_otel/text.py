@@ -9,6 +9,7 @@ from typing import Final
 MAX_LENGTH: Final = 65536
 # A whole JSON text: `max_length` is for each string in it.
 MAX_TEXTS: Final = 16
+_BRIEF: Final = 4096
 
 # The longest value that OpenTelemetry's SDK lets a span have, as the environment says; it would cut JSON anywhere.
 _longest: int | None = None
@@ -31,6 +32,13 @@ def cut(text: str, max_length: int) -> str:
     # The mark's own length depends on the number in it; 32 characters are enough for any.
     kept = _whole_words(text, max(max_length - 32, 0))
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
+
+
+def brief(text: str) -> str:
+    """At most 4 KiB of `text`, as bytes of UTF-8."""
+    if len(text) * 4 <= _BRIEF:
+        return text
+    return cut(text, len(text.encode("utf-8", "replace")[:_BRIEF].decode("utf-8", "ignore")))
 
 
 def bound(longest: int | None) -> None:

@@ -47,7 +47,7 @@ def one_span(resource: Resource, **limits: int) -> ReadableSpan:
 
 
 def test_everything_is_described() -> None:
-    """Service, SDK, runtime, process, operating system, host and packages are all there, with the right types."""
+    """Service, SDK, runtime, process, operating system and host are all there, with the right types."""
     found = collected()
     assert found["process.pid"] == os.getpid()
     assert found["process.runtime.name"] == sys.implementation.name
@@ -69,7 +69,19 @@ def test_everything_is_described() -> None:
     for name in ("cpu.count", "memory.total", "disk.total", "disk.free"):
         assert isinstance(found[f"agentops.host.{name}"], int), name
         assert found[f"agentops.host.{name}"] > 0, name
-    packages = found["agentops.python.packages"].splitlines()
+
+
+def test_the_installed_packages_are_known_beside_the_resource() -> None:
+    """Sorted, a line for each; none with the opt-out, and nothing before they are known."""
+    host = HostResource()
+    assert host.packages() == {}
+    host.start()
+    assert "agentops.python.packages" not in host.get(20).attributes
+    packages = (host.packages() or {})["agentops.python.packages"].splitlines()
+    opted_out = HostResource()
+    opted_out.start(opt_out=True)
+    opted_out.get(20)
+    assert opted_out.packages() == {}
     assert any(line.startswith("opentelemetry-sdk==") for line in packages)
     assert packages == sorted(packages, key=lambda line: line.partition("==")[0].lower())
 

@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from .. import guard, pricing, semconv
+from ..conversation import Conversation
 from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
 from ..totals import Totals
@@ -43,7 +44,10 @@ class SessionSpans:
         recorded: how many spans were handed to the batcher.
     """
 
-    __slots__ = ("_parents", "batcher", "recorded", "redactor", "root_span_id", "session_id", "totals", "trace_id")
+    __slots__ = (
+        "_parents", "batcher", "conversation", "recorded", "redactor", "root_span_id", "session_id", "totals",
+        "trace_id",
+    )  # fmt: skip
 
     def __init__(
         self, session_id: str, trace_id: int, root_span_id: int, batcher: Batcher | None, redactor: Redactor
@@ -58,6 +62,7 @@ class SessionSpans:
 
     def _begin(self) -> None:
         self.totals: Totals = Totals()
+        self.conversation: Conversation = Conversation()
         self.recorded: int = 0
 
     def after_fork(self) -> None:
@@ -67,7 +72,10 @@ class SessionSpans:
 
     def hand_over(self, span: ReadableSpan, span_id: int) -> None:
         """Clean a finished span and give it to the batcher, unless the parent process will do so."""
-        if self.batcher is None or span_id in self._parents:
+        if span_id in self._parents:
+            return
+        if self.batcher is None:
+            self.conversation.note(span.attributes)
             return
         _hand_over(span, self.batcher, self.redactor, self)
 
@@ -247,6 +255,8 @@ def _hand_over(span: ReadableSpan, batcher: Batcher, redactor: Redactor, session
     except BaseException:  # Ctrl-C in the user's hook: it passes, and the span is kept
         batcher.on_end(redactor.hide(span), session)
         raise
+    if session is not None:
+        session.conversation.note(clean.attributes)
     batcher.on_end(clean, session)
 
 

@@ -18,6 +18,7 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from opentelemetry import metrics, trace
@@ -283,6 +284,7 @@ class Pipeline:
         """Send a log event soon, on the worker."""
         if self.config.exporter is not None or self.config.protocol == "console" or not self.config._exports_logs:
             return
+        event = self._described(event)
         place = None if self.journal is None else self.journal.append_event(event, self._resource())
         self._events.append((event, place or NOWHERE))
         while len(self._events) > _MOST_EVENTS:
@@ -293,15 +295,24 @@ class Pipeline:
             if self._sending_events:
                 return
             self._sending_events = True
-        self._worker.submit(self._send_events)
+        self._worker.submit(lambda: self._send_events(now=False))
 
-    def _send_events(self) -> None:
+    def _described(self, event: LogEvent) -> LogEvent:
+        """The start of a session with the installed packages, as soon as they are known."""
+        if event.name != semconv.EVENT_SESSION_START or semconv.PYTHON_PACKAGES in event.attributes:
+            return event
+        packages = self._host.packages()
+        return replace(event, attributes={**event.attributes, **packages}) if packages else event
+
+    def _send_events(self, *, now: bool = True) -> None:
         with self._lock:
             self._sending_events = False
         if not self._events or not self.exporter.due:
             return
+        if not now and self._host.packages() is None:  # the next tick sends them, with what is known by then
+            return
         events = [self._events.popleft() for _ in range(len(self._events))]
-        if self.exporter.send_events([event for event, _ in events], self._resource()):
+        if self.exporter.send_events([self._described(event) for event, _ in events], self._resource()):
             if self.journal is not None:
                 self.journal.acknowledge(place for _, place in events if place.seq)
         else:

@@ -186,6 +186,7 @@ class _Collection:
     def __init__(self, pieces: tuple[Piece, ...]) -> None:
         self.done = threading.Event()
         self.known: Attributes = {}
+        self.packages: Attributes | None = None  # not in the resource, which backends show with each span
         self.version = 0
         self._pieces = pieces
         try:
@@ -196,7 +197,9 @@ class _Collection:
     def _run(self) -> None:
         for piece in self._pieces:
             found = _tried(piece)
-            if found:
+            if semconv.PYTHON_PACKAGES in found:
+                self.packages = found
+            elif found:
                 # Replaced, not changed: a reader may be going through it.
                 self.known = {**self.known, **found}
                 self.version += 1
@@ -295,6 +298,13 @@ class HostResource:
         if collection is not None and timeout > 0:
             collection.done.wait(timeout)
         return Resource(self._merged(self.identity().attributes))
+
+    def packages(self) -> Attributes | None:
+        """The installed packages; None while they are not known yet."""
+        collection = self._running()
+        if collection is None:
+            return {}
+        return collection.packages or ({} if collection.done.is_set() else None)
 
     def merge_into(self, resource: Resource) -> Resource:
         """A provider's resource completed by what is known; the provider's own attributes win.
