@@ -71,7 +71,7 @@ def wait():
         time.sleep(0.1)
 
 begin()
-agentops.record(agentops.LLMEvent(model="gpt-4o", prompt_tokens=1_000_000))
+agentops.record(agentops.LLMEvent(model="gpt-4o", prompt_tokens=1_000_000, completion_tokens=0))
 print(agentops.current_session().session_id, flush=True)
 """
 ENDINGS = [
