@@ -456,6 +456,198 @@ def test_a_disabled_sdk():
         assert server.requests == []
 
 
+QUIET = """
+import sys
+import agentops_otel as agentops
+session_id = agentops.init()
+assert agentops.current_session().session_id == session_id
+agentops.record(agentops.ActionEvent("x"))
+@agentops.tool
+def dig(): return 1
+assert dig() == 1
+assert agentops.flush()
+agentops.end_session("Success")
+with agentops.session() as session: dig()
+assert session.totals.tool_calls == 1
+"""
+
+
+@pytest.mark.parametrize("variables", [{"OTEL_TRACES_EXPORTER": "none"}, {"OTEL_SDK_DISABLED": "true"}])
+def test_nothing_is_exported_kept_or_printed(variables, tmp_path):
+    """`OTEL_TRACES_EXPORTER=none` silences us, as `OTEL_SDK_DISABLED` does; the program runs as ever."""
+    counted = QUIET if "OTEL_TRACES_EXPORTER" in variables else QUIET.rpartition("assert")[0]
+    with FaultServer() as server:
+        silent = {**variables, "XDG_STATE_HOME": str(tmp_path), "OTEL_EXPORTER_OTLP_ENDPOINT": server.url}
+        ended = run(counted, silent)
+        assert (ended.code, ended.out, ended.err) == (0, "", "")
+        assert server.requests == []
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_disabled_sdk_changes_nothing_in_the_program():
+    """No hook, no thread, no patch, no provider."""
+    ended = run(
+        """
+        import signal, sys, threading
+        def world():
+            return sys.excepthook, threading.excepthook, signal.getsignal(signal.SIGTERM), threading.enumerate()
+        before = world()
+        import openai
+        request = openai._base_client.SyncAPIClient.request
+        import agentops_otel as agentops
+        agentops.init()
+        assert openai._base_client.SyncAPIClient.request is request
+        assert before == world()
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+        assert trace.get_tracer_provider() is provider
+        """,
+        {"OTEL_SDK_DISABLED": "true"},
+    )
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AGENTOPS_ENDPOINT": "{}"},
+        {"AGENTOPS_ENDPOINT": "{}", "AGENTOPS_SUMMARY": "true"},
+        {"AGENTOPS_SUMMARY": "true"},
+    ],
+)
+def test_what_the_user_asks_of_us_counts_more_than_the_name_of_an_exporter(variables):
+    """An endpoint of ours gets the session, and a summary that was asked for is printed."""
+    with FaultServer() as server:
+        named = {name: text.format(server.url) for name, text in variables.items()}
+        ended = run(QUIET, {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", **named})
+        assert ended.code == 0, ended.err
+        assert bool(server.spans()) is ("AGENTOPS_ENDPOINT" in variables)
+        assert "Success" in ended.err
+
+
+def test_log_events_alone_are_silenced():
+    """`OTEL_LOGS_EXPORTER=none` sends spans and no log events."""
+    with FaultServer() as server:
+        ended = run(QUIET, {"OTEL_LOGS_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": server.url})
+        assert ended.code == 0, ended.err
+        assert {request.path for request in server.requests} == {fault_server.TRACES}
+
+
+def test_the_console_by_the_name_of_its_exporter(tmp_path):
+    """`OTEL_TRACES_EXPORTER=console` prints the spans, and nothing is sent or kept."""
+    with FaultServer() as server:
+        variables = {"XDG_STATE_HOME": str(tmp_path), "OTEL_EXPORTER_OTLP_ENDPOINT": server.url}
+        ended = run(QUIET, {"OTEL_TRACES_EXPORTER": "console", **variables})
+        assert ended.code == 0, ended.err
+        assert server.requests == []
+    assert "execute_tool dig" in ended.out
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_password_of_an_endpoint_is_nowhere(tmp_path):
+    """Neither in a line, nor in the journal, nor in what is sent, also where the program repeats it."""
+    program = """
+    import agentops_otel as agentops
+    agentops.init()
+    agentops.record(agentops.ActionEvent("x", params={"url": "db://ada:geheim%2F4711@host", "word": "geheim/4711"}))
+    agentops.end_session("Fail", "geheim/4711")
+    """
+    with FaultServer() as server:
+        where = server.url.partition("//")[2]
+        variables = {
+            "AGENTOPS_ENDPOINT": f"http://ada:geheim%2F4711@{where}/?key=geheim",
+            "XDG_STATE_HOME": str(tmp_path),
+        }
+        server.mode = fault_server.status(503)
+        ended = run(program, variables)
+        assert ended.code == 0
+        kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert kept
+        assert "kept in" in ended.err
+        server.mode = fault_server.ok
+        again = run("from agentops_otel import cli; cli.main(['flush']); cli.main(['journal'])", variables)
+        spans = server.spans()
+        assert {span.name for span in spans} == {"x", "session"}
+        assert {request.path for request in server.requests if request.stored and request.spans} == {
+            f"{fault_server.TRACES}?key=geheim"
+        }
+        written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        for text in (ended.err, ended.out, again.out, again.err, str(spans), written.decode("latin-1")):
+            assert "geheim" not in text
+
+
+# What users give to calls that they make by hand
+
+
+@pytest.mark.parametrize("timeout", ["1", " 2.5 ", 1, None, True, float("inf")])
+def test_a_timeout_with_an_obvious_meaning(timeout, warnings):
+    """Digits as a text are a number, and None is the default."""
+    with FaultServer() as server:
+        agentops.init(endpoint=server.url, summary=False)
+        dig()
+        assert agentops.flush(timeout)
+        agentops.shutdown(timeout)
+    assert warnings() == []
+
+
+@pytest.mark.parametrize("timeout", ["soon", [], float("nan"), {}, b"x", object(), 10**400])
+def test_a_timeout_without_meaning(timeout, warnings):
+    """It is told in clear words, and the default is used."""
+    with FaultServer() as server:
+        agentops.init(endpoint=server.url, summary=False)
+        dig()
+        assert agentops.flush(timeout)
+        agentops.shutdown(timeout)
+        assert {span.name for span in server.spans()} == {"execute_tool dig", "session"}
+    told = [line for line in warnings() if "timeout=" in line]
+    assert len(told) == 2
+    assert told[0].startswith("agentops-otel: flush(): timeout=")
+    assert told[1].startswith("agentops-otel: shutdown(): timeout=")
+    assert all("is not valid: expected a number of seconds" in line for line in told)
+
+
+def test_the_configuration_of_a_session_as_a_dict():
+    """A dict is its settings."""
+    capture = SpanCapture()
+    agentops.init(auto_start_session=False, exporter=SpanCapture(), summary=False)
+    session_id = agentops.start_session(config={"default_tags": ["a"], "exporter": capture})
+    assert agentops.current_session().tags == ["a"]
+    agentops.end_session("Success")
+    with agentops.session(config={"exporter": capture, "api_key": "k"}) as session:
+        assert session.config.api_key == "k"
+    agentops.flush()
+    assert [str(span.attributes["session.id"]) for span in capture.spans] == [session_id, session.session_id]
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "words"),
+    [
+        (["a"], TypeError, "config=['a'] is not valid: expected a Configuration, or a dict of its settings"),
+        (7, TypeError, "config=7 is not valid"),
+        ({"endpiont": "http://a"}, TypeError, "Did you mean 'endpoint'?"),
+        ({1: 2}, TypeError, "unexpected keyword argument '1'"),
+        ({"timeout": "soon"}, agentops.ConfigurationError, "timeout='soon' is not valid: expected"),
+    ],
+)
+@pytest.mark.parametrize("call", [agentops.start_session, agentops.session])
+def test_a_wrong_configuration_of_a_session(call, config, error, words):
+    """It is an error in clear words, and no session is started."""
+    agentops.init(auto_start_session=False, exporter=SpanCapture(), summary=False)
+    with pytest.raises(error) as raised:
+        call(config=config)
+    assert words in str(raised.value)
+    assert agentops.current_session() is None
+
+
+def test_an_empty_key_or_session_to_join_is_none():
+    """What comes of a variable that is not set is no error, and no id of a session that nobody has started."""
+    session_id = agentops.init(api_key="", inherited_session_id="", exporter=SpanCapture(), summary=False)
+    session = agentops.current_session()
+    assert (session.session_id, session.config.api_key, session.owner) == (session_id, None, True)
+
+
 def test_the_attribute_limit_of_the_environment():
     """Session and kind of every span, and the end of the root, survive a limit of eight attributes."""
     with FaultServer() as server:

@@ -68,6 +68,9 @@ WRONG = {
     "exporter": ["x", SpanCapture],
     "trace_url": ["http://a/trace", "{trace_id}", "ftp://a/{trace_id}", "http://a/{trace}", "http://a/{trace_id", 3],
 }
+GRPC = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+SILENT = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+INSECURE = {"OTEL_EXPORTER_OTLP_INSECURE": "true"}
 FROM_ENVIRONMENT = [pytest.param(setting, id=setting.name) for setting in SETTINGS if setting.env]
 
 
@@ -202,6 +205,30 @@ def test_a_configuration_does_not_change():
         ({"endpoint": "http://a:1/base/"}, {}, "logs", "http://a:1/base/v1/logs"),
         ({"endpoint": "http://a:1/v1/traces"}, {}, "logs", "http://a:1/v1/logs"),
         ({"endpoint": "http://a:1/v1/traces"}, {}, "traces", "http://a:1/v1/traces"),
+        ({"endpoint": "http://a:1/?token=x/y"}, {}, "traces", "http://a:1/v1/traces?token=x/y"),
+        ({"endpoint": "http://a:1/base/?d=1&e=2"}, {}, "logs", "http://a:1/base/v1/logs?d=1&e=2"),
+        ({"endpoint": "http://a:1/v1/traces?d=1"}, {}, "logs", "http://a:1/v1/logs?d=1"),
+        ({"endpoint": "http://a:1?d=1"}, {}, "traces", "http://a:1/v1/traces?d=1"),
+        ({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o:2/own/?d=1"}, "traces", "http://o:2/own/?d=1"),
+        ({}, {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "nowhere"}, "logs", "http://localhost:4318/v1/logs"),
+        ({"protocol": "grpc", "endpoint": "c:4317"}, {}, "traces", "https://c:4317"),
+        ({"protocol": "grpc", "endpoint": "[::1]:4317"}, {}, "traces", "https://[::1]:4317"),
+        ({"protocol": "grpc", "endpoint": "ada:p@c:4317"}, {}, "traces", "https://ada:p@c:4317"),
+        ({"protocol": "grpc"}, {"AGENTOPS_ENDPOINT": "c:1", **INSECURE}, "traces", "http://c:1"),
+        ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "c:1", **GRPC, **INSECURE}, "logs", "http://c:1"),
+        ({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "c:1", **GRPC, **INSECURE}, "traces", "http://c:1"),
+        (
+            {},
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "c:1", "OTEL_EXPORTER_OTLP_TRACES_INSECURE": "false", **GRPC, **INSECURE},
+            "traces",
+            "https://c:1",
+        ),
+        (
+            {},
+            {"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "c:1"},
+            "traces",
+            "https://c:1",
+        ),
         ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://o:1"}, "traces", "http://o:1/v1/traces"),
         ({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o:2/own"}, "traces", "http://o:2/own"),
         ({}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://o:2/own"}, "logs", "http://localhost:4318/v1/logs"),
@@ -243,6 +270,156 @@ def test_a_destination_of_the_users(monkeypatch, arguments, environment, named):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert Configuration(**arguments)._has_destination is named
+
+
+# A header, and the part of it that a line may show.
+UNSENDABLE = [
+    ({"x-bad": "geheim\nb"}, "x-bad"),
+    ({"x-bad": "geheim\r\nx-other: 1"}, "x-bad"),
+    ({"x-bad": "geheim\0"}, "x-bad"),
+    ({"x-bad": "geheim ключ"}, "x-bad"),
+    ({"x-bad": "geheim \ud83d"}, "x-bad"),
+    ({"a name": "geheim"}, "a name"),
+    ({"": "geheim"}, ""),
+    ({"x:bad": "geheim"}, "x…"),
+    ({"authorization: Bearer geheim": "x"}, "authorization…"),
+    ({"schlüssel": "geheim"}, "schl…"),
+]
+
+
+@pytest.mark.parametrize(("headers", "shown"), UNSENDABLE)
+def test_a_header_that_http_cannot_carry_is_an_error(headers, shown):
+    """An argument is refused in words that name the header and never show its value."""
+    with pytest.raises(ConfigurationError) as raised:
+        Configuration(headers={"x-good": "1", **headers})
+    assert repr(shown) in str(raised.value)
+    assert "geheim" not in str(raised.value)
+    assert "x-good" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "variable", ["AGENTOPS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"]
+)
+@pytest.mark.parametrize(
+    ("pair", "shown"),
+    [
+        ("x-bad=geheim%0Ab", "'x-bad'"),
+        ("x-bad=geheim\nb", "'x-bad'"),
+        ("x-bad=geheim%D0%BA", "'x-bad'"),
+        ("x-bad=geheim%FF", "'x-bad'"),
+        ("a name=geheim", "'a name'"),
+        ("=geheim", "''"),
+        ("sk-geheim", "(pair 2)"),
+        ("Bearer sk-1geheim=", "'bearer…'"),
+    ],
+)
+def test_one_bad_pair_of_a_variable_is_left_out(variable, pair, shown, monkeypatch, caplog):
+    """It is named in one warning that never shows a value; the pairs beside it are sent."""
+    monkeypatch.setenv(variable, f" X-Good = a%20b ,{pair}, x-other=c=d ")
+    assert dict(Configuration().headers) == {"x-good": "a b", "x-other": "c=d"}
+    (message,) = caplog.messages
+    assert message.startswith(f"agentops-otel: {variable}: ")
+    assert shown in message
+    assert "geheim" not in message
+
+
+def test_of_a_variable_without_one_good_pair_the_next_is_read(monkeypatch, caplog):
+    """Headers of which nothing is left are as if not set."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "nothing")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x=1")
+    assert dict(Configuration().headers) == {"x": "1"}
+    assert len(caplog.messages) == 1
+
+
+def test_values_of_headers_are_stripped():
+    """A key that was read from a file ends with a line break, which is no part of it."""
+    headers = {" X-Key ": " key\n", "x-two": "é"}
+    assert dict(Configuration(headers=headers).headers) == {"x-key": "key", "x-two": "é"}
+    assert dict(Configuration(headers="x-key= key ,,x-two=%C3%A9").headers) == {"x-key": "key", "x-two": "é"}
+
+
+@pytest.mark.parametrize("headers", [{"x": "é"}, {"x*y": "1"}, {"x-bin": "1"}])
+def test_grpc_carries_less(headers):
+    """What HTTP carries and the metadata of gRPC does not is refused where spans leave by gRPC."""
+    assert Configuration(headers=headers).headers == headers
+    with pytest.raises(ConfigurationError, match="gRPC"):
+        Configuration(headers=headers, protocol="grpc")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://ada:geheim@host:port",
+        "http://ada:ge?heim-geheim@host",
+        "http://ada:geheim@ho st",
+        "ada:geheim@host:4317",
+        "ftp://ada:geheim@host",
+        "http://host:port/?token=geheim",
+        "http://host:port/?token=geheim@x",
+    ],
+)
+def test_a_wrong_endpoint_shows_no_password(endpoint, monkeypatch, caplog):
+    """Neither the error nor the warning, nor what is shown of the settings, has what may be secret in it."""
+    with pytest.raises(ConfigurationError) as raised:
+        Configuration(endpoint=endpoint)
+    monkeypatch.setenv("AGENTOPS_ENDPOINT", endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)
+    Configuration()
+    assert len(caplog.messages) == 2
+    shown = f"{raised.value} {caplog.messages} {Configuration(endpoint='http://ada:geheim@host/?key=geheim')!r}"
+    assert "geheim" not in shown
+    assert "http://host" in shown
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "protocol", "exports", "logs"),
+    [
+        ({}, {}, "http/protobuf", True, True),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp"}, {}, "http/protobuf", True, True),
+        ({"OTEL_TRACES_EXPORTER": "none"}, {}, "http/protobuf", False, False),
+        ({"OTEL_TRACES_EXPORTER": " None "}, {"api_key": "k"}, "http/protobuf", False, False),
+        ({"OTEL_LOGS_EXPORTER": "none"}, {}, "http/protobuf", True, False),
+        ({"OTEL_LOGS_EXPORTER": "console"}, {}, "http/protobuf", True, False),
+        ({"OTEL_TRACES_EXPORTER": "console"}, {}, "console", True, True),
+        ({"OTEL_TRACES_EXPORTER": "console,otlp"}, {}, "http/protobuf", True, True),
+        ({"OTEL_TRACES_EXPORTER": "otlp_proto_grpc"}, {}, "grpc", True, True),
+        ({"OTEL_TRACES_EXPORTER": "console", "AGENTOPS_ENDPOINT": "http://a"}, {}, "http/protobuf", True, True),
+        ({"OTEL_TRACES_EXPORTER": "console"}, {"endpoint": "http://a"}, "http/protobuf", True, True),
+        ({"OTEL_TRACES_EXPORTER": "console", "AGENTOPS_PROTOCOL": "grpc"}, {}, "grpc", True, True),
+        (
+            {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://a"},
+            {},
+            "http/protobuf",
+            False,
+            False,
+        ),
+        ({"OTEL_TRACES_EXPORTER": "none", "AGENTOPS_ENDPOINT": "http://a"}, {}, "http/protobuf", True, True),
+        (
+            SILENT,
+            {"endpoint": "http://a"},
+            "http/protobuf",
+            True,
+            True,
+        ),
+        ({"OTEL_TRACES_EXPORTER": "none"}, {"exporter": SpanCapture()}, "http/protobuf", True, True),
+        ({"OTEL_TRACES_EXPORTER": "none"}, {"protocol": "console"}, "console", True, True),
+        ({"OTEL_SDK_DISABLED": "true"}, {"endpoint": "http://a"}, "http/protobuf", False, False),
+    ],
+)
+def test_exporters_by_name(variables, arguments, protocol, exports, logs, monkeypatch):
+    """`OTEL_TRACES_EXPORTER` and `OTEL_LOGS_EXPORTER` mean what they say, and a destination named to us counts more."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    config = Configuration(**arguments)
+    assert (config.protocol, config._exports, config._exports_logs) == (protocol, exports, logs)
+
+
+def test_an_empty_key_is_none(monkeypatch):
+    """`api_key=os.environ.get("KEY", "")` is as if no key was given: the environment's, else none."""
+    assert Configuration("").api_key is None
+    assert "api_key" not in Configuration(" ")._given
+    monkeypatch.setenv("AGENTOPS_API_KEY", "key")
+    assert Configuration("", parent_key="").api_key == "key"
 
 
 def test_a_file_endpoint_means_the_file_protocol():

@@ -538,10 +538,11 @@ class Configuration(_Table):
         variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
         raw = os.environ.get(variable, "").strip()
         try:
-            return _endpoint(raw, self.protocol) + "/" * raw.endswith("/") if raw else None
+            checked = _endpoint(raw, self.protocol) if raw else None
         except _Wrong as wrong:
             environment.warn(variable, _shown("endpoint", raw), str(wrong))
             return None
+        return raw if "://" in raw else checked
 
     def _names(self, setting: str) -> bool:
         """Whether a setting comes from an argument or a variable of ours."""
@@ -625,7 +626,7 @@ class Configuration(_Table):
         passwords = []
         for url in (self.endpoint, *self._signal_endpoints.values()):
             user = urlsplit(url or "").netloc.rpartition("@")[0]
-            passwords += [user.partition(":")[2], unquote(user.partition(":")[2])]
+            passwords += [user.partition(":")[2], unquote(user.partition(":")[2]), authorization(url or "")]
         found = (self.api_key, self.parent_key, *passwords)
         return tuple(dict.fromkeys(text for text in found if text))
 

@@ -278,10 +278,11 @@ def length_limit() -> int | None:
 
 
 def _verdict(variable: str, text: str) -> Wrong | None:
-    if variable == "OTEL_TRACES_SAMPLER_ARG":  # what is right depends on another variable
-        return _ratio(text)
+    check = CHECKS.get(variable) or _BELOW[variable]
+    if check in (_ratio, _file, _certificates):  # what is right depends on more than the text
+        return check(text)
     if (variable, text) not in _verdicts:
-        _verdicts[variable, text] = (CHECKS.get(variable) or _BELOW[variable])(text)
+        _verdicts[variable, text] = check(text)
     return _verdicts[variable, text]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from agentops_otel.config import Configuration
 from agentops_otel.pipeline import transport as transport_module
 from agentops_otel.pipeline.exporters import DeliveryExporter, LogEvent, open_transport
-from agentops_otel.pipeline.transport import HttpTransport, is_loopback
+from agentops_otel.pipeline.transport import HttpTransport, Verdict, is_loopback
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer, Mode
 
@@ -598,6 +599,62 @@ def test_key_needs_an_encrypted_way(monkeypatch: pytest.MonkeyPatch, lines: Call
     assert sent("http://localhost:4318")["authorization"] == f"Bearer {KEY}"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
     assert sent("http://collector-a:4318")["authorization"] == f"Bearer {KEY}"
+
+
+ADA = "Basic " + base64.b64encode(b"ada:p@ss/w1").decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url", "authorization"),
+    [
+        ({}, "http://ada:p%40ss%2Fw1@{}", ADA),
+        ({}, "http://ada:p@ss%2Fw1@{}", ADA),
+        ({}, "http://ada@{}", "Basic " + base64.b64encode(b"ada:").decode()),
+        ({}, "http://:key@{}", "Basic " + base64.b64encode(b":key").decode()),
+        ({"headers": {"Authorization": "Bearer t"}}, "http://ada:x@{}", "Bearer t"),
+        ({"headers": "authorization=Bearer t"}, "http://ada:x@{}", "Bearer t"),
+        ({"api_key": KEY}, "http://ada:x@{}", f"Bearer {KEY}"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_user_and_password_of_the_endpoint(protocol: str, arguments: Any, url: str, authorization: str) -> None:
+    """They become Basic authorization, of both signals, unless something else authorizes; no name has them in it."""
+    with FaultServer(protocol) as server:
+        endpoint = url.format(server.url.partition("//")[2])
+        transport = open_transport(Configuration(endpoint=endpoint, protocol=protocol, **arguments))
+        assert transport.send(make_spans("a"), 5.0).verdict is Verdict.ACCEPTED
+        transport.send_events([LogEvent("x", 1, 2, 3, {})], Resource({}), 5.0)
+        assert [request.headers["authorization"] for request in server.requests] == [authorization] * 2
+        assert transport.name.removesuffix("/v1/traces") == server.url
+        transport.close()
+
+
+def test_user_and_password_need_an_encrypted_way(
+    monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+) -> None:
+    """As a key they are not sent over plain HTTP to another host, unless the network is said to be trusted."""
+
+    def sent(url: str) -> dict[str, str]:
+        return HttpTransport(Configuration(endpoint=url))._sent_headers
+
+    assert "authorization" not in sent("http://ada:geheim@collector-d:4318")
+    (line,) = lines()
+    assert "user and password of the endpoint are not sent to http://collector-d:4318/v1/traces" in line
+    assert "geheim" not in line
+    assert "authorization" in sent("https://ada:geheim@collector-d:4318")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+    assert "authorization" in sent("http://ada:geheim@collector-d:4318")
+
+
+def test_logs_that_go_elsewhere_get_no_key_that_was_not_meant_for_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which credentials go along is decided by the address of the signal."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://ada:geheim@one/v1/traces")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://two/v1/logs")
+    transport = HttpTransport(Configuration(headers={"x": "1"}))
+    assert transport._sent_headers["authorization"].startswith("Basic ")
+    assert "authorization" not in transport._sent_with_logs
+    assert transport._sent_with_logs["x"] == "1"
+    assert transport._sent_with_logs["content-type"] == "application/x-protobuf"
 
 
 @pytest.mark.parametrize(

@@ -213,12 +213,16 @@ def test_a_client_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"])
-def test_a_certificate_file_that_is_not_there(variable: str, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is named."""
+def test_a_certificate_file_that_is_not_there(
+    variable: str, protocol: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The variable and the file are named, and it is as if the variable was not set."""
     monkeypatch.setenv(variable, "/no/such/file.pem")
     reply = send("https://127.0.0.1:9", protocol=protocol)
-    assert reply.verdict is Verdict.REFUSED
-    assert "/no/such/file.pem cannot be read (no such file or directory)" in reply.reason
+    assert reply.verdict is Verdict.RETRY
+    assert "nothing listens at 127.0.0.1:9" in reply.reason
+    (line,) = caplog.messages
+    assert line.startswith(f"agentops-otel: {variable}='/no/such/file.pem' is ignored: expected a file")
 
 
 def test_grpc_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
