@@ -10,13 +10,16 @@ import struct
 import sys
 import termios
 import threading
+from dataclasses import replace
 from fcntl import ioctl
 
 import pytest
 
+import agentops_otel as agentops
 from agentops_otel import summary
 from agentops_otel.figures import format_cost, format_count, format_duration
 from agentops_otel.summary import Summary, print_summary, render
+from agentops_otel.testing import SpanCapture
 from agentops_otel.usage import Usage
 
 SUCCESS = Summary(
@@ -190,6 +193,56 @@ def test_cost_of_unpriced_calls_is_unknown():
     assert "cost unknown" in render(Summary(llm_calls=1, unpriced_calls=1), width=80, color=False)
     assert "cost $0.000042 + 1 unpriced call" in render(FAIL, width=100, color=False)
     assert "cost" not in render(Summary(actions=1), width=80, color=False)
+
+
+LINK = "http://localhost:16686/trace/{trace_id}"
+SESSION = "0123abcd-0000-1111-2222-333344445555"
+TRACE = SESSION.replace("-", "")
+
+
+def test_the_trace_is_named_as_backends_write_it():
+    """An id without dashes, or the address that the user has said, with the id in it."""
+    facts = Summary(session_id=SESSION)
+    assert f"│ trace {TRACE} " in render(facts, width=80, color=False)
+    linked = replace(facts, trace_url=LINK.format(trace_id=TRACE))
+    assert f"│ http://localhost:16686/trace/{TRACE} " in render(linked, width=80, color=False)
+    assert TRACE not in render(Summary(), width=80, color=False)
+
+
+class Terminal(io.StringIO):
+    """A terminal of 80 columns."""
+
+    def isatty(self):
+        return True
+
+
+def test_an_address_is_never_cut():
+    """One that is wider than the box stands below it; in the plain line all of it does."""
+    long = f"http://localhost:16686/{'x' * 120}/{TRACE}"
+    facts = Summary(session_id=SESSION, trace_url=long)
+    assert long not in render(facts, width=80, color=False)
+    assert f"│ trace {TRACE} " in render(facts, width=80, color=False)
+    terminal, plain = Terminal(), io.StringIO()
+    print_summary(facts, terminal)
+    print_summary(facts, plain)
+    assert terminal.getvalue().splitlines()[-1] == long
+    assert plain.getvalue().rstrip("\n").endswith(f"; {long}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        (LINK, "http://localhost:16686/trace/{}"),
+        ("https://a/?s={session_id}&x", "https://a/?s={}&x"),
+        (None, "trace {}"),
+    ],
+)
+def test_the_setting_trace_url(setting, shown, capsys):
+    """`trace_url` has the ids of the session filled in."""
+    session_id = agentops.init(exporter=SpanCapture(), trace_url=setting)
+    agentops.end_session("Success")
+    known = session_id if setting and "session_id" in setting else session_id.replace("-", "")
+    assert capsys.readouterr().err.rstrip("\n").endswith(f"; {shown.format(known)}")
 
 
 def test_one_plain_line_where_nobody_looks():

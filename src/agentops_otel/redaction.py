@@ -241,7 +241,7 @@ class Redactor:
         if self._is_secret_name(name) and type(value) not in (bool, int, float):
             return REDACTED
         if type(value) is str:
-            return self._scrubbed(value)
+            return value if _is_session_id(name, value) else self._scrubbed(value)
         if type(value) is tuple and len(value) <= MAX_ITEMS and {*map(type, value)} == {str}:
             texts = tuple(map(self._scrubbed, value))
             if any(text[:1] == "-" for text in texts):

@@ -15,12 +15,13 @@ from typing import Any, Final, Protocol
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from .. import guard, pricing, semconv
+from .. import guard, pricing, semconv, text
 from ..conversation import Conversation
 from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
 from ..totals import Totals
 
+_SESSION_ID_LENGTH: Final = 36
 _MOST_RETIRED: Final = 256
 _MOST_FOREIGN: Final = 10_000
 _CLOCK_WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
@@ -159,7 +160,7 @@ class SessionSpanProcessor(SpanProcessor):
                 _correct_end(span, session)
             if session is None:
                 return
-            missing = self._identity(span, session) if span.dropped_attributes else {}
+            missing = self._identity(span, session) if _may_have_lost(span) else {}
             if session.batcher is None and semconv.COST_AMOUNT not in (span.attributes or {}):
                 cost = pricing.span_cost(span.attributes or {})
                 if cost is not None:
@@ -205,7 +206,7 @@ class SessionSpanProcessor(SpanProcessor):
                 _hand_over(span, *self._sessionless)
             return
         self._foreign.pop((context.trace_id, context.span_id), None)
-        missing = self._identity(span, session) if span.dropped_attributes else None
+        missing = self._identity(span, session) if _may_have_lost(span) else None
         if missing:  # the SDK's span could not be changed, so ours goes on as a copy
             span = SpanCopy(span, attributes={**(span.attributes or {}), **missing})
         session.totals.on_end(span)
@@ -220,7 +221,13 @@ class SessionSpanProcessor(SpanProcessor):
         kind = None if context is None else session.totals.open_kind(context.span_id)
         if kind is not None:
             identity[semconv.SPAN_KIND] = kind
-        return {name: value for name, value in identity.items() if name not in attributes}
+        found = attributes.get(semconv.SESSION_ID, "")
+        cut = found != session.session_id and session.session_id.startswith(str(found))
+        return {
+            name: value
+            for name, value in identity.items()
+            if name not in attributes or (cut and name == semconv.SESSION_ID)
+        }
 
     def _of(self, span: ReadableSpan) -> SessionSpans | None:
         context = span.get_span_context()
@@ -234,6 +241,12 @@ class SessionSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Flush the sessions' pipelines, so that the provider's own `force_flush()` means what it says."""
         return self.flush(timeout_millis / 1000)
+
+
+def _may_have_lost(span: ReadableSpan) -> bool:
+    """Whether limits of the SDK may have cost a span what it is found by."""
+    longest = text.longest()
+    return bool(span.dropped_attributes) or (longest is not None and longest < _SESSION_ID_LENGTH)
 
 
 def _correct_end(span: ReadableSpan, session: SessionSpans | None) -> None:
