@@ -177,7 +177,7 @@ def test_lost_spans_are_told_and_no_destination_is_shown():
     """A link to what was not acknowledged is never printed; the reasons are."""
     box = render(FAIL, width=100, color=False)
 
-    assert "⚠ 3 spans of 12 not delivered (connection refused 127.0.0.1:4318; 3 queue full)" in box
+    assert "⚠ 3 of 12 spans not delivered (connection refused 127.0.0.1:4318; 3 queue full)" in box
     assert "http://" not in box
 
 

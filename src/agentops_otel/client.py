@@ -27,6 +27,7 @@ from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_
 from .clock import monotonic
 from .config import Configuration, Settings, check_names
 from .context import Scope
+from .figures import format_count
 from .log import logger
 from .pipeline import ids
 from .pipeline.provider import Pipeline, SessionProvider
@@ -221,17 +222,17 @@ class Client:
             lost = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
             if missing > kept:
                 logger.warning(
-                    "%d of %d spans were not delivered to %s: %s",
+                    "not delivered: %d of %s to %s: %s",
                     missing - kept,
-                    pipeline.recorded,
+                    format_count(pipeline.recorded, "span"),
                     pipeline.destination,
                     "; ".join([*lost, *([error] if error else [])]) or "no answer in time",
                 )
             if kept and pipeline.journal is not None:
                 logger.warning(
-                    "%d of %d spans are kept in %s, because %s did not take them: %s. %s",
+                    "kept for the next run: %d of %s in %s, because %s did not accept them: %s. %s",
                     kept,
-                    pipeline.recorded,
+                    format_count(pipeline.recorded, "span"),
                     pipeline.journal.directory,
                     pipeline.destination,
                     error or "no answer in time",
@@ -643,7 +644,7 @@ def _wait(call: str, timeout: object, default: float) -> float:
         seconds = math.nan
     if math.isnan(seconds):
         logger.warning(
-            "%s: timeout=%.80r is not valid: expected a number of seconds; it is %g s now", call, timeout, default
+            "%s: timeout=%.80r is not valid: expected a number of seconds. %g s is used", call, timeout, default
         )
         return default
     return min(max(seconds, 0.0), _LONGEST_WAIT)

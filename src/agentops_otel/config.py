@@ -339,13 +339,13 @@ class _Table:
             ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True)
     max_wait_time: Setting[int] = Setting(_whole(1), 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
             ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",))
-    max_queue_size: Setting[int] = Setting(_whole(1), 2048, "Most finished spans that wait in memory; more are dropped and counted.",
+    max_queue_size: Setting[int] = Setting(_whole(1), 2048, "Largest number of finished spans that wait in memory. Further ones wait in the journal; without a journal they are dropped and counted.",
             ("AGENTOPS_MAX_QUEUE_SIZE",), ("OTEL_BSP_MAX_QUEUE_SIZE",))
     default_tags: Setting[tuple[str, ...]] = Setting(_tags, (), "Tags of every session.", ("AGENTOPS_DEFAULT_TAGS", "AGENTOPS_TAGS"))
     instrument_llm_calls: Setting[bool] = Setting(_flag, True, "Record the calls of the installed LLM SDKs.", ("AGENTOPS_INSTRUMENT_LLM_CALLS",))
     auto_start_session: Setting[bool] = Setting(_flag, True, "Let `init()` start a session.", ("AGENTOPS_AUTO_START_SESSION",))
     skip_auto_end_session: Setting[bool] = Setting(_flag, False,
-            "Leave the session open at a normal exit, for a framework that ends it elsewhere; nothing is decided about its end state.",
+            "Leave the session open at a normal exit, for a framework that ends it elsewhere; its end state stays open.",
             ("AGENTOPS_SKIP_AUTO_END_SESSION",))
     env_data_opt_out: Setting[bool] = Setting(_flag, False, "Leave host, process and package data out of the resource.", ("AGENTOPS_ENV_DATA_OPT_OUT",))
     protocol: Setting[Protocol] = Setting(_one_of(*PROTOCOLS, http="http/protobuf"), "http/protobuf",
@@ -358,7 +358,7 @@ class _Table:
             ("AGENTOPS_TIMEOUT",), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"))
     service_name: Setting[str | None] = Setting(_text, None, "`service.name` of the resource.", ("AGENTOPS_SERVICE_NAME",), ("OTEL_SERVICE_NAME",))
     capture_content: Setting[CaptureContent] = Setting(_one_of(*CAPTURE_MODES, **_GENAI_CAPTURE), "full",
-            "`full`: prompts, answers, tool arguments and results are recorded; `metadata`: none of them; `off`: nor exception texts, which can "
+            "`full`: prompts, answers, tool arguments and results are recorded; `metadata`: none of them; `off`: also no exception texts, which can "
             "quote them; `event_only` and `span_and_event`: messages as the event `gen_ai.client.inference.operation.details`.",
             ("AGENTOPS_CAPTURE_CONTENT",), ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",))
     max_content_length: Setting[int] = Setting(_whole(1), 65536, "Longest recorded text in characters; longer text is cut and says by how much.",
@@ -552,7 +552,7 @@ class Configuration(_Table):
         raise AttributeError(f"a Configuration cannot be changed: make a new one with {name}=...")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Configuration cannot be changed: {name} stays")
+        raise AttributeError(f"a Configuration cannot be changed: {name} cannot be deleted")
 
     def _merged(self, other: Configuration | None) -> Configuration:
         """This configuration with what `other` was given as arguments."""

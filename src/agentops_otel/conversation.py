@@ -35,10 +35,10 @@ class Conversation:
         if self._asked is None and self._tries < _MOST_TRIES and isinstance(prompt, str):
             self._tries += 1
             self._asked = _first_text(prompt, "user")
-        if isinstance(answer, str) and any(text in answer for text in _TEXTS):
-            # (the arguments of a tool may look like a part)
-            if _TOOL_CALL not in answer or _first_text(answer, None):
-                self._answer = answer
+        said = isinstance(answer, str) and any(text in answer for text in _TEXTS)
+        # (the arguments of a tool may look like a part)
+        if said and (_TOOL_CALL not in answer or _first_text(answer, None)):
+            self._answer = answer
 
     def attributes(self) -> dict[str, str]:
         """`input.value` and `output.value` of the root span, as far as they are known."""

@@ -173,7 +173,7 @@ def _pairs(text: str) -> Wrong | None:
     if len(right) == len(items):
         return None
     wrong = next(item for item in items if item not in right)
-    return Wrong(f"pairs such as 'name=value,name2=value2'; {shown(wrong.strip())} is none", ",".join(right) or None)
+    return Wrong(f"pairs such as 'name=value,name2=value2'; {shown(wrong.strip())} is not one", ",".join(right) or None)
 
 
 # The variables --------------------------------------------------------------------------------------------------------

@@ -149,14 +149,17 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
     why = [facts.delivery_error] if facts.delivery_error else []
     told = []
     if missing > kept:
-        reasons = [*why, *(f"{count:,} {reason}" for reason, count in facts.dropped.items() if count)]
+        lost_by = [(reason, count) for reason, count in facts.dropped.items() if count]
+        said = facts.delivery_error or ""  # such as "1 span rejected: ..."
+        counted = ((f"{count:,} {reason}", f"{format_count(count, 'span')} {reason}") for reason, count in lost_by)
+        reasons = [*why, *(short for short, long in counted if long not in said)]
         told.append(
-            f"{format_count(missing - kept, 'span')} of {facts.recorded:,} not delivered"
+            f"{missing - kept:,} of {format_count(facts.recorded, 'span')} not delivered"
             + (f" ({'; '.join(reasons)})" if reasons else "")
         )
     if kept:
         told.append(
-            f"{format_count(kept, 'span')} of {facts.recorded:,} kept in {facts.journal}"
+            f"{kept:,} of {format_count(facts.recorded, 'span')} kept in {facts.journal}"
             + (f" ({'; '.join(why)})" if why and missing == kept else "")
             + f"; {facts.advice}"
         )

@@ -122,7 +122,7 @@ def test_nobody_knows_where_it_was_to_go(server, killed, capsys, monkeypatch, co
         file.write_bytes(content)
     assert cli.main(["flush"]) == 1
     said = capsys.readouterr().out
-    assert f"4 left ({file} is damaged or gone: say where to send it with --endpoint)" in said
+    assert f"4 left ({file} is damaged or gone: name an endpoint with --endpoint)" in said
     if where == "setting":
         monkeypatch.setenv("AGENTOPS_ENDPOINT", server.url)
     assert cli.main(["flush"] if where == "setting" else ["flush", "--endpoint", server.url]) == 0

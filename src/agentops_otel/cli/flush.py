@@ -96,7 +96,7 @@ def _flush(
     done = False
     why: str | None = "" if meant is None else _key_needed(meant)
     if meant is None:
-        why = f"{os.path.join(folder, ABOUT)} is damaged or gone: say where to send it with --endpoint"
+        why = f"{os.path.join(folder, ABOUT)} is damaged or gone: name an endpoint with --endpoint"
     if config is not None:
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
         exporter.deadline = deadline if math.isfinite(deadline) else None

@@ -62,7 +62,7 @@ def failure(value: Any, response: Mapping[str, Any], body: str) -> tuple[str, st
     if response.get("id") or response.get(body) or said_in(response):
         return None
     text = value if isinstance(value, str) else response.get("message") or response.get("detail")
-    return NOT_AN_ANSWER, cut(as_text(text), _MOST_TEXT) or "it has neither an id nor anything else of an answer"
+    return NOT_AN_ANSWER, cut(as_text(text), _MOST_TEXT) or "the answer has no id and no other field that was expected"
 
 
 def _named(error: Any, response: Mapping[str, Any]) -> tuple[str, str]:

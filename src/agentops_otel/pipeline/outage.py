@@ -12,7 +12,7 @@ NO_GRPC: Final = "protocol 'grpc' needs a package that is not installed: pip ins
 NO_ANSWER: Final = "no answer in time"
 
 _NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
-_CA: Final = "name the file of its authority in OTEL_EXPORTER_OTLP_CERTIFICATE"
+_CA: Final = "set OTEL_EXPORTER_OTLP_CERTIFICATE to the file of its certificate authority"
 _TLS_ALERT: Final = "\x15\x03"
 _HTTP2_SETTINGS: Final = "\x04"  # the type of the frame that a server sends first, behind three bytes of length
 
