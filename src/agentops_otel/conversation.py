@@ -35,9 +35,9 @@ class Conversation:
         if self._asked is None and self._tries < _MOST_TRIES and isinstance(prompt, str):
             self._tries += 1
             self._asked = _first_text(prompt, "user")
-        said = isinstance(answer, str) and any(text in answer for text in _TEXTS)
-        # (the arguments of a tool may look like a part)
-        if said and (_TOOL_CALL not in answer or _first_text(answer, None)):
+        if not isinstance(answer, str) or not any(text in answer for text in _TEXTS):
+            return
+        if _TOOL_CALL not in answer or _first_text(answer, None):  # (the arguments of a tool may look like a part)
             self._answer = answer
 
     def attributes(self) -> dict[str, str]:
