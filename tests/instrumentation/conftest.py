@@ -79,7 +79,8 @@ def spans(provider, record):
 def client(server):
     import openai
 
-    with openai.OpenAI(api_key="sk-test", base_url=server.url, max_retries=0) as client:
+    http = openai.DefaultHttpxClient(verify=False)  # loading certificates takes longer than most tests
+    with openai.OpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
         yield client
 
 
@@ -87,5 +88,6 @@ def client(server):
 async def async_client(server):
     import openai
 
-    async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0) as client:
+    http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
+    async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
         yield client
