@@ -71,6 +71,8 @@ class ResponsesFold:
     def add(self, chunk: Any) -> None:
         """Take in one event."""
         event = fields(chunk)
+        if event.get("event") == "error":  # openai 1 puts such an event into one of its own
+            event = {"type": "error", **fields(event.get("data"))}
         kind = event.get("type")
         if not isinstance(kind, str):
             kind = ""
