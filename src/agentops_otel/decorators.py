@@ -18,6 +18,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final, TypeVar, overload
 from uuid import uuid4
@@ -196,9 +197,11 @@ class _Call:
                 attach(previous)
 
 
-def _start(plan: _Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call | None:
-    """Start recording a call; None when it is not recorded."""
+def _start(plan: _Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any], bound_to: object = None) -> _Call | None:
+    """Start recording a call, of an instance where what is called was looked up on one; None: it is not recorded."""
     try:
+        if bound_to is not None and plan.parameters.is_method:
+            args = (bound_to, *args)
         scope = scope_for(plan.kind.decorator)
         if scope is None:
             return None
@@ -307,11 +310,10 @@ def _fail(call: _Call, error: BaseException) -> None:
 
 
 def _end(call: _Call) -> None:
-    if call.ended:
-        return
-    call.ended = True
     try:
-        call.span.end()
+        if not call.ended:
+            call.ended = True
+            call.span.end()
     except Exception:
         guard.report(call.plan.where)
 
@@ -490,12 +492,14 @@ def _wrap(function: Callable[..., Any], plan: _Plan) -> Any:
 class _Recorded(wrapt.CallableObjectProxy):  # type: ignore[type-arg]
     """A callable that is no plain function, with all it has, and its calls recorded."""
 
-    def __init__(self, wrapped: Any, plan: _Plan) -> None:
+    def __init__(self, wrapped: Any, plan: _Plan, instance: Any = None) -> None:
         super().__init__(wrapped)
         self._self_plan = plan
+        self._self_instance = instance
+        self._self_call = _maker_for(wrapped)(wrapped, plan, partial(_start, bound_to=instance))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return _maker_for(self.__wrapped__)(self.__wrapped__, self._self_plan)(*args, **kwargs)
+        return self._self_call(*args, **kwargs)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -536,20 +540,6 @@ class _RecordedMethod(_Recorded):
 
 class _RecordedBound(_Recorded):
     """One that was looked up on an instance."""
-
-    def __init__(self, wrapped: Any, plan: _Plan, instance: Any) -> None:
-        super().__init__(wrapped, plan)
-        self._self_instance = instance
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        instance, make = self._self_instance, _maker_for(self.__wrapped__)
-        if instance is None or not self._self_plan.parameters.is_method:
-            return make(self.__wrapped__, self._self_plan)(*args, **kwargs)
-
-        def begin(plan: _Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call | None:
-            return _start(plan, (instance, *args), kwargs)
-
-        return make(self.__wrapped__, self._self_plan, begin)(*args, **kwargs)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return getattr, (self._self_instance, self.__wrapped__.__name__)

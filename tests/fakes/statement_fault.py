@@ -32,6 +32,7 @@ PACKAGE = Path(agentops_otel.__file__).parent
 _GATES = {
     "run", "report", "_start", "_enter", "_leave", "leave", "_finish", "_fail", "_end", "_write_content",
     "_async_request", "_as_thrown", "_is_shown", "record_in", "current_session", "is_finalizing",
+    "begin", "enter", "fail", "finish", "returned", "as_thrown", "_self_call",  # as decorated functions call them
 }  # fmt: skip
 # How our wrappers call the user's code, or the SDK's for the user.
 _USERS = {

@@ -352,7 +352,7 @@ UNGUARDED = {
     "context.py inherited_session_id:": READS_ARGUMENTS,
     "_session.py end:": READS_ARGUMENTS,
     "_session.py parse:": READS_ARGUMENTS,
-    "openai.py _is_usage_only:": ASKS_FOR_USAGE,
+    "_chat.py is_usage_only:": ASKS_FOR_USAGE,
     "_stream.py _is_shown: hidden": ASKS_FOR_USAGE,
 }
 # These put the user's context back, and there is no second way to do it. Nothing else may go wrong with them.
