@@ -114,7 +114,7 @@ class Session:
         init_timestamp: when it began here, ISO 8601 in UTC.
         end_timestamp: when it ended here; None while it is open.
         end_state: an `EndState`; None while it is open.
-        end_state_reason: why; None when nobody said.
+        end_state_reason: why; None when no reason was given.
         video: URL of a recording; None without one.
     """
 
@@ -275,7 +275,7 @@ class Session:
         return variables
 
     def _fail_unless_ended(self, reason: str, exception: BaseException | None = None) -> None:
-        """Remember why the session will have failed if nobody ends it, and record the exception on its root."""
+        """Remember why the session failed, in case it is not ended otherwise, and record the exception on its root."""
         with self._lock:
             if self.end_state is not None:
                 return
@@ -334,7 +334,7 @@ class Session:
         self._spans.totals.longest_wait = 0.5
 
     def _leave_open(self) -> None:
-        """The process ends and the session does not: another one will end it, so nobody is to take it for dead."""
+        """The process ends but another one will end the session: the journal must not take the session for dead."""
         if self.owner and self._pipeline is not None:
             self._pipeline.journal_end(self._root, None, None, owner=True)
 
@@ -347,11 +347,11 @@ class Session:
             self._pipeline.journal_reason(self._root, reason)
 
     def _end_because(self, reason: str, state: EndState | None) -> None:
-        """End an open session that nobody ended: as an exception before has implied, else as `state` or Indeterminate.
+        """End a session that is still open: as an earlier exception implies, else as `state` or Indeterminate.
 
-        A joiner that just exits says nothing of the end.
+        A joiner that just exits says nothing about the end.
         """
-        with self._lock:  # whoever is ending it right now must have handed over its root
+        with self._lock:  # another thread may be ending it: wait until its root is handed over
             if self.end_state is not None:
                 return
         if state is None and self._implied is None and not self.owner:

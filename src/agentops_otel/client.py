@@ -799,7 +799,7 @@ class _Hooks:
             self.signals.die()
         try:
             self._client.exit(self.signals.reason or _NORMAL_EXIT, None, monotonic() + self._client.budget())
-        except KeyboardInterrupt:  # whoever waits for us has waited enough
+        except KeyboardInterrupt:  # the user does not want to wait any longer
             self._client.tell_what_is_missing()
         except Exception:
             guard.report("the exit hook")

@@ -654,7 +654,7 @@ class Configuration(_Table):
 
 
 def _is_left_out(name: str, value: object) -> bool:
-    """Whether an argument says nothing: `api_key=os.environ.get("KEY", "")` says that there is no key."""
+    """Whether an argument counts as left out; `api_key=os.environ.get("KEY", "")` can be empty, and then there is no key."""
     return value is None or (name in ("api_key", "parent_key") and isinstance(value, str) and not value.strip())
 
 

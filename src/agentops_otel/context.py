@@ -198,8 +198,8 @@ def detach(token: Token[Context], scope: Scope) -> None:
 def leave(token: Token[Context]) -> None:
     """Undo `opentelemetry.context.attach()`; nothing happens in another context than that of the attaching.
 
-    OpenTelemetry's `detach()` logs an error there. A coroutine that nobody finished comes to it: the garbage collector
-    closes it in whichever context it finds.
+    OpenTelemetry's `detach()` logs an error there. This happens to a coroutine that was not finished: the garbage
+    collector closes it in another context.
     """
     try:
         token.var.reset(token)

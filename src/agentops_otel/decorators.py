@@ -39,7 +39,7 @@ from .values import to_text
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
 _CALL_KEY: Final = create_key("agentops-call")
-# Not failures: somebody asked the function to stop.
+# These are not failures: the function was asked to stop.
 _CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 

@@ -192,7 +192,7 @@ _AT_IMPORT: Final[Mapping[str, Check]] = {
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": _whole(0),
     "OTEL_PROPAGATORS": _propagators,
 }
-# Those of libraries below OpenTelemetry that our requests obey; they are no business of the program's other requests.
+# Variables of libraries below OpenTelemetry, which our requests obey. They are not checked for other requests.
 _BELOW: Final[Mapping[str, Check]] = dict.fromkeys(
     ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), _certificates
 )

@@ -1,6 +1,6 @@
 """Imports made by our threads, kept apart from forks.
 
-A fork while another thread imports leaves that module's import lock taken for ever in the child, and whoever imports
+A fork while another thread imports leaves that module's import lock taken for ever in the child, and an import of
 the module there hangs (https://github.com/python/cpython/issues/83065).
 """
 

@@ -136,7 +136,7 @@ class Signals:
             self._client.note_reason(None)
 
     def _take_the_default_action(self, number: int) -> None:
-        """From now on whoever wants the default action of this signal gets ours, which ends in it.
+        """From now on, setting the default action of this signal sets our handler, which ends with the default action.
 
         Handlers that stop gracefully put the default action back then, and send the signal again (uvicorn's do): at
         once the process would be gone, with all that waits. Nothing but `signal.signal()` sees that moment. It is
@@ -212,7 +212,7 @@ class Signals:
             self._ended.set()
 
     def _goes_on(self) -> bool:
-        """Whether the interrupted code goes on: it will be interrupted again, and no handler around ours minds."""
+        """Whether the interrupted code goes on for a moment; it does not when another handler calls ours."""
         alone = signal.getsignal(self.dies_of) == self._mine
         if not alone or not hasattr(signal, "pthread_kill") or not self._time_left():
             return False

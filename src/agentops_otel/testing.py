@@ -196,7 +196,7 @@ def captured_session() -> Iterator[SpanCapture]:
     client.shutdown()
     with mock.patch.dict(os.environ, {"AGENTOPS_JOURNAL": "off"}):
         for variable in ("AGENTOPS_SESSION_ID", "TRACEPARENT"):
-            os.environ.pop(variable, None)  # not part of the session of whoever runs the tests
+            os.environ.pop(variable, None)  # the session of the process that runs the tests is not joined
         capture = SpanCapture(client.flush)
         try:
             client.init(exporter=capture, summary=False, auto_start_session=True, env_data_opt_out=True)

@@ -149,8 +149,8 @@ class Totals:
     """The running totals of one session, fed by the span processor.
 
     The user's thread only notes that a span started or ended; the counting is done in `settle()`, by the worker or by
-    whoever asks. Dicts, deques and their single operations are atomic, so the noting takes no lock that a signal
-    handler or a garbage collection could find taken.
+    the thread that reads the totals. Single operations on dicts and deques are atomic, so the noting takes no lock that
+    a signal handler or a garbage collection could find taken.
     """
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ class Totals:
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
-        """A block in which nobody counts, after everything was counted.
+        """A block during which no thread counts; everything that waited is counted before.
 
         Not so where the thread that counts stands still, see `longest_wait`.
         """
@@ -267,7 +267,7 @@ class Totals:
             self._streams_without_usage -= begun[1]
         usage = Usage.from_attributes(attributes)
         if usage is None:
-            # What failed costs nothing: that it has no price is no news.
+            # A failed call costs nothing, so it is not one whose price is missing.
             streamed = bool(attributes.get(semconv.REQUEST_STREAM)) and not failed
             self._unpriced += not failed
             self._streams_without_usage += streamed

@@ -122,7 +122,7 @@ class Call:
             start_time=getattr(fetch, "start_time", None),
             parent=parent,
         )
-        # Popping from a list is atomic: whoever gets the span ends it, on whichever thread.
+        # Popping from a list is atomic: only one thread gets the span, and ends it.
         self._open: list[Span] = [span]
         # A context of the caller's, and what it is for the SDK: made once for a call, however many chunks it has. The
         # invalid span of a disabled SDK must not hide the caller's.

@@ -123,7 +123,7 @@ class Backlog:
         Args:
             deadline: `time.monotonic()` after which no further batch is sent.
             yielding: give way to a flush.
-            closing: the process ends: nobody else may come to send what its children left.
+            closing: the process ends, and perhaps no other one will send what its children left.
         """
         while self._left and monotonic() < deadline and (self._exporter.due or not yielding):
             if not self._send_some(yielding=yielding):

@@ -1,4 +1,4 @@
-"""HTTP connections that nobody else sees, kept from one request to the next.
+"""HTTP connections that other code in the program does not see, kept from one request to the next.
 
 `http.client` is loaded a second time, for us alone: what records, mocks or traces the program's HTTP (vcrpy, an APM
 agent) puts its own classes and functions into the modules that the program uses, and the export of spans belongs
@@ -102,7 +102,7 @@ class Connections:
         return Answer(response.status, response.reason or "", response.headers, content)
 
     def forget(self) -> None:
-        """Leave the connections to whoever uses them, another process or a call that hangs."""
+        """Drop the connections without closing them: another process, or a call that hangs, may still use them."""
         self._kept = {}
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Delivery that tells the truth: the exporter behind the `BatchSpanProcessor`.
 
 Each span handed to `DeliveryExporter.export()` is at any time exactly one of: acknowledged by the backend, dropped with
-a counted reason, kept in memory for the next attempt, or left to whoever has it on disk. `send()` makes one pass
+a counted reason, kept in memory for the next attempt, or left to the journal. `send()` makes one pass
 without waiting; `export()` repeats it with back-off.
 """
 
@@ -406,7 +406,7 @@ class DeliveryExporter(SpanExporter):
         Args:
             spans: what to send, as it is (see `prepared()`).
             deadline: `time.monotonic()` by which the pass is over.
-            yielding: nobody waits for it, so when somebody flushes it leaves half of that time to him.
+            yielding: no caller waits for this pass; when another thread flushes, the pass leaves it half of the time.
         """
         outcome = Outcome()
         # Each part with whether it is a piece of a request that was refused.

@@ -164,7 +164,7 @@ def unlock(descriptor: int) -> None:
 
 def _make(path: str) -> None:
     """Make a folder and what is missing above it, for us alone (`os.makedirs` lets others into the upper ones)."""
-    if not os.path.isabs(path):  # whoever asks has no home folder; the working directory is nobody's to fill
+    if not os.path.isabs(path):  # there is no home folder, and the working directory is not ours to write to
         raise FileNotFoundError(errno.ENOENT, "no such folder, and no home folder to make it in", path)
     with contextlib.suppress(FileExistsError):
         try:

@@ -60,7 +60,7 @@ class GuardedProcessors(SynchronousMultiSpanProcessor):
                 _report(processor, "on_end")
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Flush one after the other, by a clock that nobody sets; the SDK goes by the one on the wall."""
+        """Flush one after the other, by the monotonic clock; the SDK uses the wall clock, which can be set."""
         deadline = monotonic() + timeout_millis / 1000
         flushed = True
         for processor in self._processors:
@@ -171,7 +171,7 @@ def _read(error: BaseException) -> Mapping[str, str]:
 class LateCalls(logging.Filter):
     """Puts the SDK's warnings of calls on a span that has ended on debug level.
 
-    The first end wins and the late call changes nothing: with a session around many libraries that is no news.
+    The first end counts and the late call changes nothing. With many libraries in one session that is common.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

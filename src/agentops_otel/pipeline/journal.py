@@ -1,9 +1,9 @@
 """The journal of this process: what has been recorded is on disk before the program goes on.
 
 One write for each span, without waiting for the disk: what is written outlives the process, and `sync()` makes it
-outlive the machine. To a segment only one thread at a time appends; who finds every segment taken opens another one.
-So nobody waits for a lock that an interrupted frame (under a signal handler, or a finaliser that the garbage collector
-runs) or a stopped thread may hold.
+outlive the machine. To a segment only one thread at a time appends; a thread that finds every segment taken opens
+another. So no thread waits for a lock that an interrupted frame (under a signal handler, or a finaliser that the
+garbage collector runs) or a stopped thread may hold.
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ class Journal:
         seq = next(self._seqs)
         record = frame(kind, seq, payload)
         segment = self._take(len(record))
-        segment.entries += 1  # before it is there: should this be interrupted, nobody is to think that all is settled
+        segment.entries += 1  # first: after an interrupted write the segment must not look settled
         if kind == Kind.EVENT:
             segment.events.add(seq)
         try:
@@ -303,7 +303,7 @@ class Journal:
             except OSError:
                 segment.seal()
             raise
-        except BaseException:  # nobody knows how far it came
+        except BaseException:  # it is not known how much was written
             segment.seal()
             raise
         place = Place(seq, segment.number, segment.size, len(record))

@@ -255,7 +255,7 @@ def _correct_end(span: ReadableSpan, session: SessionSpans | None) -> None:
     if not isinstance(start, int) or not isinstance(end, int) or context is None:
         return
     step = 0 if session is None else session.totals.clock_step(context.span_id)
-    # An end that somebody has given, and not the moment, says nothing of the clock.
+    # An end that the program gave is not the current time, so it says nothing about the clock.
     if abs(step) > _CLOCK_WAS_SET and abs(time.time_ns() - end) < _CLOCK_WAS_SET:
         end -= step
     if max(start, end) != span.end_time and hasattr(span, "_end_time"):

@@ -402,7 +402,7 @@ class Pipeline:
         """Send what waits, until `deadline` (`time.monotonic()`).
 
         Args:
-            hurried: somebody waits who has better things to do: a backend that is down gets two attempts at most.
+            hurried: the program is waiting; a backend that is down gets at most two attempts.
 
         Returns:
             True when the backend acknowledged everything handed over.

@@ -1,8 +1,8 @@
 """What a record of the journal says, and how it looks as bytes.
 
 A record is a header of 22 bytes and a payload in MessagePack. The header begins with a magic number, by which a reader
-finds the next record after a damaged one, and ends with a checksum over both. All that is read is taken for a
-stranger's: what has not the expected type is no record.
+finds the next record after a damaged one, and ends with a checksum over both. Nothing that is read
+is trusted: a record whose fields do not have the expected types is not a record.
 """
 
 from __future__ import annotations

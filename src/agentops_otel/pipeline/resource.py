@@ -1,9 +1,9 @@
 """What is known of this process and its host, as an OpenTelemetry resource, collected in the background.
 
 A `TracerProvider` wants its resource at once, while the host takes its time to answer. So the provider is given
-`HostResource.identity()`, which costs no I/O, and each span gets the rest when it is exported, where a slow disk delays
-nobody (`HostResource.merge_into()`). Never in here: command-line arguments and values of environment variables, but for
-OpenTelemetry's own ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``.
+`HostResource.identity()`, which costs no I/O, and each span gets the rest when it is exported, where a slow disk does
+not delay the program (`HostResource.merge_into()`). Never in here: command-line arguments and values of environment
+variables, except OpenTelemetry's own ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``.
 """
 
 from __future__ import annotations

@@ -61,9 +61,7 @@ class Verdict(Enum):
     TOO_LARGE = "too large"  # the same, because of the size
     RETRY = "retry"  # the same request may be taken later
     FAILED = "failed"  # an error inside the backend, which the content may have caused
-    REFUSED = (
-        "refused"  # nothing of ours is taken as things are (wrong key, wrong address); repeating at once is no use
-    )
+    REFUSED = "refused"  # the backend accepts nothing from us (wrong key, wrong address); do not repeat at once
     DROPPED = "dropped"  # the whole request is refused for good, and must not be repeated
     UNSUPPORTED = "unsupported"  # the backend does not know this signal
 

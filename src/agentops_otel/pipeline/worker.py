@@ -64,8 +64,9 @@ class Worker:
     def call(self, task: Task, timeout: float) -> bool:
         """Run a task and wait for it for at most `timeout` seconds; whether it finished.
 
-        A task that stands in for the worker runs it at once. From any other task of the worker comes nobody but the
-        program, whose log handler, say, was called by us and flushes: we cannot wait for ourselves, and False it is.
+        A task that stands in for the worker runs it at once. From any other task of the worker only the program
+        can call this, for example a log handler of its own that flushes. The worker cannot wait for itself, so the
+        answer is False.
         """
         here = threading.get_ident()
         if here in self._stand_ins:
