@@ -45,7 +45,7 @@ def prompt(_body: Mapping[str, Any], _content: Content) -> Attributes:
 
 
 def response(value: Any) -> Answer:
-    """What the response says. A fetch has failed when this is not an answer at all, not when the response has failed."""
+    """What the response says. A fetch fails when this is not an answer at all, not when the response has failed."""
     answer = _responses.response(value)
     attributes = {name: found for name, found in answer.attributes.items() if name not in _COSTS}
     status = fields(value).get("status")
