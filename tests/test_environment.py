@@ -222,6 +222,37 @@ def test_a_child_process_inherits_what_the_user_has_set(monkeypatch):
     assert os.environ["OTEL_PROPAGATORS"] == "b3"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_while_something_is_hidden():
+    """The child has the environment that the user has set, and does not wait for a thread of its parent."""
+    ended = run(
+        """
+        import os, threading
+        import agentops_otel as agentops
+        from agentops_otel import environment
+        inside, go_on = threading.Event(), threading.Event()
+        def hide():
+            with environment.usable(["OTEL_SPAN_LINK_COUNT_LIMIT"]):
+                inside.set()
+                go_on.wait(30)
+        thread = threading.Thread(target=hide)
+        thread.start()
+        inside.wait(30)
+        assert "OTEL_SPAN_LINK_COUNT_LIMIT" not in os.environ
+        child = os.fork()
+        if not child:
+            with environment.usable(): pass
+            os._exit(0 if os.environ["OTEL_SPAN_LINK_COUNT_LIMIT"] == "x" else 1)
+        print(os.waitpid(child, 0)[1])
+        go_on.set()
+        thread.join()
+        print(os.environ["OTEL_SPAN_LINK_COUNT_LIMIT"])
+        """,
+        {"OTEL_SPAN_LINK_COUNT_LIMIT": "x", "PYTHONWARNINGS": "ignore"},
+    )
+    assert (ended.code, ended.out) == (0, "0\nx\n"), ended.err
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_the_environment_is_put_back_whatever_is_raised(error, monkeypatch):
     """An exception in the block changes nothing of that."""

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from opentelemetry.context import Context
 
-from . import context, events, guard, instrumentation
+from . import context, environment, events, guard, instrumentation
 from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_tags
 from .clock import monotonic
 from .config import Configuration, Settings, check_names
@@ -810,6 +810,7 @@ class _Hooks:
 def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
+    environment.after_fork()
     context.after_fork()
     client = _client
     if client is None:

@@ -599,6 +599,12 @@ class Configuration(_Table):
         return base._replace(path=f"{base.path.removesuffix('/v1/traces')}/v1/{signal}").geturl()
 
     @property
+    def _account(self) -> str | None:
+        """What the project is known by at a destination: the key, else the user in the endpoint."""
+        user = urlsplit(self._signal_endpoint("traces")).netloc.rpartition("@")[0].partition(":")[0]
+        return self.api_key or (f"user {unquote(user)}" if user and "authorization" not in self.headers else None)
+
+    @property
     def _has_destination(self) -> bool:
         """Whether the user said where spans go, by argument or by a variable of ours; `OTEL_*` may belong to another exporter."""
         if "exporter" in self._given or self._names("endpoint") or self.protocol == "file":

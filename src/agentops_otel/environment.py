@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
 _lock = threading.RLock()  # building a provider asks for another one
-_PATIENCE: Final = 1.0  # seconds; in a forked child the lock may be held by a thread that stayed in the parent
+_hidden: dict[str, str] = {}  # what OpenTelemetry does not see at the moment
 _told: set[tuple[str, str]] = set()
 _verdicts: dict[tuple[str, str], Wrong | None] = {}
 
@@ -289,16 +289,25 @@ def _verdict(variable: str, text: str) -> Wrong | None:
 @contextmanager
 def usable(variables: Iterable[str] = tuple(CHECKS)) -> Iterator[None]:
     """In this block OpenTelemetry sees no value that is not valid; each such value is told once."""
-    locked = _lock.acquire(timeout=_PATIENCE)
-    taken: dict[str, str] = {}
-    try:
-        for variable in variables:
-            _take(variable, taken)
-        yield
-    finally:
-        os.environ.update(taken)
-        if locked:
-            _lock.release()
+    with _lock:
+        taken: dict[str, str] = {}
+        try:
+            for variable in variables:
+                _take(variable, taken)
+            _hidden.update(taken)
+            yield
+        finally:
+            os.environ.update(taken)
+            for variable in taken:
+                _hidden.pop(variable, None)
+
+
+def after_fork() -> None:
+    """In a forked child: the thread that has hidden something stayed in the parent."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+    os.environ.update(_hidden)
+    _hidden.clear()
 
 
 def _take(variable: str, taken: dict[str, str]) -> None:

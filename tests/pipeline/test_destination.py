@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from agentops_otel.pipeline.destination import journal_directory
+from agentops_otel.config import Configuration
+from agentops_otel.pipeline.destination import Destination, journal_directory
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other variables there")
@@ -32,3 +33,19 @@ def test_journal_directory(given, state, home, directory, monkeypatch):
             monkeypatch.setenv(name, value)
     monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])  # a user that has no name
     assert journal_directory(given) == directory
+
+
+def test_users_of_one_address_are_apart(tmp_path):
+    """What is kept for one user in the endpoint is not for another one; a changed password changes nothing."""
+
+    def at(endpoint, **settings):
+        return Destination.of(Configuration(endpoint=endpoint, **settings))
+
+    ada = at("https://ada:geheim@host/?key=geheim")
+    assert ada.endpoint == "https://host/v1/traces"
+    assert "geheim" not in str(ada.about())
+    assert "ada" not in str(ada.about())
+    assert ada == at("https://ada:other@host")
+    others = [at("https://bob:geheim@host"), at("https://host"), at("https://ada:geheim@host", api_key="key")]
+    assert len({each.folder(str(tmp_path)) for each in (ada, *others)}) == 4
+    assert at("https://ada:x@host", headers={"authorization": "Bearer t"}) == at("https://host")

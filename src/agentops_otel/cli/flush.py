@@ -136,7 +136,8 @@ def _configuration(meant: Destination | None, own: Configuration, new_key_for: s
         return config
     if meant.project is None:  # another place's key is not for this one
         return config if meant.is_at(here) else config._without_key()
-    return config if meant.project == project_id(own.api_key) else None
+    account = own._account if meant.is_at(here) else own.api_key  # a user in an address is one of that address
+    return config if meant.project == project_id(account) else None
 
 
 def _key_needed(meant: Destination) -> str:

@@ -52,7 +52,7 @@ class Destination(NamedTuple):
             endpoint = os.path.abspath(file_path(config.endpoint))
         else:
             endpoint = shown_url(config._signal_endpoint("traces"))
-        return cls(config.protocol, endpoint, project_id(config.api_key))
+        return cls(config.protocol, endpoint, project_id(config._account))
 
     @classmethod
     def read(cls, folder: str) -> Destination | None:
