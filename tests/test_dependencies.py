@@ -14,8 +14,8 @@ from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import ROOT, run
 
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-# Imported only where the program has it, or where pytest or an LLM SDK does: each in a function, and not needed.
-OPTIONAL = {"fsspec", "pytest"}
+# Imported only where the program, or a newer Python, has it.
+OPTIONAL = {"annotationlib", "fsspec", "pytest"}
 HIDE = """
 import sys
 class Hidden:

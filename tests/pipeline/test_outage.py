@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trustme
@@ -211,18 +212,13 @@ def test_a_client_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
         assert send(f"https://localhost:{server.port}").verdict is Verdict.ACCEPTED
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"])
-def test_a_certificate_file_that_is_not_there(
-    variable: str, protocol: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The variable and the file are named, and it is as if the variable was not set."""
-    monkeypatch.setenv(variable, "/no/such/file.pem")
-    reply = send("https://127.0.0.1:9", protocol=protocol)
-    assert reply.verdict is Verdict.RETRY
-    assert "nothing listens at 127.0.0.1:9" in reply.reason
-    (line,) = caplog.messages
-    assert line.startswith(f"agentops-otel: {variable}='/no/such/file.pem' is ignored: expected a file")
+def test_a_file_that_is_no_certificate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file is named, and no span is lost by it."""
+    (tmp_path / "file.pem").write_text("no certificate")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(tmp_path / "file.pem"))
+    reply = send("https://127.0.0.1:9")
+    assert reply.verdict is Verdict.REFUSED
+    assert f"{tmp_path}/file.pem cannot be read" in reply.reason
 
 
 def test_grpc_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
