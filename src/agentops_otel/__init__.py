@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from . import environment  # noqa: F401  (the first of all: OpenTelemetry must not see variables that are not valid)
+# The first of all: OpenTelemetry must not see variables that are not valid; then what happens at a fork is registered.
+from . import environment, forks  # noqa: F401
 from ._session import EndState, Session
 from .client import add_tags, current_session, end_session, flush, init, session, set_tags, shutdown, start_session
 from .config import Configuration

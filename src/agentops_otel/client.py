@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import contextlib
 import math
-import os
 import signal
 import sys
 import threading
@@ -807,7 +806,8 @@ class _Hooks:
             _remember_interrupt()
 
 
-def _after_fork_in_child() -> None:
+def after_fork() -> None:
+    """In a forked child."""
     global _lock
     _lock = threading.RLock()
     environment.after_fork()
@@ -831,7 +831,8 @@ def _end_with_worker_process(client: Client) -> None:
     Finalize(None, client.hooks.on_exit, exitpriority=0)
 
 
-def _after_fork_in_parent() -> None:
+def after_fork_in_parent() -> None:
+    """In the process that has forked."""
     client = _client
     if client is None:
         return
@@ -845,7 +846,3 @@ def _after_fork_in_parent() -> None:
             logger.warning("gRPC can hang in a process that forks: use protocol='http/protobuf'")
     except Exception:
         guard.report("fork")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child, after_in_parent=_after_fork_in_parent)

@@ -6,7 +6,6 @@ the module there hangs (https://github.com/python/cpython/issues/83065).
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,20 +34,19 @@ def apart_from_forks() -> Iterator[None]:
         yield
 
 
-def _before_fork() -> None:
+def hold() -> None:
+    """Before a fork: wait until nothing is imported here."""
     global _holds  # noqa: PLW0603
     _holds = _importing.acquire(timeout=_LONGEST_WAIT)
 
 
-def _after_fork_in_parent() -> None:
+def release() -> None:
+    """In the parent, after the fork."""
     if _holds:
         _importing.release()
 
 
-def _after_fork_in_child() -> None:
+def after_fork() -> None:
+    """In the child."""
     global _importing  # noqa: PLW0603
     _importing = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

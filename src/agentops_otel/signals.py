@@ -176,7 +176,7 @@ class Signals:
                 self.dies_of = number
                 budget = self._client.budget()
                 self._until = monotonic() + budget + _TIME_TO_TELL
-                if _on_greenlets():
+                if on_greenlets():
                     dies = not _in_thread(self._end_and_die, budget)
                     return
                 if not _in_thread(self._end_everything, budget):
@@ -242,7 +242,7 @@ def _before_us(number: int) -> Any:
     return handler
 
 
-def _on_greenlets() -> bool:
+def on_greenlets() -> bool:
     """Whether gevent has put greenlets in the place of threads: the handler may run in its hub, which must not wait."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and monkey.is_module_patched("threading")

@@ -101,10 +101,6 @@ class Connections:
             self._kept[place] = connection
         return Answer(response.status, response.reason or "", response.headers, content)
 
-    def forget(self) -> None:
-        """Drop the connections without closing them: another process, or a call that hangs, may still use them."""
-        self._kept = {}
-
     def close(self) -> None:
         """Close the connections."""
         kept, self._kept = self._kept, {}

@@ -1,4 +1,4 @@
-"""Delivery that tells the truth: the exporter behind the `BatchSpanProcessor`.
+"""Delivery that tells the truth: the exporter behind the batches.
 
 Each span handed to `DeliveryExporter.export()` is at any time exactly one of: acknowledged by the backend, dropped with
 a counted reason, kept in memory for the next attempt, or left to the journal. `send()` makes one pass
@@ -8,7 +8,6 @@ without waiting; `export()` repeats it with back-off.
 from __future__ import annotations
 
 import math
-import os
 import random
 import threading
 import weakref
@@ -29,6 +28,7 @@ from ..log import logger
 from ..redaction import plain_dict
 from ..span_copy import SpanCopy
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
+from .worker import ended
 
 __all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
 
@@ -56,6 +56,7 @@ _FRUITLESS_SERVER_ERRORS: Final = 15
 _QUIET_BETWEEN_OUTAGES: Final = 300.0
 _EVENTS_TIMEOUT: Final = 5.0
 _CLOSE_TIMEOUT: Final = 0.5
+_A_WHILE: Final = 0.1  # seconds after which a request to a backend that is down is not waited for by a fork
 _LONG_VALUE: Final = 64 * 1024
 _SHORT_VALUE: Final = 1024
 _LEFT_BEHIND: Final = 3
@@ -92,10 +93,11 @@ class _LeftBehind(Exception):
 
 
 class _Job:
-    __slots__ = ("done", "error", "function", "result")
+    __slots__ = ("begun", "done", "error", "function", "result")
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
+        self.begun = monotonic()
         self.done = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -122,11 +124,31 @@ class _Line:
         self._job: _Job | None = None
         self._left_behind = 0
         self._closed = False
+        self._held = False
+
+    def hold(self, until: float) -> bool:
+        """Let the thread end for a fork, when its call has come back, until `until`; whether it has ended."""
+        with self._changed:
+            self._held, thread = True, self._thread
+            self._changed.notify_all()
+        return ended(thread, until)
+
+    def release(self) -> None:
+        """Take calls again; the first one starts the thread."""
+        with self._changed:
+            self._held = False
+            self._changed.notify_all()
+
+    @property
+    def busy_for(self) -> float:
+        """For how many seconds a call has been under way; 0 without one."""
+        job = self._job
+        return 0.0 if job is None else monotonic() - job.begun
 
     def call(self, function: Callable[[], T], time_left: Callable[[], float]) -> T:
         """The function's result or exception; raises `_LeftBehind` when `time_left()` reaches 0 first."""
         with self._changed:
-            while self._job is not None:
+            while self._job is not None or self._held:
                 self._wait(time_left)
             job = self._job = _Job(function)
             inline = not self._started()
@@ -188,7 +210,8 @@ class _Line:
         while True:
             with self._changed:
                 while self._thread is me and (self._job is None or self._job.done):
-                    if self._closed:
+                    if self._closed or self._held:
+                        self._thread = None
                         return
                     self._changed.wait()
                 job = self._job
@@ -261,7 +284,7 @@ class DeliveryExporter(SpanExporter):
         self._events_off = False
         self._told: set[str] = set()
         self._begin()
-        _exporters.add(self)
+        EXPORTERS.add(self)
 
     def _begin(self) -> None:
         """The state that belongs to one process."""
@@ -275,6 +298,7 @@ class DeliveryExporter(SpanExporter):
         self._not_before = 0.0
         self._wakes = 0
         self._server_errors = 0
+        self.held = False
         self.failing: bool = False
         self.key_refused: bool = False
         self._failing_since = 0.0
@@ -291,6 +315,26 @@ class DeliveryExporter(SpanExporter):
         self._deadline = None
         self.closing = self.hurried = False
         self.transport.reset()
+
+    def hold(self) -> None:
+        """Before a fork: begin no request and end every wait, but for a flush, for which somebody waits."""
+        with self._changed:
+            self.held = True
+            self._changed.notify_all()
+
+    def join(self, until: float) -> bool:
+        """Let the sender's thread end until `until` (`monotonic()`); whether it has ended."""
+        return self._line.hold(until)
+
+    def release(self) -> None:
+        """In the parent, after the fork."""
+        self.held = False
+        self._line.release()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a request to a backend that is known to be down has been under way for a while."""
+        return self.failing and self._line.busy_for > _A_WHILE
 
     @property
     def counts(self) -> Counts:
@@ -361,6 +405,8 @@ class DeliveryExporter(SpanExporter):
         if self._events_off or not events:
             return True
         until = monotonic() + min(self.retry_for, _EVENTS_TIMEOUT)
+        if self._gives_way_to_a_fork:
+            return False
         try:
             reply = self._call(
                 lambda left: self.transport.send_events(events, resource, left), until, yielding=yielding
@@ -450,6 +496,8 @@ class DeliveryExporter(SpanExporter):
             return Reply(Verdict.RETRY, "no time left", reached=False)
         if monotonic() < self._not_before:
             return Reply(Verdict.RETRY, "the backend asked to wait", reached=False)
+        if self._gives_way_to_a_fork:
+            return Reply(Verdict.RETRY, "the process forks", reached=False)
         try:
             reply = self._call(lambda left: self.transport.send(spans, left), until, yielding=yielding)
         except _LeftBehind:
@@ -481,6 +529,10 @@ class DeliveryExporter(SpanExporter):
             return function(max(left() * 0.95 - 0.02, 0.01))
 
         return self._line.call(bounded, left)
+
+    @property
+    def _gives_way_to_a_fork(self) -> bool:
+        return self.held and self._deadline is None
 
     def _limit(self, until: float) -> float:
         if self._closed:
@@ -664,7 +716,7 @@ class DeliveryExporter(SpanExporter):
         with self._changed:
             wakes = self._wakes
             end = monotonic() + seconds
-            while True:
+            while not self._gives_way_to_a_fork:
                 now = monotonic()
                 due = max(end if self._wakes == wakes else now, self._not_before)
                 if due >= self._limit(until) - (_USEFUL_TIME if due > now else 0.0):
@@ -672,6 +724,7 @@ class DeliveryExporter(SpanExporter):
                 if due <= now:
                     return True
                 self._changed.wait(due - now)
+            return False
 
     def _put_back(self, unsent: list[ReadableSpan]) -> None:
         with self._changed:
@@ -744,16 +797,8 @@ def _tell(message: str, *values: object, exc_info: bool = False) -> None:
         pass
 
 
-_exporters: weakref.WeakSet[DeliveryExporter] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for exporter in list(_exporters):
-        exporter.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+EXPORTERS: Final[weakref.WeakSet[DeliveryExporter]] = weakref.WeakSet()
+"""All that there are; `forks.py` sees to them."""
 
 
 def _jitter() -> float:

@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ from .. import environment, semconv
 from ..log import logger
 from ..redaction import Redactor
 from ..version import __version__
+from .worker import ended
 
 SERVICE_NAME: Final = "service.name"
 INSTANCE_ID: Final = "service.instance.id"
@@ -188,15 +190,27 @@ class _Collection:
         self.known: Attributes = {}
         self.packages: Attributes | None = None  # not in the resource, which backends show with each span
         self.version = 0
-        self._pieces = pieces
+        self._pieces = deque(pieces)
+        self._held = False
+        self._thread: threading.Thread | None = None
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Start the thread, which has come to no end yet."""
+        thread = threading.Thread(target=self._run, name="agentops-otel-resource", daemon=True)
         try:
-            threading.Thread(target=self._run, name="agentops-otel-resource", daemon=True).start()
+            thread.start()
         except RuntimeError:  # no new threads while the interpreter shuts down
             self.done.set()
+        else:
+            self._thread = thread
 
     def _run(self) -> None:
-        for piece in self._pieces:
-            found = _tried(piece)
+        while self._pieces:
+            if self._held:
+                self.is_interrupted = True
+                return
+            found = _tried(self._pieces.popleft())
             if semconv.PYTHON_PACKAGES in found:
                 self.packages = found
             elif found:
@@ -204,6 +218,20 @@ class _Collection:
                 self.known = {**self.known, **found}
                 self.version += 1
         self.done.set()
+
+    is_interrupted = False  # by a fork
+
+    def hold(self) -> None:
+        """Before a fork: ask for no further piece."""
+        self._held = True
+
+    def join(self, until: float) -> bool:
+        """Wait for the end of the thread; whether it has come."""
+        return ended(self._thread, until)
+
+    def release(self) -> None:
+        """In the parent, after the fork: the next reader starts the thread for what is left."""
+        self._held = False
 
 
 def _tried(piece: Piece) -> Attributes:
@@ -247,11 +275,25 @@ class HostResource:
         self._foreign: dict[int, tuple[Resource, int, Resource]] = {}
         self._own_identity()
         self._parents: Attributes = {}
-        _resources.add(self)
+        RESOURCES.add(self)
 
     def _own_identity(self) -> None:
         self._pid = os.getpid()
         self._instance_id = str(uuid.uuid4())
+
+    def hold(self) -> None:
+        """Before a fork: ask nothing further of the host."""
+        if self._collection is not None:
+            self._collection.hold()
+
+    def join(self, until: float) -> bool:
+        """Wait for the end of the thread until `until` (`monotonic()`); whether it has come."""
+        return self._collection is None or self._collection.join(until)
+
+    def release(self) -> None:
+        """In the parent, after the fork: the next reader lets the collection go on."""
+        if self._collection is not None:
+            self._collection.release()
 
     def after_fork(self) -> None:
         """In a forked child: another process id and instance id, the same host."""
@@ -324,9 +366,14 @@ class HostResource:
         return merged
 
     def _running(self) -> _Collection | None:
-        if self._collection is None and self._pieces:
-            self._collection = _Collection(self._pieces)
-        return self._collection
+        collection = self._collection
+        if collection is None:
+            if self._pieces:
+                self._collection = collection = _Collection(self._pieces)
+        elif collection.is_interrupted and not collection.done.is_set():
+            collection.is_interrupted = False
+            collection.go_on()
+        return collection
 
     def _known(self) -> Attributes:
         known = dict(self._collection.known) if self._collection is not None else {}
@@ -346,16 +393,8 @@ class HostResource:
         return attributes
 
 
-_resources: weakref.WeakSet[HostResource] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for resource in list(_resources):
-        resource.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+RESOURCES: Final[weakref.WeakSet[HostResource]] = weakref.WeakSet()
+"""All that there are; `forks.py` sees to them."""
 
 
 def _unknown_service() -> str:

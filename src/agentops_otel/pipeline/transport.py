@@ -108,7 +108,7 @@ class Transport(Protocol):
         """Called when an attempt is left behind unanswered; True when another one may start beside it."""
 
     def reset(self) -> None:
-        """Called in a forked child: forget the parent's connections."""
+        """Called in a forked child: give up the parent's connections, and say nothing on them."""
 
     def close(self) -> None:
         """Give up connections and files."""
@@ -390,18 +390,18 @@ class HttpTransport:
 
     def abandon(self) -> bool:
         """The connection stays with the attempt that hangs; the next one gets a new one."""
-        self.reset()
+        self._connections, self._answered = None, False
         return True
 
     def reset(self) -> None:
-        """Forget the connections without closing them."""
-        self._connections, self._answered = None, False
+        """Give up this process's descriptors of the parent's connections, which tells the backend nothing."""
+        self.close()
 
     def close(self) -> None:
         """Close the kept connections."""
         if self._connections is not None:
             self._connections.close()
-        self.reset()
+        self._connections, self._answered = None, False
 
     def _exchange(
         self,

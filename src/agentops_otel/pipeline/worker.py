@@ -1,6 +1,7 @@
-"""The one background thread of a process: heartbeats, log events, and whatever must not run on the user's thread.
+"""A background thread that runs tasks in order and something now and then.
 
-Flushing runs here as well, with the caller waiting for a bounded time.
+The worker of the process sends heartbeats, log events and the backlog, and does whatever must not run on the user's
+thread; flushing, too, with the caller waiting for a bounded time. Each pipeline has another one for its batches.
 """
 
 from __future__ import annotations
@@ -8,30 +9,62 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
+import weakref
 from collections.abc import Callable
+from typing import Final
 
 from .. import guard
 from ..clock import monotonic
 
 Task = Callable[[], object]
 
+_LOOK: Final = 0.2  # seconds after which a waiting caller looks whether the thread was ended for a fork
+
 
 class Worker:
-    """Runs tasks in order, and `tick` about once a second; the thread starts with the first need of it."""
+    """Runs tasks in order, and `tick` every `interval` seconds; the thread starts with the first need of it.
 
-    def __init__(self, tick: Task, interval: float = 1.0) -> None:
+    For a fork the thread is ended between two tasks; the next need starts another one, which goes on with the tasks.
+    """
+
+    def __init__(self, tick: Task, interval: float = 1.0, name: str = "agentops-worker") -> None:
         self._tick = tick
         self._interval = interval
+        self._name = name
+        self._begin()
+        WORKERS.add(self)
+
+    def _begin(self) -> None:
+        """The state that belongs to one process."""
         self._tasks: queue.SimpleQueue[tuple[Task, threading.Event] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._leaving: threading.Thread | None = None  # for a fork
+        self._held = False
         self._starting = threading.RLock()
         self._stand_ins: set[int] = set()  # threads
 
     def after_fork(self) -> None:
         """In a forked child: the thread and its tasks stayed in the parent."""
-        self._thread = None
-        self._starting = threading.RLock()
-        self._stand_ins = set()
+        self._begin()
+
+    def hold(self) -> None:
+        """Begin no further task and no thread until `release()`."""
+        self._leaving, self._held = self._thread, True
+        self._tasks.put((_nothing, threading.Event()))  # it may be waiting for a task
+
+    def join(self, until: float) -> bool:
+        """Wait for the end of the thread until `until` (`monotonic()`); whether it has come."""
+        return ended(self._leaving, until)
+
+    def release(self) -> None:
+        """Go on, with the next need of the thread."""
+        self._held, self._leaving = False, None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a thread; after a fork there may be none for a while."""
+        return self._thread is not None
 
     def start(self) -> bool:
         """Whether the thread runs; False late in the interpreter's life, when no thread can be started any more."""
@@ -39,12 +72,11 @@ class Worker:
         if thread is not None and thread.is_alive():
             return True
         with self._starting:
-            if self._thread is not None and self._thread.is_alive():
+            if self._held or (self._thread is not None and self._thread.is_alive()):
                 return True
-            # A queue of its own: the one before may have a slow thread still, or be older than a patch by gevent, whose
-            # threads must not block in it.
-            self._tasks = queue.SimpleQueue()
-            thread = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
+            if not isinstance(self._tasks, queue.SimpleQueue):  # older than a patch by gevent, in which none may block
+                self._tasks = queue.SimpleQueue()
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:
@@ -78,7 +110,12 @@ class Worker:
             return True
         if threading.current_thread() is self._thread:
             return False
-        return self.submit(task).wait(max(0.0, timeout))
+        done, until = self.submit(task), monotonic() + timeout
+        while not done.wait(max(0.0, min(until - monotonic(), _LOOK))):
+            if monotonic() >= until:
+                return False
+            self.start()  # the fork of another thread may have ended it
+        return True
 
     def stand_in(self, task: Task) -> None:
         """Run a task that makes calls: what it calls for runs on this thread, as the worker may be busy or this one."""
@@ -92,8 +129,9 @@ class Worker:
     def stop(self) -> None:
         """End the thread after the tasks queued so far; a later task starts a new one."""
         thread, self._thread = self._thread, None
+        tasks, self._tasks = self._tasks, queue.SimpleQueue()  # a slow thread may still be at the one before
         if thread is not None and thread.is_alive():
-            self._tasks.put(None)
+            tasks.put(None)
             if thread is not threading.current_thread():
                 thread.join(0.5)
 
@@ -101,6 +139,8 @@ class Worker:
         tasks, pid = self._tasks, os.getpid()
         due = monotonic() + self._interval
         while os.getpid() == pid:
+            if self._held and self._leaves():
+                return
             try:
                 item = tasks.get(timeout=max(0.0, due - monotonic()))
             except queue.Empty:
@@ -110,6 +150,14 @@ class Worker:
             if item is None:
                 return
             self._do(*item)
+
+    def _leaves(self) -> bool:
+        """Whether this thread ends for a fork: nobody is to think from now on that it is there."""
+        with self._starting:
+            if self._held and self._thread is threading.current_thread():
+                self._thread = None
+                return True
+        return False
 
     @staticmethod
     def _do(task: Task, done: threading.Event) -> None:
@@ -123,3 +171,27 @@ class Worker:
             guard.report("a background task")
         finally:
             done.set()
+
+
+def _nothing() -> None:
+    pass
+
+
+def ended(thread: threading.Thread | None, until: float) -> bool:
+    """Wait for the end of a thread until `until` (`monotonic()`); whether it has come. None waits for itself."""
+    if thread is None or thread is threading.current_thread():
+        return thread is None
+    thread.join(max(0.0, until - monotonic()))
+    if thread.is_alive():
+        return False
+    # For the system, which Python asks how many there are, it goes a moment later.
+    task = f"/proc/self/task/{thread.native_id}"
+    while os.path.exists(task):
+        if monotonic() >= until:
+            return False
+        time.sleep(0)
+    return True
+
+
+WORKERS: Final[weakref.WeakSet[Worker]] = weakref.WeakSet()
+"""All that there are; `forks.py` sees to them."""
