@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from . import secrets, semconv
+from . import media, secrets, semconv
 from .log import logger
 from .secrets import REDACTED, is_secret_name, scrub
 from .span_copy import SpanCopy
@@ -271,6 +271,7 @@ class Redactor:
             return text
         clean = text if type(text) is str else shown(text, self._max_length)
         if len(clean) > self._max_length:
+            clean = media.replaced(clean)
             clean = cut(clean, limit(clean, self._max_length))
         clean = self._scrubbed_text(clean)
         if clean is text:
@@ -278,8 +279,7 @@ class Redactor:
         return clean
 
     def _scrubbed_text(self, text: str) -> str:
-        text = encodable(text)
-        return scrub(text)
+        return scrub(media.replaced(encodable(text)))
 
     def _remember(self, text: str) -> None:
         """This text is clean; short ones come again and again."""

@@ -10,7 +10,8 @@ How values are written:
   that 64 bits cannot hold become text;
 * NaN and infinity stay floats in an attribute; inside JSON, which has no such numbers, they are ``"NaN"``,
   ``"Infinity"`` and ``"-Infinity"``;
-* bytes become their text when they are UTF-8, else base64; dates and times become ISO 8601;
+* bytes become their text when they are UTF-8, else base64; pictures, sound and files become references (`media.py`);
+* dates and times become ISO 8601;
 * a list of values of one plain type stays a list; None and everything structured become JSON text;
 * nesting is cut below 16, lists and mappings behind 1,000 items, both with a mark.
 """
@@ -35,6 +36,7 @@ from typing import Any, Final, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
+from . import media
 from .figures import format_count
 from .log import logger
 from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, limit, longest, shown, unprintable
@@ -45,6 +47,7 @@ MAX_ITEMS: Final = 1000
 MAX_NODES: Final = 10_000
 
 _INT64: Final = 1 << 63
+_SHORT: Final = 31  # no text of so many characters is worth a look for media
 _PLAIN: Final = (str, bool, int, float)
 _Json: TypeAlias = "str | bool | int | float | list[_Json] | dict[str, _Json] | None"
 
@@ -56,7 +59,8 @@ def sanitize(value: object, *, max_length: int = MAX_LENGTH) -> AttributeValue:
     """
     kind = type(value)
     if kind is str:
-        return clean_text(value, limit(value, max_length))  # type: ignore[arg-type]
+        text = _without_media(value)  # type: ignore[arg-type]
+        return clean_text(text, limit(text, max_length))
     if kind is bool or kind is float:
         return value  # type: ignore[return-value]
     try:
@@ -71,8 +75,14 @@ def to_text(value: object, *, max_length: int = MAX_LENGTH) -> str:
     Never raises an Exception.
     """
     if issubclass(type(value), str):  # isinstance() asks the object, and an object can lie or raise
-        return clean_text(value, max_length)  # type: ignore[arg-type]
+        return clean_text(_without_media(value), max_length)  # type: ignore[arg-type]
     return to_json(value, max_length=max_length)
+
+
+def _without_media(text: str) -> str:
+    """`text` with references in the place of pictures, sound and files; before it is cut, for their size and digest."""
+    plain = text if type(text) is str else str.__str__(text)
+    return media.replaced_whole(plain) if media.may_be_in(plain) else plain
 
 
 def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
@@ -146,7 +156,7 @@ def _plain_list(values: list[Any] | tuple[Any, ...], max_length: int) -> Attribu
 
 
 def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str, ...]:
-    texts = [clean_text(item, max_length) for item in items]
+    texts = [clean_text(_without_media(item), max_length) for item in items]
     room = max_length * MAX_TEXTS
     if length == len(texts) and sum(map(len, texts)) <= room:
         return tuple(texts)
@@ -184,13 +194,15 @@ def _is_plain_json(value: object, max_length: int) -> bool:
             kind = type(item)
             if kind is str:
                 characters += len(item)
-                if len(item) > max_length or not (item.isascii() or encodable(item) is item):
+                if len(item) > _SHORT and (len(item) > max_length or media.may_be_in(item)):
+                    return False
+                if not (item.isascii() or encodable(item) is item):
                     return False
             elif kind is dict or kind is list:
                 # (join() raises when a key is no text: the caller takes the walk then)
                 keys = "".join(item) if kind is dict and len(item) <= MAX_ITEMS else ""
                 characters += len(keys)
-                if len(item) > MAX_ITEMS or not keys.isascii():
+                if len(item) > MAX_ITEMS or not keys.isascii() or (keys and media.kinds_in(item)):
                     return False
                 inner += item.values() if kind is dict else item
                 if len(inner) > MAX_NODES:
@@ -243,7 +255,7 @@ class _Walk:
         if isinstance(value, Enum):
             return self.tree(value.value, depth + 1) if depth < MAX_DEPTH else self._text(value.name)
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(_without_media(value))
         if isinstance(value, int):
             # Digits of a huge number take quadratic time, and Python refuses more than 4,300 of them.
             bits = int(value).bit_length()
@@ -254,7 +266,8 @@ class _Walk:
         if isinstance(value, Decimal):
             return _number(float(value)) if _is_exact(value) else self._text(str(value))
         if isinstance(value, (bytes, bytearray, memoryview)):
-            return self._text(_bytes_text(bytes(value[: self._max_length])))
+            data = bytes(value)
+            return self._text(media.of_bytes(data, self._max_length * MAX_TEXTS) or _without_media(_bytes_text(data)))
         if isinstance(value, (datetime, date, time)):
             return self._text(value.isoformat())
         return self._structure(value, depth)
@@ -327,12 +340,18 @@ class _Walk:
             return f"<{format_count(length, 'item')}>"
         kept: dict[str, _Json] = {}
         seen = 0
-        for key, item in islice(items, MAX_ITEMS):
+        pairs = list(islice(items, MAX_ITEMS))
+        named = {key: item for key, item in pairs if type(key) is str}
+        kinds = media.kinds_in(named)
+        for key, item in pairs:
             if self._nodes <= 0 or self._characters <= 0:
                 break
             seen += 1
             name = self._text(key) if isinstance(key, str) else self._text(shown(key, 1000))
-            kept[name] = self.tree(item, depth + 1)
+            if type(key) is str and key in kinds:
+                kept[name] = self._text(media.of_data(item, kinds[key]))
+            else:
+                kept[name] = self.tree(item, depth + 1)
         if length > seen:
             kept["…"] = format_count(length - seen, "more item")
         return kept

@@ -6,9 +6,12 @@ exceptions, logs, tags and in other people's spans. A bare server keeps every by
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
 import os
+import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -402,3 +405,143 @@ def test_s16_canary_nothing_in_front_hides_a_secret(planted):
     assert [place for request in received if (place := around(request)) is not None] == []
     assert {path: place for path, data in files(home) if (place := around(data)) is not None} == {}
     assert around(ended.out.encode() + ended.err.encode()) is None
+
+
+# -------------------------------------------------------------------------------------------------------------- media
+
+FILES = {
+    "png": ("image/png", b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(900)),
+    "large jpeg": ("image/jpeg", b"\xff\xd8\xff\xe0" + random.Random(2).randbytes(300_000)),
+    "wav": ("audio/wav", b"RIFF\x10\0\0\0WAVE" + random.Random(3).randbytes(2_000)),
+    "pdf": ("application/pdf", b"%PDF-1.7" + random.Random(4).randbytes(5_000)),
+    "unknown": ("application/octet-stream", random.Random(5).randbytes(3_000)),
+}
+
+SHOWING = """
+import base64
+import json
+import os
+
+import openai
+from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
+
+import agentops_otel as agentops
+
+with open(os.environ["FILES"]) as opened:
+    files = json.load(opened)
+agentops.init()
+client = openai.OpenAI(api_key="none", max_retries=0)
+
+
+@agentops.tool
+def show(*values, **named):
+    return {"values": values, "named": named}
+
+
+@agentops.action
+def fail(text):
+    raise ValueError(text)
+
+
+for kind, encoded in files:
+    data = base64.b64decode(encoded)
+    url = f"data:{kind};base64,{encoded}"
+    markdown = f"see ![a]({url})"
+    mcp = {"type": "image", "data": encoded, "mimeType": kind}
+    source = {"type": "image", "source": {"type": "base64", "media_type": kind, "data": encoded}}
+    in_json = json.dumps({"content": [mcp], "again": json.dumps({"file_data": url})})
+    called = {"id": "c", "type": "function", "function": {"name": "f", "arguments": in_json}}
+    parts = [
+        {"type": "text", "text": markdown},
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "input_audio", "input_audio": {"data": encoded, "format": "wav"}},
+        {"type": "file", "file": {"filename": "a", "file_data": url}},
+        source,
+        mcp,
+    ]
+    messages = [
+        {"role": "system", "content": markdown},
+        {"role": "user", "content": parts},
+        {"role": "user", "content": encoded},
+        {"role": "assistant", "content": markdown, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c", "content": in_json},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": in_json}, source]},
+    ]
+    client.chat.completions.create(model="gpt-4o", messages=messages)
+    list(client.chat.completions.create(model="gpt-4o", messages=messages[:1], stream=True))
+    client.responses.create(
+        model="gpt-4o",
+        instructions=markdown,
+        input=[
+            {"role": "user", "content": [{"type": "input_image", "image_url": url}]},
+            {"role": "user", "content": [{"type": "input_text", "text": markdown}]},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": in_json},
+            {"type": "function_call_output", "call_id": "c", "output": in_json},
+        ],
+    )
+    values = [encoded, url, markdown, mcp, source, in_json, data, bytearray(data), memoryview(data), [data], parts]
+    show(*values, data=data, url=url, mcp=mcp, nested={"deep": [mcp, in_json]})
+    for value in values:
+        agentops.record(agentops.ActionEvent("a", params=value, returns=value, logs=value, screenshot=value))
+        agentops.record(agentops.ToolEvent("t", params=value, returns=value, logs=value))
+        agentops.record(agentops.LLMEvent(prompt=value, completion=value, params=value, returns=value))
+        agentops.record(agentops.ErrorEvent(error_type="E", details=value, logs=value))
+    agentops.record(agentops.LLMEvent(prompt=messages, completion=messages[3]))
+    for text in (url, markdown, in_json):
+        try:
+            fail(text)
+        except ValueError:
+            pass
+        with trace.get_tracer("other").start_as_current_span("span", attributes={"text": text, "list": [text]}) as span:
+            span.set_attribute("json", json.dumps([{"role": "user", "content": parts}]))
+            span.add_event("log", {"message": text})
+            span.set_status(Status(StatusCode.ERROR, text))
+agentops.end_session("Fail", f"could not show {url}")
+"""
+
+
+def test_s16_canary_no_picture_sound_or_file_leaves_the_process(tmp_path):
+    """S16: wherever a program has one: no request and no file on disk has a piece of it, but each has a reference."""
+    pytest.importorskip("openai")
+    home = tmp_path / "home"
+    home.mkdir()
+    encoded = [(kind, base64.b64encode(data).decode()) for kind, data in FILES.values()]
+    (tmp_path / "files.json").write_text(json.dumps(encoded))
+    with Sink() as sink, LlmServer() as llm:
+        for kind, each in encoded:
+            markdown = f"here it is: ![a](data:{kind};base64,{each})"
+            call = {
+                "id": "c",
+                "type": "function",
+                "function": {"name": "f", "arguments": json.dumps({"picture": each})},
+            }
+            text = {"type": "output_text", "text": markdown, "annotations": []}
+            message = {"type": "message", "id": "m", "status": "completed", "role": "assistant", "content": [text]}
+            drawn = {"type": "image_generation_call", "id": "i", "status": "completed", "result": each}
+            llm.then(
+                Reply(chat({"content": markdown, "tool_calls": [call], "audio": {"id": "a", "data": each}})),
+                Reply([chunk({"content": markdown[:50]}), chunk({"content": markdown[50:]}), *chat_chunks()[-2:]]),
+                Reply(response(output=[message, drawn])),
+            )
+        ended = program.run(
+            SHOWING,
+            {
+                "FILES": str(tmp_path / "files.json"),
+                "OPENAI_BASE_URL": llm.url,
+                "AGENTOPS_ENDPOINT": f"http://{sink.address}",
+            },
+            home=home,
+            timeout=120,
+        )
+    assert ended.code == 0, ended.err
+    sent = b"".join(sink.received)
+    left = b"".join(data for _, data in files(home))
+    for kind, data in FILES.values():
+        text = base64.b64encode(data)
+        middle = len(text) // 2
+        for piece in (text[40:64], text[middle : middle + 24], text[-28:-4], data[40:52], data[-12:]):
+            places = [(where, where.find(piece)) for where in (sent, left)]
+            assert [where[max(at - 80, 0) : at + 40] for where, at in places if at >= 0] == []
+        assert sent.count(f"{kind} of {len(data):,} bytes, sha256".encode()) > 50
+        assert sent.count(hashlib.sha256(data).hexdigest().encode()) > 50 or len(data) > 100_000

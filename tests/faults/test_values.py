@@ -29,6 +29,7 @@ from opentelemetry.version import __version__ as otel_version
 
 import agentops_otel as agentops
 from agentops_otel import redaction
+from agentops_otel.media import replaced
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
 from agentops_otel.secrets import scrub
 from agentops_otel.totals import kind_of
@@ -979,6 +980,29 @@ ADVERSARIAL = {
 @pytest.mark.parametrize("prefix", ["", "password: ", 'password: "', "sk-", "eyJ", "://", "--"], ids=repr)
 def test_s17_twice_the_text_takes_about_twice_the_time(prefix, piece):
     """S17: no text makes the search slower than its length does. (Quadratic would be four times, and 16 for four.)"""
+    check_time(scrub, prefix, piece)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "data:a/b;base64,",
+        "data:",
+        "A" * 59 + "!",
+        "A/" * 40 + "\\n",
+        "data:image/svg+xml,<svg",
+        "\\" * 9,
+        "Aa1" * 400 + " ",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "iVBO", "data:image/png;base64,"])
+def test_s17_media_are_looked_for_in_linear_time(prefix, piece):
+    """S17: the same of the search for pictures, sound and files."""
+    check_time(replaced, prefix, piece)
+
+
+def check_time(scrub, prefix, piece):
+    """Quadratic would be four times, and 16 for four."""
     size = 32_000
     short, long = (prefix + piece * (length // len(piece)) for length in (size, 4 * size))
     for attempt in range(4):  # another process may take our time: quadratic is slow every time

@@ -1,25 +1,19 @@
 """Recorded content: message parts after the GenAI schema, cut text, media as references, and their JSON.
 
-Schema: https://github.com/open-telemetry/semantic-conventions/blob/main/docs/gen-ai/gen-ai-input-messages.json Media
-never go on a span. What stands there is a reference: type, size and a digest. Up to `FULL_DIGEST` characters of
-base64 the digest is `sha256`, that of the decoded file. A larger one would cost milliseconds of the caller's time (2
-MB: about 2 ms), so its digest is `sha256_sample`, that of its first and last 16 Ki base64 characters and their count:
-it tells files apart, it does not prove equality.
+Schema: https://github.com/open-telemetry/semantic-conventions/blob/main/docs/gen-ai/gen-ai-input-messages.json
+Media never go on a span. What stands there is a reference: type, size and a digest, as `media.py` says.
 """
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ..media import digest, replaced
 from ..text import cut
 from ..values import to_json
 
-FULL_DIGEST: Final = 32 * 1024
-SAMPLE: Final = 16 * 1024
 NOTHING: Final[Mapping[str, Any]] = {}
 
 _FINISH: Final = {"tool_calls": "tool_call", "function_call": "tool_call", "cancelled": "error"}
@@ -65,7 +59,9 @@ class Content:
     def text(self, value: Any, kind: str = "text") -> Part:
         """A text; what is none, although it stands where one is expected, as JSON."""
         text = as_text(value)
-        return {"type": kind, "content": text if len(text) <= self.max_length else cut(text, self.max_length)}
+        if len(text) > self.max_length:
+            text = cut(replaced(text), self.max_length)
+        return {"type": kind, "content": text}
 
     def tool_call(self, call_id: Any, name: Any, arguments: Any) -> Part:
         return {
@@ -98,35 +94,23 @@ class Content:
     def media(self, modality: str, source: str) -> Part:
         """A picture, sound or file from a URL: a link as it is, `data:` as a reference."""
         if not source.startswith("data:"):
-            return {"type": "uri", "modality": modality, "uri": cut(source, self.max_length)}
+            return {"type": "uri", "modality": modality, "uri": cut(replaced(source), self.max_length)}
         head = source[: source.find(",", 0, 512) + 1]
         mime_type = head[5:].partition(";")[0].rstrip(",") or None
         return self.blob(modality, mime_type, source, skip=len(head))
 
     def blob(self, modality: str, mime_type: str | None, base64: str, skip: int = 0) -> Part:
         """A reference to base64 text that starts after `skip` characters."""
-        size = len(base64) - skip
-        padding = 2 if base64.endswith("==") else 1 if base64.endswith("=") else 0
-        name, digest = _digest(base64, skip, size)
+        size, name, value = digest(base64, skip)
         return {
             # Not `blob`, which has to have the content.
             "type": "file",
             "modality": modality,
             "mime_type": mime_type,
-            "file_id": f"{name}:{digest}",
-            "bytes": max(0, size * 3 // 4 - padding),
-            name: digest,
+            "file_id": f"{name}:{value}",
+            "bytes": size,
+            name: value,
         }
 
     def json(self, value: Any) -> str:
         return to_json(value, max_length=self.max_length)
-
-
-def _digest(base64: str, skip: int, size: int) -> tuple[str, str]:
-    if size <= FULL_DIGEST:
-        try:
-            return "sha256", hashlib.sha256(binascii.a2b_base64(base64[skip:].encode())).hexdigest()
-        except ValueError:  # not base64 after all
-            pass
-    sample = f"{base64[skip : skip + SAMPLE]}{base64[-SAMPLE:]}{size}"
-    return "sha256_sample", hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,366 @@
+"""Pictures, sound and files: what stands in their place, and how they are found in texts and objects.
+
+They are never recorded. A reference says their type, their size and a digest, by which two can be told apart. Up to
+`FULL_DIGEST` characters of base64 the digest is `sha256`, that of the decoded file. A larger one would cost
+milliseconds of the caller's time, so its digest is `sha256_sample`: of its first and last 16 Ki characters, its length
+and a checksum of all of it.
+
+What is taken for media:
+
+* bytes that begin like a known format, more than 64 bytes that are no UTF-8, and more bytes than a text may have;
+* a `data:` URL, wherever it stands;
+* base64 beside a media type (``{"data": ..., "mimeType": ...}``) or under a name such as ``b64_json``;
+* a text that is base64 and begins like a known format;
+* a run of base64 in a text: 512 characters when it begins like a known format, 1,024 when it does not. Shorter ones are
+  ids, hashes and signatures.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+FULL_DIGEST: Final = 32 * 1024
+SAMPLE: Final = 16 * 1024
+_SHORT_BYTES: Final = 64
+_SHORT_BASE64: Final = 32
+_KNOWN_RUN: Final = 512
+_RUN: Final = 1024
+_MOST_DEPTH: Final = 16
+_UNKNOWN: Final = "application/octet-stream"
+
+# How formats begin, as bytes.
+_FORMATS: Final = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"\x00\x00\x01\x00", "image/x-icon"),
+)
+_RIFF: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+# The first letters of their base64.
+_BEGINNINGS: Final = frozenset(("iVBO", "/9j/", "R0lG", "JVBE", "SUQz", "//uQ", "//tQ", "//vQ", "//NE", "//Mo", "T2dn"))
+_BEGINNINGS_TOO: Final = frozenset(
+    ("Zkxh", "UEsD", "H4sI", "GkXf", "SUkq", "TU0A", "UklG", "AAAB", "AAAA", "Qk02", "Qk1G")
+)
+_MAGIC: Final = _BEGINNINGS | _BEGINNINGS_TOO
+# The formats of sound and pictures that OpenAI's API names without `image/` and `audio/`.
+_SHORT_TYPES: Final = {
+    **dict.fromkeys(
+        ("wav", "mp3", "flac", "ogg", "opus", "aac", "m4a", "pcm16", "pcm", "g711_ulaw", "g711_alaw"), "audio"
+    ),
+    **dict.fromkeys(("png", "jpeg", "jpg", "gif", "webp", "bmp", "tiff"), "image"),
+    **dict.fromkeys(("mp4", "webm", "mov"), "video"),
+    "pdf": "application",
+}
+# What is text and may be read, unless it is base64.
+_TEXT_TYPE: Final = re.compile(
+    r"text/|application/(?:[\w.+-]*(?:json|xml|yaml|javascript)|x-www-form-urlencoded|graphql)\b", re.IGNORECASE
+)
+_REFERENCE: Final = re.compile(r"<\S+(?: of [\d,]+ bytes, sha256\w* [0-9a-f]{64}|, cut off)>")
+_TYPE_KEYS: Final = (
+    "mimeType",
+    "mime_type",
+    "media_type",
+    "mediaType",
+    "mimetype",
+    "content_type",
+    "contentType",
+    "format",
+)
+_DATA_KEYS: Final = frozenset(("data", "blob", "bytes", "raw", "file_data", "image_data", "audio_data", "video_data"))
+_BASE64_KEYS: Final = frozenset(
+    ("b64_json", "base64", "partial_image_b64", "image_base64", "audio_base64", "image_b64")
+)
+KEYS: Final = _DATA_KEYS | _BASE64_KEYS
+"""Names under which media may stand in an object."""
+
+# Base64, also within JSON (line breaks and slashes escaped) and percent-encoded. Each repetition begins otherwise.
+_BASE64: Final = r"(?:[A-Za-z0-9+/_-]+|\\{1,16}/|%2[BbFf])"
+_BREAK: Final = r"(?:\\{1,16}[rn]|[\r\n])"
+_TAIL: Final = r"(?:=|%3[Dd]){0,2}"
+_CUT: Final = re.compile(r"… \[[\d,]+ characters cut\]")
+_DATA_URL: Final = re.compile(
+    r"data:([\w.+-]{1,64}\\{0,16}/[\w.+-]{1,128})?((?:;[^,;\"'\\\s()<>]{1,128}){0,8}),"
+    rf"((?:{_BASE64}|{_BREAK}|=)*|)",
+    re.IGNORECASE,
+)
+_SVG: Final = re.compile(r".*?</svg>|.*", re.DOTALL)
+_REST_OF_URL: Final = re.compile(r"[^\"'\\\s()<>]*")
+# A line goes on in the next one when that has nothing else in it.
+_LINE: Final = rf"{_BREAK}{{1,4}}(?=(?:[A-Za-z0-9+/_-]|\\{{1,16}}/){{2,}}={{0,2}}(?:{_BREAK}|[\"'\\<]|\Z))"
+_LONG_RUN: Final = re.compile(rf"(?:[A-Za-z0-9+/_-]|\\{{1,16}}/){{60}}(?:{_BASE64}|{_LINE})*{_TAIL}")
+_ESCAPE: Final = re.compile(r"\\(?:[bfnrt]|u[0-9A-Fa-f]{4})")
+_WHOLE: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
+_NOISE: Final = re.compile(r"\\+[rn]|\\+|[\r\n]")
+_WINDOW: Final = 512
+
+
+def type_of(data: bytes) -> str | None:
+    """The media type by which `data` begins; None when no format is known that begins so."""
+    for beginning, media_type in _FORMATS:
+        if data.startswith(beginning):
+            return media_type
+    if data.startswith(b"RIFF"):
+        return _RIFF.get(data[8:12])
+    if data[4:8] == b"ftyp":
+        return "image/heic" if data[8:11] in (b"hei", b"mif", b"avi") else "video/mp4"
+    return None
+
+
+def _type_of_base64(base64: str) -> str | None:
+    if base64[:4] not in _MAGIC:
+        return None
+    try:
+        return type_of(binascii.a2b_base64(base64[:32]))
+    except ValueError:
+        return None
+
+
+def digest(base64: str, skip: int = 0) -> tuple[int, str, str]:
+    """Of base64 text that starts after `skip` characters: the number of bytes, the digest's name and the digest."""
+    length = len(base64) - skip
+    padding = 2 if base64.endswith("==") else 1 if base64.endswith("=") else 0
+    size = max(0, length * 3 // 4 - padding)
+    if length <= FULL_DIGEST:
+        try:
+            return size, "sha256", hashlib.sha256(binascii.a2b_base64(base64[skip:].encode())).hexdigest()
+        except ValueError:  # not base64 after all
+            pass
+    return size, "sha256_sample", _sampled(memoryview(base64.encode("utf-8", "surrogatepass"))[skip:])
+
+
+def _sampled(whole: bytes | memoryview) -> str:
+    checked = hashlib.sha256(whole[:SAMPLE])
+    checked.update(whole[-SAMPLE:])
+    checked.update(f"{len(whole)} {zlib.crc32(whole)}".encode())
+    return checked.hexdigest()
+
+
+def _reference(media_type: str | None, size: int, name: str, value: str) -> str:
+    return f"<{media_type or _UNKNOWN} of {size:,} bytes, {name} {value}>"
+
+
+def of_base64(base64: str, media_type: str | None = None) -> str:
+    """The reference to a file from its base64."""
+    plain = base64
+    if "%" in plain:
+        plain = unquote_to_bytes(plain).decode("utf-8", "replace")
+    if "\\" in plain or "\n" in plain or "\r" in plain:
+        plain = _NOISE.sub("", plain)
+    if "-" in plain or "_" in plain:
+        plain = plain.replace("-", "+").replace("_", "/")
+    missing = -len(plain) % 4
+    if missing and len(plain) <= FULL_DIGEST:
+        plain += "=" * missing
+    return _reference(media_type or _type_of_base64(plain), *digest(plain))
+
+
+def of_bytes(data: bytes, longest: int) -> str | None:
+    """The reference to bytes that are a file; None for a text that is not too long, and for a few bytes of anything."""
+    media_type = type_of(data)
+    if media_type is None and len(data) <= longest:
+        if len(data) <= _SHORT_BYTES:
+            return None
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        else:
+            return None
+    return _reference(media_type, len(data), *_digest_of(data))
+
+
+def of_data(data: Any, media_type: str | None) -> str:
+    """The reference to what is said to be media: base64 or bytes."""
+    if issubclass(type(data), str):
+        return of_base64(data, media_type)
+    whole = bytes(data)
+    return _reference(media_type, len(whole), *_digest_of(whole))
+
+
+def _digest_of(data: bytes) -> tuple[str, str]:
+    if len(data) <= FULL_DIGEST * 3 // 4:
+        return "sha256", hashlib.sha256(data).hexdigest()
+    return "sha256_sample", _sampled(data)
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# in a text
+
+
+def replaced(text: str) -> str:
+    """`text` with references in the place of `data:` URLs and long base64; the same object when there is none."""
+    if "ata:" in text:
+        text = _without_urls(text)
+    if len(text) >= _WINDOW and _may_have_a_run(text):
+        text = _LONG_RUN.sub(_of_run, text)
+    return text
+
+
+def may_be_in(text: str) -> bool:
+    """Whether a text may be media, or have some in it; quick."""
+    if len(text) < _SHORT_BASE64:
+        return False
+    if text[:4] in _MAGIC or "ata:" in text or (len(text) >= _WINDOW and _may_have_a_run(text)):
+        return True
+    return text[0] in "{[" and any(name in text for name in ("data", "b64", "base64", "blob", "bytes", "raw"))
+
+
+def replaced_whole(text: str) -> str:
+    """As `replaced()`, of a text that stands alone: a short picture, or JSON in which one is named as such."""
+    if text[:4] in _MAGIC and _WHOLE.fullmatch(text) and _type_of_base64(text) is not None:
+        return of_base64(text)
+    text = replaced(text)
+    if text[:1] in ("{", "["):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        clean = replaced_in(value)
+        if clean is not value:
+            return json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
+    return text
+
+
+def _without_urls(text: str) -> str:
+    pieces: list[str] = []
+    done = 0
+    for found in _DATA_URL.finditer(text):
+        if found.start() < done:
+            continue
+        media_type, parameters = (found[1] or "").replace("\\", ""), found[2]
+        if not media_type and not parameters:
+            continue  # "data:," is none, and `{"data":...` neither
+        if parameters.lower().endswith(";base64"):
+            end, reference = found.end(), _cut_off(text, found.end(), media_type) or of_base64(found[3], media_type)
+        else:
+            rest = _SVG if media_type == "image/svg+xml" and text.startswith("<", found.start(3)) else _REST_OF_URL
+            url = rest.match(text, found.start(3))
+            end = found.end() if url is None else url.end()
+            data = unquote_to_bytes(text[found.start(3) : end].encode("utf-8", "replace"))
+            reference = _reference(media_type or "text/plain", len(data), *_digest_of(data))
+        pieces += (text[done : found.start()], reference)
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _cut_off(text: str, end: int, media_type: str | None) -> str | None:
+    """The reference to what was cut before anybody looked: there is no size and no digest of it."""
+    return f"<{media_type or _UNKNOWN}, cut off>" if _CUT.match(text, end) else None
+
+
+def _may_have_a_run(text: str) -> bool:
+    """Whether somewhere no blank and no quote is for as long as base64 is worth a look."""
+    at, last = 0, len(text) - _WINDOW
+    while at <= last:
+        end = at + _WINDOW
+        found = text.rfind(" ", at, end)
+        if found < 0:
+            found = max(text.rfind('"', at, end), text.rfind(".", at, end), text.rfind(",", at, end))
+        if found < 0:
+            if text[at:end].isascii():
+                return True
+            found = at + _WINDOW // 2
+        at = found + 1
+    return False
+
+
+def _of_run(found: re.Match[str]) -> str:
+    run = found[0]
+    if len(run) < _KNOWN_RUN:
+        return run
+    escape = _ESCAPE.match(found.string, max(found.start() - 1, 0))
+    skip = 0 if escape is None else escape.end() - found.start()  # the letters of what JSON escapes are none of it
+    media_type = _type_of_base64(run[skip:].replace("\\", "")[:32])
+    if media_type is None and (len(run) < _RUN or not _is_mixed(run)):
+        return run
+    return run[:skip] + (_cut_off(found.string, found.end(), media_type) or of_base64(run[skip:], media_type))
+
+
+def _is_mixed(run: str) -> bool:
+    """Whether there are letters of both cases and digits, as base64 has: hexadecimal digits and long words have not."""
+    head = run[:_WINDOW]
+    return head.lower() != head != head.upper() and any(map(str.isdigit, head))
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# in an object
+
+
+def replaced_in(value: Any, depth: int = 0) -> Any:
+    """JSON with references in the place of media; the same object when there is none."""
+    if isinstance(value, str):
+        return replaced_whole(value) if may_be_in(value) else value
+    if depth >= _MOST_DEPTH:
+        return value
+    if isinstance(value, dict):
+        kinds = kinds_in(value)
+        clean = {
+            key: of_data(item, kinds[key]) if key in kinds else replaced_in(item, depth + 1)
+            for key, item in value.items()
+        }
+        return value if all(clean[key] is value[key] for key in value) else clean
+    if isinstance(value, list):
+        items = [replaced_in(item, depth + 1) for item in value]
+        return value if all(map(_same, items, value)) else items
+    return value
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other
+
+
+def kinds_in(value: Mapping[Any, Any]) -> dict[str, str | None]:
+    """Of an object that says of itself that it holds media: under which names, and of which type each is."""
+    if KEYS.isdisjoint(value):
+        return {}
+    kinds: dict[str, str | None] = {}
+    media_type = _type_in(value)
+    for key in KEYS:
+        data = value.get(key)
+        is_media = media_type is not None and not _TEXT_TYPE.match(media_type)
+        if issubclass(type(data), (bytes, bytearray, memoryview)):
+            kinds |= {key: media_type} if is_media else {}
+            continue
+        if not issubclass(type(data), str) or not data or data.startswith("data:") or _REFERENCE.fullmatch(data):
+            continue
+        if is_media or _is_base64(data, _SHORT_BASE64 if media_type or key in _BASE64_KEYS else _KNOWN_RUN // 2):
+            kinds[key] = media_type
+    return kinds
+
+
+def _type_in(value: Mapping[Any, Any]) -> str | None:
+    for key in _TYPE_KEYS:
+        media_type = value.get(key)
+        if isinstance(media_type, str):
+            if "/" in media_type:
+                return media_type[:128]
+            if media_type in _SHORT_TYPES:
+                return f"{_SHORT_TYPES[media_type]}/{media_type}"
+    return None
+
+
+def _is_base64(text: str, least: int) -> bool:
+    return (
+        len(text) >= least
+        and len(text.rstrip()) % 4 in (0, 2, 3)
+        and _WHOLE.fullmatch(text) is not None
+        and _is_mixed(text)
+    )
