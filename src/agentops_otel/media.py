@@ -3,7 +3,7 @@
 They are never recorded. A reference says their type, their size and a digest, by which two can be told apart. Up to
 `FULL_DIGEST` characters of base64 the digest is `sha256`, that of the decoded file. A larger one would cost
 milliseconds of the caller's time, so its digest is `sha256_sample`: of its first and last 16 Ki characters, its length
-and a checksum of all of it.
+and a checksum of all of it; of the first, the middle and the last 4 Mi characters when it is longer than that.
 
 What is taken for media:
 
@@ -22,12 +22,13 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 FULL_DIGEST: Final = 32 * 1024
 SAMPLE: Final = 16 * 1024
+PIECE: Final = 4 * 1024 * 1024
 _SHORT_BYTES: Final = 64
 _SHORT_BASE64: Final = 32
 _KNOWN_RUN: Final = 512
@@ -143,13 +144,15 @@ def digest(base64: str, skip: int = 0) -> tuple[int, str, str]:
             return size, "sha256", hashlib.sha256(binascii.a2b_base64(base64[skip:].encode())).hexdigest()
         except ValueError:  # not base64 after all
             pass
-    return size, "sha256_sample", _sampled(memoryview(base64.encode("utf-8", "surrogatepass"))[skip:])
+    at = (skip, skip + (length - PIECE) // 2, skip + length - PIECE)
+    pieces = [base64[skip:]] if length <= 3 * PIECE else [base64[start : start + PIECE] for start in at]
+    return size, "sha256_sample", _sampled(length, [piece.encode("utf-8", "surrogatepass") for piece in pieces])
 
 
-def _sampled(whole: bytes | memoryview) -> str:
-    checked = hashlib.sha256(whole[:SAMPLE])
-    checked.update(whole[-SAMPLE:])
-    checked.update(f"{len(whole)} {zlib.crc32(whole)}".encode())
+def _sampled(length: int, pieces: list[bytes]) -> str:
+    checked = hashlib.sha256(pieces[0][:SAMPLE])
+    checked.update(pieces[-1][-SAMPLE:])
+    checked.update(f"{length} {[*map(zlib.crc32, pieces)]}".encode())
     return checked.hexdigest()
 
 
@@ -198,37 +201,44 @@ def of_data(data: Any, media_type: str | None) -> str:
 def _digest_of(data: bytes) -> tuple[str, str]:
     if len(data) <= FULL_DIGEST * 3 // 4:
         return "sha256", hashlib.sha256(data).hexdigest()
-    return "sha256_sample", _sampled(data)
+    at = (0, (len(data) - PIECE) // 2, len(data) - PIECE)
+    pieces = [data] if len(data) <= 3 * PIECE else [data[start : start + PIECE] for start in at]
+    return "sha256_sample", _sampled(len(data), pieces)
 
 
 # ------------------------------------------------------------------------------------------------------------------
 # in a text
 
 
-def replaced(text: str) -> str:
-    """`text` with references in the place of `data:` URLs and long base64; the same object when there is none."""
-    if "ata:" in text:
-        text = _without_urls(text)
-    if len(text) >= _WINDOW and _may_have_a_run(text):
-        text = _LONG_RUN.sub(_of_run, text)
+def replaced(text: str, most: int | None = None) -> str:
+    """`text` with references in the place of `data:` URLs and long base64; the same object when there is none.
+
+    Args:
+        most: how many characters of the result are looked at, for a text that will be cut.
+    """
+    if text.find("ata:", 0, most) >= 0:
+        text = _without(text, most, _url)
+    if len(text) >= _WINDOW and _may_have_a_run(text, most):
+        text = _without(text, most, _run)
     return text
 
 
-def may_be_in(text: str) -> bool:
+def may_be_in(text: str, most: int | None = None) -> bool:
     """Whether a text may be media, or have some in it; quick."""
     if len(text) < _SHORT_BASE64:
         return False
-    if text[:4] in _MAGIC or "ata:" in text or (len(text) >= _WINDOW and _may_have_a_run(text)):
+    if text[:4] in _MAGIC or text.find("ata:", 0, most) >= 0 or (len(text) >= _WINDOW and _may_have_a_run(text, most)):
         return True
-    return text[0] in "{[" and any(name in text for name in ("data", "b64", "base64", "blob", "bytes", "raw"))
+    names = ("data", "b64", "base64", "blob", "bytes", "raw")
+    return text[0] in "{[" and any(text.find(name, 0, most) >= 0 for name in names)
 
 
-def replaced_whole(text: str) -> str:
+def replaced_whole(text: str, most: int | None = None) -> str:
     """As `replaced()`, of a text that stands alone: a short picture, or JSON in which one is named as such."""
-    if text[:4] in _MAGIC and _WHOLE.fullmatch(text) and _type_of_base64(text) is not None:
+    if text[:4] in _MAGIC and _type_of_base64(text) is not None and _WHOLE.fullmatch(text):
         return of_base64(text)
-    text = replaced(text)
-    if text[:1] in ("{", "["):
+    text = replaced(text, most)
+    if text[:1] in ("{", "[") and (most is None or len(text) <= most):
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
@@ -239,26 +249,66 @@ def replaced_whole(text: str) -> str:
     return text
 
 
-def _without_urls(text: str) -> str:
+_Found: TypeAlias = tuple[int, int, str]
+
+
+def _without(text: str, most: int | None, find: Callable[[str, int, int], tuple[int, _Found | None] | None]) -> str:
+    """`text` with references, of which `find` gives place and text; it looks on from where it says.
+
+    What is taken away does not count: so much more is looked at.
+    """
     pieces: list[str] = []
-    done = 0
-    for found in _DATA_URL.finditer(text):
-        if found.start() < done:
-            continue
-        media_type, parameters = (found[1] or "").replace("\\", ""), found[2]
-        if not media_type and not parameters:
-            continue  # "data:," is none, and `{"data":...` neither
-        if parameters.lower().endswith(";base64"):
-            end, reference = found.end(), _cut_off(text, found.end(), media_type) or of_base64(found[3], media_type)
-        else:
-            rest = _SVG if media_type == "image/svg+xml" and text.startswith("<", found.start(3)) else _REST_OF_URL
-            url = rest.match(text, found.start(3))
-            end = found.end() if url is None else url.end()
-            data = unquote_to_bytes(text[found.start(3) : end].encode("utf-8", "replace"))
-            reference = _reference(media_type or "text/plain", len(data), *_digest_of(data))
-        pieces += (text[done : found.start()], reference)
-        done = end
+    at = done = 0
+    end = len(text) if most is None else min(len(text), most)
+    while at < end:
+        looked = find(text, at, end)
+        if looked is None:
+            break
+        at, found = looked
+        if found is not None:
+            pieces += (text[done : found[0]], found[2])
+            done = found[1]
+            end = min(len(text), end + done - found[0])
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _url(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
+    """The next `data:` URL."""
+    start = text.find("data:", at, end)
+    found = _DATA_URL.match(text, start) if start >= 0 else None
+    if start < 0:
+        return None
+    if found is None or not (found[1] or found[2]):
+        return start + 5, None  # "data:," is none, and `{"data":...` neither
+    media_type = (found[1] or "").replace("\\", "")
+    if found[2].lower().endswith(";base64"):
+        last, reference = found.end(), _cut_off(text, found.end(), media_type) or of_base64(found[3], media_type)
+    else:
+        rest = _SVG if media_type == "image/svg+xml" and text.startswith("<", found.start(3)) else _REST_OF_URL
+        url = rest.match(text, found.start(3))
+        last = found.end() if url is None else url.end()
+        data = unquote_to_bytes(text[found.start(3) : last].encode("utf-8", "replace"))
+        reference = _reference(media_type or "text/plain", len(data), *_digest_of(data))
+    return last, (start, last, reference)
+
+
+def _run(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
+    """The next run of base64; of what is none, however long, only so much is looked at as tells."""
+    found = _LONG_RUN.search(text, at, min(len(text), end + _RUN))
+    if found is None:
+        return None
+    start, last = found.span()
+    if last - start < _KNOWN_RUN:
+        return last, None
+    escape = _ESCAPE.match(text, max(start - 1, 0))
+    start = start if escape is None else escape.end()  # the letters of what JSON escapes are none of it
+    head = text[start : start + _WINDOW]
+    media_type = _type_of_base64(head.replace("\\", "")[:32])
+    if media_type is None and (last - start < _RUN or not _is_mixed(head)):
+        return last, None
+    whole = _LONG_RUN.match(text, start) or found
+    last = whole.end()
+    return last, (start, last, _cut_off(text, last, media_type) or of_base64(text[start:last], media_type))
 
 
 def _cut_off(text: str, end: int, media_type: str | None) -> str | None:
@@ -266,9 +316,9 @@ def _cut_off(text: str, end: int, media_type: str | None) -> str | None:
     return f"<{media_type or _UNKNOWN}, cut off>" if _CUT.match(text, end) else None
 
 
-def _may_have_a_run(text: str) -> bool:
+def _may_have_a_run(text: str, most: int | None) -> bool:
     """Whether somewhere no blank and no quote is for as long as base64 is worth a look."""
-    at, last = 0, len(text) - _WINDOW
+    at, last = 0, min(len(text), most or len(text)) - _WINDOW
     while at <= last:
         end = at + _WINDOW
         found = text.rfind(" ", at, end)
@@ -282,21 +332,8 @@ def _may_have_a_run(text: str) -> bool:
     return False
 
 
-def _of_run(found: re.Match[str]) -> str:
-    run = found[0]
-    if len(run) < _KNOWN_RUN:
-        return run
-    escape = _ESCAPE.match(found.string, max(found.start() - 1, 0))
-    skip = 0 if escape is None else escape.end() - found.start()  # the letters of what JSON escapes are none of it
-    media_type = _type_of_base64(run[skip:].replace("\\", "")[:32])
-    if media_type is None and (len(run) < _RUN or not _is_mixed(run)):
-        return run
-    return run[:skip] + (_cut_off(found.string, found.end(), media_type) or of_base64(run[skip:], media_type))
-
-
-def _is_mixed(run: str) -> bool:
+def _is_mixed(head: str) -> bool:
     """Whether there are letters of both cases and digits, as base64 has: hexadecimal digits and long words have not."""
-    head = run[:_WINDOW]
     return head.lower() != head != head.upper() and any(map(str.isdigit, head))
 
 

@@ -19,7 +19,7 @@ from . import media, secrets, semconv
 from .log import logger
 from .secrets import REDACTED, is_secret_name, scrub
 from .span_copy import SpanCopy
-from .text import MAX_LENGTH, brief, cut, encodable, limit, shown, stops
+from .text import MAX_LENGTH, MAX_TEXTS, brief, cut, encodable, limit, shown, stops
 from .values import MAX_ITEMS, sanitize
 
 REDACTION_FAILED: Final = "<redaction failed>"
@@ -271,7 +271,7 @@ class Redactor:
             return text
         clean = text if type(text) is str else shown(text, self._max_length)
         if len(clean) > self._max_length:
-            clean = media.replaced(clean)
+            clean = media.replaced(clean, self._max_length * MAX_TEXTS)
             clean = cut(clean, limit(clean, self._max_length))
         clean = self._scrubbed_text(clean)
         if clean is text:

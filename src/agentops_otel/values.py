@@ -59,7 +59,7 @@ def sanitize(value: object, *, max_length: int = MAX_LENGTH) -> AttributeValue:
     """
     kind = type(value)
     if kind is str:
-        text = _without_media(value)  # type: ignore[arg-type]
+        text = _without_media(value, max_length)  # type: ignore[arg-type]
         return clean_text(text, limit(text, max_length))
     if kind is bool or kind is float:
         return value  # type: ignore[return-value]
@@ -75,14 +75,15 @@ def to_text(value: object, *, max_length: int = MAX_LENGTH) -> str:
     Never raises an Exception.
     """
     if issubclass(type(value), str):  # isinstance() asks the object, and an object can lie or raise
-        return clean_text(_without_media(value), max_length)  # type: ignore[arg-type]
+        return clean_text(_without_media(value, max_length), max_length)  # type: ignore[arg-type]
     return to_json(value, max_length=max_length)
 
 
-def _without_media(text: str) -> str:
+def _without_media(text: str, max_length: int) -> str:
     """`text` with references in the place of pictures, sound and files; before it is cut, for their size and digest."""
     plain = text if type(text) is str else str.__str__(text)
-    return media.replaced_whole(plain) if media.may_be_in(plain) else plain
+    most = max_length * MAX_TEXTS
+    return media.replaced_whole(plain, most) if media.may_be_in(plain, most) else plain
 
 
 def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
@@ -156,7 +157,7 @@ def _plain_list(values: list[Any] | tuple[Any, ...], max_length: int) -> Attribu
 
 
 def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str, ...]:
-    texts = [clean_text(_without_media(item), max_length) for item in items]
+    texts = [clean_text(_without_media(item, max_length), max_length) for item in items]
     room = max_length * MAX_TEXTS
     if length == len(texts) and sum(map(len, texts)) <= room:
         return tuple(texts)
@@ -255,7 +256,7 @@ class _Walk:
         if isinstance(value, Enum):
             return self.tree(value.value, depth + 1) if depth < MAX_DEPTH else self._text(value.name)
         if isinstance(value, str):
-            return self._text(_without_media(value))
+            return self._text(_without_media(value, self._max_length))
         if isinstance(value, int):
             # Digits of a huge number take quadratic time, and Python refuses more than 4,300 of them.
             bits = int(value).bit_length()
@@ -267,7 +268,8 @@ class _Walk:
             return _number(float(value)) if _is_exact(value) else self._text(str(value))
         if isinstance(value, (bytes, bytearray, memoryview)):
             data = bytes(value)
-            return self._text(media.of_bytes(data, self._max_length * MAX_TEXTS) or _without_media(_bytes_text(data)))
+            longest = self._max_length * MAX_TEXTS
+            return self._text(media.of_bytes(data, longest) or _without_media(_bytes_text(data), self._max_length))
         if isinstance(value, (datetime, date, time)):
             return self._text(value.isoformat())
         return self._structure(value, depth)
