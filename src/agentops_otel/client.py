@@ -229,10 +229,10 @@ class Client:
                 )
             if kept and pipeline.journal is not None:
                 logger.warning(
-                    "kept for the next run: %d of %s in %s, because %s did not accept them: %s. %s",
+                    "kept in %s: %d of %s, because %s did not accept them: %s. %s",
+                    pipeline.journal.directory,
                     kept,
                     format_count(pipeline.recorded, "span"),
-                    pipeline.journal.directory,
                     pipeline.destination,
                     error or "no answer in time",
                     pipeline.advice[0].upper() + pipeline.advice[1:],
