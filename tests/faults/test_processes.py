@@ -443,7 +443,7 @@ HANDLERS = {
     "session": """
 agentops.init(auto_start_session=False)
 def handler():
-    with agentops.session():
+    with agentops.session(wait=True):
         emit()
 while True:
     handler()
