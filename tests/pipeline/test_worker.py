@@ -83,6 +83,25 @@ def test_many_tasks_do_not_starve_the_tick():
         worker.stop()
 
 
+def test_tasks_without_a_gap_do_not_starve_the_tick():
+    """A tick that is due comes before the tasks that wait."""
+    ticked, ends = threading.Event(), threading.Event()
+    worker = Worker(ticked.set, interval=0.05)
+
+    def again():
+        if not ends.is_set():
+            worker.submit(again)
+            ticked.wait(0.01)
+
+    try:
+        worker.submit(again)
+        assert ticked.wait(5)
+    finally:
+        ends.set()
+        worker.call(lambda: None, 5)  # behind the last of them
+        worker.stop()
+
+
 def test_a_failing_task_does_not_stop_the_others(worker, monkeypatch, caplog):
     """An error in a task is logged once, and the next task runs."""
     monkeypatch.setattr(guard, "reraise", False)

@@ -141,8 +141,11 @@ class Worker:
         while os.getpid() == pid:
             if self._held and self._leaves():
                 return
+            left = due - monotonic()
             try:
-                item = tasks.get(timeout=max(0.0, due - monotonic()))
+                if left <= 0:  # `get()` would give a task all the same, and one comes after the other in a busy server
+                    raise queue.Empty
+                item = tasks.get(timeout=left)
             except queue.Empty:
                 due = monotonic() + self._interval
                 self._do(self._tick, threading.Event())
