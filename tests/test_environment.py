@@ -210,7 +210,8 @@ os.waitpid(child, 0)
 agentops.end_session("Success")
 """,
     )
-    (line,) = _recorded({"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "nope"}, program)
+    variables = {"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "nope", "PYTHONWARNINGS": "ignore"}
+    (line,) = _recorded(variables, program)
     assert "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS='nope'" in line
 
 

@@ -103,7 +103,7 @@ def test_the_length_limit_of_the_environment(variables):
         ended = run(PROGRAM, {**places, **variables})
         assert ended.code == 0, ended.err
         if limit > 36:
-            assert len(ended.err.splitlines()) == 1, ended.err  # the SDK's own, of the other library's text
+            assert len(ended.err.splitlines()) <= 1, ended.err  # the SDK's own, of the other library's text
         spans = server.spans()
     assert len(spans) == 5
     structured = 0
