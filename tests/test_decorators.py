@@ -1181,6 +1181,56 @@ def test_what_is_returned_looks_as_it_did(capture, how):
     asyncio.run(main())
 
 
+WAITS = {
+    "await": lambda made: made,
+    "task": asyncio.ensure_future,
+    "gather": asyncio.gather,
+    "shield": asyncio.shield,
+    "wait_for": lambda made: asyncio.wait_for(made, 5),
+    "thread": lambda made: asyncio.to_thread(asyncio.run, made),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_returned_coroutine_is_awaited_in_every_way(capture, wait):
+    """Whatever asyncio makes of it, once."""
+    function = tool("f")(LATER["coroutine"])
+
+    async def main():
+        result = await WAITS[wait](function(False))
+        return result[0] if type(result) is list else result
+
+    assert asyncio.run(main()) == {"found": 1}
+    assert names(capture) == ["child", "execute_tool f"]
+    assert asyncio.run(function(False)) == {"found": 1}
+    with pytest.raises(RuntimeError, match="cannot reuse"):
+        used = function(False)
+        asyncio.run(used)
+        asyncio.run(used)
+
+
+@pytest.mark.parametrize("how", ["yield from", "context manager", "list"])
+def test_a_returned_generator_is_read_in_every_way(capture, how):
+    """By another generator, as a context manager, by a builtin."""
+    function = tool("f")(later(generator_body))
+    if how == "list":
+        assert list(function(False)) == [1]
+    elif how == "yield from":
+
+        def outer():
+            return (yield from function(False))
+
+        steps = outer()
+        assert next(steps) == 1
+        with pytest.raises(StopIteration) as stopped:
+            next(steps)
+        assert stopped.value.value == {"found": 1}
+    else:
+        with contextlib.contextmanager(function)(False) as item:
+            assert item == 1
+    assert names(capture) == ["child", "execute_tool f"]
+
+
 async def settle():
     gc.collect()
     for _ in range(3):

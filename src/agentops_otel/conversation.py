@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from . import semconv
+from .redaction import plain_dict
 from .text import brief
 from .totals import kind_of
 
@@ -29,7 +30,8 @@ class Conversation:
 
     def note(self, attributes: Mapping[str, Any] | None) -> None:
         """Note the messages of an LLM call; other spans have none."""
-        if not attributes or kind_of(attributes) != semconv.KIND_LLM:
+        attributes = plain_dict(attributes)
+        if kind_of(attributes) != semconv.KIND_LLM:
             return
         prompt, answer = attributes.get(semconv.INPUT_MESSAGES), attributes.get(semconv.OUTPUT_MESSAGES)
         if self._asked is None and self._tries < _MOST_TRIES and isinstance(prompt, str):
@@ -37,7 +39,7 @@ class Conversation:
             self._asked = _first_text(prompt, "user")
         if not isinstance(answer, str) or not any(text in answer for text in _TEXTS):
             return
-        if _TOOL_CALL not in answer or _first_text(answer, None):  # (the arguments of a tool may look like a part)
+        if _TOOL_CALL not in answer or _first_text(answer, None):  # the arguments of a tool may look like a text
             self._answer = answer
 
     def attributes(self) -> dict[str, str]:
