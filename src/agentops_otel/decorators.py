@@ -31,7 +31,7 @@ from . import guard, semconv
 from .config import Configuration
 from .context import scope_for
 from .events import AGENT_KEY, write_exception
-from .following import STEPS, how_to_follow
+from .following import STEPS, follow_future, how_to_follow
 from .lookalike import called_by, fixed_signature, lookalike
 from .text import brief
 from .values import to_text
@@ -557,11 +557,30 @@ def _found(module: object, path: str) -> object:
     return found
 
 
+def _references() -> int:
+    """How many references `_returned()` sees to an object that nothing else holds."""
+
+    def wrapper() -> int:
+        result = object()
+        return returned(None, result)
+
+    def returned(call: None, result: object) -> int:
+        return sys.getrefcount(result)
+
+    return wrapper()
+
+
+_REFERENCES: Final = _references()
+
+
 def _returned(call: _Call, result: Any) -> Any:
-    """End the call with what the function returned, or let its span go on with that."""
+    """End the call with what the function returned, or let its span go on with that.
+
+    What something else holds, such as an argument or the value of a cache, is not of this call: it passes as it is.
+    """
     try:
         follow = how_to_follow(result)
-        if follow is not None:
+        if follow is follow_future or (follow is not None and sys.getrefcount(result) <= _REFERENCES):
             _leave(call)
             return follow(result, call)
     except Exception:

@@ -1,7 +1,7 @@
 """What a plain function returns and that has its result only later: a coroutine, a generator, anything to be awaited.
 
-The call's span goes on with it. It is followed by a proxy and not replaced by a generator of ours: who drops one that
-something else still holds has not closed it, and who never awaits a coroutine is told of it once.
+The call's span goes on with it. It is followed by a proxy and not replaced by a generator of ours: everything of it
+stays reachable, who drops it has not closed it, and who never awaits a coroutine is told of it once.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _delegated(steps: Any) -> Generator[Any, Any, Any]:
     return (yield from steps)
 
 
-def _follow_future(future: Any, call: OpenCall) -> Any:
+def follow_future(future: Any, call: OpenCall) -> Any:
     """A future stays itself: event loops compare and look into them. It tells when it is done."""
     if future.done():
         _settle(call, future)
@@ -209,7 +209,7 @@ def how_to_follow(result: Any) -> Callable[[Any, OpenCall], Any] | None:
     if follow is not None or not hasattr(kind, "__await__"):
         return follow
     if asyncio.isfuture(result):
-        return _follow_future
+        return follow_future
     # Handles of other runtimes (Ray's, Dask's) are looked into by those: they stay what they are.
     if hasattr(kind, "add_done_callback") or not inspect.isfunction(kind.__await__):
         return None
