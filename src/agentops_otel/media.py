@@ -26,6 +26,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+from .text import encodable
+
 FULL_DIGEST: Final = 32 * 1024
 SAMPLE: Final = 16 * 1024
 PIECE: Final = 4 * 1024 * 1024
@@ -146,7 +148,7 @@ def digest(base64: str, skip: int = 0) -> tuple[int, str, str]:
             pass
     at = (skip, skip + (length - PIECE) // 2, skip + length - PIECE)
     pieces = [base64[skip:]] if length <= 3 * PIECE else [base64[start : start + PIECE] for start in at]
-    return size, "sha256_sample", _sampled(length, [piece.encode("utf-8", "surrogatepass") for piece in pieces])
+    return size, "sha256_sample", _sampled(length, [encodable(piece).encode() for piece in pieces])
 
 
 def _sampled(length: int, pieces: list[bytes]) -> str:
@@ -287,7 +289,7 @@ def _url(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
         rest = _SVG if media_type == "image/svg+xml" and text.startswith("<", found.start(3)) else _REST_OF_URL
         url = rest.match(text, found.start(3))
         last = found.end() if url is None else url.end()
-        data = unquote_to_bytes(text[found.start(3) : last].encode("utf-8", "replace"))
+        data = unquote_to_bytes(encodable(text[found.start(3) : last]))
         reference = _reference(media_type or "text/plain", len(data), *_digest_of(data))
     return last, (start, last, reference)
 

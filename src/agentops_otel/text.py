@@ -34,11 +34,13 @@ def cut(text: str, max_length: int) -> str:
     return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
 
 
-def brief(text: str) -> str:
-    """At most 4 KiB of `text`, as bytes of UTF-8."""
-    if len(text) * 4 <= _BRIEF:
+def brief(text: str, most: int = _BRIEF) -> str:
+    """At most so many bytes of `text`, which is as UTF-8; 4 KiB, unless it is said otherwise."""
+    if len(text) * 4 <= most:
         return text
-    return cut(text, len(text.encode("utf-8", "replace")[:_BRIEF].decode("utf-8", "ignore")))
+    whole = encodable(text).encode()
+    # (of a character that is cut in two, nothing is left)
+    return text if len(whole) <= most else cut(text, len(whole[:most].decode("utf-8", "ignore")))
 
 
 def bound(longest: int | None) -> None:

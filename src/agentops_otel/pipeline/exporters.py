@@ -27,6 +27,7 @@ from ..figures import format_count
 from ..log import logger
 from ..redaction import plain_dict
 from ..span_copy import SpanCopy
+from ..text import brief
 from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
 from .worker import ended
 
@@ -864,11 +865,7 @@ def _cut_all(attributes: Any, limit: int) -> dict[str, Any]:
 
 def _cut(value: Any, limit: int) -> Any:
     if isinstance(value, str):
-        size = len(value.encode("utf-8", "replace"))
-        if size <= limit:
-            return value
-        kept = value.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
-        return f"{kept}<truncated {size - len(kept.encode())} bytes>"
+        return brief(value, limit)
     if isinstance(value, bytes):
         return value if len(value) <= limit else value[:limit]
     if isinstance(value, (list, tuple)):

@@ -31,6 +31,7 @@ from opentelemetry.trace import (
 
 from ..redaction import plain_dict
 from ..span_copy import CountedSpan
+from ..text import encodable
 from .transport import LogEvent
 
 T = TypeVar("T")
@@ -231,7 +232,7 @@ def _tame(value: Any, depth: int = 16) -> Any:
     if value is None or isinstance(value, (bool, bytes)):
         return value
     if isinstance(value, str):
-        return str.encode(value, "utf-8", "replace").decode()
+        return encodable(str.__str__(value))
     if isinstance(value, float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
         return float(value) if isinstance(value, float) else int(value)
     try:

@@ -29,6 +29,7 @@ from ..clock import monotonic
 from ..config import authorization, insecure
 from ..figures import format_cost
 from ..log import logger
+from ..text import encodable
 from . import outage
 from .ids import project_id
 
@@ -173,7 +174,9 @@ def encode_events(events: Sequence[LogEvent], resource: Resource) -> ExportLogsS
 def _key_values(attributes: Mapping[str, Any]) -> list[Any]:
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-    return [KeyValue(key=_utf8(key), value=_any_value(value)) for key, value in attributes.items() if value is not None]
+    return [
+        KeyValue(key=encodable(key), value=_any_value(value)) for key, value in attributes.items() if value is not None
+    ]
 
 
 def _any_value(value: Any) -> Any:
@@ -189,12 +192,7 @@ def _any_value(value: Any) -> Any:
         return AnyValue(bytes_value=value)
     if isinstance(value, (list, tuple)):
         return AnyValue(array_value=ArrayValue(values=[_any_value(item) for item in value]))
-    return AnyValue(string_value=_utf8(value if isinstance(value, str) else str(value)))
-
-
-def _utf8(text: str) -> str:
-    """Text without lone surrogates, which protobuf refuses."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return AnyValue(string_value=encodable(value if isinstance(value, str) else str(value)))
 
 
 def _not_encodable(error: Exception) -> Reply:
