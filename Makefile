@@ -4,7 +4,7 @@
 SHELL = /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL = help
-.PHONY: help demo jaeger test lint python
+.PHONY: help demo jaeger test test-busy lint python
 
 # The first that is there, runs (a shim of pyenv may not) and is new enough. `make PYTHON=/path/to/python demo` takes another.
 PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 python3.10 python3 python; do \
@@ -15,7 +15,7 @@ ENVS =
 ARGS =
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 11
 
 demo: python ## run an agent against a server on this machine and see its session: no key, no account
 	@"$(PYTHON)" tools/environment.py demo -e . openai
@@ -29,6 +29,10 @@ jaeger: python ## build and run Jaeger and the Collector, send the demo through 
 test: python ## run all tests on all supported SDKs (ENVS="main oldest py313": only these; ARGS="-k name": to pytest)
 	@"$(PYTHON)" tools/environment.py tox $(TOX)
 	@.venv/tox/bin/python tools/suite.py $(ENVS) $(if $(ARGS),-- $(ARGS))
+
+test-busy: python ## the same beside two processes that keep the processor busy: no test may depend on a quiet machine
+	@"$(PYTHON)" tools/environment.py tox $(TOX)
+	@.venv/tox/bin/python tools/busy.py .venv/tox/bin/python tools/suite.py $(ENVS) $(if $(ARGS),-- $(ARGS))
 
 lint: python ## check style, types and the direction of imports
 	@"$(PYTHON)" tools/environment.py tox $(TOX)

@@ -149,7 +149,7 @@ def test_a_signal(server, place, number, reason):
     assert end_of(server) == ("Fail", reason)
     assert root(server).status.code == 2
     assert len(server.spans()) == 2
-    assert ended.seconds < 2.5
+    _assert_in_time(ended, HEAD + f"{place}()", "sigterm")
 
 
 def test_an_uncaught_exception_is_an_event_of_the_root(server):
@@ -261,7 +261,7 @@ sleep()
     )
     ended = _ended(source, server.url, "sigterm")
     assert (ended.code, ended.out) == (-signal.SIGTERM, "mine\n")
-    assert ended.seconds < 2.5
+    _assert_in_time(ended, source, "sigterm")
     if backend == "answers":
         assert end_of(server) == ("Fail", "Terminated (SIGTERM)")
 
@@ -283,7 +283,7 @@ while True:
             program.send(signal.SIGTERM)
             ended = program.end()
         assert ended.code == -signal.SIGTERM
-        assert ended.seconds < 2.5
+        _assert_in_time(ended, source, "sigterm")
         assert any(not span.parent_span_id for span in server.spans()[before:]), ended.err
 
 
@@ -312,7 +312,7 @@ with lock:
     )
     ended = _ended(source, server.url, "alone")
     assert ended.code == -signal.SIGTERM, ended.err
-    assert ended.seconds < 2.5
+    _assert_in_time(ended, source, "alone")
     assert end_of(server) == ("Fail", "Terminated (SIGTERM)")
     assert len(server.spans()) == 2
     assert attributes(root(server))["agentops.session.tool_calls"] == 1
@@ -333,7 +333,7 @@ with lock:
     )
     ended = _ended(source, server.url, "alone")
     assert (ended.code, ended.out) == (-signal.SIGTERM, "")
-    assert ended.seconds < 2.5
+    _assert_in_time(ended, source, "alone")
 
 
 def test_a_signal_while_the_session_ends(server):
@@ -360,10 +360,11 @@ trace.get_tracer_provider().add_span_processor(BeforeOurs())
 
 def test_a_killed_program_says_nothing_of_calls_after_the_end():
     """While a dead backend is waited for, code that goes on for a moment is not told that its session is over."""
+    source = HEAD + "print('ready', flush=True)\nwhile True: dig()"
     with FaultServer(mode=fault_server.blackhole()) as server:
-        ended = _ended(HEAD + "print('ready', flush=True)\nwhile True: dig()", server.url, "sigterm")
+        ended = _ended(source, server.url, "sigterm")
     assert ended.code == -signal.SIGTERM
-    assert ended.seconds < 2.5
+    _assert_in_time(ended, source, "sigterm")
     assert "agentops-otel: kept in" in ended.err
     assert "no session is active" not in ended.err
 
@@ -500,13 +501,21 @@ def test_an_unreachable_backend_holds_nobody_up(way, backend, journal):
         with socket.create_server(("127.0.0.1", 0)) as unused:
             port = unused.getsockname()[1]
         ended = _ended(source, f"http://127.0.0.1:{port}", way, {"AGENTOPS_JOURNAL": journal})
-    assert ended.seconds < 2.5, ended.err
+    _assert_in_time(ended, source, way, {"AGENTOPS_JOURNAL": journal})
     assert ended.code == {"sigterm": -15, "exception": 1}.get(way, 0)
     spans = 4 if way == "with" else 2
     words = "agentops-otel: kept in " if journal == "disk" else "not delivered: "
     told = [line for line in ended.err.splitlines() if words in line]
     assert len(told) == 1, ended.err
     assert f": {spans} of {spans} spans" in told[0]
+
+
+def _assert_in_time(ended, source: str, way: str, variables: dict[str, str] | None = None) -> None:
+    """The end took no longer than the budget; or the machine is slow, as the same end with a healthy backend tells."""
+    if ended.seconds >= 2.5:
+        with FaultServer() as well:
+            control = _ended(source, well.url, way, {"DEAD": well.url, **(variables or {})})
+        assert ended.seconds < 2.5 + 2 * control.seconds, ended.err
 
 
 def _ended(source: str, url: str, way: str, variables: dict[str, str] | None = None):
@@ -537,7 +546,7 @@ for url in (os.environ["DEAD"], os.environ["SERVER"]):
         ended = _ended(source, server.url, way, {"DEAD": dead.url})
     finally:
         dead.down()
-    assert ended.seconds < 2.5
+    _assert_in_time(ended, source, way)
     assert [span.name for span in server.spans()] == ["session x"], ended.err
     assert ended.err.count("agentops-otel: kept in") == 1
 

@@ -359,3 +359,21 @@ def test_broken_pipe_is_silent():
     finally:
         with pytest.raises(BrokenPipeError):  # what could not be written is still in the buffer
             stream.close()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "delivered", "dropped", "kept", "told"),
+    [
+        (12, 10, {}, 2, "2 of 12 spans kept in /j"),
+        (12, 10, {}, 500, "2 of 12 spans kept in /j"),  # the journal holds what others have left, too
+        (12, 8, {"rejected": 3}, 500, "1 of 12 spans kept in /j"),
+        (12, 8, {"rejected": 4}, 500, None),
+    ],
+)
+def test_no_more_is_kept_than_is_missing(recorded, delivered, dropped, kept, told):
+    """The journal may hold spans of other sessions: the box counts this session's only."""
+    facts = replace(SUCCESS, recorded=recorded, delivered=delivered, dropped=dropped, kept=kept, journal="/j")
+    text, bad = summary._delivery(facts)
+    assert bad
+    assert (told is None) == ("kept" not in text)
+    assert told is None or told in text

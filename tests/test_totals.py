@@ -279,3 +279,12 @@ def test_a_thread_that_stands_still_while_it_counts_is_not_waited_for():
     asking.join(10)
     totals._settling.release()
     assert [snapshot.llm_calls for snapshot in found] == [0]
+
+
+def test_what_ends_without_being_asked_for_does_not_fill_the_memory(feed, start, monkeypatch):
+    """Ended spans are counted in between, when many wait for it; the sum is right whenever somebody asks."""
+    monkeypatch.setattr(totals, "_MOST_UNSETTLED", 10)
+    for number in range(1, 36):
+        end(start("chat", attributes=CHAT))
+        assert len(feed.totals._ended) == number % 10
+    assert feed.totals.snapshot().llm_calls == 35

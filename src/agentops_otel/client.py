@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from opentelemetry.context import Context
@@ -42,6 +42,7 @@ _client: Client | None = None
 _sessions_ended = 0
 
 _NORMAL_EXIT = "Process exited without calling end_session()"
+_UNATTENDED_EXIT = "Process exited"  # of a program that does not know us
 _LONGEST_WAIT = 86_400.0  # seconds; waiting for ever is more than a lock can be told
 _SHUT_DOWN = "shutdown() was called without end_session()"
 
@@ -57,6 +58,7 @@ class Client:
         )
         self.hooks: _Hooks = _Hooks(self)
         self.exit_deadline: float | None = None
+        self.normal_exit = _NORMAL_EXIT
         self.told_of_fork = False
         self._spent = 0.0
         self._told: dict[str, int] = {}
@@ -347,6 +349,14 @@ def init(
     check_names(dict(settings), "init()")
     config = Configuration(api_key, **settings)
     return _init(config, _inherited(inherited_session_id), tags, name, joins=inherited_session_id is not None)
+
+
+def init_unattended(**settings: Any) -> None:
+    """As `init()`, for a program without a line about us: nobody is to blame for a session that it leaves open."""
+    is_first = _client is None
+    init(**settings)
+    if is_first and _client is not None:
+        _client.normal_exit = _UNATTENDED_EXIT
 
 
 @guard.logged("init()", None)
@@ -797,7 +807,9 @@ class _Hooks:
         if self.signals.dies_of:  # the code that it interrupted has come to its end
             self.signals.die()
         try:
-            self._client.exit(self.signals.reason or _NORMAL_EXIT, None, monotonic() + self._client.budget())
+            self._client.exit(
+                self.signals.reason or self._client.normal_exit, None, monotonic() + self._client.budget()
+            )
         except KeyboardInterrupt:  # the user does not want to wait any longer
             self._client.tell_what_is_missing()
         except Exception:

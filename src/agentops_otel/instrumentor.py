@@ -30,7 +30,7 @@ class AgentOpsInstrumentor(BaseInstrumentor):  # type: ignore[misc, unused-ignor
     def _instrument(self, **kwargs: Any) -> None:
         names = {setting.name for setting in SETTINGS} | {"tags", "name", "inherited_session_id"}
         self._give(kwargs)
-        client.init(**{name: value for name, value in kwargs.items() if name in names})
+        client.init_unattended(**{name: value for name, value in kwargs.items() if name in names})
 
     @staticmethod
     def _give(kwargs: Mapping[str, Any]) -> None:

@@ -162,7 +162,7 @@ def _assert_ended_by_a_signal(victim: Victim) -> None:
     assert (len(site.ended), site.lost, site.repeated) == (SPANS, set(), [])
     assert end_of(site.root) == (way.state, way.reason)
     assert site.root.status.code == ERROR
-    assert died.seconds < 2.5, died.err
+    assert died.seconds < 10, died.err  # of 20 or 40 that the program would go on; how long exactly: test_exits.py
 
 
 @pytest.mark.parametrize("place", PLACES)

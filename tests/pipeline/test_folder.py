@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from agentops_otel.pipeline import folder as folder_module
 from agentops_otel.pipeline.folder import Folder, lock, unlock
 
 
@@ -125,3 +126,13 @@ def test_a_lock_is_seen_by_others_until_it_is_given_up(folder):
         child.kill()
         child.wait()
     os.close(other)
+
+
+def test_a_file_that_is_too_large_is_not_read(folder, monkeypatch):
+    """A forged file must not fill the memory; one that is as large as allowed is read."""
+    monkeypatch.setattr(folder_module, "_MOST_BYTES", 100)
+    folder.append("file", b"x" * 100)
+    assert folder.read("file") == b"x" * 100
+    folder.append("file", b"x")
+    with pytest.raises(OSError, match="large"):
+        folder.read("file")

@@ -795,3 +795,15 @@ def test_what_says_where_is_written_anew(directory, content):
         assert Destination.read(directory) == Destination(**about)
         if content is not None:
             Path(directory, ABOUT).write_bytes(content)
+
+
+def test_the_number_of_open_segments_is_bounded(journal, monkeypatch):
+    """Each thread that writes at a moment has a segment of its own; one too many waits a moment."""
+    monkeypatch.setattr(journal_module, "_MOST_OPEN", 3)
+    monkeypatch.setattr(journal_module, "_PATIENCE", 0.05)
+    taken = [journal._take(1) for _ in range(3)]
+    assert len({segment.number for segment in taken}) == 3
+    with pytest.raises(BlockingIOError):
+        journal._take(1)
+    taken[1].free.append(taken[1])
+    assert journal._take(1) is taken[1]

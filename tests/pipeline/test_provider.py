@@ -10,8 +10,13 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 
+from agentops_otel import semconv
+from agentops_otel.clock import monotonic
 from agentops_otel.config import Configuration
+from agentops_otel.pipeline import provider as provider_module
 from agentops_otel.pipeline.provider import SessionTracerProvider
+from agentops_otel.pipeline.transport import LogEvent
+from agentops_otel.span_copy import SpanCopy
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -196,3 +201,28 @@ def test_console_and_custom_exporters_get_no_log_events(make):
         pipeline = provider.pipeline(config)
         pipeline.emit(LogEvent("session.start", 1, 1, 1, {}))
         assert len(pipeline._events) == 0
+
+
+def test_events_that_wait_do_not_fill_the_memory(make, monkeypatch):
+    """Of the log events of an outage the last ones wait in memory, those before them on disk; all arrive, once."""
+    monkeypatch.setattr(provider_module, "_MOST_EVENTS", 5)
+    with FaultServer(mode=fault_server.status(503)) as server:
+        pipeline = make().pipeline(Configuration(endpoint=server.url))
+        for number in range(20):
+            pipeline.emit(LogEvent(f"event {number}", number, 1, 1, {}))
+            assert len(pipeline._events) <= 5
+        server.mode = fault_server.ok
+        assert server.wait_for(lambda: pipeline.flush(monotonic() + 5) and len(server.logs()) >= 20, 30)
+        assert len({record.time_unix_nano for record in server.logs()}) == 20
+
+
+def test_the_books_of_few_sessions_are_kept(make, monkeypatch):
+    """What was acknowledged is known of the last sessions; a process that runs a million of them keeps few."""
+    monkeypatch.setattr(provider_module, "_MOST_SESSIONS", 3)
+    pipeline = make().pipeline(Configuration(exporter=SpanCapture()))
+    for number in range(6):
+        (span,) = spans(1)
+        span = SpanCopy(span, attributes={semconv.SESSION_ID: f"session {number}"})
+        pipeline.on_end(span)
+        assert pipeline.flush(monotonic() + 5)
+    assert [pipeline.acknowledged(f"session {number}") for number in range(6)] == [0, 0, 0, 1, 1, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -266,3 +267,23 @@ def test_an_instance_id_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
     host = HostResource()
     host.start(opt_out=True)
     assert host.get(5).attributes["service.instance.id"] == "pod-7"
+
+
+@pytest.mark.parametrize(
+    ("machine", "arch"),
+    [
+        ("x86_64", "amd64"),
+        ("AMD64", "amd64"),
+        ("aarch64", "arm64"),
+        ("arm64", "arm64"),
+        ("i386", "x86"),
+        ("i686", "x86"),
+        ("riscv64", "riscv64"),
+    ],
+)
+def test_an_architecture_has_the_name_of_the_conventions(
+    monkeypatch: pytest.MonkeyPatch, machine: str, arch: str
+) -> None:
+    """Whatever the system calls it, backends see one word for one architecture."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert collected()["host.arch"] == arch

@@ -675,7 +675,7 @@ class SessionProvider:
         self.processor.flush = lambda seconds: True
         for pipeline, until in _shares(self.pipelines, deadline):
             pipeline.close(until)
-        self.worker.stop()
+        self.worker.stop(min(0.5, deadline - monotonic() + 0.05))
 
     def leave_journals(self) -> None:
         """Take away the files of journals in which nothing is left to send; a span that still ends makes new ones."""

@@ -126,14 +126,14 @@ class Worker:
         finally:
             self._stand_ins.discard(here)
 
-    def stop(self) -> None:
-        """End the thread after the tasks queued so far; a later task starts a new one."""
+    def stop(self, timeout: float = 0.5) -> None:
+        """End the thread after the tasks queued so far, and wait for that; a later task starts a new one."""
         thread, self._thread = self._thread, None
         tasks, self._tasks = self._tasks, queue.SimpleQueue()  # a slow thread may still be at the one before
         if thread is not None and thread.is_alive():
             tasks.put(None)
             if thread is not threading.current_thread():
-                thread.join(0.5)
+                thread.join(max(0.0, timeout))
 
     def _run(self) -> None:
         tasks, pid = self._tasks, os.getpid()
