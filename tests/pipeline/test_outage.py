@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -262,3 +264,58 @@ def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv("NO_PROXY", no_proxy)
             assert send(endpoint, 0.2).verdict is Verdict.RETRY
         assert len(proxy.requests) == 1
+
+
+@contextmanager
+def tunnel(port: int) -> Iterator[tuple[int, list[bytes]]]:
+    """A proxy that leads every CONNECT to one port of this machine; its own port, and the heads that it was sent."""
+    heads: list[bytes] = []
+
+    def pipe(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve(client: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.recv(1)
+        heads.append(head)
+        with client, socket.create_connection(("127.0.0.1", port)) as server:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pipe, args=(server, client))
+            back.start()
+            pipe(client, server)
+            back.join()
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threads = [threading.Thread(target=accept)]
+        threads[0].start()
+        yield listener.getsockname()[1], heads
+        listener.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(5)
+
+
+def test_tls_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy gets its password and the address, and none of the key and the spans, which go through it in TLS."""
+    with (
+        tls_server("backend.invalid") as server,
+        server.authority.cert_pem.tempfile() as trusted,
+        tunnel(server.port) as (port, heads),
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@127.0.0.1:{port}")
+        assert send("https://backend.invalid:4318", api_key="the-key") == Reply(Verdict.ACCEPTED)
+    (head,) = heads
+    assert head.startswith(b"CONNECT backend.invalid:4318 HTTP/1.")
+    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0\r\n" in head
+    assert b"the-key" not in head
+    assert server.requests == 1
