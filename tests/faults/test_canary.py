@@ -37,7 +37,7 @@ SECRETS = {
     "PLAIN_KEY": "canary13-battery-staple",
     "URL_PASSWORD": "canary14-hunter2",
     "QUERY": "canary15-in-the-query",
-    "ENVIRONMENT": "canary16-of-the-environment",
+    "ENVIRONMENT": "canary16-of-the-surroundings",
     "COOKIE": "canary17-of-a-session",
     "ARGUMENT": "canary18-of-the-command-line",
     "HEADER": "canary19-of-a-header",
