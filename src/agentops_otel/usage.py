@@ -48,10 +48,10 @@ class Usage:
     def attributes(self) -> dict[str, int]:
         """The ``gen_ai.usage.*`` attributes: both totals if they are known, a class only when it has tokens."""
         attributes = {names[0]: getattr(self, name) for name, names in _TOTALS.items() if name not in self.missing}
-        for name, (attribute, *_) in _CLASSES.items():
+        for name, names in _CLASSES.items():
             tokens = getattr(self, name)
             if tokens:
-                attributes[attribute] = tokens
+                attributes[names[0]] = tokens
         if self.cache_write_tokens:
             # Under both names while the conventions rename it.
             attributes[semconv.USAGE_CACHE_WRITE_TOKENS] = self.cache_write_tokens

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentops_otel import semconv
+from agentops_otel.instrumentation._chat_fold import ChatFold
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -137,6 +140,44 @@ def test_tool_calls_are_told_apart(pieces, expected, client, server, spans):
     """By their id first, then by their index; what has neither goes on with the last one."""
     parts, _ = streamed(client, server, spans, [llm_server.chunk({"tool_calls": pieces_}) for pieces_ in pieces])
     assert calls(parts) == expected
+
+
+@settings(deadline=None, database=None)
+@given(
+    st.lists(st.lists(st.text(max_size=5), min_size=1, max_size=4), min_size=1, max_size=4),
+    st.sampled_from(["index", "id", "both", "position"]),
+    st.randoms(use_true_random=False),
+)
+def test_pieces_in_any_order(arguments, told_by, random):
+    """However the pieces of several calls are mixed, each call gets its own, in their order."""
+    queues = [
+        [_piece(number, place, text, told_by) for place, text in enumerate(texts)]
+        for number, texts in enumerate(arguments)
+    ]
+    fold = ChatFold()
+    if told_by == "position":  # neither index nor a repeated id: they come one after the other
+        pieces = [[piece] for queue in queues for piece in queue]
+    else:
+        pieces = []
+        while any(queues):
+            pieces.append([random.choice([queue for queue in queues if queue]).pop(0)])
+    for calls_ in pieces:
+        fold.add(llm_server.chunk({"tool_calls": calls_}))
+    found = fold.response()["choices"][0]["message"]["tool_calls"]
+    assert {call["id"]: call["function"]["arguments"] or "" for call in found} == {
+        f"call_{number}": "".join(texts) for number, texts in enumerate(arguments)
+    }
+
+
+def _piece(number, place, text, told_by):
+    said = {"function": {"arguments": text, **({"name": f"tool_{number}"} if place == 0 else {})}}
+    if place == 0 or told_by in ("id", "both"):
+        said["id"] = f"call_{number}"
+    if told_by in ("index", "both"):
+        said["index"] = number
+    elif told_by == "id":
+        said["index"] = 0
+    return said
 
 
 def test_a_legacy_function_call_in_pieces(client, server, spans):

@@ -163,10 +163,11 @@ class _Choice:
 class ChatFold:
     """The chunks of one stream."""
 
-    __slots__ = ("_choices", "_head", "_usage", "_wanted", "done")
+    __slots__ = ("_choices", "_head", "_tier", "_usage", "_wanted", "done")
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
+        self._tier = ""  # the last one: only the end of a stream knows which one served it
         self._wanted: tuple[str, ...] = _HEAD
         self._choices: dict[int, _Choice] = {}
         self._usage: Mapping[str, Any] = NOTHING
@@ -175,49 +176,56 @@ class ChatFold:
     def add(self, chunk: Any) -> None:
         """Take in one chunk."""
         found = fields(chunk)
-        head = self._head
+        get = found.get
         if self._wanted:
-            for name in self._wanted:
-                value = found.get(name)
-                if value and isinstance(value, str):
-                    head[name] = value
-            self._wanted = tuple(name for name in self._wanted if name not in head)
-        tier = found.get("service_tier")
-        if tier and isinstance(tier, str):
-            head["service_tier"] = tier  # the last one: only the end of a stream knows which one served it
-        if found.get("error") or found.get("object") == "error":
-            head["error"] = found.get("error") or found
-        if found.get("usage") or found.get("x_groq"):
-            self._usage = merged(self._usage, said_in(found))
-        for position, item in enumerate(items(found.get("choices"))):
+            self._add_head(found)
+        tier = get("service_tier")
+        if tier and tier != self._tier and isinstance(tier, str):
+            self._tier = tier
+        choices = get("choices")
+        if get("error") or (not choices and get("object") == "error"):
+            self._head["error"] = get("error") or found
+        if get("usage") or get("x_groq"):
+            self._usage = merged(self._usage, said_in({**found, "choices": ()}))
+        for position, item in enumerate(items(choices)):
             self._add_choice(position, fields(item))
 
+    def _add_head(self, found: Mapping[str, Any]) -> None:
+        for name in self._wanted:
+            value = found.get(name)
+            if value and isinstance(value, str):
+                self._head[name] = value
+        self._wanted = tuple(name for name in self._wanted if name not in self._head)
+
     def _add_choice(self, position: int, choice: Mapping[str, Any]) -> None:
-        given = choice.get("index")
-        index = position if (known := count(given)) is None and given is not None else known or 0
+        get = choice.get
+        index = get("index")
+        if type(index) is not int:
+            known = count(index)
+            index = known if known is not None else 0 if index is None else position
         kept = self._choices.get(index)
         if kept is None:
             kept = self._choices[index] = _Choice(index)
-        delta = choice.get("delta") or choice.get("message")
+        delta = get("delta") or get("message")
         if isinstance(delta, str) or not delta:
-            text = delta or choice.get("text")
+            text = delta or get("text")
             if text:
                 kept.text.append(text)
         else:
             kept.add(fields(delta))
-        if choice.get("usage"):
-            self._usage = merged(self._usage, fields(choice["usage"]))
-        if choice.get("error"):
-            kept.error = choice["error"]
-        reason = choice.get("finish_reason")
+        reason = get("finish_reason")
         if reason and isinstance(reason, str):
             kept.finish = reason
             self.done = all(other.finish for other in self._choices.values())
+        if get("usage"):
+            self._usage = merged(self._usage, fields(choice["usage"]))
+        if get("error"):
+            kept.error = choice["error"]
 
     def response(self) -> Mapping[str, Any]:
         """The answer so far."""
         choices = [self._choices[index].whole() for index in sorted(self._choices)]
-        return {**self._head, "usage": self._usage, "choices": choices}
+        return {**self._head, "service_tier": self._tier, "usage": self._usage, "choices": choices}
 
 
 def _whole(pieces: list[Any]) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ..usage import Usage
@@ -34,45 +35,47 @@ _CACHE_WRITE: Final = (
     "cache_write_input_tokens",
 )
 _REASONING: Final = ("reasoning_tokens", "thinking_tokens")
+# Tokens by modality, in the details of either direction.
+_GIVEN: Final = tuple((f"{kind}_tokens", f"input_{kind}_tokens") for kind in ("text", "image", "audio", "video"))
+_MADE: Final = tuple((f"{kind}_tokens", f"output_{kind}_tokens") for kind in ("text", "image", "audio"))
+_NO_INPUT: Final = frozenset({"input_tokens"})
+_NO_OUTPUT: Final = frozenset({"output_tokens"})
 _COST: Final = ("cost", "total_cost", "estimated_cost")  # OpenRouter, Perplexity and others; DeepInfra
 _COST_TOTAL: Final = ("total_cost", "total", "amount", "cost", "usd")
 
 
 def count(value: Any) -> int | None:
     """A count of tokens: a whole number of at least 0, also as a float or as digits; None for anything else."""
+    if type(value) is int:
+        return value if 0 <= value < _MOST else None
     if isinstance(value, str):
         digits = _DIGITS.fullmatch(value)
         return int(digits[1]) if digits else None
-    if isinstance(value, float):
-        value = int(value) if value.is_integer() else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST else None
+    if isinstance(value, float) and value.is_integer():
+        return count(int(value))
+    return None
 
 
 def said_in(response: Mapping[str, Any]) -> Mapping[str, Any]:
     """What an answer, or a chunk of one, says about its usage: at its top, at Groq's place, or in a choice."""
-    places = [place for place in _places(response) if place]
-    if len(places) < 2:
-        return places[0] if places else NOTHING
+    top = fields(response.get("usage"))
+    others = [fields(fields(response["x_groq"]).get("usage"))] if response.get("x_groq") else []
+    for choice in items(response.get("choices")):
+        found = fields(choice).get("usage")
+        if found:
+            others.append(fields(found))
+    if not others:
+        return top
     said: Mapping[str, Any] = NOTHING
-    for place in reversed(places):
+    for place in reversed([top, *others]):
         said = merged(said, place)
     return said
 
 
-def _places(response: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield fields(response.get("usage"))
-    if response.get("x_groq"):
-        yield fields(fields(response["x_groq"]).get("usage"))
-    for choice in items(response.get("choices")):
-        found = fields(choice).get("usage")
-        if found:
-            yield fields(found)
-
-
 def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Mapping[str, Any]:
     """The later usage; what it leaves empty or at 0 stays as it was."""
-    if not earlier:
-        return later
+    if not earlier or not later:
+        return earlier or later
     return {**later, **earlier, **{name: value for name, value in later.items() if _says_something(value)}}
 
 
@@ -88,35 +91,31 @@ def read_usage(said: Mapping[str, Any], *, only_input: bool = False) -> Usage | 
         only_input: the call has no output that is made of tokens, as an embedding.
     """
     given, made = _first_object(said, _INPUT_DETAILS), _first_object(said, _OUTPUT_DETAILS)
-    cache_read = _count(_CACHE_READ, given, said) or 0
-    cache_write = _count(_CACHE_WRITE, given, said) or 0
-    total_in, total_out = _count(_INPUT, said), None if only_input else _count(_OUTPUT, said)
+    cache_read = _part(_CACHE_READ, given, said)
+    cache_write = _part(_CACHE_WRITE, given, said)
+    reasoning = _part(_REASONING, made, said)
+    total_in, total_out = _total(_INPUT, said), None if only_input else _total(_OUTPUT, said)
     total = count(said.get("total_tokens"))
-    if total is not None:
-        if only_input:
-            total_in = total if total_in is None else total_in
-        else:
-            reasoning = _count(_REASONING, made, said) or 0
-            total_in, total_out = _balanced(total, total_in, total_out, reasoning, cache_read + cache_write)
+    if only_input:
+        total_in = total if total_in is None else total_in
+    elif total is not None:
+        total_in, total_out = _balanced(total, total_in, total_out, reasoning, cache_read + cache_write)
     if not total_in and not total_out:
         return None
-    return Usage(
-        input_tokens=total_in or 0,
-        output_tokens=total_out or 0,
-        cache_read_tokens=cache_read,
-        cache_write_tokens=cache_write,
-        reasoning_tokens=_count(_REASONING, made, said) or 0,
-        input_audio_tokens=count(given.get("audio_tokens")) or 0,
-        output_audio_tokens=count(made.get("audio_tokens")) or 0,
-        input_text_tokens=count(given.get("text_tokens")) or 0,
-        input_image_tokens=count(given.get("image_tokens")) or 0,
-        input_video_tokens=count(given.get("video_tokens")) or 0,
-        output_text_tokens=count(made.get("text_tokens")) or 0,
-        output_image_tokens=count(made.get("image_tokens")) or 0,
-        missing=frozenset(
-            name for name, known in (("input_tokens", total_in), ("output_tokens", total_out)) if known is None
-        ),
-    )
+    usage = Usage(total_in or 0, total_out or 0, cache_read, cache_write, reasoning)
+    more: dict[str, Any] = {}
+    _add_media(more, given, _GIVEN)
+    _add_media(more, made, _MADE)
+    if total_in is None or total_out is None:
+        more["missing"] = _NO_INPUT if total_in is None else _NO_OUTPUT
+    return replace(usage, **more) if more else usage
+
+
+def _add_media(found: dict[str, Any], details: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> None:
+    for said, name in names:
+        tokens = details.get(said)
+        if tokens and (tokens := count(tokens)):
+            found[name] = tokens
 
 
 def _balanced(
@@ -134,26 +133,40 @@ def _balanced(
 
 
 def _first_object(said: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
-    return next((found for found in (fields(said.get(name)) for name in names) if found), NOTHING)
+    for name in names:
+        value = said.get(name)
+        if value and (found := fields(value)):
+            return found
+    return NOTHING
 
 
-def _count(names: tuple[str, ...], *objects: Mapping[str, Any]) -> int | None:
+def _total(names: tuple[str, ...], said: Mapping[str, Any]) -> int | None:
     """The first count of one of these names that is not 0, else 0 if one of them is."""
     zero = None
+    for name in names:
+        found = count(said.get(name))
+        if found:
+            return found
+        zero = found if zero is None else zero
+    return zero
+
+
+def _part(names: tuple[str, ...], *objects: Mapping[str, Any]) -> int:
+    """The first count of one of these names that is not 0, else 0."""
     for said in objects:
         for name in names:
-            if name in said:
-                found = count(said[name])
-                if found:
-                    return found
-                zero = found if zero is None else zero
-    return zero
+            found = said.get(name)
+            if found and (found := count(found)):
+                return found
+    return 0
 
 
 def read_cost(said: Mapping[str, Any]) -> float | None:
     """What the host says that the call has cost, in US dollars: a number, or an object with the total."""
     for name in _COST:
         value = said.get(name)
+        if value is None:
+            continue
         inside = fields(value)
         if str(inside.get("currency") or "USD").upper() != "USD":
             continue
