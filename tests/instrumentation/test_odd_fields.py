@@ -18,6 +18,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from agentops_otel import context, guard, instrumentation, semconv
 from agentops_otel.config import Configuration
 from agentops_otel.instrumentation import _usage
+from agentops_otel.instrumentation import openai as sdk
+from agentops_otel.instrumentation._content import Content
 from agentops_otel.testing import SpanCapture
 from tests.fakes import llm_server
 from tests.fakes.llm_server import LlmServer, Reply
@@ -96,6 +98,14 @@ ANSWERS = {
 }
 
 
+ENDPOINTS = {
+    "chat": sdk.CHAT,
+    "responses": sdk.RESPONSES,
+    "completions": sdk.COMPLETIONS,
+    "embeddings": sdk.EMBEDDINGS,
+}
+
+
 def paths(value, path=()):
     """Every place in a JSON value, but the root of a document."""
     if path:
@@ -165,22 +175,29 @@ class Recorder:
 
 
 def facts(span):
+    """What a span says: its attributes, and of its messages each field and each text."""
     found = dict(span.attributes)
     for which in (semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES):
-        for number, message in enumerate(json.loads(found.pop(which, "[]"))):
-            assert isinstance(message["role"], str)
-            found[which, number, "role"] = message["role"]
-            if which == semconv.OUTPUT_MESSAGES:
-                assert isinstance(message["finish_reason"], str)
-                found[which, number, "finish"] = message["finish_reason"]
-            calls = [part for part in message["parts"] if part["type"] == "tool_call"]
-            for place, call in enumerate(calls):
-                for name in ("id", "name", "arguments"):
-                    found[which, number, f"call {place} {name}"] = call[name]
-            for part in message["parts"]:
-                if part["type"] in ("text", "reasoning"):
-                    assert isinstance(part["content"], str)
-                    found[which, number, part["type"], part["content"]] = True
+        found |= message_facts(which, json.loads(found.pop(which, "[]")))
+    return found
+
+
+def message_facts(which, messages):
+    found = {}
+    for number, message in enumerate(messages):
+        assert isinstance(message["role"], str)
+        found[which, number, "role"] = message["role"]
+        if which == semconv.OUTPUT_MESSAGES:
+            assert isinstance(message["finish_reason"], str)
+            found[which, number, "finish"] = message["finish_reason"]
+        calls = [part for part in message["parts"] if part["type"] == "tool_call"]
+        for place, call in enumerate(calls):
+            for name in ("id", "name", "arguments"):
+                found[which, number, f"call {place} {name}"] = call[name]
+        for part in message["parts"]:
+            if part["type"] in ("text", "reasoning"):
+                assert isinstance(part["content"], str)
+                found[which, number, part["type"], part["content"]] = True
     return found
 
 
@@ -232,9 +249,11 @@ STRUCTURE = {"type", "index", "output_index", "object", "error"}
 
 def spared(fact, path, odd):
     """Whether a fact must survive an odd value in a place."""
-    field = next(key for key in reversed(path) if isinstance(key, str)) if isinstance(path[-1], int) else path[-1]
     names = [key for key in path if isinstance(key, str)]
-    if isinstance(path[-1], int) or field in STRUCTURE or (field in CONTAINERS and names[-1] != "usage"):
+    if not names:  # a whole event
+        return False
+    field = names[-1]
+    if isinstance(path[-1], int) or field in STRUCTURE or (field in CONTAINERS and field != "usage"):
         # The field of an object: only what stands beside it is sure to survive, and that is the head.
         return (
             isinstance(fact, str) and fact in (semconv.RESPONSE_ID, semconv.RESPONSE_MODEL) and "response" not in names
@@ -244,6 +263,57 @@ def spared(fact, path, odd):
         return not (isinstance(fact, str) and "usage" in fact)
     kind = fact if isinstance(fact, str) else fact[2].rpartition(" ")[2]
     return not set(names) & set(SOURCES.get(kind, ()))
+
+
+TYPES = [
+    None,
+    True,
+    False,
+    0,
+    5,
+    -5,
+    2.5,
+    "",
+    "x",
+    "5",
+    [],
+    ["x"],
+    [[]],
+    [{}],
+    [5],
+    {},
+    {"x": 5},
+    {"text": "x"},
+    {"type": "x"},
+]
+
+
+def read(kind, answer):
+    """The facts of an answer, by the readers alone."""
+    api, _, stream = kind.partition("-")
+    endpoint = ENDPOINTS[api]
+    if stream:
+        fold = endpoint.fold()
+        for event in answer:
+            fold.add(event)
+        answer = fold.response()
+    said = endpoint.response(answer)
+    usage = said.usage.attributes() if said.usage is not None else {}
+    messages = json.loads(json.dumps(endpoint.output(answer, Content(65536))))
+    return said.attributes | usage | message_facts(semconv.OUTPUT_MESSAGES, messages)
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_type_in_every_field(kind):
+    """Each JSON type in the place of each field of each answer and chunk: the facts that it does not say survive."""
+    answer = ANSWERS[kind]
+    usual = read(kind, answer)
+    for path in paths(answer):
+        for odd in TYPES:
+            found = read(kind, replaced(answer, path, odd))
+            for fact, value in usual.items():
+                if spared(fact, path, odd):
+                    assert found.get(fact) == value, (fact, path, odd)
 
 
 @pytest.mark.parametrize("mode", ["plain", "raw"])
