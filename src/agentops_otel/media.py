@@ -57,12 +57,28 @@ _FORMATS: Final = (
     (b"\x00\x00\x01\x00", "image/x-icon"),
 )
 _RIFF: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
-# The first letters of their base64.
-_BEGINNINGS: Final = frozenset(("iVBO", "/9j/", "R0lG", "JVBE", "SUQz", "//uQ", "//tQ", "//vQ", "//NE", "//Mo", "T2dn"))
-_BEGINNINGS_TOO: Final = frozenset(
-    ("Zkxh", "UEsD", "H4sI", "GkXf", "SUkq", "TU0A", "UklG", "AAAB", "AAAA", "Qk02", "Qk1G")
+BEGINNINGS: Final = frozenset(
+    (
+        *(
+            "iVBO",
+            "/9j/",
+            "R0lG",
+            "JVBE",
+            "SUQz",
+            "//uQ",
+            "//tQ",
+            "//vQ",
+            "//NE",
+            "//Mo",
+            "T2dn",
+            "Zkxh",
+            "UEsD",
+            "H4sI",
+        ),
+        *("GkXf", "SUkq", "TU0A", "UklG", "AAAB", "AAAA"),
+    )
 )
-_MAGIC: Final = _BEGINNINGS | _BEGINNINGS_TOO
+"""The first letters of their base64."""
 # The formats of sound and pictures that OpenAI's API names without `image/` and `audio/`.
 _SHORT_TYPES: Final = {
     **dict.fromkeys(
@@ -128,7 +144,7 @@ def type_of(data: bytes) -> str | None:
 
 
 def _type_of_base64(base64: str) -> str | None:
-    if base64[:4] not in _MAGIC:
+    if base64[:4] not in BEGINNINGS:
         return None
     try:
         return type_of(binascii.a2b_base64(base64[:32]))
@@ -225,19 +241,26 @@ def replaced(text: str, most: int | None = None) -> str:
     return text
 
 
+def may_be_inside(text: str, most: int | None = None) -> bool:
+    """Whether `replaced()` may find something in a text; quick."""
+    return text.find("ata:", 0, most) >= 0 or (len(text) >= _WINDOW and _may_have_a_run(text, most))
+
+
+def may_be_whole(text: str, most: int | None = None) -> bool:
+    """Whether a text, of 32 characters at least, may be media as a whole, or JSON in which some is named; quick."""
+    if text[0] in "{[":
+        return any(text.find(name, 0, most) >= 0 for name in ("data", "b64", "base64", "blob", "bytes", "raw"))
+    return text[:4] in BEGINNINGS
+
+
 def may_be_in(text: str, most: int | None = None) -> bool:
-    """Whether a text may be media, or have some in it; quick."""
-    if len(text) < _SHORT_BASE64:
-        return False
-    if text[:4] in _MAGIC or text.find("ata:", 0, most) >= 0 or (len(text) >= _WINDOW and _may_have_a_run(text, most)):
-        return True
-    names = ("data", "b64", "base64", "blob", "bytes", "raw")
-    return text[0] in "{[" and any(text.find(name, 0, most) >= 0 for name in names)
+    """Whether there may be any media in a text; quick."""
+    return len(text) >= _SHORT_BASE64 and (may_be_whole(text, most) or may_be_inside(text, most))
 
 
 def replaced_whole(text: str, most: int | None = None) -> str:
     """As `replaced()`, of a text that stands alone: a short picture, or JSON in which one is named as such."""
-    if text[:4] in _MAGIC and _type_of_base64(text) is not None and _WHOLE.fullmatch(text):
+    if text[:4] in BEGINNINGS and _type_of_base64(text) is not None and _WHOLE.fullmatch(text):
         return of_base64(text)
     text = replaced(text, most)
     if text[:1] in ("{", "[") and (most is None or len(text) <= most):

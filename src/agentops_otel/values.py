@@ -47,7 +47,6 @@ MAX_ITEMS: Final = 1000
 MAX_NODES: Final = 10_000
 
 _INT64: Final = 1 << 63
-_SHORT: Final = 31  # no text of so many characters is worth a look for media
 _PLAIN: Final = (str, bool, int, float)
 _Json: TypeAlias = "str | bool | int | float | list[_Json] | dict[str, _Json] | None"
 
@@ -94,7 +93,7 @@ def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
     try:
         if _is_plain_json(value, max_length):
             text = _dumped(value)
-            if _fits(text):
+            if _fits(text) and not media.may_be_inside(text):
                 return text
     except Exception as error:  # (whatever the quick way cannot do, the walk can)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
@@ -194,8 +193,9 @@ def _is_plain_json(value: object, max_length: int) -> bool:
         for item in level:
             kind = type(item)
             if kind is str:
-                characters += len(item)
-                if len(item) > _SHORT and (len(item) > max_length or media.may_be_in(item)):
+                length = len(item)
+                characters += length
+                if length > 31 and (length > max_length or media.may_be_whole(item)):
                     return False
                 if not (item.isascii() or encodable(item) is item):
                     return False
@@ -203,7 +203,11 @@ def _is_plain_json(value: object, max_length: int) -> bool:
                 # (join() raises when a key is no text: the caller takes the walk then)
                 keys = "".join(item) if kind is dict and len(item) <= MAX_ITEMS else ""
                 characters += len(keys)
-                if len(item) > MAX_ITEMS or not keys.isascii() or (keys and media.kinds_in(item)):
+                if (
+                    len(item) > MAX_ITEMS
+                    or not keys.isascii()
+                    or (keys and not media.KEYS.isdisjoint(item) and media.kinds_in(item))
+                ):
                     return False
                 inner += item.values() if kind is dict else item
                 if len(inner) > MAX_NODES:
