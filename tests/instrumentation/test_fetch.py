@@ -74,7 +74,14 @@ def usage_of(spans):
 
 async def test_a_fetch_is_a_span_of_its_own_kind(way, either, spans, server):
     """Id, status and answer of what was fetched, and nothing of a request, of usage, of cost."""
-    server.then(reply(way, usage={**llm_server.response()["usage"], "cost": 0.25}, service_tier="default"))
+    server.then(
+        reply(
+            way,
+            usage={**llm_server.response()["usage"], "cost": 0.25},
+            service_tier="default",
+            instructions="Be brief.",
+        )
+    )
     await fetch(either, way)
     span = spans.one()
     seen = dict(span.attributes)
@@ -89,6 +96,7 @@ async def test_a_fetch_is_a_span_of_its_own_kind(way, either, spans, server):
     assert seen[semconv.OPENAI_RESPONSE_SERVICE_TIER] == "default"
     assert (seen[semconv.SERVER_ADDRESS], seen[semconv.SERVER_PORT]) == ("127.0.0.1", server.port)
     assert "Paris" in seen[semconv.OUTPUT_MESSAGES]
+    assert "Be brief." in seen[semconv.SYSTEM_INSTRUCTIONS]
     assert seen.keys().isdisjoint(
         {
             semconv.SPAN_KIND,

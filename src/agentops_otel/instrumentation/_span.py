@@ -207,7 +207,7 @@ class Call:
             if output and content is not None:
                 messages[semconv.OUTPUT_MESSAGES] = content.json(output)
             if endpoint.work is not None:
-                _guard.run(self._note_work, span, endpoint.work, response)
+                messages.update(_guard.run(self._note_work, span, endpoint.work, response, content) or NOTHING)
         if answer.usage is not None:
             attributes.update(answer.usage.attributes())
         if self.retries:
@@ -239,20 +239,27 @@ class Call:
         attributes[semconv.ERROR_TYPE] = code
         span.set_status(Status(StatusCode.ERROR, self._message(message)))
 
-    def _note_work(self, span: Span, read: Callable[[Any], Work | None], response: Any) -> None:
-        """Count an answer that is made in the background where its end is seen first."""
+    def _note_work(
+        self, span: Span, read: Callable[[Any], Work | None], response: Any, content: Content | None
+    ) -> Attributes:
+        """Count an answer that is made in the background where its end is seen first.
+
+        Returns:
+            Of a fetch that shows an end: what the answer repeats of the prompt, instructions and tools.
+        """
         work, makes = read(response), self.endpoint.makes
         if work is None:
-            return
+            return {}
         if makes is None:
             if not work.ended:
                 self._attributes[semconv.RESPONSE_STATUS] = work.status
             _background.note(work, span.get_span_context())
-            return
+            return {}
         links = _background.ends(work)
         if links is not None:
             call = Call(self.scope, self._sdk, makes, self._server, work.request, stream=False, fetch=span, links=links)
             call.answered(response)
+        return makes.prompt(work.request, content) if content is not None and work.ended else {}
 
     def _error(self, span: Span, error: BaseException) -> None:
         if type(error).__name__ in CANCELLATIONS:
