@@ -11,6 +11,8 @@ import base64
 import importlib.util
 import ipaddress
 import os
+import selectors
+import socket
 import ssl
 import zlib
 from collections.abc import Mapping
@@ -85,7 +87,7 @@ class Connections:
         if proxy is not None and parts.scheme == "http":
             target = f"http://{parts.netloc}{target}"
             sent |= _proxy_authorization(proxy)
-        connection = self._kept.pop(place, None) or self._opened(parts, proxy)
+        connection = self._taken(place) or self._opened(parts, proxy)
         try:
             _set_time(connection, until)
             connection.request("POST", target, body, sent)
@@ -100,6 +102,14 @@ class Connections:
         else:
             self._kept[place] = connection
         return Answer(response.status, response.reason or "", response.headers, content)
+
+    def _taken(self, place: tuple[str, str]) -> Any:
+        """The kept connection to a server; None when there is none, or the server has closed it since."""
+        connection = self._kept.pop(place, None)
+        if connection is None or not _is_readable(connection.sock):
+            return connection
+        connection.close()
+        return None
 
     def close(self) -> None:
         """Close the connections."""
@@ -121,6 +131,13 @@ class Connections:
 
 def _target(parts: SplitResult) -> str:
     return quote(parts.path or "/", _UNQUOTED) + (f"?{quote(parts.query, _UNQUOTED)}" if parts.query else "")
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether there is something to read where no answer is due: the end of a connection that was idle for too long."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _set_time(connection: Any, until: float) -> None:
