@@ -41,7 +41,17 @@ def test_the_version_is_that_of_the_distribution():
 
 def test_a_session_shows_what_its_user_needs():
     """Everything else on a session has an underscore."""
-    documented = ["name", "owner", "config", "video", "session_id", "init_timestamp", "end_timestamp", "end_state"]
+    documented = [
+        "name",
+        "owner",
+        "config",
+        "video",
+        "session_id",
+        "project_id",
+        "init_timestamp",
+        "end_timestamp",
+        "end_state",
+    ]
     shown = ["end_state_reason", "trace_id", "tags", "is_running", "totals", "host_env", "delivered"]
     calls = ["record", "add_tags", "set_tags", "environ", "end"]
     agentops_otel.start_session()

@@ -568,7 +568,7 @@ def test_each_session_goes_where_its_configuration_says():
         assert ids(two) == {sessions[1].session_id, sessions[3].session_id}
         assert {request.headers["authorization"] for request in one.requests} == {"Bearer key-1"}
         assert {request.headers["authorization"] for request in two.requests} == {"Bearer key-2"}
-        assert sessions[0]._project_id != sessions[1]._project_id
+        assert sessions[0].project_id != sessions[1].project_id
         assert sessions[0].delivered == (2, 2)
 
 

@@ -109,6 +109,7 @@ class Session:
     Attributes:
         session_id: UUID text; the same 128 bits are the trace id.
         name: what the session was called, or None.
+        project_id: UUID text made of the API key, so that the key itself is never in telemetry; None without a key.
         owner: whether this process owns the root span; a joiner does not.
         config: its settings.
         init_timestamp: when it began here, ISO 8601 in UTC.
@@ -135,7 +136,7 @@ class Session:
         self.name: str | None = None if name is None else to_text(name, max_length=_NAME_LENGTH)
         self.owner: bool = inherited_session_id is None
         self.session_id: str = inherited_session_id or ids.new_session_id()
-        self._project_id = ids.project_id(config.api_key)
+        self.project_id: str | None = ids.project_id(config.api_key)
         self.end_timestamp: str | None = None
         self.end_state: EndState | None = None
         self.end_state_reason: str | None = None
@@ -175,8 +176,8 @@ class Session:
     def _identity(self) -> dict[str, Any]:
         """What root span and log events say of the session."""
         attributes: dict[str, Any] = {semconv.SPAN_KIND: semconv.KIND_SESSION}
-        if self._project_id:
-            attributes[semconv.PROJECT_ID] = self._project_id
+        if self.project_id:
+            attributes[semconv.PROJECT_ID] = self.project_id
         if self.name:
             attributes[semconv.SESSION_NAME] = self.name
         if self._tags:
@@ -538,7 +539,7 @@ class UnrecordedSession(Session):
         self._tags: list[str] = []
         self._pipeline = None
         self.config = Configuration()
-        self.name = self._project_id = self.video = None
+        self.name = self.project_id = self.video = None
         self.owner = False
         self.session_id = ids.new_session_id()
         self.init_timestamp = self.end_timestamp = _iso(time.time_ns())
