@@ -128,7 +128,7 @@ def test_k5_what_a_child_could_not_send_is_said_once(site):
     """A spawned child runs multiprocessing's finalizers and the exit hooks; one line is enough."""
     site.server.down()
     ended = site.run(FIRST + SET_UP.format("spawn") + LAST)
-    assert (ended.code, ended.err.count("20 of 20 spans are kept")) == (0, 1), ended.err
+    assert (ended.code, ended.err.count(": 20 of 20 spans, because")) == (0, 1), ended.err
     site.server.up()
     assert site.replay().code == 0
     _assert_whole(site)
