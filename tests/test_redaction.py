@@ -678,6 +678,22 @@ def test_a_secret_is_found_behind_whatever_stands_before_it(before, depth, ascii
         assert shown.endswith("\nlast"), (name, shown)
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("write", [repr, json.dumps], ids=["repr", "json"])
+def test_a_secret_is_found_in_what_repr_makes_of_json(depth, write):
+    """SDKs put the `repr()` of an answer into their errors: each quote has more or other backslashes than in JSON."""
+    for name, form in NAMED.items():
+        if name == "shape":
+            continue
+        text = as_json(f"it's\n{form.format('correct7horse9battery1staple')}\nlast", depth, ascii_only=False)
+        for shown in (
+            f"Error code: 400 - { ({'error': {'message': text}}) }",
+            write(repr([text])),
+            repr(write([text])),
+        ):
+            assert "battery1" not in scrub(shown), (name, shown)
+
+
 @pytest.mark.parametrize("left", [1, 5, 12, 20, 35])
 @pytest.mark.parametrize("secret", [secret for name, secret in SECRETS.items() if name != "pem"])
 def test_a_key_that_a_cut_falls_into_goes_whole(secret, left):

@@ -178,7 +178,7 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
             (
                 (
                     rf"({_word('Bearer', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9._~+/=-]{{6}})"
-                    r"(?=[^\s]{0,64}[0-9]|[^\s]{20})(?:[A-Za-z0-9._~+=-]|\\{0,8}/){6,}"
+                    r"(?=[^\s]{0,64}[0-9]|[^\s]{20})(?:[A-Za-z0-9._~+=-]|\\{0,20}/){6,}"
                 ),
                 _kept(),
             ),
@@ -191,7 +191,7 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
             (
                 (
                     rf"({_word('Basic', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9+/]{{0,64}}[0-9=])"
-                    r"(?:[A-Za-z0-9+]|\\{0,8}/){12,}={0,2}"
+                    r"(?:[A-Za-z0-9+]|\\{0,20}/){12,}={0,2}"
                 ),
                 _kept(),
             ),
@@ -218,7 +218,7 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
         (
             (
-                r"(:(?:\\{0,8}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
+                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
                 _kept(),
             ),
         ),
@@ -273,18 +273,17 @@ _TAIL: Final = (
 
 def _behind_a_name(sign: str) -> re.Pattern[str]:
     # From the cheap to the dear: two letters, then four; first without a quote, then with one, then with an escaped
-    # one, whose backslashes are 1, 3 or 7, as deep as the JSON lies within JSON.
+    # one. Its backslashes are 1, 3 or 7, as deep as JSON lies within JSON; `repr()` makes other numbers of them.
     plain, quoted, escaped, *rest = (
         f"(?<={_LETTERS}{end})(?<={_TAIL}{end})"
         for end in (
             sign,
             rf"[\"' ]{sign}",
             rf"[\\\"'][\"' ]{sign}",
-            rf"\\{{3}}[\"']{sign}",
-            rf"\\{{7}}[\"']{sign}",
+            *(rf"\\{{{count}}}[\"']{sign}" for count in range(2, 17)),
         )
     )
-    deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{'|'.join((escaped, *rest))})"
+    deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{'|'.join(rest)}))"
     return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{deeper}))")
 
 
@@ -295,7 +294,7 @@ _SIGNATURE: Final = re.compile(r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=)[^&#\
 _ANY_EQUALS: Final = re.compile(_EQUALS.pattern + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
 # Long runs of plain characters are one step each: a step for each character takes memory for each.
 _QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
-_OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}(\\{{0,16}})\"""")
+_OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}(\\{{0,16}})([\"'])""")
 _LINE: Final = re.compile(r"[^\r\n]*")
 _BARE: Final = re.compile(rf"{_BLANK}{{0,8}}([^\s\"'&;,<>(){{}}\[\]\\|`]+)(?!\()")
 _SCHEME: Final = re.compile(
@@ -335,7 +334,7 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
             continue
         if count > _MOST_NAMED:
             return "".join((*pieces, text[done:at], REDACTED))
-        before = text[max(at - 40, 0) : at]
+        before = text[max(at - 60, 0) : at]
         name = before.rstrip("\\\"' ")
         if not is_secret_name(name):
             continue
@@ -356,7 +355,7 @@ def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int
         return (start, end) if end > start and not text.startswith(REDACTED, start) else None
     opened = _OPENED.match(text, at)
     if opened is not None:
-        start, end = opened.end(), _closing(text, opened.end(), len(opened.group(1)))
+        start, end = opened.end(), _closing(text, opened.end(), opened[2], len(opened[1]))
         return (start, end) if end > start and not text.startswith(REDACTED, start) else None
     scheme = _SCHEME.match(text, at)
     if scheme is not None:
@@ -371,11 +370,11 @@ def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int
     return bare.span(1)
 
 
-def _closing(text: str, start: int, depth: int) -> int:
+def _closing(text: str, start: int, quote: str, depth: int) -> int:
     """Where a value ends that was opened by a quote behind `depth` backslashes: 1 within JSON, 3 within that."""
     at = start - 1
     for _ in range(_MOST_QUOTES):
-        at = text.find('"', at + 1)
+        at = text.find(quote, at + 1)
         if at < 0:
             break  # cut off
         run = at
