@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 TRACES = "/v1/traces"
 LOGS = "/v1/logs"
+_UNPACKED = {"": bytes, "gzip": gzip.decompress, "deflate": zlib.decompress}
 # gRPC's number and name for what an HTTP status stands for.
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -334,8 +336,7 @@ class _Http:
             name, _, value = text.partition(":")
             headers[name.lower()] = value.strip()
         body = reader.read(int(headers.get("content-length", 0)))
-        if headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
+        body = _UNPACKED[headers.get("content-encoding", "")](body)
         path = line.split()[1]
         mode = self._owner.decide(path, headers, body, number)
         if self._stop.is_set():

@@ -40,6 +40,16 @@ def _own_copy(name: str) -> ModuleType:
 _http: Final = _own_copy("http.client")
 
 
+class _Response(_http.HTTPResponse):  # type: ignore[name-defined,misc]
+    """An answer. Of those that only say that one comes, `http.client` reads over 100, and here over 102 and 103."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 102 <= self.status < 200:
+            self.headers = self.msg = None
+            super().begin()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a server has answered."""
@@ -79,10 +89,10 @@ class Connections:
         """
         parts = urlsplit(url)
         place = (parts.scheme, parts.netloc)
-        self.place = f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+        self.place = _place(parts)
         proxy = proxy_for(parts)
         if proxy is not None:
-            self.place = f"the proxy {proxy.hostname}:{proxy.port or 80}"
+            self.place = f"the proxy {_place(proxy)}"
         target, sent = _target(parts), dict(headers)
         if proxy is not None and parts.scheme == "http":
             target = f"http://{parts.netloc}{target}"
@@ -118,15 +128,29 @@ class Connections:
             connection.close()
 
     def _opened(self, parts: SplitResult, proxy: SplitResult | None) -> Any:
-        host, port = (parts.hostname, parts.port) if proxy is None else (proxy.hostname, proxy.port or 80)
+        first = parts if proxy is None else proxy
+        host, port = first.hostname, _port(first)  # without a port, the end of an IPv6 address would be taken for one
         if parts.scheme == "http":
-            return _http.HTTPConnection(host, port)
+            connection = _http.HTTPConnection(host, port)
+            connection.response_class = _Response
+            return connection
         if self._context is None:
             self._context = tls_context(self._tls)
         connection = _http.HTTPSConnection(host, port, context=self._context)
+        connection.response_class = _Response
         if proxy is not None:
             connection.set_tunnel(parts.hostname, parts.port or 443, _proxy_authorization(proxy))
         return connection
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS[parts.scheme]
+
+
+def _place(parts: SplitResult) -> str:
+    """Host and port for messages, an IPv6 address in its brackets."""
+    host = parts.hostname or ""
+    return f"{f'[{host}]' if ':' in host else host}:{_port(parts)}"
 
 
 def _target(parts: SplitResult) -> str:
@@ -160,9 +184,10 @@ def _bounded_body(response: Any, connection: Any, until: float) -> bytes | None:
         piece = response.read1(MAX_REPLY_BYTES)
         if not piece:
             if response.length:
-                raise ConnectionError("the answer was cut off")
+                raise _http.IncompleteRead(body, response.length)
             response.close()
-            return _inflated(body) if response.headers.get("content-encoding") == "gzip" else body
+            coding = response.headers.get("content-encoding", "").strip().lower()
+            return _inflated(body) if coding in ("gzip", "x-gzip") else body
         body += piece
     return None
 

@@ -45,6 +45,10 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
         return _not_http(str(error), place)
     if isinstance(error, ConnectionError):
         return Cause(_closed(place, secure=secure) if not answered else "the connection was closed without an answer")
+    if type(error).__name__ == "IncompleteRead":
+        return Cause("the answer was cut off")
+    if any(kind.__name__ == "HTTPException" for kind in type(error).__mro__):  # a header without end, or too many
+        return Cause(_no_http(place))
     if isinstance(error, OSError) and error.strerror:
         return Cause(f"{place}: {_line(error.strerror).lower()}")
     if isinstance(error, OSError) and error.args:  # "Tunnel connection failed: 407 ...", or a text of ours
@@ -69,7 +73,7 @@ def _not_http(line: str, place: str) -> Cause:
             f"{place} speaks gRPC: set protocol='grpc', or use the port for HTTP (usually 4318)",
             lasting=True,
         )
-    return Cause(f"the answer of {place} is not HTTP")
+    return Cause(_no_http(place))
 
 
 def grpc_failed(code: str, details: str, place: str, *, secure: bool, answered: bool) -> Cause:
@@ -105,6 +109,10 @@ def expects_tls(place: str) -> str:
 
 def _no_tls(place: str) -> str:
     return f"{place} does not speak TLS: {USE_HTTP}"
+
+
+def _no_http(place: str) -> str:
+    return f"the answer of {place} is not HTTP"
 
 
 def _nothing_listens(place: str) -> str:

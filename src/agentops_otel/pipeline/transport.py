@@ -14,6 +14,7 @@ import math
 import os
 import re
 import sys
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -320,6 +321,15 @@ class TlsFiles:
         return self.certificate or next(filter(None, others), None)
 
 
+def _compression(signal: str) -> str:
+    """How request bodies of a signal are packed: gzip, if the environment does not say ``deflate`` or ``none``.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#configuration-options
+    """
+    own = environment.value(f"OTEL_EXPORTER_OTLP_{signal.upper()}_COMPRESSION")
+    return (own or environment.value("OTEL_EXPORTER_OTLP_COMPRESSION") or "gzip").lower()
+
+
 # OTLP over HTTP -------------------------------------------------------------------------------------------------------
 
 _RETRYABLE_STATUS: Final = frozenset({408, 429, 502, 503, 504})
@@ -327,11 +337,16 @@ _CONTENT_STATUS: Final = frozenset({400, 422})
 _NO_SIGNAL_STATUS: Final = frozenset({404, 405, 501})
 _KEY_STATUS: Final = frozenset({401, 403})
 # What Go's and nginx's servers say, in plain text, to a request without TLS.
+_PACKED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "gzip": lambda body: gzip.compress(body, 5),
+    "deflate": lambda body: zlib.compress(body, 5),  # HTTP's "deflate" is zlib's format (RFC 9110, 8.4.1.2)
+    "none": bytes,
+}
 _HTTPS_WANTED: Final = re.compile(rb"HTTP request (was sent )?to (an )?HTTPS", re.IGNORECASE)
 
 
 class HttpTransport:
-    """OTLP/HTTP with protobuf bodies, gzip and kept connections.
+    """OTLP/HTTP with protobuf bodies and kept connections.
 
     Redirects are not followed, ``.netrc`` is never read, and this machine's own addresses are never reached through a
     proxy.
@@ -344,7 +359,6 @@ class HttpTransport:
         self._sent_headers = {
             **_headers(config, config._signal_endpoint("traces")),
             "content-type": "application/x-protobuf",
-            "content-encoding": "gzip",
             "accept-encoding": "identity",
             "user-agent": "agentops-otel",
         }
@@ -353,6 +367,9 @@ class HttpTransport:
         keys = _headers(config, config._signal_endpoint("logs")) if elsewhere else {}
         own = {name: text for name, text in self._sent_headers.items() if not elsewhere or name not in _KEYS}
         self._sent_with_logs = {**own, **keys}
+        self._compression = {
+            url: _compression(signal) for signal, url in (("logs", self._logs), ("traces", self._traces))
+        }
         self._credentials = _credentials(config, self._sent_headers)
         self._tls = TlsFiles.from_environment()
         self._connections: Connections | None = None
@@ -411,6 +428,7 @@ class HttpTransport:
     ) -> Reply:
         until = monotonic() + timeout
         may_be_stale = self._answered
+        body = _PACKED[self._compression[url]](body)
         try:
             answer = self._post(url, body, until)
         except Exception as error:
@@ -435,7 +453,9 @@ class HttpTransport:
 
             self._connections = Connections(self._tls)
         headers = self._sent_with_logs if url == self._logs else self._sent_headers
-        return self._connections.post(url, gzip.compress(body, 5), headers, until)
+        if (compression := self._compression[url]) != "none":
+            headers = {**headers, "content-encoding": compression}
+        return self._connections.post(url, body, headers, until)
 
     def _unanswered(self, error: Exception, url: str) -> Reply:
         place = self._connections.place if self._connections is not None else shown_url(url)
@@ -512,6 +532,7 @@ _RETRYABLE_CODES: Final = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED"}
 )
 _KEY_CODES: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+_GRPC_COMPRESSION: Final = {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"}
 # An outage must not grow the channel's own pause between attempts to connect: we have our own.
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -533,6 +554,7 @@ class GrpcTransport:
         headers = _headers(config, url)
         self._metadata = tuple(headers.items())
         self._credentials = _credentials(config, headers)
+        self._compression = {_TRACES_METHOD: _compression("traces"), _LOGS_METHOD: _compression("logs")}
         self._answered = False
         self._tls = TlsFiles.from_environment()
         self._channel: Any = None
@@ -583,7 +605,8 @@ class GrpcTransport:
             return Reply(Verdict.REFUSED, f"{error.filename} cannot be read ({(error.strerror or '').lower()})")
         export = channel.unary_unary(method)  # bytes in, bytes out
         try:
-            answer = export(body, timeout=timeout, metadata=self._metadata, compression=grpc.Compression.Gzip)
+            compression = getattr(grpc.Compression, _GRPC_COMPRESSION[self._compression[method]])
+            answer = export(body, timeout=timeout, metadata=self._metadata, compression=compression)
         except grpc.RpcError as error:
             if method == _LOGS_METHOD and error.code().name == "UNIMPLEMENTED":
                 return Reply(Verdict.UNSUPPORTED, "UNIMPLEMENTED")
