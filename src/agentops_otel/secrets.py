@@ -403,7 +403,7 @@ forms: tuple[str, ...] = ()
 """Every known secret in every form; another object as soon as one is learnt."""
 
 
-def learn(value: object, *, certain: bool = True) -> None:
+def learn(value: object, *, certain: bool = True) -> bool:
     """Take `value` out of every text from now on, whatever it looks like.
 
     Not a short or an ordinary word, which would be taken out of sentences and names: fewer than 8 characters, or
@@ -412,14 +412,22 @@ def learn(value: object, *, certain: bool = True) -> None:
     Args:
         certain: False for what need not be a secret, such as the value of any header: then 16 characters, letters and
             digits, are the least.
+
+    Returns:
+        False when it is never taken out. What is kept may be displaced by later ones, and has to be learnt again.
     """
-    if type(value) is not str or value in _known:
-        return
+    if type(value) is not str:
+        return False
+    if value in _known:
+        return True
     if certain:
         _known[value] = ()  # looked at, for the next time
+    kept = False
     for secret in {value.strip(), value.strip().partition(" ")[2].strip()}:  # "Bearer KEY": the key alone, too
         if _SHORTEST <= len(secret) <= _LONGEST and not _is_ordinary(secret, certain=certain):
             _learn(secret)
+            kept = True
+    return kept
 
 
 # A list, a sentence, a URL, a media type, a product and its version.

@@ -17,7 +17,7 @@ from opentelemetry.trace import Status, StatusCode
 import agentops_otel as agentops
 from agentops_otel import secrets
 from agentops_otel.secrets import learn, scrub
-from tests.fakes.llm_server import LlmServer, Reply, Request
+from tests.fakes.llm_server import LlmServer, Reply, Request, chat
 
 KEY = "plain7gateway+key/of==us"
 CALL = {
@@ -111,6 +111,49 @@ def test_a_header_of_one_call_goes_verbatim(agentops_session):
         client.chat.completions.create(**CALL, extra_headers={"x-token": KEY})
     assert KEY not in str([dict(span.attributes) for span in agentops_session.spans])
     assert KEY not in str([span.status.description for span in agentops_session.spans])
+
+
+async def _key():
+    return KEY
+
+
+def _is_called(callable_key, kind=openai.OpenAI):
+    return lambda url: _open(kind, url, api_key=callable_key)
+
+
+MADE_FOR_A_CALL = {
+    "azure token provider": CLIENTS["azure token provider"],
+    "async azure token provider": CLIENTS["async azure token provider"],
+    "header of the call": lambda url: _open(openai.OpenAI, url, api_key="none").with_options(
+        default_headers={"X-Key": KEY}
+    ),
+}
+if int(openai.__version__.split(".")[0]) >= 2:
+    MADE_FOR_A_CALL["callable key"] = _is_called(lambda: KEY)
+    MADE_FOR_A_CALL["async callable key"] = _is_called(_key, openai.AsyncOpenAI)
+
+
+@pytest.mark.parametrize("make", MADE_FOR_A_CALL.values(), ids=MADE_FOR_A_CALL)
+def test_a_key_that_is_made_for_a_call_goes_from_its_answer(make, agentops_session):
+    """The first call already, which succeeds: what it was sent with is in the prompt and in the answer."""
+    secrets.forget()
+    with LlmServer() as server:
+        server.then(Reply(chat({"content": f"the key is {KEY}"})))
+        asyncio.run(_called(make(server.url)))
+    said = str([dict(span.attributes) for span in agentops_session.spans])
+    assert "the key is [redacted]" in said
+    assert KEY not in said
+
+
+def test_a_key_that_others_have_displaced_is_learnt_again(agentops_session):
+    """A header of a call comes again after the keys of many others."""
+    call = {**CALL, "extra_headers": {"X-Key": KEY}}
+    with LlmServer() as server, openai.OpenAI(api_key="none", base_url=server.url, max_retries=0) as client:
+        client.chat.completions.create(**call)
+        for number in range(100):
+            learn(f"tenant-{number:04}-key")
+        client.chat.completions.create(**call)
+    assert KEY not in str([dict(span.attributes) for span in agentops_session.spans])
 
 
 def test_a_new_key_is_learnt_and_the_old_one_kept(agentops_session):

@@ -266,6 +266,7 @@ class _Begun:
         self.call.retries = exchange.retries
         if response is not None:
             _guard.run(self.call.headers, response)
+            _guard.run(_credentials.learn_sent, response)
         return response
 
 

@@ -25,6 +25,8 @@ _OPEN: Final = (
     "trace",
     "user-agent",
 )
+_MOST_PLAIN: Final = 1024
+_plain: Final[set[tuple[bytes, bytes]]] = set()  # headers of requests that are no secrets; nearly all come again
 _seen: Final[WeakSet[Any]] = WeakSet()  # clients whose other keys are learnt; headers take time
 
 
@@ -39,14 +41,30 @@ def learn(client: Any) -> None:
     learn_headers(getattr(client, "default_headers", NOTHING))
 
 
-def learn_sent(error: BaseException) -> None:
-    """Learn what the request of a failed call was sent with: its own headers, a token that was made for it."""
-    learn_headers(getattr(getattr(error, "request", None), "headers", NOTHING))
+def learn_sent(holder: Any) -> None:
+    """Learn what the request of a response or an error was sent with: its own headers, a key that was made for it."""
+    try:
+        sent = holder.request.headers.raw
+    except (AttributeError, RuntimeError):  # httpx raises the latter for a response that nobody has asked for
+        return
+    for pair in sent:
+        if pair in _plain:
+            continue
+        name, value = (part.decode("latin-1") for part in pair)
+        if not _learn_header(name, value):
+            if len(_plain) >= _MOST_PLAIN:
+                _plain.clear()
+            _plain.add(pair)
 
 
 def learn_headers(headers: Any) -> None:
     """Learn the values of headers that are secrets, or may be."""
     for name, value in headers.items():
-        lower = name.lower()
-        if not lower.startswith(("x-stainless-", *_OPEN)):
-            secrets.learn(value, certain=secrets.is_secret_name(lower))
+        _learn_header(name, value)
+
+
+def _learn_header(name: str, value: Any) -> bool:
+    lower = name.lower()
+    if lower.startswith(("x-stainless-", *_OPEN)):
+        return False
+    return secrets.learn(value, certain=secrets.is_secret_name(lower))
