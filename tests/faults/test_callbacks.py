@@ -341,6 +341,9 @@ READS_ARGUMENTS = "reads what the user has given: what is wrong with that, he mu
 ASKS_FOR_USAGE = "says which chunk the user did not ask for; where it cannot, he gets that chunk and not one too few"
 UNGUARDED = {
     "config.py": READS_ARGUMENTS,
+    "environment.py value:": READS_ARGUMENTS,
+    "environment.py flag:": READS_ARGUMENTS,
+    "environment.py length_limit:": READS_ARGUMENTS,
     "client.py init:": READS_ARGUMENTS,
     "client.py start_session:": READS_ARGUMENTS,
     "client.py end_session:": READS_ARGUMENTS,
