@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from . import client, guard, loading
 from .clock import monotonic
+from .pipeline.batcher import BATCHERS
 from .pipeline.exporters import EXPORTERS
 from .pipeline.resource import RESOURCES
 from .pipeline.worker import WORKERS
@@ -36,8 +37,8 @@ class _Part(Protocol):
 
 
 def _parts() -> list[_Part]:
-    """In the order in which they come to an end: a worker waits for a request, and not the other way."""
-    return [*WORKERS, *EXPORTERS, *RESOURCES]
+    """In the order in which they come to an end: workers and batchers wait for a request, and not the other way."""
+    return [*WORKERS, *BATCHERS, *EXPORTERS, *RESOURCES]
 
 
 def _before() -> None:
@@ -47,7 +48,7 @@ def _before() -> None:
             return
         is_brief = monotonic() >= _no_long_wait_before and not any(exporter.is_stuck for exporter in list(EXPORTERS))
         parts = _parts()
-        for part in parts:
+        for part in reversed(parts):  # so that what a batcher still hands over begins no request
             part.hold()
         until = monotonic() + (_LONGEST_WAIT if is_brief else _SHORTEST_WAIT)
         ended = [part.join(until) for part in parts]

@@ -161,7 +161,7 @@ def eventually(condition, seconds=20.0):
 
 
 def our_threads():
-    names = ("agentops-worker", "agentops-otel-sender", "agentops-batcher")
+    names = ("agentops-worker", "agentops-otel-sender", "OtelBatchSpanRecordProcessor")
     return {thread for thread in threading.enumerate() if thread.name in names}
 
 

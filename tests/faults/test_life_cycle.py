@@ -23,7 +23,7 @@ from tests.fakes.llm_server import LlmServer, Reply, chat
 from tests.fakes.program import run
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
-WORKER, BATCHER, SENDER = "agentops-worker", "agentops-batcher", "agentops-otel-sender"
+WORKER, BATCHER, SENDER = "agentops-worker", "OtelBatchSpanRecordProcessor", "agentops-otel-sender"
 
 
 @agentops.tool

@@ -32,6 +32,7 @@ from ..redaction import Redactor
 from ..version import __version__
 from . import succession
 from .backlog import Backlog, how_to_send, priced
+from .batcher import Batcher
 from .destination import Destination, journal_directory
 from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
 from .guarded import GuardedProcessors, LateCalls, guarded
@@ -42,6 +43,7 @@ from .records import NOWHERE, Place
 from .resource import HOST, HostResource
 from .worker import Worker
 
+_ROOM_FOR_ROOTS: Final = 1024
 # What the first request of a pipeline and the host's description import; see `loading.py` for why here.
 _ENCODERS: Final = (
     "opentelemetry.exporter.otlp.proto.common.trace_encoder",
@@ -164,10 +166,14 @@ class Pipeline:
                 resource=self._resource,
                 predecessors=self._predecessors,
             )
-        self._waiting: deque[ReadableSpan] = deque()  # for the next request
-        self._batch = min(BATCH, config.max_queue_size)
-        self._batcher = Worker(self._send_waiting, config.max_wait_time / 1000, "agentops-batcher")
-        self._batcher.start()
+        # We refuse what is too much before the batcher would drop it without counting; roots are let in beyond that.
+        with environment.usable():
+            self._batcher = Batcher(
+                self.exporter,
+                size=config.max_queue_size + _ROOM_FOR_ROOTS,
+                delay=config.max_wait_time,
+                batch=min(BATCH, config.max_queue_size),
+            )
         self._begin()
         worker.submit(self.tick)  # what dead processes left, without waiting for the first second to pass
 
@@ -180,14 +186,11 @@ class Pipeline:
         self._unwritten = 0  # spans in memory that are not on disk
         self._reported = 0  # lost spans of which an earlier flush has told already
         self._sending_events = False
-        self._sending = threading.Lock()  # one batch after the other
-        self._is_full = False  # there is a batch, and the batcher was told
         self._metered: Counter[str] = Counter()
 
     def after_fork(self) -> None:
         """In a forked child: the batcher's queue is empty, the counts are the parent's."""
         self._lock = threading.RLock()
-        self._waiting.clear()
         self._events.clear()
         if self.journal is not None:
             self.journal.after_fork()
@@ -232,16 +235,9 @@ class Pipeline:
             # Past the batcher: it may be at work on a full queue, and this may be a root.
             self.exporter.keep([span])
         else:
-            self._enqueue(span)
-
-    def _enqueue(self, span: ReadableSpan) -> None:
-        self._waiting.append(span)
-        if len(self._waiting) >= self._batch and not self._is_full:
-            self._is_full = True
-            self._batcher.submit(self._send_batches)
-        for each in (self._batcher, self._worker):
-            if not each.is_running:  # a fork has ended it
-                each.start()
+            self._batcher.on_end(span)
+            if not self._worker.is_running:  # a fork has ended it
+                self._worker.start()
 
     def journal_start(self, root: Span, attributes: Mapping[str, Any]) -> None:
         """Write down that a session has started, or what has changed on its root since."""
@@ -329,26 +325,15 @@ class Pipeline:
         if not self.exporter.due or self.exporter.closing:
             return
         until = monotonic() + self.config.timeout
-        if self.exporter.failing and self.exporter.kept:
+        self._batcher.start()
+        came_between, self._batcher.was_held = self._batcher.was_held, False
+        if self.exporter.kept and (self.exporter.failing or came_between):
             self.exporter.send_kept(until)
         if self._events:
             self._send_events()
         # While the backend fails one attempt at a time is enough; without spans in memory it is the backlog's.
         if self.backlog is not None and not (self.exporter.failing and self.exporter.kept):
             self.backlog.work()
-
-    def _send_waiting(self) -> None:
-        """What has waited long enough."""
-        self._send_batches(whole=False)
-        if self.exporter.kept and not self.exporter.failing and not self.exporter.held:  # a fork came between
-            self.exporter.export([])
-
-    def _send_batches(self, *, whole: bool = True) -> None:
-        """Send what waits, in batches; the last one, which is not full, waits on with `whole`."""
-        self._is_full = False
-        with self._sending:
-            while len(self._waiting) >= (self._batch if whole else 1) and not self.exporter.held:
-                self.exporter.export([self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))])
 
     def _settle(self, outcome: Outcome) -> None:
         """What the backend took and refused is done with: in the journal, in memory and in the books."""
@@ -448,7 +433,7 @@ class Pipeline:
     def _flush(self, deadline: float, *, closing: bool) -> None:
         if closing:  # the roots, which went past the batcher, before all that waits in there
             self._flush_kept(deadline)
-        self._send_batches(whole=False)
+        self._batcher.force_flush()
         self._flush_kept(deadline)
         if self._events:
             self._send_events()
@@ -502,12 +487,7 @@ class Pipeline:
         self.exporter.closing = True
         self.flush(deadline)
         self.exporter.deadline = deadline
-        self._worker.call(self._end_batches, deadline - monotonic())
-
-    def _end_batches(self) -> None:
-        self._send_batches(whole=False)
-        self._batcher.stop()
-        self.exporter.shutdown()
+        self._worker.call(self._batcher.shutdown, deadline - monotonic())
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
 """A background thread that runs tasks in order and something now and then.
 
 The worker of the process sends heartbeats, log events and the backlog, and does whatever must not run on the user's
-thread; flushing, too, with the caller waiting for a bounded time. Each pipeline has another one for its batches.
+thread; flushing, too, with the caller waiting for a bounded time.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ class Worker:
     For a fork the thread is ended between two tasks; the next need starts another one, which goes on with the tasks.
     """
 
-    def __init__(self, tick: Task, interval: float = 1.0, name: str = "agentops-worker") -> None:
+    def __init__(self, tick: Task, interval: float = 1.0) -> None:
         self._tick = tick
         self._interval = interval
-        self._name = name
         self._begin()
         WORKERS.add(self)
 
@@ -76,7 +75,7 @@ class Worker:
                 return True
             if not isinstance(self._tasks, queue.SimpleQueue):  # older than a patch by gevent, in which none may block
                 self._tasks = queue.SimpleQueue()
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread = threading.Thread(target=self._run, name="agentops-worker", daemon=True)
             try:
                 thread.start()
             except RuntimeError:
