@@ -40,16 +40,17 @@ class Batcher(BatchSpanProcessor):
     def _begin(self) -> None:
         self._held = False
         self._leaving: threading.Thread | None = None
-        self._starting = threading.RLock()
+        self._lock = threading.RLock()  # a signal handler may come to it again
         self.was_held: bool = False
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span that has ended."""
-        if self._held:
-            self._inner._queue.appendleft(span)  # noqa: SLF001  as the SDK does where it is not shut down
-        else:
+        with self._lock:  # else `hold()` comes just before the SDK looks, and it drops the span
+            if self._held:
+                self._inner._queue.appendleft(span)  # noqa: SLF001  as the SDK does where it is not shut down
+                return
             super().on_end(span)
-            self.start()
+        self.start()
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         """Hand over what waits, also while a fork is near."""
@@ -65,7 +66,7 @@ class Batcher(BatchSpanProcessor):
         inner = self._inner
         if inner is None or inner._worker_thread.is_alive():  # noqa: SLF001
             return
-        with self._starting:
+        with self._lock:
             if self._held or inner._shutdown or inner._worker_thread.is_alive():  # noqa: SLF001
                 return
             thread = threading.Thread(target=inner.worker, name=inner._worker_thread.name, daemon=True)  # noqa: SLF001
@@ -78,10 +79,16 @@ class Batcher(BatchSpanProcessor):
     def hold(self) -> None:
         """Before a fork: let the thread hand over what waits, which the exporter keeps, and end."""
         inner = self._inner
-        if inner is not None and not inner._shutdown:  # noqa: SLF001
+        if inner is None or inner._shutdown:  # noqa: SLF001
+            return
+        locked = self._lock.acquire(timeout=0.1)  # the thread that has it may stand still in a signal handler
+        try:
             self._held, self._leaving = True, inner._worker_thread  # noqa: SLF001
             inner._shutdown = True  # noqa: SLF001
-            inner._worker_awaken.set()  # noqa: SLF001
+        finally:
+            if locked:
+                self._lock.release()
+        inner._worker_awaken.set()  # noqa: SLF001
 
     def join(self, until: float) -> bool:
         """Wait for the end of the thread until `until` (`monotonic()`); whether it has come."""
