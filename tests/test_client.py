@@ -6,6 +6,7 @@ Host providers in processes of their own.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -680,18 +681,21 @@ def test_the_attribute_limit_of_the_environment():
 
 
 def test_a_sampler_of_the_environment():
-    """A session that the sampler drops sends nothing, no log event either."""
+    """A session that the sampler drops sends nothing, no log event either, and names no trace that no backend has."""
     with FaultServer() as server:
         ended = run(
             f"""
             import agentops_otel as agentops
-            agentops.init(endpoint={server.url!r}, summary=False)
+            agentops.init(endpoint={server.url!r}, trace_url="http://jaeger/{{trace_id}}")
             agentops.record(agentops.ActionEvent("x"))
             agentops.end_session("Success")
             """,
             {"OTEL_TRACES_SAMPLER": "always_off"},
         )
-        assert (ended.code, ended.err) == (0, "")
+        assert ended.code == 0
+        assert re.fullmatch(
+            r"agentops-otel: Session - Success; [^;]+; not sampled, nothing is recorded\n", ended.err
+        ), ended.err
         assert server.requests == []
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import queue
+import socket
+import threading
 
 import pytest
 
@@ -38,6 +41,12 @@ VALUES = {
     "journal": [("memory", "memory"), ("off", "off"), ("DISK", "disk")],
     "journal_dir": [("/a", "/a"), ("~/b", "~/b"), ("c", "c")],
     "trace_url": [(f"http://a/{end}", f"http://a/{end}") for end in ("{trace_id}", "?s={session_id}", "{trace_id}/x")],
+}
+# Values that are meant as "without an end" are as long as every lock, socket and poll of a platform can wait.
+ENDLESS = {
+    "max_wait_time": 10**30,
+    "timeout": 1e300,
+    "shutdown_timeout": 1e300,
 }
 WRONG = {
     "api_key": ["a b", "schlüssel", 17],
@@ -483,3 +492,22 @@ def test_a_child_process_keeps_what_opentelemetry_says(monkeypatch):
     """Settings from `OTEL_*` and defaults are not made into variables of ours."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://o")
     assert Configuration(timeout=3)._environ() == {"AGENTOPS_TIMEOUT": "3.0"}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_the_longest_wait(name, by_variable, monkeypatch):
+    """A time that no lock can wait is the longest one that each can, from an argument and from a variable."""
+    if by_variable:
+        monkeypatch.setenv(f"AGENTOPS_{name.upper()}", str(ENDLESS[name]))
+    seconds = getattr(Configuration(**({} if by_variable else {name: ENDLESS[name]})), name)
+    seconds = seconds / 1000 if name == "max_wait_time" else seconds
+    done = threading.Event()
+    done.set()
+    assert done.wait(seconds)
+    with socket.socket() as sock:
+        sock.settimeout(seconds)
+    assert 24 * 3600 < seconds < 2**31 / 1000
+    waiting = queue.SimpleQueue()
+    waiting.put(1)
+    assert waiting.get(timeout=seconds) == 1

@@ -80,6 +80,8 @@ CRASH_ALONE = [  # at import or set-up of OpenTelemetry, in the oldest or newest
     ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "none"),
     ("OTEL_SPAN_EVENT_COUNT_LIMIT", "x"),
     ("OTEL_SPAN_LINK_COUNT_LIMIT", "x"),
+    ("OTEL_SPAN_EVENT_COUNT_LIMIT", "9" * 30),
+    ("OTEL_SPAN_LINK_COUNT_LIMIT", "9" * 30),
     ("OTEL_PYTHON_TRACER_PROVIDER", "nope"),
     ("OTEL_PYTHON_METER_PROVIDER", "nope"),
     ("OTEL_TRACES_SAMPLER", "sometimes"),

@@ -264,7 +264,7 @@ def test_a_scoped_session(capture):
     [
         (ValueError("bad luck"), "Fail", "ValueError: bad luck"),
         (KeyboardInterrupt(), "Fail", "Interrupted (SIGINT)"),
-        (SystemExit(3), "Indeterminate", "Process exited without calling end_session()"),
+        (SystemExit(3), "Indeterminate", "sys.exit() was called"),
         (asyncio.CancelledError(), "Indeterminate", "Cancelled"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,

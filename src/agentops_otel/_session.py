@@ -457,6 +457,8 @@ class Session:
 
     def _summary(self) -> Summary:
         """The facts of the summary box."""
+        root = self._root.get_span_context()
+        sampled = root.trace_flags.sampled or not root.is_valid
         totals = self.totals
         delivered, recorded = self.delivered
         pipeline = self._pipeline
@@ -464,7 +466,8 @@ class Session:
         return Summary(
             name=clean(self.name or ""),
             session_id=self.session_id,
-            trace_url=self._trace_url,
+            sampled=sampled,
+            trace_url=self._trace_url if sampled else None,
             end_state=(self.end_state or EndState.Indeterminate).value,
             reason=None if self.end_state_reason is None else clean(self.end_state_reason),
             duration_s=monotonic() - self._started if self.end_state is None else self._duration(),

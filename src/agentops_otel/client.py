@@ -42,6 +42,7 @@ _client: Client | None = None
 _sessions_ended = 0
 
 _NORMAL_EXIT = "Process exited without calling end_session()"
+_EXIT_IN_BLOCK = "sys.exit() was called"
 _UNATTENDED_EXIT = "Process exited"  # of a program that does not know us
 _LONGEST_WAIT = 86_400.0  # seconds; waiting for ever is more than a lock can be told
 _SHUT_DOWN = "shutdown() was called without end_session()"
@@ -604,7 +605,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             session.end(EndState.Indeterminate, "Cancelled")
         elif isinstance(error, SystemExit):
-            session._end_because(_NORMAL_EXIT, None)
+            session._end_because(_EXIT_IN_BLOCK, None)
         else:
             session._fail_unless_ended(_reason(error, session.config), error)
             session.end()

@@ -82,6 +82,10 @@ class Settings(TypedDict, total=False):
     trace_url: str | None
 
 
+_LONGEST: Final = 1_000_000
+"""Seconds, eleven days: as long as every lock, socket and poll can wait. More is taken for that."""
+
+
 class _Wrong(Exception):
     """A value that a check refuses; the text is what was expected."""
 
@@ -133,6 +137,10 @@ def _whole(minimum: int) -> Callable[[object], int]:
     return check
 
 
+def _milliseconds(value: object) -> int:
+    return min(_whole(1)(value), _LONGEST * 1000)
+
+
 def _seconds(value: object) -> float:
     expected = "a number of seconds of at least 0"
     try:
@@ -141,7 +149,7 @@ def _seconds(value: object) -> float:
         raise _Wrong(expected) from None
     if not 0 <= number < float("inf"):
         raise _Wrong(expected)
-    return number
+    return min(number, _LONGEST)
 
 
 def _one_of(*words: str, **aliases: str) -> Callable[[object], str]:
@@ -337,7 +345,7 @@ class _Table:
     endpoint: Setting[str | None] = Setting(_endpoint, None,
             "OTLP endpoint as a URL; `http://localhost:4318` (gRPC: `http://localhost:4317`) when none is given. With protocol `file`: the path.",
             ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True)
-    max_wait_time: Setting[int] = Setting(_whole(1), 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
+    max_wait_time: Setting[int] = Setting(_milliseconds, 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
             ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",))
     max_queue_size: Setting[int] = Setting(_whole(1), 2048, "Largest number of finished spans that wait in memory. Further ones wait in the journal; without a journal they are dropped and counted.",
             ("AGENTOPS_MAX_QUEUE_SIZE",), ("OTEL_BSP_MAX_QUEUE_SIZE",))

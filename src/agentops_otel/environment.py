@@ -10,6 +10,7 @@ This module is imported before every other one of the package, because importing
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,10 +67,12 @@ def shown(value: object) -> str:
 def _whole(minimum: int) -> Check:
     def check(text: str) -> Wrong | None:
         try:
-            right = int(text) >= minimum
+            number = int(text)
         except ValueError:
-            right = False
-        return None if right else Wrong(f"a whole number of at least {minimum}")
+            number = minimum - 1
+        if number > sys.maxsize:  # more than a container of Python's can have, which OpenTelemetry finds out late
+            return Wrong(f"a whole number of at most {sys.maxsize}")
+        return None if number >= minimum else Wrong(f"a whole number of at least {minimum}")
 
     return check
 

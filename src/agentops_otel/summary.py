@@ -39,6 +39,8 @@ class Summary:
 
     name: str | None = None
     session_id: str = ""
+    sampled: bool = True
+    """Whether a backend gets it; the trace is named only then."""
     trace_url: str | None = None
     """Address of the trace, with the ids in it."""
     end_state: str = "Indeterminate"
@@ -87,6 +89,8 @@ def _title(facts: Summary, room: int | None = None) -> str:
 
 
 def _work(facts: Summary) -> str:
+    if not facts.sampled:
+        return "not sampled, nothing is recorded"
     failed = facts.errors - facts.recovered_errors
     parts = [format_count(facts.llm_calls, "LLM call")]
     if facts.tool_calls:
@@ -168,7 +172,7 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
 
 def _trace_id(facts: Summary) -> str:
     """The trace as backends write its id."""
-    return f"trace {facts.session_id.replace('-', '')}" if facts.session_id else ""
+    return f"trace {facts.session_id.replace('-', '')}" if facts.session_id and facts.sampled else ""
 
 
 def _trace(facts: Summary) -> str:
