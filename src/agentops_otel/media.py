@@ -120,6 +120,7 @@ _DATA_URL: Final = re.compile(
     rf"((?:{_BASE64}|{_BREAK}|=)*|)",
     re.IGNORECASE,
 )
+_URL_SIGN: Final = re.compile(":(?<=data:)")  # `re` finds one character twice as fast as `str.find()` finds five
 _SVG: Final = re.compile(r".*?</svg>|.*", re.DOTALL)
 _REST_OF_URL: Final = re.compile(r"[^\"'\\\s()<>]*")
 # A line goes on in the next one when that has nothing else in it.
@@ -234,16 +235,22 @@ def replaced(text: str, most: int | None = None) -> str:
     Args:
         most: how many characters of the result are looked at, for a text that will be cut.
     """
-    if text.find("ata:", 0, most) >= 0:
+    if _URL_SIGN.search(text, 0, _end(text, most)) is not None:
         text = _without(text, most, _url)
     if len(text) >= _WINDOW and _may_have_a_run(text, most):
         text = _without(text, most, _run)
     return text
 
 
+def _end(text: str, most: int | None) -> int:
+    return len(text) if most is None else most
+
+
 def may_be_inside(text: str, most: int | None = None) -> bool:
     """Whether `replaced()` may find something in a text; quick."""
-    return text.find("ata:", 0, most) >= 0 or (len(text) >= _WINDOW and _may_have_a_run(text, most))
+    return _URL_SIGN.search(text, 0, _end(text, most)) is not None or (
+        len(text) >= _WINDOW and _may_have_a_run(text, most)
+    )
 
 
 def may_be_whole(text: str, most: int | None = None) -> bool:

@@ -93,7 +93,7 @@ def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
     try:
         if _is_plain_json(value, max_length):
             text = _dumped(value)
-            if _fits(text) and not media.may_be_inside(text):
+            if _fits(text) and media.replaced(text) is text:
                 return text
     except Exception as error:  # (whatever the quick way cannot do, the walk can)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)

@@ -60,7 +60,7 @@ class Content:
         """A text; what is none, although it stands where one is expected, as JSON."""
         text = as_text(value)
         if len(text) > self.max_length:
-            text = cut(replaced(text), self.max_length)
+            text = cut(replaced(text, self.max_length), self.max_length)
         return {"type": kind, "content": text}
 
     def tool_call(self, call_id: Any, name: Any, arguments: Any) -> Part:
@@ -94,7 +94,7 @@ class Content:
     def media(self, modality: str, source: str) -> Part:
         """A picture, sound or file from a URL: a link as it is, `data:` as a reference."""
         if not source.startswith("data:"):
-            return {"type": "uri", "modality": modality, "uri": cut(replaced(source), self.max_length)}
+            return {"type": "uri", "modality": modality, "uri": cut(replaced(source, self.max_length), self.max_length)}
         head = source[: source.find(",", 0, 512) + 1]
         mime_type = head[5:].partition(";")[0].rstrip(",") or None
         return self.blob(modality, mime_type, source, skip=len(head))
