@@ -60,7 +60,7 @@ WRONG = {
     "skip_auto_end_session": [2],
     "env_data_opt_out": ["?"],
     "protocol": ["http/json", "udp", 3],
-    "headers": ["novalue", {"a": 1}, 3, "=x"],
+    "headers": ["novalue", {"a": 1}, 3, "=x", "content-length=5", {"Transfer-Encoding": "chunked"}],
     "timeout": [-1, "soon", float("inf"), float("nan"), True],
     "service_name": ["", 3],
     "capture_content": ["all", 1],

@@ -214,6 +214,7 @@ def _tags(value: object) -> tuple[str, ...]:
 
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_OF_THE_REQUEST: Final = ("content-encoding", "content-length", "transfer-encoding")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 # https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: the names and values of gRPC's metadata
 _METADATA_NAME: Final = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
@@ -261,6 +262,8 @@ def _unsendable(name: str, text: str, protocol: str) -> str | None:
     """What was expected of a header that cannot be sent; None when it can. The value is never part of it."""
     if not _HEADER_NAME.fullmatch(name):
         return f"a header name of letters, digits and hyphens, not {_nameable(name)}"
+    if name in _OF_THE_REQUEST:
+        return f"no header {name!r}, which each request sets itself"
     if not _HEADER_VALUE.fullmatch(text):
         return f"a value of header {name!r} without line breaks, control characters and letters outside of Latin-1"
     if protocol == "grpc" and not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(text)):

@@ -123,15 +123,20 @@ class Backlog:
         Args:
             deadline: `time.monotonic()` after which no further batch is sent.
             yielding: give way to a flush.
-            closing: the process ends, and perhaps no other one will send what its children left.
+            closing: the process ends, and perhaps no other one will send what its children left. Nor will a next run
+                that is as short as this one send what earlier ones left.
         """
         while self._left and monotonic() < deadline and (self._exporter.due or not yielding):
             if not self._send_some(yielding=yielding):
                 break
-        search = (self._held_back and not self._joined) or (closing and self._has_children)
-        if search and not self._left:
+        if self._left:
+            return False
+        if (self._held_back and not self._joined) or (closing and self._has_children):
             self._replay(deadline, yielding=yielding)
-        return not self._left
+        elif closing and not self._search_at and self._exporter.counts.acknowledged and not self._exporter.failing:
+            # A run too short for a look at what earlier ones have left; the backend is there.
+            self._replay(min(deadline, monotonic() + _SLICE), yielding=yielding)
+        return True
 
     def _replay(self, deadline: float, *, yielding: bool) -> bool:
         books = Replayed()
