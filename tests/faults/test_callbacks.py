@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import gc
 import logging
@@ -434,7 +435,7 @@ def world(probed, monkeypatch):
     for left in gc.get_objects():  # by a fault in `init()` or `shutdown()`
         if type(left) is Worker:
             left.stop()
-        elif type(left) is BatchSpanProcessor:
+        elif isinstance(left, BatchSpanProcessor):
             left.shutdown()
         elif type(left) is DeliveryExporter:
             left._line.close()
@@ -700,7 +701,8 @@ def _try_all(use, world, step):
         error = None
         with StatementFault(number) as fault:
             try:
-                use(world)
+                # In a context of its own, as nothing puts that one back when just this is what fails.
+                contextvars.copy_context().run(use, world)
             except BaseException as caught:
                 error = caught
         number, place = number + step, fault.place
