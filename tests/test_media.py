@@ -78,6 +78,12 @@ PLACES = {
     "url-safe": lambda kind, data: {"data": base64.urlsafe_b64encode(data).decode(), "mimeType": kind},
     "dataclass": lambda kind, data: Content(kind, b64(data)),
     "dataclass of bytes": Content,
+    "Python's notation": lambda kind, data: f"expected a text, not {data!r}, in a call",
+    "Python's notation in a list": lambda kind, data: f"it's {[1, data, 'b']}",
+    "Python's notation of a dataclass": lambda kind, data: repr(Content(kind, data)),
+    "Python's notation in JSON": lambda kind, data: json.dumps({"it's": f"{bytearray(data)!r}"}),
+    "Python's notation in JSON in JSON": lambda kind, data: json.dumps({"a": json.dumps({"b": repr(data)})}),
+    "an exception": lambda kind, data: ValueError(data),
     "a list": lambda kind, data: [{"deep": [b64(data), data]}],
     "a list of texts": lambda kind, data: ["a", b64(data)],
     "a mapping of an own type": lambda kind, data: {"x": type("D", (dict,), {})(data=b64(data), mimeType=kind)},
@@ -158,6 +164,9 @@ def test_a_data_url_that_is_no_base64(svg):
 
 
 TEXTS = [
+    r"C:\x86\xab b'\xe4' and b'" + "text " * 5 + r"\xe4\xf6'",
+    repr("äöü€".encode() * 100),
+    "b'" * 3000 + r"\x00",
     "a sentence: data: none; see data:, and metadata:yes",
     'event: message\ndata: {"type": "delta", "delta": "a"}\n\ndata: [DONE]',
     "x" * 70_000,
@@ -209,6 +218,27 @@ def test_the_digest_is_that_of_the_file():
     data = png(20_000)
     expected = f"<image/png of 20,000 bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
     assert json.loads(to_text(data)) == to_text(b64(data)) == replaced(f"data:image/png;base64,{b64(data)}") == expected
+
+
+@pytest.mark.parametrize("quotes", [b"", b"'", b'"', b"'\"", b"\\", b"\\'", b'\\"', b"\\'\""])
+def test_bytes_in_notation_end_where_they_end(quotes):
+    """Whatever quotes and backslashes are in them, and however deep in JSON; what is around them stays."""
+    for data in (UNKNOWN[:200] + quotes, quotes + UNKNOWN[:200], UNKNOWN[:100] + quotes + UNKNOWN[100:200]):
+        file = f"<application/octet-stream of {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
+        for depth in range(4):
+            written = f"it's {data!r} and \"b\" b'\\xe4' {data!r}!"
+            for _ in range(depth):
+                written = json.dumps(written)
+            shown = replaced(written)
+            for _ in range(depth):
+                shown = json.loads(shown)
+            assert shown == f"it's {file} and \"b\" b'\\xe4' {file}!"
+
+
+def test_bytes_in_notation_that_were_cut():
+    """They have no end, and no size that could be said."""
+    shown = replaced(f"got {UNKNOWN!r}"[:700] + "… [9,000 characters cut]")
+    assert shown == "got <application/octet-stream, cut off>… [9,000 characters cut]"
 
 
 def test_what_was_cut_before_is_called_so():

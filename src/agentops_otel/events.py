@@ -446,15 +446,15 @@ def write_failure(
     attributes = {semconv.EXCEPTION_TYPE: kind}
     if config.capture_content != "off":
         limit = config.max_content_length
-        attributes |= {semconv.EXCEPTION_MESSAGE: cut(message, limit)} if message else {}
-        attributes |= {semconv.EXCEPTION_STACKTRACE: cut(stacktrace, limit)} if stacktrace else {}
+        attributes |= {semconv.EXCEPTION_MESSAGE: to_text(message, max_length=limit)} if message else {}
+        attributes |= {semconv.EXCEPTION_STACKTRACE: to_text(stacktrace, max_length=limit)} if stacktrace else {}
     span.add_event(semconv.EXCEPTION_EVENT, attributes, timestamp_ns)
     span.set_status(_status(kind, message, config))
 
 
 def _status(kind: str, message: str | None, config: Configuration) -> Status:
     text = f"{kind}: {message}" if message and config.capture_content != "off" else kind
-    return Status(StatusCode.ERROR, cut(text, config.max_content_length))
+    return Status(StatusCode.ERROR, to_text(text, max_length=config.max_content_length))
 
 
 def message_of(error: BaseException) -> str:

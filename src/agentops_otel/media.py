@@ -11,12 +11,14 @@ What is taken for media:
 * a `data:` URL, wherever it stands;
 * base64 beside a media type (``{"data": ..., "mimeType": ...}``) or under a name such as ``b64_json``;
 * a text that is base64 and begins like a known format;
+* bytes in Python's notation, as an error or an f-string has them, by the rule of the first line;
 * a run of base64 in a text: 512 characters when it begins like a known format, 1,024 when it does not. Shorter ones are
   ids, hashes and signatures.
 """
 
 from __future__ import annotations
 
+import ast
 import binascii
 import hashlib
 import json
@@ -130,6 +132,14 @@ _ESCAPE: Final = re.compile(r"\\(?:[bfnrt]|u[0-9A-Fa-f]{4})")
 _WHOLE: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
 _NOISE: Final = re.compile(r"\\+[rn]|\\+|[\r\n]")
 _WINDOW: Final = 512
+# Bytes in Python's notation, also within JSON, where each backslash is two or more.
+_BYTE: Final = re.compile(r"\\x[0-9a-f]{2}")
+_OPENED: Final = re.compile(r"b(?<![0-9A-Za-z_]b)\\{0,15}([\"'])")
+_BACKSLASHES: Final = re.compile(r"\\+")
+_QUOTES: Final = {quote: re.compile(rf"(?<!\\)(\\*){quote}") for quote in "'\""}
+_PRINTED: Final = re.compile("[ -~]*")
+_FAR: Final = 256  # before its first byte that is no character, a file has no more than this
+_MOST_CUT: Final = 16  # such bytes are no accident in a text that was cut
 
 
 def type_of(data: bytes) -> str | None:
@@ -237,6 +247,8 @@ def replaced(text: str, most: int | None = None) -> str:
     """
     if _URL_SIGN.search(text, 0, _end(text, most)) is not None:
         text = _without(text, most, _url)
+    if _may_have_bytes(text, most):
+        text = _without(text, most, _literal)
     if len(text) >= _WINDOW and _may_have_a_run(text, most):
         text = _without(text, most, _run)
     return text
@@ -248,8 +260,10 @@ def _end(text: str, most: int | None) -> int:
 
 def may_be_inside(text: str, most: int | None = None) -> bool:
     """Whether `replaced()` may find something in a text; quick."""
-    return _URL_SIGN.search(text, 0, _end(text, most)) is not None or (
-        len(text) >= _WINDOW and _may_have_a_run(text, most)
+    return (
+        _URL_SIGN.search(text, 0, _end(text, most)) is not None
+        or _may_have_bytes(text, most)
+        or (len(text) >= _WINDOW and _may_have_a_run(text, most))
     )
 
 
@@ -324,6 +338,40 @@ def _url(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
     return last, (start, last, reference)
 
 
+def _literal(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
+    """The next bytes in Python's notation."""
+    byte = _BYTE.search(text, at, end)
+    if byte is None:
+        return None
+    opened = next(reversed([*_OPENED.finditer(text, max(at, byte.start() - _FAR), byte.start())]), None)
+    if opened is None:
+        return byte.end(), None
+    before = text[opened.end() : byte.start() + 1]
+    backslashes = len(before) - len(before.rstrip("\\"))
+    one = backslashes & -backslashes  # so many are one, and what is behind an odd number of them is escaped
+    quotes = _QUOTES[opened[1]].finditer(text, byte.end())
+    closing = next((quote for quote in quotes if len(quote[1]) // one % 2 == 0), None)
+    printed = _PRINTED.match(text, byte.start(), len(text) if closing is None else closing.end())
+    last = byte.end() if printed is None else printed.end()
+    if closing is not None and last == closing.end():
+        body = text[opened.end() : closing.start() + len(closing[1]) // one * one]
+        data = _evaluated(opened[1], body, one)
+        reference = None if data is None else of_bytes(data, len(data))
+        return last, None if reference is None else (opened.start(), last, reference)
+    if len(_BYTE.findall(text, byte.start(), last)) < _MOST_CUT:
+        return last, None
+    return last, (opened.start(), last, f"<{_UNKNOWN}, cut off>")
+
+
+def _evaluated(quote: str, body: str, one: int) -> bytes | None:
+    plain = _BACKSLASHES.sub(lambda found: "\\" * (len(found[0]) // one), body)
+    try:
+        value = ast.literal_eval(f"b{quote}{plain}{quote}")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, bytes) else None
+
+
 def _run(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
     """The next run of base64; of what is none, however long, only so much is looked at as tells."""
     found = _LONG_RUN.search(text, at, min(len(text), end + _RUN))
@@ -348,9 +396,16 @@ def _cut_off(text: str, end: int, media_type: str | None) -> str | None:
     return f"<{media_type or _UNKNOWN}, cut off>" if _CUT.match(text, end) else None
 
 
+def _may_have_bytes(text: str, most: int | None) -> bool:
+    return "\\" in text and _BYTE.search(text, 0, _end(text, most)) is not None
+
+
 def _may_have_a_run(text: str, most: int | None) -> bool:
     """Whether somewhere no blank and no quote is for as long as base64 is worth a look."""
-    at, last = 0, min(len(text), most or len(text)) - _WINDOW
+    # (a run that begins before `most` goes on behind it)
+    at, last = 0, len(text) - _WINDOW
+    if most is not None:
+        last = min(last, most)
     while at <= last:
         end = at + _WINDOW
         found = text.rfind(" ", at, end)

@@ -288,7 +288,8 @@ class _Walk:
                 f"<{type(value).__name__} {shown(getattr(value, '__qualname__', ''), 200)}>".replace(" >", ">")
             )
         if isinstance(value, BaseException):
-            return self._text(f"{type(value).__name__}: {shown(value, self._max_length)}")
+            said = f"{type(value).__name__}: {shown(value, self._max_length * MAX_TEXTS)}"
+            return self._text(_without_media(said, self._max_length))
         if id(value) in self._open:
             return "<cyclic>"
         self._open.add(id(value))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
+from ..media import replaced
 from ..text import cut
 from ._content import as_text, fields, items
 from ._endpoint import NOT_AN_ANSWER, Answer
@@ -62,7 +63,8 @@ def failure(value: Any, response: Mapping[str, Any], body: str) -> tuple[str, st
     if response.get("id") or response.get(body) or said_in(response):
         return None
     text = value if isinstance(value, str) else response.get("message") or response.get("detail")
-    return NOT_AN_ANSWER, cut(as_text(text), _MOST_TEXT) or "the answer has no id and no other field that was expected"
+    shown = cut(replaced(as_text(text), _MOST_TEXT), _MOST_TEXT)
+    return NOT_AN_ANSWER, shown or "the answer has no id and no other field that was expected"
 
 
 def _named(error: Any, response: Mapping[str, Any]) -> tuple[str, str]:

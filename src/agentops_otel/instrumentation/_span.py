@@ -30,7 +30,8 @@ from opentelemetry.trace import (
 
 from .. import semconv
 from ..events import message_of, write_failure
-from ..text import cut, stacktrace_of
+from ..text import stacktrace_of
+from ..values import to_text
 from . import _background, _guard, _metrics
 from ._content import NOTHING, Content
 from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Endpoint, Sdk, Work
@@ -272,7 +273,7 @@ class Call:
 
     def _message(self, text: str) -> str:
         config = self.scope.config
-        return "" if config.capture_content == "off" else cut(text, config.max_content_length)
+        return "" if config.capture_content == "off" else to_text(text, max_length=config.max_content_length)
 
     def _last_exchange(self, error: BaseException) -> None:
         """What an SDK's exception knows of its last request and response."""
