@@ -19,12 +19,17 @@ COMMAND = "import sys; sys.stdin.readline(); sys.exit(3)"
 
 def start() -> tuple[subprocess.Popen, list[psutil.Process]]:
     """Run a program that waits for a line, beside the spinning processes; returns these too."""
-    process = subprocess.Popen(
-        [sys.executable, str(BUSY), sys.executable, "-c", COMMAND],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    # A child is deaf for signals that its parent ignores, as in the background of a shell without job control.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, str(BUSY), sys.executable, "-c", COMMAND],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 30
     spinning: list[psutil.Process] = []
     while len(spinning) < 2 and time.monotonic() < deadline:
