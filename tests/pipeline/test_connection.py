@@ -12,7 +12,7 @@ import pytest
 from agentops_otel.clock import monotonic
 from agentops_otel.pipeline import outage
 from agentops_otel.pipeline.connection import Connections
-from agentops_otel.pipeline.transport import TlsFiles
+from agentops_otel.pipeline.tls import TlsFiles
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

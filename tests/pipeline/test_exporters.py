@@ -26,8 +26,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from agentops_otel.config import Configuration
 from agentops_otel.pipeline import transport as transport_module
+from agentops_otel.pipeline.address import is_loopback
 from agentops_otel.pipeline.exporters import DeliveryExporter, LogEvent, open_transport
-from agentops_otel.pipeline.transport import HttpTransport, Verdict, is_loopback
+from agentops_otel.pipeline.transport import HttpTransport, Verdict
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer, Mode
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import importlib.util
 import ipaddress
-import os
 import selectors
 import socket
 import ssl
@@ -22,8 +21,10 @@ from typing import Any, Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from ..clock import monotonic
-from .transport import MAX_REPLY_BYTES, TlsFiles, is_loopback
+from .address import is_loopback
+from .tls import NotPossible, TlsFiles, tls_context
 
+MAX_REPLY_BYTES: Final = 64 * 1024
 _PORTS: Final = {"http": 80, "https": 443}
 _UNQUOTED: Final = "!#$%&'()*+,/:;=?@[]~"  # of a path and a query
 
@@ -58,10 +59,6 @@ class Answer:
     phrase: str
     headers: Mapping[str, str]  # any case
     body: bytes | None  # None: longer than `MAX_REPLY_BYTES`
-
-
-class NotPossible(OSError):
-    """A setting of the environment keeps us from connecting; the text says which."""
 
 
 class Connections:
@@ -198,42 +195,6 @@ def _inflated(body: bytes) -> bytes | None:
     except zlib.error:
         return None
     return text if len(text) <= MAX_REPLY_BYTES else None
-
-
-# TLS ------------------------------------------------------------------------------------------------------------------
-
-
-def tls_context(files: TlsFiles) -> ssl.SSLContext:
-    """Trusts the authorities that are named, else those of this machine and those that `certifi` lists.
-
-    Raises:
-        NotPossible: a file that is named cannot be used.
-    """
-    named = files.authorities
-    try:
-        if named is not None and os.path.isdir(named):
-            context = ssl.create_default_context(capath=named)
-        else:
-            context = ssl.create_default_context(cafile=named)
-        if named is None and not os.environ.get("SSL_CERT_DIR"):
-            import certifi
-
-            context.load_verify_locations(certifi.where())
-    except OSError as error:
-        raise NotPossible(f"the trusted certificates in {named} cannot be read ({_said(error)})") from error
-    context.set_alpn_protocols(["http/1.1"])
-    if files.client_certificate:
-        try:
-            context.load_cert_chain(files.client_certificate, files.client_key)
-        except OSError as error:
-            raise NotPossible(
-                f"the client certificate {files.client_certificate} cannot be read ({_said(error)})"
-            ) from error
-    return context
-
-
-def _said(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 # Proxies --------------------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..config import Configuration
+from .address import shown_url
 from .claim import ABOUT
 from .ids import project_id
-from .transport import file_path, shown_url
+from .transport import file_path
 
 
 def journal_directory(given: str | None = None) -> str:

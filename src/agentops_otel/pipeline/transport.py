@@ -8,7 +8,6 @@ package.
 from __future__ import annotations
 
 import gzip
-import ipaddress
 import json
 import math
 import os
@@ -32,7 +31,9 @@ from ..figures import format_cost
 from ..log import logger
 from ..text import encodable
 from . import outage
+from .address import is_loopback, shown_url
 from .ids import project_id
+from .tls import TlsFiles
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024  # before gzip; gRPC servers refuse 4 MiB by default
-MAX_REPLY_BYTES: Final = 64 * 1024
 MAX_RETRY_AFTER: Final = 300.0
 DEFAULT_FILE: Final = "agentops-traces.jsonl"
 SEVERITY_INFO: Final = 9  # SEVERITY_NUMBER_INFO
@@ -225,24 +225,6 @@ def _line(text: object) -> str:
 # Where it goes, and what may go along ---------------------------------------------------------------------------------
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name means this machine, without asking a name server."""
-    name = (host or "").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
-
-
-def shown_url(url: str) -> str:
-    """A URL as messages show it: without user, password, query and fragment, which can be secrets."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
 _KEYS: Final = ("authorization", "x-agentops-parent-key")
 _told: set[str] = set()  # hosts that were warned about once
 
@@ -294,31 +276,6 @@ def _credentials(config: Configuration, sent: Mapping[str, str]) -> str:
 def _origin(config: Configuration, setting: str) -> str:
     variable = config._sources.get(setting)
     return f" from {variable}" if variable and setting not in config._given else ""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Files named by the standard variables, https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
-
-    certificate: str | None
-    client_certificate: str | None
-    client_key: str | None
-
-    @classmethod
-    def from_environment(cls) -> TlsFiles:
-        """What the environment names now."""
-
-        def named(what: str) -> str | None:
-            own = environment.value(f"OTEL_EXPORTER_OTLP_TRACES_{what}")
-            return own or environment.value(f"OTEL_EXPORTER_OTLP_{what}")
-
-        return cls(named("CERTIFICATE"), named("CLIENT_CERTIFICATE"), named("CLIENT_KEY"))
-
-    @property
-    def authorities(self) -> str | None:
-        """The file, or folder, of the authorities that are trusted; None when none is named."""
-        others = map(environment.value, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))
-        return self.certificate or next(filter(None, others), None)
 
 
 def _compression(signal: str) -> str:
