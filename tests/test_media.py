@@ -146,6 +146,38 @@ def test_base64_in_lines_is_found(line, end, before):
             assert shown == f"attached:{before}{file}{end}-- end"
 
 
+@pytest.mark.parametrize("after", ["\nWhat is this?", "\n\nDescribe\nit", "\nDescribe", "\r\nokay\r\n", ")", " x"])
+@pytest.mark.parametrize("data", [png(3000), png(3001), png(3002), UNKNOWN], ids=["3000", "3001", "3002", "unknown"])
+def test_the_text_behind_a_data_url_stays(data, after):
+    """Its first word, too, on the next line; and the digest is that of the file alone."""
+    file = f"<image/png of {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
+    for depth in range(3):
+        written = f"x data:image/png;base64,{b64(data)}{after}"
+        for _ in range(depth):
+            written = json.dumps(written)
+        shown = replaced(written)
+        for _ in range(depth):
+            shown = json.loads(shown)
+        assert shown == f"x {file}{after}"
+
+
+@pytest.mark.parametrize("first", ["", "\n"])
+@pytest.mark.parametrize("before", ["", "  ", "\t", "> ", "        "])
+def test_a_data_url_in_lines(before, first):
+    """Indented as in YAML, or quoted as in a mail; also where the first line is empty."""
+    encoded = b64(UNKNOWN)
+    lines = f"\n{before}".join(encoded[at : at + 76] for at in range(0, len(encoded), 76))
+    file = f"<image/png of {len(UNKNOWN):,} bytes, sha256 {hashlib.sha256(UNKNOWN).hexdigest()}>"
+    for depth in range(3):
+        written = f"x ![](data:image/png;base64,{first}{before if first else ''}{lines}) y"
+        for _ in range(depth):
+            written = json.dumps(written)
+        shown = replaced(written)
+        for _ in range(depth):
+            shown = json.loads(shown)
+        assert shown == f"x ![]({file}) y"
+
+
 @pytest.mark.parametrize(
     "svg",
     [

@@ -117,20 +117,23 @@ _BASE64: Final = r"(?:[A-Za-z0-9+/_-]+|\\{1,16}/|%2[BbFf])"
 _BREAK: Final = r"(?:\\{1,16}[rn]|[\r\n])"
 _TAIL: Final = r"(?:=|%3[Dd]){0,2}"
 _CUT: Final = re.compile(r"… \[[\d,]+ characters cut\]")
+# A line goes on in the next one when that has nothing else in it.
+_INDENT: Final = r"(?:[ \t>]|\\{1,16}t){0,32}"
+_LINE: Final = rf"{_BREAK}{{1,4}}{_INDENT}(?=(?:[A-Za-z0-9+/_-]|\\{{1,16}}/){{2,}}={{0,2}}(?:{_BREAK}|[\"'\\<)]|\Z))"
+_WIDEST: Final = 1024  # no base64 that is written in lines has longer ones
 _DATA_URL: Final = re.compile(
     r"data:([\w.+-]{1,64}\\{0,16}/[\w.+-]{1,128})?((?:;[^,;\"'\\\s()<>]{1,128}){0,8}),"
-    rf"((?:{_BASE64}|{_BREAK}|=)*|)",
+    rf"((?:{_BASE64}|{_LINE})*{_TAIL})",
     re.IGNORECASE,
 )
 _URL_SIGN: Final = re.compile(":(?<=data:)")  # `re` finds one character twice as fast as `str.find()` finds five
 _SVG: Final = re.compile(r".*?</svg>|.*", re.DOTALL)
 _REST_OF_URL: Final = re.compile(r"[^\"'\\\s()<>]*")
-# A line goes on in the next one when that has nothing else in it.
-_LINE: Final = rf"{_BREAK}{{1,4}}(?=(?:[A-Za-z0-9+/_-]|\\{{1,16}}/){{2,}}={{0,2}}(?:{_BREAK}|[\"'\\<]|\Z))"
 _LONG_RUN: Final = re.compile(rf"(?:[A-Za-z0-9+/_-]|\\{{1,16}}/){{60}}(?:{_BASE64}|{_LINE})*{_TAIL}")
 _ESCAPE: Final = re.compile(r"\\(?:[bfnrt]|u[0-9A-Fa-f]{4})")
 _WHOLE: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
-_NOISE: Final = re.compile(r"\\+[rn]|\\+|[\r\n]")
+_NOISE: Final = re.compile(r"\\+[rnt]|\\+|[\r\n\t >]")
+_END_OF_LINE: Final = re.compile(_BREAK)
 _WINDOW: Final = 512
 # Bytes in Python's notation, also within JSON, where each backslash is two or more.
 _BYTE: Final = re.compile(r"\\x[0-9a-f]{2}")
@@ -328,7 +331,8 @@ def _url(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
         return start + 5, None  # "data:," is none, and `{"data":...` neither
     media_type = (found[1] or "").replace("\\", "")
     if found[2].lower().endswith(";base64"):
-        last, reference = found.end(), _cut_off(text, found.end(), media_type) or of_base64(found[3], media_type)
+        last = _end_of_lines(text, found.start(3), found.end())
+        reference = _cut_off(text, last, media_type) or of_base64(text[found.start(3) : last], media_type)
     else:
         rest = _SVG if media_type == "image/svg+xml" and text.startswith("<", found.start(3)) else _REST_OF_URL
         url = rest.match(text, found.start(3))
@@ -387,8 +391,18 @@ def _run(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
     if media_type is None and (last - start < _RUN or not _is_mixed(head)):
         return last, None
     whole = _LONG_RUN.match(text, start) or found
-    last = whole.end()
+    last = _end_of_lines(text, start, whole.end())
     return last, (start, last, _cut_off(text, last, media_type) or of_base64(text[start:last], media_type))
+
+
+def _end_of_lines(text: str, start: int, last: int) -> int:
+    """Where base64 ends: behind a line that is longer than any of several, the next one is a word of the text."""
+    if _END_OF_LINE.search(text, start, min(last, start + _WIDEST + 1)) is not None:
+        return last
+    # (`find()` of one character is much faster than a pattern, and a picture has megabytes)
+    possible = [at for at in (text.find(character, start, last) for character in "\n\r\\") if at >= 0]
+    end = _END_OF_LINE.search(text, min(possible), last) if possible else None
+    return last if end is None else end.start()
 
 
 def _cut_off(text: str, end: int, media_type: str | None) -> str | None:
