@@ -294,6 +294,15 @@ def test_a_response_is_counted_at_most_once(begun, background, fetches):
     assert sum(counted) == int(expected)
 
 
+def test_a_second_fetch_at_the_same_moment_leaves_the_link_to_the_first():
+    """Of two threads that poll, the one that counts the answer links it to the call, whichever looks first."""
+    _background.forget()
+    _background.note(work("r", "queued", background=True), CALL)
+    _background._counted["r"] = object()  # the first thread, before it takes the link
+    assert _background.ends(work("r", "completed", background=True)) is None
+    assert _background._begun["r"] is CALL
+
+
 def test_few_responses_are_remembered(monkeypatch):
     """The memory of ids is bounded; the oldest go first."""
     monkeypatch.setattr(_background, "_MOST", 100)

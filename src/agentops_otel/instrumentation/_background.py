@@ -32,12 +32,13 @@ def ends(work: Work) -> tuple[Link, ...] | None:
     """What a fetch that shows an answer links to when it is the first that shows its end; None when it is not."""
     if not work.ended:
         return None
-    begun = _begun.pop(work.response_id, None)
+    begun = _begun.get(work.response_id)
     if begun is None and not work.background:
         return None
     fetch = object()
     if _keep(_counted, work.response_id, fetch) is not fetch:
         return None
+    _begun.pop(work.response_id, None)  # not before: a fetch at the same moment that is not the first must not take it
     return () if begun is None else (Link(begun),)
 
 
