@@ -514,6 +514,12 @@ def test_keys_are_taken_out_by_their_shape(secret, around):
         ('{"api_key": "abcd"}', '{"api_key": "[redacted]"}'),
         ('{"apiKey":"abcd","x":"y"}', '{"apiKey":"[redacted]","x":"y"}'),
         ('{"a": "{\\"password\\": \\"hunter2\\"}"}', '{"a": "{\\"password\\": \\"[redacted]\\"}"}'),
+        ('{"password" : "hunter2"}', '{"password" : "[redacted]"}'),
+        ('{"a": "{\\"password\\" : \\"hunter2\\"}"}', '{"a": "{\\"password\\" : \\"[redacted]\\"}"}'),
+        (
+            json.dumps({"a": json.dumps({"b": '{"password" : "hunter2"}'})}),
+            json.dumps({"a": json.dumps({"b": '{"password" : "[redacted]"}'})}),
+        ),
         ("{'secret': 'abc', 'y': 1}", "{'secret': '[redacted]', 'y': 1}"),
         ("password: hunter2", "password: [redacted]"),
         ('passwd = "pa ss"', 'passwd = "[redacted]"'),

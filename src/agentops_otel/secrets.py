@@ -281,9 +281,11 @@ def _behind_a_name(sign: str) -> re.Pattern[str]:
             rf"[\"' ]{sign}",
             rf"[\\\"'][\"' ]{sign}",
             *(rf"\\{{{count}}}[\"']{sign}" for count in range(2, 17)),
+            *(rf"\\{{{count}}}[\"'] {sign}" for count in (1, 3, 7)),  # some write a blank before the sign
         )
     )
-    deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{'|'.join(rest)}))"
+    more, spaced = "|".join(rest[:-3]), "|".join(rest[-3:])
+    deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{more})|(?<=\\[\"'] {sign})(?:{spaced}))"
     return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{deeper}))")
 
 
