@@ -1,4 +1,4 @@
-"""Rows N1 to N18: whatever the network and the backend do, no span is lost, the end of the process is prompt and quiet.
+"""Rows N1 to N19: whatever the network and the backend do, no span is lost, the end of the process is prompt and quiet.
 
 Each row is the whole package in a process of its own. Outages are shorter here than in production, and so is the wait
 for a batch; the full lengths are in `test_long.py`.
@@ -401,6 +401,21 @@ def test_n18_the_next_run_sends_them(stage, before):
     stage.ended_well(later)
     assert victim.spans <= stage.stored()
     assert stage.duplicates() == 0
+
+
+@pytest.mark.parametrize("answer", [status(404), fault_server.redirect("http://elsewhere")], ids=["404", "redirect"])
+def test_n19_a_wrong_address(stage, answer):
+    """What was kept for a wrong address is sent to the right one by the command that the line advises."""
+    stage.backend.mode = answer
+    victim = stage.victim("start()\nspans(20)", AGENTOPS_ENDPOINT=f"{stage.backend.url}/wrong")
+    lines = stage.ended_well(victim).lines
+    stage.backend.mode = ok
+    (advice,) = [line for line in lines if "agentops-otel flush" in line]
+    assert advised(advice) == ["flush", "--endpoint", "URL"]
+    command = stage.command("flush", "--endpoint", stage.backend.url)
+    assert command.code == 0, command.out
+    stage.arrived(victim)
+    assert stage.kept() == 0
 
 
 def test_n18_a_key_goes_nowhere_else(stage):

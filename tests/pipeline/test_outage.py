@@ -244,7 +244,24 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, web_server: str) 
     monkeypatch.setenv("HTTPS_PROXY", f"http://{web_server}")
     reply = send("https://backend.invalid:4318")
     assert reply.verdict is Verdict.REFUSED
-    assert "Tunnel connection failed: 501" in reply.reason
+    assert reply.reason.startswith(f"the proxy {web_server} makes no connection: 501 ")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://[::1", "http://me:secret@127.0.0.1:99999"])
+def test_a_proxy_that_is_no_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """A wrong variable is told in words, without a password in it."""
+    monkeypatch.setenv("HTTP_PROXY", url)
+    reply = send("http://backend.invalid:4318")
+    assert (reply.verdict, reply.reason) == (
+        Verdict.REFUSED,
+        "the proxy for http:// addresses is not a valid URL: name an http:// proxy, or set NO_PROXY",
+    )
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".invalid", "bücher..invalid"])
+def test_a_host_name_that_cannot_be_one(host: str) -> None:
+    """A name that cannot be asked for is told as one that is not known."""
+    assert send(f"http://{host}:4318").reason.startswith(f"the host name {host!r} cannot be resolved")
 
 
 def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

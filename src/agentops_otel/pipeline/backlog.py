@@ -249,7 +249,7 @@ class _Pass:
             self.done += [take(id(event)) for event, _ in batch]
 
 
-def how_to_send(config: Configuration, *, key_refused: bool) -> str:
+def how_to_send(config: Configuration, *, key_refused: bool = False, refused: bool = False) -> str:
     """What sends the spans that are kept for a configuration; each command in it does so as it stands."""
     directory = ""
     if "journal_dir" in config._given:
@@ -262,6 +262,11 @@ def how_to_send(config: Configuration, *, key_refused: bool) -> str:
     if key_refused:
         return f"set the right key in AGENTOPS_HEADERS, then: agentops-otel flush{directory}"
     secrets = f" (with {' and '.join(_SECRETS[setting] for setting in by_argument)} set)" if by_argument else ""
+    if refused:  # most likely the address is wrong, and what is kept for it stays its own
+        return (
+            "the next run with this endpoint sends them, or to another one: "
+            f"agentops-otel flush{directory} --endpoint URL{secrets}"
+        )
     return f"the next run sends them, or: agentops-otel flush{directory}{secrets}"
 
 

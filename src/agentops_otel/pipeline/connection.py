@@ -26,6 +26,7 @@ from .tls import NotPossible, TlsFiles, tls_context
 
 MAX_REPLY_BYTES: Final = 64 * 1024
 _PORTS: Final = {"http": 80, "https": 443}
+_NAME_A_PROXY: Final = "name an http:// proxy, or set NO_PROXY"
 _UNQUOTED: Final = "!#$%&'()*+,/:;=?@[]~"  # of a path and a query
 
 
@@ -141,7 +142,7 @@ class Connections:
 
 
 def _port(parts: SplitResult) -> int:
-    return parts.port or _PORTS[parts.scheme]
+    return _PORTS[parts.scheme] if parts.port is None else parts.port
 
 
 def _place(parts: SplitResult) -> str:
@@ -216,9 +217,13 @@ def proxy_for(parts: SplitResult) -> SplitResult | None:
         return None
     if _is_in_network(parts.hostname, proxies.get("no", "")):
         return None
-    proxy = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        proxy = urlsplit(url if "://" in url else f"http://{url}")
+        proxy.port  # noqa: B018  (reading it checks it)
+    except ValueError:
+        raise NotPossible(f"the proxy for {parts.scheme}:// addresses is not a valid URL: {_NAME_A_PROXY}") from None
     if proxy.scheme != "http" or not proxy.hostname:
-        raise NotPossible(f"a proxy of kind {proxy.scheme}:// is not supported: name an http:// proxy, or set NO_PROXY")
+        raise NotPossible(f"a proxy of kind {proxy.scheme}:// is not supported: {_NAME_A_PROXY}")
     return proxy
 
 

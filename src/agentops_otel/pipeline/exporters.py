@@ -253,6 +253,7 @@ class DeliveryExporter(SpanExporter):
         hurried: somebody waits for the end of a session. As with `closing`, an outage that is already known gets one
             attempt and no wait.
         failing: the last attempt did not reach its aim.
+        refused: it did not, and somebody has to change something.
         key_refused: it did not because the backend refused the key.
         last_error: one line on the last failed delivery, for the summary; None when there was none.
     """
@@ -301,6 +302,7 @@ class DeliveryExporter(SpanExporter):
         self._server_errors = 0
         self.held = False
         self.failing: bool = False
+        self.refused: bool = False
         self.key_refused: bool = False
         self._failing_since = 0.0
         self._next_try = 0.0
@@ -762,11 +764,11 @@ class DeliveryExporter(SpanExporter):
             self._next_try = now + self._outage_wait * _jitter()
             self._outage_wait = min(self._outage_wait * _BACKOFF_GROWTH, _OUTAGE_BACKOFF_CAP)
             self.last_error = reply.reason[:500]
-            self.key_refused = reply.key_refused
+            self.refused, self.key_refused = reply.verdict is Verdict.REFUSED, reply.key_refused
             if reply.verdict is Verdict.REFUSED or now - self._failing_since >= self._patience:
                 self._announce(reply.reason)
             return
-        self.failing = self.key_refused = False
+        self.failing = self.refused = self.key_refused = False
         if self._announced:
             self._announced = False
             lost = self._dropped[UNDELIVERED] - self._dropped_before

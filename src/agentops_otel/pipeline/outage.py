@@ -14,6 +14,8 @@ NO_ANSWER: Final = "no answer in time"
 _NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
 _CA: Final = "set OTEL_EXPORTER_OTLP_CERTIFICATE to the file of its certificate authority"
 _TLS_ALERT: Final = "\x15\x03"
+_TUNNEL: Final = "Tunnel connection failed: "
+_PASSING: Final = ("429", "502", "503", "504")
 _HTTP2_SETTINGS: Final = "\x04"  # the type of the frame that a server sends first, behind three bytes of length
 
 
@@ -35,7 +37,7 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
     """
     if isinstance(error, ssl.SSLError):
         return _tls_failed(error, place)
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, (socket.gaierror, UnicodeError)):  # the latter of a name that cannot be one
         return Cause(_unknown_name(place.rpartition(":")[0]))
     if isinstance(error, TimeoutError):
         return Cause(NO_ANSWER)
@@ -51,7 +53,10 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
         return Cause(_no_http(place))
     if isinstance(error, OSError) and error.strerror:
         return Cause(f"{place}: {_line(error.strerror).lower()}")
-    if isinstance(error, OSError) and error.args:  # "Tunnel connection failed: 407 ...", or a text of ours
+    if isinstance(error, OSError) and str(error).startswith(_TUNNEL):
+        why = str(error).removeprefix(_TUNNEL)
+        return Cause(f"{place} makes no connection: {_line(why)}", lasting=not why.startswith(_PASSING))
+    if isinstance(error, OSError) and error.args:  # a text of ours
         return Cause(_line(error.args[0]), lasting=True)
     return Cause(f"{place}: {type(error).__name__}")
 

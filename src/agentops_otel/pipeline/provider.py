@@ -465,7 +465,7 @@ class Pipeline:
     @property
     def advice(self) -> str:
         """What sends the spans that are kept."""
-        return how_to_send(self.config, key_refused=self.exporter.key_refused)
+        return how_to_send(self.config, key_refused=self.exporter.key_refused, refused=self.exporter.refused)
 
     @property
     def on_disk(self) -> bool:
