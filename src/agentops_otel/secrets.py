@@ -91,7 +91,7 @@ _KEYS: Final = (
     ("PMAK- NRAK-", "A-Za-z0-9-", 20),  # Postman, New Relic
 )
 # Rare characters: the search looks for the first of them that is in a beginning.
-_ANCHORS: Final = "-_JKGI9"
+_ANCHORS: Final = "-_JIG9"
 
 _Replacement: TypeAlias = Callable[[re.Match[str]], str]
 _Secret: TypeAlias = tuple[str, _Replacement]
