@@ -45,11 +45,11 @@ _http: Final = _own_copy("http.client")
 class _Response(_http.HTTPResponse):  # type: ignore[name-defined,misc]
     """An answer. Of those that only say that one comes, `http.client` reads over 100, and here over 102 and 103."""
 
-    def begin(self) -> None:
-        super().begin()
+    def begin(self, **options: Any) -> None:
+        super().begin(**options)
         while 102 <= self.status < 200:
             self.headers = self.msg = None
-            super().begin()
+            super().begin(**options)
 
 
 @dataclass(frozen=True, slots=True)
