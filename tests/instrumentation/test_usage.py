@@ -152,6 +152,21 @@ def test_the_cache_has_many_names(said, read, written, stream, client, server, s
             id="cache beside",
         ),
         pytest.param({"cached_tokens": 64, "total_tokens": 107}, (100, 7), id="cache inside"),
+        pytest.param(
+            {"cache_read_input_tokens": 400, "cache_creation_input_tokens": 20, "total_tokens": None},
+            (520, 7),
+            id="more cache than input",
+        ),
+        pytest.param(
+            {"cache_read_input_tokens": 400}, (500, 7), id="more cache than input, which the total leaves out"
+        ),
+        pytest.param(
+            {"cache_read_input_tokens": 60, "cache_creation_input_tokens": 50},
+            (210, 7),
+            id="more cache than input in all",
+        ),
+        pytest.param({"reasoning_tokens": 50, "total_tokens": None}, (100, 57), id="more reasoning than output"),
+        pytest.param({"cached_tokens": 100, "reasoning_tokens": 7}, (100, 7), id="all of both"),
     ],
 )
 def test_the_total_decides_the_arithmetic(said, expected, client, server, spans):

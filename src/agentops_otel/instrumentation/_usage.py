@@ -1,7 +1,8 @@
 """The tokens that an answer has cost, wherever a host of OpenAI's API says them, and under whatever name.
 
 Most hosts count cached tokens in the input and reasoning tokens in the output. For those that do not, the total
-decides: what it counts and input and output do not is added to one of them, once.
+decides: what it counts and input and output do not is added to one of them, once. Where it does not help, a part that
+is larger than the whole does.
 """
 
 from __future__ import annotations
@@ -100,6 +101,11 @@ def read_usage(said: Mapping[str, Any], *, only_input: bool = False) -> Usage | 
         total_in = total if total_in is None else total_in
     elif total is not None:
         total_in, total_out = _balanced(total, total_in, total_out, reasoning, cache_read + cache_write)
+    # A part that is larger than the whole stands beside it, whatever the total says: so Anthropic counts its cache.
+    if total_in is not None and cache_read + cache_write > total_in:
+        total_in += cache_read + cache_write
+    if total_out is not None and reasoning > total_out:
+        total_out += reasoning
     if not total_in and not total_out:
         return None
     usage = Usage(total_in or 0, total_out or 0, cache_read, cache_write, reasoning)
