@@ -167,3 +167,43 @@ def test_an_address_of_ipv6_without_a_port(scheme, port):
         post(connections, f"{scheme}://[::1]/v1/traces")
     assert not isinstance(raised.value, socket.gaierror)
     assert connections.place == f"[::1]:{port}"
+
+
+def test_an_answer_before_the_request_is_read():
+    """A server may refuse what is too large and close, while we still send: its answer is read all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        connections = Connections(TlsFiles(None, None, None))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/traces"
+        try:
+            assert connections.post(url, bytes(32 * 1024 * 1024), {}, monotonic() + 10).status == 413
+            assert not connections._kept
+        finally:
+            connections.close()
+            thread.join()
+
+
+def test_a_connection_that_breaks_while_we_send():
+    """Without an answer it is what it is: a connection that was reset."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        connections = Connections(TlsFiles(None, None, None))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/traces"
+        with pytest.raises(ConnectionError):
+            connections.post(url, bytes(32 * 1024 * 1024), {}, monotonic() + 10)
+        thread.join()

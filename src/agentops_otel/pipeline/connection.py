@@ -98,14 +98,19 @@ class Connections:
         connection = self._taken(place) or self._opened(parts, proxy)
         try:
             _set_time(connection, until)
-            connection.request("POST", target, body, sent)
+            broken = _broken_while_sending(connection, target, body, sent)
             _set_time(connection, until)
-            response = connection.getresponse()
+            try:
+                response = connection.getresponse()
+            except Exception:
+                if broken is not None:
+                    raise broken from None
+                raise
             content = _bounded_body(response, connection, until)
         except BaseException:
             connection.close()
             raise
-        if content is None or connection.sock is None:
+        if content is None or connection.sock is None or broken is not None:
             connection.close()
         else:
             self._kept[place] = connection
@@ -153,6 +158,20 @@ def _place(parts: SplitResult) -> str:
 
 def _target(parts: SplitResult) -> str:
     return quote(parts.path or "/", _UNQUOTED) + (f"?{quote(parts.query, _UNQUOTED)}" if parts.query else "")
+
+
+def _broken_while_sending(connection: Any, target: str, body: bytes, headers: Mapping[str, str]) -> OSError | None:
+    """Send a request; what has broken the connection meanwhile, when an answer may be there.
+
+    A server may refuse what is too large, and close, before it has read it.
+    """
+    try:
+        connection.request("POST", target, body, headers)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        if connection.sock is None:  # it broke before there was a connection
+            raise
+        return error
+    return None
 
 
 def _is_readable(sock: socket.socket) -> bool:
