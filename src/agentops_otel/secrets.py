@@ -399,6 +399,7 @@ def _end_of_line(text: str, start: int) -> int:
 # How many of the latest are kept. A program with more keys than this calls with one of them and learns it again.
 _MOST_KNOWN: Final = 64
 _SHORTEST: Final = 8
+_SCHEMES: Final = frozenset({"bearer", "basic", "digest", "token", "apikey"})  # what stands before a key says nothing
 _LONGEST: Final = 8192
 _known: dict[str, tuple[str, ...]] = {}  # each with how else it may be written
 forms: tuple[str, ...] = ()
@@ -422,14 +423,13 @@ def learn(value: object, *, certain: bool = True) -> bool:
         return False
     if value in _known:
         return True
-    if certain:
-        _known[value] = ()  # looked at, for the next time
-    kept = False
-    for secret in {value.strip(), value.strip().partition(" ")[2].strip()}:  # "Bearer KEY": the key alone, too
-        if _SHORTEST <= len(secret) <= _LONGEST and not _is_ordinary(secret, certain=certain):
-            _learn(secret)
-            kept = True
-    return kept
+    whole = value.strip()
+    scheme, _, key = whole.partition(" ")
+    parts = {key.strip()} if scheme.lower() in _SCHEMES else {key.strip(), whole}
+    secrets = [part for part in parts if _SHORTEST <= len(part) <= _LONGEST and not _is_ordinary(part, certain=certain)]
+    if secrets or certain:  # the latter are looked at, for the next time
+        _keep(value, secrets)
+    return bool(secrets)
 
 
 # A list, a sentence, a URL, a media type, a product and its version.
@@ -443,15 +443,22 @@ def _is_ordinary(text: str, *, certain: bool) -> bool:
     return len(text) < 16 or digits in (0, len(text)) or _OPEN.match(text) is not None
 
 
-def _learn(secret: str) -> None:
+def _keep(value: str, secrets: Iterable[str]) -> None:
+    """Keep what has been learnt under the value that it was learnt from: another may have the same key."""
     global forms  # noqa: PLW0603
-    in_json = (json.dumps(secret, ensure_ascii=only)[1:-1] for only in (False, True))
-    written = (secret, *in_json, quote(secret, safe=""))
-    _known[secret] = tuple(dict.fromkeys(written))
+    written = (form for secret in secrets for form in _written(secret))
+    _known[value] = tuple(dict.fromkeys(written))
     for oldest in list(_known)[:-_MOST_KNOWN]:
         _known.pop(oldest, None)
     # The longest first: one may be a part of another.
-    forms = tuple(sorted((form for each in list(_known.values()) for form in each), key=len, reverse=True))
+    forms = tuple(sorted({form for each in list(_known.values()) for form in each}, key=len, reverse=True))
+
+
+def _written(secret: str) -> Iterator[str]:
+    yield secret
+    for ascii_only in (False, True):
+        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+    yield quote(secret, safe="")
 
 
 def forget() -> None:

@@ -211,6 +211,16 @@ def test_a_known_secret_is_found_in_every_form():
         assert basic not in scrub(text)
 
 
+def test_a_key_is_looked_for_once():
+    """Alone and behind its scheme, it is one text to look for; the search takes time for each."""
+    secrets.forget()
+    for value in ("tenant-0001-key", "Bearer tenant-0001-key", "token tenant-0001-key"):
+        learn(value)
+    assert secrets.forms == ("tenant-0001-key",)
+    learn("my own tenant-0002")  # no scheme: all of it
+    assert scrub("is my own tenant-0002, or own tenant-0002") == "is [redacted], or [redacted]"
+
+
 def test_memory_of_secrets_is_bounded():
     """Only the latest are kept: a call learns its own key again."""
     for number in range(300):
