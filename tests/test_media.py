@@ -199,6 +199,7 @@ TEXTS = [
     r"C:\x86\xab b'\xe4' and b'" + "text " * 5 + r"\xe4\xf6'",
     repr("äöü€".encode() * 100),
     "b'" * 3000 + r"\x00",
+    'url = f"data:image/jpeg;base64,{encoded}" or "data:image/png;base64," + encoded',
     "a sentence: data: none; see data:, and metadata:yes",
     'event: message\ndata: {"type": "delta", "delta": "a"}\n\ndata: [DONE]',
     "x" * 70_000,

@@ -331,6 +331,8 @@ def _url(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
         return start + 5, None  # "data:," is none, and `{"data":...` neither
     media_type = (found[1] or "").replace("\\", "")
     if found[2].lower().endswith(";base64"):
+        if not found[3]:  # a program that makes such a URL
+            return found.end(), None
         last = _end_of_lines(text, found.start(3), found.end())
         reference = _cut_off(text, last, media_type) or of_base64(text[found.start(3) : last], media_type)
     else:
