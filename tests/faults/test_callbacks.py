@@ -17,10 +17,10 @@ import pytest
 from openai._base_client import AsyncAPIClient, SyncAPIClient
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import agentops_otel as agentops
 from agentops_otel import client, context, guard
+from agentops_otel.pipeline.batcher import Batcher
 from agentops_otel.pipeline.exporters import DeliveryExporter
 from agentops_otel.pipeline.worker import Worker
 from agentops_otel.testing import SpanCapture
@@ -435,7 +435,7 @@ def world(probed, monkeypatch):
     for left in gc.get_objects():  # by a fault in `init()` or `shutdown()`
         if type(left) is Worker:
             left.stop()
-        elif isinstance(left, BatchSpanProcessor):
+        elif type(left) is Batcher:
             left.shutdown()
         elif type(left) is DeliveryExporter:
             left._line.close()
