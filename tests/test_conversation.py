@@ -158,3 +158,12 @@ def test_a_hook_that_changes_a_value_changes_its_short_copy():
     assert one["output.value"] == "N.N."
     assert json.loads(other["input.value"]) == {"name": "N.N."}
     assert other["output.value"] == "Bob"
+
+
+def test_few_calls_are_looked_at_for_the_question():
+    """Of an agent whose calls have no text of a user, not every prompt is read for it."""
+    conversation = Conversation()
+    for _ in range(8):
+        conversation.note(call([text("system", "s")]))
+    conversation.note(call([text("user", "late")]))
+    assert "input.value" not in conversation.attributes()

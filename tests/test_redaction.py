@@ -1004,3 +1004,30 @@ def test_a_span_that_cannot_be_read_leaves_without_content(caplog):
 
     assert (clean.name, clean.context, clean.parent, clean.attributes or {}) == (REDACTION_FAILED, CONTEXT, PARENT, {})
     assert ["RuntimeError" in message and "diary" not in message for message in caplog.messages] == [True]
+
+
+# Bounds ---------------------------------------------------------------------------------------------------------------
+
+
+def test_behind_too_many_named_secrets_all_goes(monkeypatch):
+    """An attack with names of secrets costs a bounded time, and what is not looked at is not let out."""
+    monkeypatch.setattr(secrets, "_MOST_NAMED", 3)
+    text = " ".join(f"password=word{number}x" for number in range(10))
+    scrubbed = scrub(text)
+    assert not re.search(r"word[0-9]x", scrubbed)
+    assert scrubbed.count("password=") <= 5
+
+
+def test_the_latest_known_secrets_are_kept(monkeypatch):
+    """Keys that rotate do not fill memory: the oldest go first, and one that is used again is learnt again."""
+    monkeypatch.setattr(secrets, "_MOST_KNOWN", 3)
+    keys = [f"our*own*key*{number}" for number in range(5)]
+    try:
+        for key in keys:
+            learn(key)
+        assert [scrub(key) == key for key in keys] == [True, True, False, False, False]
+        assert len(secrets._known) == 3
+        learn(keys[0])
+        assert scrub(keys[0]) == "[redacted]"
+    finally:
+        secrets.forget()

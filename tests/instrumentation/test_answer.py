@@ -241,3 +241,13 @@ async def test_a_raw_response_that_was_read_already(stream, kind, either, spans,
     result = raw.parse()
     assert await _drain(await result if inspect.isawaitable(result) else result)
     assert spans() == []
+
+
+async def test_of_a_long_page_the_beginning_is_shown(either, spans, server):
+    """A page instead of an answer is described by some hundred characters of it."""
+    server.then(Reply(b"<html>" + b"a long page " * 1000, headers=HTML_TYPE))
+    await call("chat", either, ENDPOINTS["chat"][1], mode="plain")
+    shown = spans.one().status.description
+    assert "<html>a long page" in shown
+    assert "characters cut]" in shown
+    assert len(shown) < 700

@@ -16,6 +16,7 @@ from opentelemetry.trace import Status, StatusCode
 
 import agentops_otel as agentops
 from agentops_otel import secrets
+from agentops_otel.instrumentation import _credentials
 from agentops_otel.secrets import learn, scrub
 from tests.fakes.llm_server import LlmServer, Reply, Request, chat
 
@@ -242,3 +243,17 @@ def test_the_headers_of_an_own_class_of_clients_go_verbatim(agentops_session):
     with LlmServer() as server, contextlib.closing(Odd(api_key="none", base_url=server.url)) as client:
         client.chat.completions.create(**CALL)
     assert KEY not in str([dict(span.attributes) for span in agentops_session.spans])
+
+
+def test_few_ordinary_headers_are_remembered(client, spans, monkeypatch):
+    """A program that sends another header with each request does not fill memory, and its keys are still found."""
+    monkeypatch.setattr(_credentials, "_MOST_PLAIN", 4)
+    monkeypatch.setattr(_credentials, "_plain", set())
+    try:
+        for number in range(6):
+            key = f"{KEY}{number}"
+            client.chat.completions.create(**CALL, extra_headers={"x-step": f"step {number}", "x-gateway": key})
+            assert len(_credentials._plain) <= 4
+            assert scrub(key) == "[redacted]"
+    finally:
+        secrets.forget()

@@ -266,3 +266,13 @@ def test_stream_usage_is_asked_for_on_request_only(given, client, record, server
     assert options == given
     seen = provider.capture.spans[0].attributes
     assert (semconv.USAGE_INPUT_TOKENS in seen) is asked
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["up to the bound", "beyond it"])
+def test_of_a_long_raw_body_no_text_is_kept(kept, client, spans, monkeypatch):
+    """The program reads all of the body; what is kept of it for the span has a bound in bytes."""
+    monkeypatch.setattr(_stream, "_MOST_BYTES", 1_000_000 if kept else 20)
+    with client.chat.completions.with_streaming_response.create(**CHAT) as raw:
+        body = b"".join(raw.iter_bytes(10))
+    assert b"Paris" in body
+    assert (semconv.OUTPUT_MESSAGES in spans.one().attributes) is kept

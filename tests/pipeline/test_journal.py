@@ -807,3 +807,16 @@ def test_the_number_of_open_segments_is_bounded(journal, monkeypatch):
         journal._take(1)
     taken[1].free.append(taken[1])
     assert journal._take(1) is taken[1]
+
+
+def test_few_resources_are_remembered(journal, directory, monkeypatch):
+    """A program that makes one resource after the other does not fill memory, and each span keeps its own."""
+    monkeypatch.setattr(journal_module, "_MOST_RESOURCES", 3)
+    for number in range(1, 11):
+        journal.append(make(number, resource=Resource({"number": number})))
+        assert len(journal._known) <= 3
+    journal.close()
+    read = [record.item for claim in claims(directory) for record in claim.records()]
+    spans = [item for item in read if isinstance(item, ReadableSpan)]
+    assert sorted(span.context.span_id for span in spans) == list(range(1, 11))
+    assert all(span.resource.attributes["number"] == span.context.span_id for span in spans)
