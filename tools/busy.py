@@ -22,8 +22,10 @@ while os.getppid() == int(sys.argv[1]):
 
 def main(command: list[str]) -> int:
     """Run the command; returns its exit code."""
-    spinning = [subprocess.Popen([sys.executable, "-c", _SPIN, str(os.getpid())]) for _ in range(2)]
+    spinning: list[subprocess.Popen[bytes]] = []
     try:
+        while len(spinning) < 2:
+            spinning.append(subprocess.Popen([sys.executable, "-c", _SPIN, str(os.getpid())]))
         return subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         return 130
