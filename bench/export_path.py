@@ -9,25 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
+from backend import backend
 from transport import QUESTION
 
-ROOT = Path(__file__).parents[1]
 SECONDS = 3.0
-BACKEND = """
-import sys
-from tests.fakes.fault_server import FaultServer, slow
-with FaultServer(sys.argv[1], slow(float(sys.argv[2])), slim=True) as backend:
-    print(backend.url, flush=True)
-    for _ in sys.stdin:
-        print(len(set(backend.span_ids())), flush=True)
-"""
 ATTRIBUTES = {
     "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
     "server.address": "api.openai.com", "server.port": 443, "gen_ai.request.temperature": 0.2,
@@ -80,35 +67,17 @@ def offer(which: str, protocol: str, url: str, rate: int) -> None:
 
 def measure(which: str, protocol: str, delay: float, rate: int) -> str:
     """One line of the table."""
-    with tempfile.TemporaryDirectory() as home:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTOPS_", "OTEL_"))}
-        environ = {**clean, "HOME": home, "XDG_STATE_HOME": home, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
-        backend = subprocess.Popen(
-            [sys.executable, "-c", BACKEND, protocol, str(delay)],
-            env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert backend.stdin is not None
-        assert backend.stdout is not None
-        try:
-            url = backend.stdout.readline().strip()
+    with backend(protocol, delay) as server:
 
-            def arrived() -> int:
-                print(file=backend.stdin, flush=True)
-                return int(backend.stdout.readline()) - (which == "ours")  # whose session has a root span, too
+        def arrived() -> int:
+            return server.arrived() - (which == "ours")  # whose session has a root span, too
 
-            def run(*arguments: str) -> str:
-                command = [sys.executable, *arguments]
-                return subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=False).stdout
-
-            said = run(__file__, "--offer", which, protocol, url, str(rate))
-            ended, offered, exit_took, cpu = json.loads(said.splitlines()[-1])
-            at_exit = arrived()
-            if which == "ours":
-                run("-m", "agentops_otel", "flush", "--endpoint", url)
-            shares = [f"{count / ended:.1%}" for count in (at_exit, arrived())]
-        finally:
-            backend.stdin.close()
-            backend.wait()
+        said = server.run(__file__, "--offer", which, protocol, server.url, str(rate))
+        ended, offered, exit_took, cpu = json.loads(said.splitlines()[-1])
+        at_exit = arrived()
+        if which == "ours":
+            server.flush()
+        shares = [f"{count / ended:.1%}" for count in (at_exit, arrived())]
     wanted = f"{rate:,}" if rate else "all it can"
     cells = (protocol, f"{delay:g} s", wanted, which, f"{offered:,.0f}", *shares, f"{exit_took:.1f} s", f"{cpu:.0f}")
     return f"| {' | '.join(cells)} |"

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
-from export_path import BACKEND, ROOT
+from backend import backend
 
 SECONDS = 5.0
 
@@ -48,29 +44,13 @@ def serve(url: str, threads: int, wait: bool) -> None:
 
 def measure(threads: int, delay: float, wait: bool) -> str:
     """One line of the table."""
-    with tempfile.TemporaryDirectory() as home:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTOPS_", "OTEL_"))}
-        environ = {**clean, "HOME": home, "XDG_STATE_HOME": home, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
-        backend = subprocess.Popen(
-            [sys.executable, "-c", BACKEND, "http/protobuf", str(delay)],
-            env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert backend.stdin is not None
-        assert backend.stdout is not None
-        try:
-            url = backend.stdout.readline().strip()
-            command = [sys.executable, __file__, "--serve", url, str(threads), str(int(wait))]
-            said = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True).stdout
-            number, rate, median, slow = json.loads(said.splitlines()[-1])
-            shares = []
-            for _ in range(2):
-                print(file=backend.stdin, flush=True)
-                shares.append(f"{int(backend.stdout.readline()) / (2 * number):.1%}")
-                command = [sys.executable, "-m", "agentops_otel", "flush", "--endpoint", url]
-                subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=False)
-        finally:
-            backend.stdin.close()
-            backend.wait()
+    with backend("http/protobuf", delay) as server:
+        said = server.run(__file__, "--serve", server.url, str(threads), str(int(wait)))
+        number, rate, median, slow = json.loads(said.splitlines()[-1])
+        shares = []
+        for _ in range(2):
+            shares.append(f"{server.arrived() / (2 * number):.1%}")
+            server.flush()
     cells = (f"{delay:g} s", "waits" if wait else "does not wait", f"{rate:,.0f}", f"{median:.1f} ms", f"{slow:.1f} ms")
     return f"| {' | '.join((*cells, *shares))} |"
 

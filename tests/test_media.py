@@ -127,6 +127,21 @@ def test_a_file_of_no_known_format_is_no_text_either(place):
         assert piece not in shown.replace("-", "+").replace("_", "/")
 
 
+def reference(media_type, data):
+    """What stands in the place of a file."""
+    return f"<{media_type} of {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
+
+
+def shown_within(written, depth):
+    """What is shown of a text that lies so many times in JSON."""
+    for _ in range(depth):
+        written = json.dumps(written)
+    shown = replaced(written)
+    for _ in range(depth):
+        shown = json.loads(shown)
+    return shown
+
+
 @pytest.mark.parametrize("before", ["\n", "\t", "\x01", " "])
 @pytest.mark.parametrize("line", [60, 64, 76])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -135,30 +150,20 @@ def test_base64_in_lines_is_found(line, end, before):
     for data in (UNKNOWN, UNKNOWN[:4998]):  # with padding and without
         encoded = b64(data)
         lines = end.join(encoded[at : at + line] for at in range(0, len(encoded), line))
-        file = f"<application/octet-stream of {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
+        file = reference("application/octet-stream", data)
         for depth in range(3):
             written = f"attached:{before}{lines}{end}-- end"
-            for _ in range(depth):
-                written = json.dumps(written)
-            shown = replaced(written)
-            for _ in range(depth):
-                shown = json.loads(shown)
-            assert shown == f"attached:{before}{file}{end}-- end"
+            assert shown_within(written, depth) == f"attached:{before}{file}{end}-- end"
 
 
 @pytest.mark.parametrize("after", ["\nWhat is this?", "\n\nDescribe\nit", "\nDescribe", "\r\nokay\r\n", ")", " x"])
 @pytest.mark.parametrize("data", [png(3000), png(3001), png(3002), UNKNOWN], ids=["3000", "3001", "3002", "unknown"])
 def test_the_text_behind_a_data_url_stays(data, after):
     """Its first word, too, on the next line; and the digest is that of the file alone."""
-    file = f"<image/png of {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
+    file = reference("image/png", data)
     for depth in range(3):
         written = f"x data:image/png;base64,{b64(data)}{after}"
-        for _ in range(depth):
-            written = json.dumps(written)
-        shown = replaced(written)
-        for _ in range(depth):
-            shown = json.loads(shown)
-        assert shown == f"x {file}{after}"
+        assert shown_within(written, depth) == f"x {file}{after}"
 
 
 @pytest.mark.parametrize("first", ["", "\n"])
@@ -167,15 +172,10 @@ def test_a_data_url_in_lines(before, first):
     """Indented as in YAML, or quoted as in a mail; also where the first line is empty."""
     encoded = b64(UNKNOWN)
     lines = f"\n{before}".join(encoded[at : at + 76] for at in range(0, len(encoded), 76))
-    file = f"<image/png of {len(UNKNOWN):,} bytes, sha256 {hashlib.sha256(UNKNOWN).hexdigest()}>"
+    file = reference("image/png", UNKNOWN)
     for depth in range(3):
         written = f"x ![](data:image/png;base64,{first}{before if first else ''}{lines}) y"
-        for _ in range(depth):
-            written = json.dumps(written)
-        shown = replaced(written)
-        for _ in range(depth):
-            shown = json.loads(shown)
-        assert shown == f"x ![]({file}) y"
+        assert shown_within(written, depth) == f"x ![]({file}) y"
 
 
 @pytest.mark.parametrize(
@@ -257,15 +257,10 @@ def test_the_digest_is_that_of_the_file():
 def test_bytes_in_notation_end_where_they_end(quotes):
     """Whatever quotes and backslashes are in them, and however deep in JSON; what is around them stays."""
     for data in (UNKNOWN[:200] + quotes, quotes + UNKNOWN[:200], UNKNOWN[:100] + quotes + UNKNOWN[100:200]):
-        file = f"<application/octet-stream of {len(data):,} bytes, sha256 {hashlib.sha256(data).hexdigest()}>"
+        file = reference("application/octet-stream", data)
         for depth in range(4):
             written = f"it's {data!r} and \"b\" b'\\xe4' {data!r}!"
-            for _ in range(depth):
-                written = json.dumps(written)
-            shown = replaced(written)
-            for _ in range(depth):
-                shown = json.loads(shown)
-            assert shown == f"it's {file} and \"b\" b'\\xe4' {file}!"
+            assert shown_within(written, depth) == f"it's {file} and \"b\" b'\\xe4' {file}!"
 
 
 def test_bytes_in_notation_that_were_cut():

@@ -91,3 +91,9 @@ async def async_client(server):
     http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
     async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
         yield client
+
+
+@pytest.fixture(params=["sync", "async"])
+def either(request, client, async_client):
+    """The client, and then the async one, for what must hold for both."""
+    return client if request.param == "sync" else async_client

@@ -62,11 +62,6 @@ def is_failed(span, code, message=None):
     return True
 
 
-@pytest.fixture(params=["sync", "async"])
-def either(request, client, async_client):
-    return client if request.param == "sync" else async_client
-
-
 @pytest.mark.parametrize("mode", ["plain", "raw", "streaming-raw"])
 @pytest.mark.parametrize("what", PLAIN)
 async def test_a_failure_in_a_plain_answer(what, mode, either, spans, server):

@@ -74,11 +74,6 @@ def _behind(error):
         yield error
 
 
-@pytest.fixture(params=["sync", "async"])
-def either(request, client, async_client):
-    return client if request.param == "sync" else async_client
-
-
 @pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_host_that_refuses_stream_options_gets_the_callers_own_request(kind, refusal, either, record, provider):

@@ -60,11 +60,6 @@ async def _drain(result):
     return result
 
 
-@pytest.fixture(params=["sync", "async"])
-def either(request, client, async_client):
-    return client if request.param == "sync" else async_client
-
-
 @pytest.mark.parametrize("mode", ["plain", "raw", "streaming-raw"])
 @pytest.mark.parametrize("kind", ENDPOINTS)
 async def test_a_call_is_one_span_with_tokens(kind, mode, either, spans, server):

@@ -23,11 +23,6 @@ INPUT = {"model": "gpt-4o", "input": "Capital of France?"}
 CANNOT_STREAM = "stream" not in inspect.signature(openai.OpenAI(api_key="k").responses.retrieve).parameters
 
 
-@pytest.fixture(params=["sync", "async"])
-def either(request, client, async_client):
-    return client if request.param == "sync" else async_client
-
-
 @pytest.fixture(params=WAYS)
 def way(request):
     if CANNOT_STREAM and request.param.endswith("stream"):

@@ -1,4 +1,4 @@
-"""Delivery that tells the truth: the exporter behind the batches.
+"""Delivery that tells the truth: the exporter behind the `BatchSpanProcessor`.
 
 Each span handed to `DeliveryExporter.export()` is at any time exactly one of: acknowledged by the backend, dropped with
 a counted reason, kept in memory for the next attempt, or left to the journal. `send()` makes one pass
