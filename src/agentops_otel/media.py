@@ -25,10 +25,12 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from .text import encodable
+
+_Data = TypeVar("_Data", str, bytes)
 
 FULL_DIGEST: Final = 32 * 1024
 SAMPLE: Final = 16 * 1024
@@ -176,9 +178,15 @@ def digest(base64: str, skip: int = 0) -> tuple[int, str, str]:
             return size, "sha256", hashlib.sha256(binascii.a2b_base64(base64[skip:].encode())).hexdigest()
         except ValueError:  # not base64 after all
             pass
-    at = (skip, skip + (length - PIECE) // 2, skip + length - PIECE)
-    pieces = [base64[skip:]] if length <= 3 * PIECE else [base64[start : start + PIECE] for start in at]
-    return size, "sha256_sample", _sampled(length, [encodable(piece).encode() for piece in pieces])
+    return size, "sha256_sample", _sampled(length, [encodable(piece).encode() for piece in _pieces(base64, skip)])
+
+
+def _pieces(data: _Data, skip: int = 0) -> list[_Data]:
+    """Beginning, middle and end of large data behind `skip`; smaller data whole."""
+    length = len(data) - skip
+    if length <= 3 * PIECE:
+        return [data[skip:]]
+    return [data[at : at + PIECE] for at in (skip, skip + (length - PIECE) // 2, skip + length - PIECE)]
 
 
 def _sampled(length: int, pieces: list[bytes]) -> str:
@@ -233,9 +241,7 @@ def of_data(data: Any, media_type: str | None) -> str:
 def _digest_of(data: bytes) -> tuple[str, str]:
     if len(data) <= FULL_DIGEST * 3 // 4:
         return "sha256", hashlib.sha256(data).hexdigest()
-    at = (0, (len(data) - PIECE) // 2, len(data) - PIECE)
-    pieces = [data] if len(data) <= 3 * PIECE else [data[start : start + PIECE] for start in at]
-    return "sha256_sample", _sampled(len(data), pieces)
+    return "sha256_sample", _sampled(len(data), _pieces(data))
 
 
 # ------------------------------------------------------------------------------------------------------------------
