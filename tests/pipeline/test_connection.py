@@ -207,3 +207,37 @@ def test_a_connection_that_breaks_while_we_send():
         with pytest.raises(ConnectionError):
             connections.post(url, bytes(32 * 1024 * 1024), {}, monotonic() + 10)
         thread.join()
+
+
+def test_a_connection_that_was_left_behind_is_closed_when_its_answer_has_come():
+    """Retired while one thread waits for an answer: that thread gets it, and no connection stays open."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        first, _ = listener.accept()
+        with first:
+            received = b""
+            while not received.endswith(b"\r\n\r\nx"):
+                received += first.recv(65536)
+            asked.set()
+            answered.wait(10)
+            first.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            ends.append(first.recv(1))
+
+    ends, statuses = list[bytes](), list[int]()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,), daemon=True)
+        server.start()
+        connections = Connections(TlsFiles(None, None, None))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        sender = threading.Thread(
+            target=lambda: statuses.append(connections.post(url, b"x", {}, monotonic() + 10).status), daemon=True
+        )
+        sender.start()
+        assert asked.wait(10)
+        connections.retire()
+        answered.set()
+        sender.join(10)
+        server.join(10)
+    assert statuses == [200]
+    assert ends == [b""]

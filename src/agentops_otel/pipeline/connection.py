@@ -77,6 +77,7 @@ class Connections:
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._kept: dict[tuple[str, str], Any] = {}
+        self._retired = False
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
         """Send one request and read the answer, until `clock.monotonic()` is `until` as far as sockets let us.
@@ -114,6 +115,8 @@ class Connections:
             connection.close()
         else:
             self._kept[place] = connection
+            if self._retired:  # by another thread, perhaps just before the line above
+                self.close()
         return Answer(response.status, response.reason or "", response.headers, content)
 
     def _taken(self, place: tuple[str, str]) -> Any:
@@ -129,6 +132,11 @@ class Connections:
         kept, self._kept = self._kept, {}
         for connection in kept.values():
             connection.close()
+
+    def retire(self) -> None:
+        """Close what is idle, and a connection that is in use by another thread once that has its answer."""
+        self._retired = True
+        self.close()
 
     def _opened(self, parts: SplitResult, proxy: SplitResult | None) -> Any:
         first = parts if proxy is None else proxy

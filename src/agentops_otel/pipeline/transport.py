@@ -362,7 +362,9 @@ class HttpTransport:
 
     def abandon(self) -> bool:
         """The connection stays with the attempt that hangs; the next one gets a new one."""
-        self._connections, self._answered = None, False
+        left, self._connections, self._answered = self._connections, None, False
+        if left is not None:
+            left.retire()
         return True
 
     def reset(self) -> None:
