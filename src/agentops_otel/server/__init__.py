@@ -1,0 +1,1 @@
+"""The box: an OTLP receiver, a store and a dashboard in one process. Needs the extra ``server``."""
