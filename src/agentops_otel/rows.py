@@ -174,7 +174,7 @@ class SpanRow:
     dropped_spans: int = 0
     replayed: bool = False
     dialect: str = "genai"
-    """``agentops``, ``genai``, ``openinference``, ``openllmetry``, ``langfuse``, ``logfire``, ``agentops04``, ``other``."""
+    """agentops, genai, openinference, openllmetry, langfuse, logfire, agentops04 or other."""
     process: Process = field(default_factory=Process)
     body: SpanBody | None = field(default=None, compare=False)
     """None in rows that a store reads for a list or a tree."""
@@ -269,7 +269,7 @@ class ErrorUse:
     trace_id: str
     time_ns: int
     fingerprint: str
-    """16 hex digits, of type, place and the message without what differs from time to time (numbers, ids, addresses)."""
+    """16 hex digits, of type, place and the message without what differs from time to time (numbers, ids)."""
     type: str
     message: str
     kind: Kind
