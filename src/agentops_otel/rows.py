@@ -19,6 +19,9 @@ Kind = Literal["session", "agent", "workflow", "action", "tool", "llm", "error",
 State = Literal["running", "success", "fail", "indeterminate"]
 Status = Literal["unset", "ok", "error"]
 ErrorFate = Literal["fatal", "recovered", "open"]
+NextMove = Literal["same call", "other arguments", "other tool", "answer", "nothing"]
+"""After an error: the same tool with the same arguments (or the same model), the same tool with other arguments,
+another tool (or model), an answer of a model without any further tool, nothing."""
 CELLS: Final = 200
 """The cells of a strip."""
 
@@ -282,6 +285,15 @@ class ErrorUse:
     """How many earlier errors were of the same call: equal tool and equal arguments."""
     cost_after: float | None = None
     """What the session cost from this error to its end."""
+    agent: str | None = None
+    next: NextMove = "nothing"
+    """What the session did next: the next LLM call's next tool call after a tool, the next LLM call after a model."""
+    next_label: str = ""
+    """The tool or model of it."""
+    next_worked: bool | None = None
+    """Whether it ended well; None when nothing followed or it is still open."""
+    next_after_ns: int | None = None
+    """From the end of what failed to the start of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from .counts import Counts
 from .store import Filter, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The running box that serves a page: what it received and how it was started."""
+
+    counts: Counts = field(default_factory=Counts)
+    started_ns: int = 0
+    endpoint: str = ""
+    """Where OTLP/HTTP and the pages are, such as ``http://127.0.0.1:4318``."""
+    grpc_endpoint: str = ""
+    """Where OTLP/gRPC is; empty when it is not served."""
+    retain_ns: int | None = None
+    """Sessions older than this are removed."""
+    retain_bytes: int | None = None
+    """The oldest sessions are removed when the store is larger than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +41,7 @@ class Asked:
     query: Mapping[str, list[str]]
     """Each name's values, in order."""
     now_ns: int
+    box: Box = field(default_factory=Box)
     where: Filter = field(default_factory=Filter)
     """The filter that the query says: q, state, tag, model, agent, tool, error, host, since, until, project."""
 

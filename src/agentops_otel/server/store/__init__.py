@@ -10,7 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ...rows import ErrorFate, ModelUse, Score, SessionEvent, SessionRow, SpanRow, State, ToolUse
+from ...rows import (
+    ErrorFate,
+    Kind,
+    ModelUse,
+    NextMove,
+    Process,
+    Score,
+    SessionEvent,
+    SessionRow,
+    SpanRow,
+    State,
+    ToolUse,
+)
 from ...usage import Usage
 
 DEFAULT_PROJECT = "default"
@@ -93,6 +105,8 @@ class Figures:
     open_errors: int = 0
     error_sessions: int = 0
     """Sessions that have an error of any fate."""
+    duration_ns: int = 0
+    """Sum of the sessions' durations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +151,19 @@ class UseOfTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What was done next after errors of a group, and how often that worked."""
+
+    move: NextMove
+    label: str
+    """The tool or model of it."""
+    count: int
+    worked: int
+    after_ns: int
+    """Mean time from the error to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """Errors with one fingerprint."""
 
@@ -160,6 +187,50 @@ class ErrorGroup:
     last_span_id: str
     times_ns: tuple[int, ...] = ()
     """Of each, oldest first, at most 1,000; for a sparkline."""
+    fates: tuple[ErrorFate, ...] = ()
+    """The fate of each of `times_ns`."""
+    time_of_failed_ns: int = 0
+    """How long the sessions took that failed with it."""
+    agents: tuple[str, ...] = ()
+    """In which it happened, at most 20."""
+    moves: tuple[Moved, ...] = ()
+    """The most frequent first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One span of a list over sessions."""
+
+    session_id: str
+    span: SpanRow
+    """Without its body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A process that sent spans."""
+
+    process: Process
+    sessions: int
+    last_ns: int
+    sdks: tuple[str, ...] = ()
+    """Of its last session: the packages that were called, such as ``openai 3.52``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price that a person set for a model that no table knows, in US dollars per million tokens."""
+
+    provider: str
+    """As in ``gen_ai.provider.name``; empty: any."""
+    model: str
+    input: float
+    output: float
+    cache_read: float | None = None
+    """None: as `input`."""
+    cache_write: float | None = None
+    """None: as `input`."""
+    set_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +356,25 @@ class Store(Protocol):
 
     def errors(self, where: Filter) -> Sequence[ErrorGroup]:
         """Groups of errors, the last seen first."""
+        ...
+
+    def slowest(self, where: Filter, kind: Kind, label: str, *, limit: int = 5) -> Sequence[Example]:
+        """The spans of a tool (or of a model: leaf LLM calls) that took longest, longest first."""
+        ...
+
+    def set_price(self, price: Price) -> int:
+        """Price the calls of a model that have no price, those that are stored and those to come.
+
+        A price set before for the same provider and model is replaced. Returns how many sessions changed.
+        """
+        ...
+
+    def prices(self) -> Sequence[Price]:
+        """The prices that were set, by model."""
+        ...
+
+    def processes(self, where: Filter, *, limit: int = 50) -> Sequence[Seen]:
+        """The processes that sent spans, the last seen first."""
         ...
 
     def search(self, text: str, where: Filter, *, limit: int = 100) -> Sequence[Hit]:
