@@ -116,7 +116,7 @@ class Recorder:
             check=False,
         )
         text = done.stdout + done.stderr
-        self.lines += [line for line in text.splitlines() if not line.startswith(("usage: ", "    "))]
+        self.lines += [line for line in text.splitlines() if not line.startswith(("Usage: ", "    "))]
 
 
 def _printed(folder: Path) -> Iterator[str]:

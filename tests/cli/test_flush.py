@@ -247,16 +247,12 @@ def test_a_wrong_option_is_told(command, arguments, capsys):
 @pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
 def test_a_wrong_timeout_is_told(seconds, capsys):
     """What is no length of time ends the command with a line that says what is allowed."""
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["flush", f"--timeout={seconds}"])
-    assert ended.value.code == 2
-    assert f"--timeout: expected a number of at least 0, got '{seconds}'" in capsys.readouterr().err
+    assert cli.main(["flush", f"--timeout={seconds}"]) == 2
+    assert f"'--timeout': expected a number of at least 0, got '{seconds}'" in capsys.readouterr().err
 
 
 def test_a_wrong_command_line(capsys):
     """No command, or an unknown one, prints how to use it."""
-    for arguments in ([], ["fly"]):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(arguments)
-        assert ended.value.code == 2
-        assert "usage: agentops-otel" in capsys.readouterr().err
+    for arguments in ([], ["fly"], ["flush", "--fast"]):
+        assert cli.main(arguments) == 2
+        assert "Usage: agentops-otel" in capsys.readouterr().err

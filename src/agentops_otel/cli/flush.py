@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import math
 import os
 import shlex
 from typing import TYPE_CHECKING, Any, cast
+
+import click
 
 from ..clock import monotonic
 from ..config import Configuration
@@ -18,69 +19,54 @@ from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state,
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
+from .output import emit
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
     from ..config import Protocol
 
 
-def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Describe the command."""
-    parser = commands.add_parser(
-        "flush",
-        help="send what is left in the journal",
-        description="Send the spans and log events that processes have left in the journal, each to where it was meant "
-        "to go. Keys, headers and certificates are read from the environment, as by init().",
-    )
-    parser.add_argument("--endpoint", metavar="URL", help="send all of it to this OTLP endpoint instead")
-    parser.add_argument(
-        "--new-key-for",
-        metavar="URL",
-        help="send also what was kept for this endpoint under another key, or without one, with the key that is set",
-    )
-    parser.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=_seconds,
-        default=math.inf,
-        help="longest time in seconds (default: no limit)",
-    )
-    parser.add_argument("--json", action="store_true", help="print a list of JSON objects, one for each destination")
-    return parser
-
-
-def _seconds(text: str) -> float:
+def _seconds(ctx: click.Context, param: click.Parameter, text: str | None) -> float:
+    if text is None:
+        return math.inf
     with contextlib.suppress(ValueError):
         if (seconds := float(text)) >= 0:  # NaN is not
             return seconds
-    raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    raise click.BadParameter(f"expected a number of at least 0, got {text!r}")
 
 
-def run(options: argparse.Namespace) -> tuple[int, str]:
-    """Send.
+@click.command(short_help="Send what is left in the journal.")
+@click.option("--endpoint", metavar="URL", help="Send all of it to this OTLP endpoint instead.")
+@click.option(
+    "--new-key-for",
+    metavar="URL",
+    help="Send also what was kept for this endpoint under another key, or without one, with the key that is set.",
+)
+@click.option("--timeout", metavar="SECONDS", callback=_seconds, help="The longest time (default: no limit).")
+@click.option("--journal-dir", metavar="FOLDER", help="The journal's folder (default: AGENTOPS_JOURNAL_DIR).")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects, one for each destination.")
+def command(
+    endpoint: str | None, new_key_for: str | None, timeout: float, journal_dir: str | None, *, as_json: bool
+) -> int:
+    """Send the spans and log events that processes have left in the journal, each to where it was meant to go.
 
-    Returns:
-        The exit code, 0 when nothing is left and 1 when something is, and what to print.
-
-    Raises:
-        ConfigurationError: a setting is wrong.
+    Keys, headers and certificates are read from the environment, as by init(). The exit code is 0 when nothing is left,
+    and 1 when something is.
     """
-    own = Configuration(endpoint=options.endpoint, journal_dir=options.journal_dir)
+    own = Configuration(endpoint=endpoint, journal_dir=journal_dir)
     directory = journal_directory(own.journal_dir)
-    deadline = monotonic() + options.timeout
+    deadline = monotonic() + timeout
     reports = []
     for before in state(directory).destinations:
         if before.left or (before.dead and before.events):
-            reports.append(_flush(directory, before, own, deadline, options.new_key_for))
+            reports.append(_flush(directory, before, own, deadline, new_key_for))
         elif before.dead:
             for _ in claims(os.path.join(directory, before.name)):  # which removes what is wholly acknowledged
                 pass
-    if options.json:
-        text = json.dumps(reports, indent=2) + "\n"
+    if as_json:
+        emit(json.dumps(reports, indent=2) + "\n")
     else:
-        text = "".join(map(_line, reports)) or f"Nothing is left in {directory}.\n"
-    return int(any(report["left"] for report in reports)), text
+        emit("".join(map(_line, reports)) or f"Nothing is left in {directory}.\n")
+    return int(any(report["left"] for report in reports))
 
 
 def _flush(

@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import click
 
 from ..config import Configuration
 from ..figures import format_count, format_duration
 from ..pipeline.claim import DestinationState, state
 from ..pipeline.destination import Destination, journal_directory
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+from .output import emit
 
 
-def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Describe the command."""
-    parser = commands.add_parser(
-        "journal",
-        help="show what is in the journal",
-        description="Show what is in the journal, for each destination: spans and sessions that have not arrived yet, "
-        "how old the oldest is, and what was refused for good.",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
+@click.command(short_help="Show what is in the journal.")
+@click.option("--journal-dir", metavar="FOLDER", help="The journal's folder (default: AGENTOPS_JOURNAL_DIR).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(journal_dir: str | None, *, as_json: bool) -> None:
+    """Show what is in the journal, for each destination.
 
-
-def run(options: argparse.Namespace) -> tuple[int, str]:
-    """Look.
-
-    Returns:
-        The exit code, which is 0, and what to print.
-
-    Raises:
-        ConfigurationError: a setting is wrong.
+    That is spans and sessions that have not arrived yet, how old the oldest is, and what was refused for good. Nothing
+    is changed.
     """
-    directory = journal_directory(Configuration(journal_dir=options.journal_dir).journal_dir)
+    directory = journal_directory(Configuration(journal_dir=journal_dir).journal_dir)
     found = state(directory).destinations
-    if options.json:
+    if as_json:
         rows = [{"destination": _name(directory, row), **asdict(row)} for row in found]
-        return 0, json.dumps({"directory": directory, "destinations": rows}, indent=2) + "\n"
-    return 0, "".join(_block(directory, row) for row in found) or f"There is no journal in {directory}.\n"
+        emit(json.dumps({"directory": directory, "destinations": rows}, indent=2) + "\n")
+        return
+    emit("".join(_block(directory, row) for row in found) or f"There is no journal in {directory}.\n")
 
 
 def _name(directory: str, row: DestinationState) -> str:
