@@ -16,8 +16,10 @@ import pytest
 from tests.backends.collector import Collector
 from tests.backends.jaeger import Jaeger
 from tools.backends import BACKENDS
+from tools.browser import BrowserError
+from tools.browser import installed as chromium_installed
 
-BACKEND_FIXTURES = {"jaeger", "collector", "collector_program"}
+BACKEND_FIXTURES = {"chromium", "jaeger", "collector", "collector_program"}
 # Read once, here: the tests' environment is cleaned of most variables.
 REQUIRE_ALL = os.environ.get("AGENTOPS_TEST_REQUIRE_ALL", "") not in ("", "0")
 
@@ -64,3 +66,12 @@ def collector(jaeger: Jaeger, collector_program: Path, tmp_path_factory: pytest.
     environ = {"JAEGER_OTLP_ENDPOINT": jaeger.otlp_grpc_address, "DEBUG_VERBOSITY": "detailed"}
     with Collector(collector_program, tmp_path_factory.mktemp("collector"), environ=environ) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium."""
+    try:
+        return chromium_installed()
+    except BrowserError as error:
+        unavailable(str(error))
