@@ -3,7 +3,13 @@
     @page("/costs", "costs.html")
     def costs(asked: Asked) -> CostsPage: ...
 
-makes the routes ``/costs`` and ``/costs.json``. The template gets the dataclass as ``page``.
+makes the routes ``/costs`` and ``/costs.json`` (and ``/api/costs``, which is the same). The template gets the dataclass
+as ``page``. A page that returns a `Download` is sent as it is. What changes something is an action:
+
+    @action("/scores")
+    def score(asked: Asked) -> str: ...
+
+makes ``POST /scores``, which reads `asked.form` and returns the address to go to.
 """
 
 from __future__ import annotations
@@ -43,7 +49,9 @@ class Asked:
     now_ns: int
     box: Box = field(default_factory=Box)
     where: Filter = field(default_factory=Filter)
-    """The filter that the query says: q, state, tag, model, agent, tool, error, host, since, until, project."""
+    """The filter that the query says: q, state, tag, model, agent, tool, error, fate, host, since, until, project."""
+    form: Mapping[str, list[str]] = field(default_factory=dict)
+    """What an action was sent: the fields of a form, or of one JSON object."""
 
     def one(self, name: str, default: str = "") -> str:
         """The last value of a name."""
@@ -56,16 +64,39 @@ class Missing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file instead of a page."""
+
+    name: str
+    """Letters, digits, dots and dashes; everything else is left out."""
+    media_type: str
+    body: str | bytes
+    inline: bool = False
+    """To be shown, not saved."""
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """A page's address, template and function."""
 
     path: str
     template: str
+    """Empty where the function returns a `Download`; there is no ``.json`` then."""
     build: Callable[[Asked], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What changes something."""
+
+    path: str
+    run: Callable[[Asked], str]
+
+
 Build = TypeVar("Build", bound=Callable[[Asked], Any])
+Run = TypeVar("Run", bound=Callable[[Asked], str])
 views: list[View] = []
+actions: list[Action] = []
 
 
 def page(path: str, template: str) -> Callable[[Build], Build]:
@@ -74,5 +105,15 @@ def page(path: str, template: str) -> Callable[[Build], Build]:
     def register(build: Build) -> Build:
         views.append(View(path, template, build))
         return build
+
+    return register
+
+
+def action(path: str) -> Callable[[Run], Run]:
+    """Make a function what is done at a POST."""
+
+    def register(run: Run) -> Run:
+        actions.append(Action(path, run))
+        return run
 
     return register

@@ -1,0 +1,142 @@
+"""The box as one ASGI application: receiver, pages, files and live events behind one gate."""
+
+from __future__ import annotations
+
+import pkgutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..version import __version__
+from . import page
+from .answers import Answers, json_text
+from .auth import Auth
+from .gate import ABOUT, LOGIN, STATIC, Gate, let_in
+from .page import Box
+from .problem import Problem
+from .store import Store
+
+
+def create_app(
+    store: Store,
+    *,
+    auth: Auth,
+    box: Box | None = None,
+) -> Starlette:
+    """The ASGI application of a box.
+
+    Args:
+        store: where spans are kept; whoever calls closes it.
+        auth: who may read and send.
+        box: where it answers, what it has received, and how it was started.
+    """
+    box = box or Box(started_ns=time.time_ns(), endpoint="http://127.0.0.1:4318")
+    address = box.endpoint
+    answers = Answers(store, box)
+    _load_views()
+
+    async def answer_problem(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Problem)  # noqa: S101  (as it is registered below)
+        return await answers.problem(request, problem)
+
+    async def missing(request: Request, _: Exception) -> Response:
+        return await answers.problem(
+            request,
+            Problem(404, f"There is no page {request.url.path[:200]}.", todo="Go to / for the list of sessions."),
+        )
+
+    async def broken(request: Request, _: Exception) -> Response:
+        return await answers.problem(
+            request,
+            Problem(
+                500,
+                "The page could not be made.",
+                "Nothing is lost: what was received is stored.",
+                "The terminal in which the box runs says more. Please report it with these lines.",
+            ),
+        )
+
+    return Starlette(
+        routes=[*_own_routes(auth, address), *_pages(answers)],
+        middleware=[
+            Middleware(Gate, auth=auth, address=address, answer=answers.problem),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
+        ],
+        exception_handlers={Problem: answer_problem, 404: missing, 500: broken},
+        lifespan=_lifespan,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    yield
+
+
+def _load_views() -> None:
+    """Import every module of `views`, each of which registers its pages."""
+    try:
+        views = import_module(".views", __package__)
+    except ModuleNotFoundError:
+        return
+    for module in pkgutil.iter_modules(views.__path__, f"{views.__name__}."):
+        import_module(module.name)
+
+
+def _own_routes(auth: Auth, address: str) -> Iterator[BaseRoute]:
+    async def about(request: Request) -> Response:
+        """Who answers here, for whoever finds the port taken."""
+        said = {"name": "agentops-otel", "version": __version__, "address": address}
+        return Response(json_text(said), media_type="application/json")
+
+    async def login(request: Request) -> Response:
+        """The token itself instead of a one-time address, for a box on another machine."""
+        body = b"".join([chunk async for chunk in request.stream()][:1])[:1000]
+        token = body.partition(b"token=")[2].partition(b"&")[0].decode("ascii", "replace").strip()
+        if not auth.is_token(token):
+            raise Problem(401, "The token is not right.", todo="Copy it once more, or run agentops-otel open.")
+        response = RedirectResponse("/", 303)
+        let_in(response, auth, address)
+        return response
+
+    yield Route(ABOUT, about)
+    yield Route(LOGIN, login, methods=["POST"])
+    yield Route(STATIC + "{version}/{name}", _static)
+
+
+def _static(request: Request) -> Response:
+    """A file of the package, by its name in a list: no name reaches the file system."""
+    assets = import_module(".assets", __package__)
+    asset = assets.assets().get(request.path_params["name"])
+    if asset is None:
+        raise Problem(404, "There is no such file.")
+    forever = request.path_params["version"] == assets.version()
+    headers = {
+        "cache-control": "public, max-age=31536000, immutable" if forever else "no-cache",
+        "vary": "accept-encoding",
+    }
+    packed = "gzip" in request.headers.get("accept-encoding", "")
+    if packed:
+        headers["content-encoding"] = "gzip"
+    return Response(asset.compressed if packed else asset.content, media_type=asset.media_type, headers=headers)
+
+
+def _pages(answers: Answers) -> Iterator[BaseRoute]:
+    """The routes of pages and actions; ``x.json`` stands before ``/{key}``, which would take it too."""
+    for view in page.views:
+        if view.template:
+            as_json = answers.page(view, as_json=True)
+            name = "/sessions" if view.path == "/" else view.path
+            for path in (f"{name}.json", f"/api{name}"):
+                yield Route(path, as_json)
+    for view in sorted(page.views, key=lambda view: view.path.endswith("}")):
+        yield Route(view.path, answers.page(view, as_json=False))
+    for action in page.actions:
+        yield Route(action.path, answers.action(action), methods=["POST"])
