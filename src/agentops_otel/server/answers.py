@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
-from importlib import import_module
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -15,10 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ..version import __version__
 from .page import Action, Asked, Box, Download, Missing, View
 from .problem import Problem
 from .query import where
+from .render import TEMPLATES, render
 from .store import Store
 
 _LARGEST_FORM: Final = 1024 * 1024
@@ -154,8 +153,6 @@ def _file(download: Download) -> Response:
 
 
 def _render(template: str, page: Any, asked: Asked) -> str:
-    try:
-        render: Callable[..., str] = import_module(".render", __package__).render
-        return render(template, page, asked)
-    except ModuleNotFoundError:
-        return f"<!doctype html><title>agentops-otel {__version__}</title><pre>{escape(json_text(page).decode())}</pre>"
+    if not (TEMPLATES / template).is_file():  # not drawn yet
+        return f"<!doctype html><title>agentops-otel</title><pre>{escape(json_text(page).decode())}</pre>"
+    return render(template, page, asked)

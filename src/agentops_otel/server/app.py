@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..version import __version__
-from . import page
+from . import assets, page
 from .answers import Answers, json_text
 from .auth import Auth
 from .gate import ABOUT, LOGIN, STATIC, Gate, let_in
@@ -113,7 +113,6 @@ def _own_routes(auth: Auth, address: str) -> Iterator[BaseRoute]:
 
 def _static(request: Request) -> Response:
     """A file of the package, by its name in a list: no name reaches the file system."""
-    assets = import_module(".assets", __package__)
     asset = assets.assets().get(request.path_params["name"])
     if asset is None:
         raise Problem(404, "There is no such file.")

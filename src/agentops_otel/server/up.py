@@ -113,8 +113,7 @@ def _auth(options: Options, directory: str) -> Auth:
     if not is_local and (token is None or not options.auth):
         raise CannotStart(
             f"{options.host} can be reached from other machines, so a token is needed: set {TOKEN_VARIABLE} to a "
-            f"secret of {SHORTEST} or more characters, such as what this prints: "
-            "python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+            f"secret of {SHORTEST} or more characters, such as that of: openssl rand -base64 33",
             2,
         )
     if not options.auth:
