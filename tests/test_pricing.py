@@ -398,3 +398,24 @@ assert "genai_prices" in sys.modules
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_rates_are_those_of_the_table():
+    """Tokens at the rates cost what the price of a call says; an unknown model has none."""
+    rates = pricing.rates("anthropic", "claude-sonnet-4-5")
+    usage = Usage(3000, 1000, cache_read_tokens=1000, cache_write_tokens=1000)
+    assert cost("anthropic", "claude-sonnet-4-5", usage).amount == pytest.approx(sum(rates.values()) / 1000)
+    assert pricing.rates("anthropic", "no-such-model") is None
+
+
+def test_the_rates_are_those_of_the_prices_file(prices_file):
+    """A class without a price of its own costs what its direction costs."""
+    prices_file({"own": {"input": 2, "output": 8}})
+    assert pricing.rates("any", "own") == pytest.approx({"input": 2, "cache_read": 2, "cache_write": 2, "output": 8})
+
+
+def test_a_price_per_request_is_no_part_of_the_rates():
+    """A model that is also paid per request has the rates of its tokens alone."""
+    rates = pricing.rates("perplexity", "sonar")
+    assert rates["input"] == pytest.approx(1.0)
+    assert rates["output"] == pytest.approx(1.0)

@@ -83,6 +83,13 @@ _FLAT: Final = (
     ("cache_read_mtok", "cache_read"),
     ("cache_write_mtok", "cache_write"),
 )
+# A thousand tokens of one class alone.
+_ONE_CLASS: Final[Mapping[str, Mapping[str, int]]] = {
+    "input": {"input_tokens": 1000},
+    "cache_read": {"input_tokens": 1000, "cache_read_tokens": 1000},
+    "cache_write": {"input_tokens": 1000, "cache_write_tokens": 1000},
+    "output": {"output_tokens": 1000},
+}
 _WITH_BOTH_TOTALS: Final = semconv.LLM_OPERATIONS - {semconv.OPERATION_EMBEDDINGS}
 _FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
 _UPDATER_NAMES: Final = ("UpdatePrices", "wait_prices_updated_async", "wait_prices_updated_sync")
@@ -122,6 +129,33 @@ def cost(
         logger.debug("no cost for %r: %s", model, error)
         return None
     return Cost(amount, semconv.COST_SOURCE_LOCAL, _table_version())
+
+
+def rates(provider: str, model: str) -> Mapping[str, float] | None:
+    """What a million tokens of each class cost today in US dollars, before any discount for volume.
+
+    The classes are ``input`` (neither read from a cache nor written to one), ``cache_read``, ``cache_write`` and
+    ``output``. None when neither the prices file nor the table knows the model.
+    """
+    found = {name: _rate(provider, model, **classes) for name, classes in _ONE_CLASS.items()}
+    known = {name: rate for name, rate in found.items() if rate is not None}
+    if "input" not in known:
+        return None
+    dearest = known["input"]
+    return {name: known.get(name, 0.0 if name == "output" else dearest) for name in _ONE_CLASS}
+
+
+def _rate(provider: str, model: str, **classes: int) -> float | None:
+    """The price of two thousand tokens less that of one thousand: what a request costs by itself is in neither."""
+    once, twice = (
+        cost(provider, model, Usage(**{name: times * tokens for name, tokens in classes.items()})) for times in (1, 2)
+    )
+    return None if once is None or twice is None else (twice.amount - once.amount) * 1000
+
+
+def table_version() -> str:
+    """The version of the price table that is installed."""
+    return _table_version()
 
 
 def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
