@@ -84,11 +84,11 @@ _FLAT: Final = (
     ("cache_write_mtok", "cache_write"),
 )
 # A thousand tokens of one class alone.
-_ONE_CLASS: Final[Mapping[str, Mapping[str, int]]] = {
-    "input": {"input_tokens": 1000},
-    "cache_read": {"input_tokens": 1000, "cache_read_tokens": 1000},
-    "cache_write": {"input_tokens": 1000, "cache_write_tokens": 1000},
-    "output": {"output_tokens": 1000},
+_ONE_CLASS: Final[Mapping[str, Usage]] = {
+    "input": Usage(1000),
+    "cache_read": Usage(1000, cache_read_tokens=1000),
+    "cache_write": Usage(1000, cache_write_tokens=1000),
+    "output": Usage(0, 1000),
 }
 _WITH_BOTH_TOTALS: Final = semconv.LLM_OPERATIONS - {semconv.OPERATION_EMBEDDINGS}
 _FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
@@ -137,19 +137,16 @@ def rates(provider: str, model: str) -> Mapping[str, float] | None:
     The classes are ``input`` (neither read from a cache nor written to one), ``cache_read``, ``cache_write`` and
     ``output``. None when neither the prices file nor the table knows the model.
     """
-    found = {name: _rate(provider, model, **classes) for name, classes in _ONE_CLASS.items()}
+    found = {name: _rate(provider, model, usage) for name, usage in _ONE_CLASS.items()}
     known = {name: rate for name, rate in found.items() if rate is not None}
     if "input" not in known:
         return None
-    dearest = known["input"]
-    return {name: known.get(name, 0.0 if name == "output" else dearest) for name in _ONE_CLASS}
+    return {name: known.get(name, 0.0 if name == "output" else known["input"]) for name in _ONE_CLASS}
 
 
-def _rate(provider: str, model: str, **classes: int) -> float | None:
+def _rate(provider: str, model: str, thousand: Usage) -> float | None:
     """The price of two thousand tokens less that of one thousand: what a request costs by itself is in neither."""
-    once, twice = (
-        cost(provider, model, Usage(**{name: times * tokens for name, tokens in classes.items()})) for times in (1, 2)
-    )
+    once, twice = cost(provider, model, thousand), cost(provider, model, thousand + thousand)
     return None if once is None or twice is None else (twice.amount - once.amount) * 1000
 
 

@@ -33,7 +33,7 @@ def spread(durations_ns: Iterable[int]) -> Spread:
     values = sorted(durations_ns)
     if not values:
         return Spread()
-    return Spread(*(percentile(values, percent) for percent in (50, 95, 99)), values[-1])
+    return Spread(percentile(values, 50), percentile(values, 95), percentile(values, 99), values[-1])
 
 
 @dataclass(frozen=True, slots=True)
