@@ -327,6 +327,8 @@ class SessionRow:
     """At most 300 characters."""
     ending: str = ""
     """One sentence, made from data: the answer, the error, what it does now, its last act."""
+    ending_since_ns: int | None = None
+    """Of a running session: since when it does what `ending` says, for a clock behind it."""
     reason: str | None = None
     """The end state's reason."""
     heartbeat_ns: int | None = None
