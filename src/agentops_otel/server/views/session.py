@@ -6,13 +6,14 @@ knows of HTML: the templates turn a share into a width and a number into type.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+from urllib.parse import quote
 
 from ...rows import ErrorFate, ErrorUse, Kind, Score, SessionRow, SpanRow
 
 Tab = Literal["story", "waterfall", "replay", "calls", "errors", "raw"]
+Part = Literal["messages", "params", "attributes", "events"]
 CUT = 65_536
 """Bytes of one text that a page shows before it asks."""
 
@@ -42,9 +43,9 @@ class Piece:
     """Of media elsewhere: shown as text, a link only if it is http(s)."""
 
     @property
-    def cut(self) -> bool:
-        """Whether there is more than `text`."""
-        return bool(self.whole)
+    def shown(self) -> int:
+        """Bytes of `text`."""
+        return len(self.text.encode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ class ReplayStep:
     """Of the session up to and with this step."""
     output_tokens: int
     cost: float
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,11 @@ class Attribute:
     """JSON where it is structured, at most `CUT` bytes."""
     size: int
     whole: str = ""
+
+    @property
+    def shown(self) -> int:
+        """Bytes of `value`."""
+        return len(self.value.encode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,7 +441,48 @@ class Session:
     panel: Panel | None
     selected: str | None
     """The span of ``?span=``."""
-    unfolded: bool
+    unfolded: bool = False
     """``?text=all``."""
-    root: Mapping[str, Any] | None = None
-    """The attributes of the session's root."""
+    flame: bool = False
+    """``?flame=1``."""
+    part: Part = "messages"
+    """The part of the panel that is on: ``?part=``."""
+
+    @property
+    def here(self) -> str:
+        """The path of the session, without a slash at its end."""
+        return path_of(self.row)
+
+    @property
+    def template(self) -> str:
+        """The template of the view."""
+        return f"{self.tab}.html" if self.tab != "errors" else "errors_of_session.html"
+
+
+@dataclass(frozen=True, slots=True)
+class SpanPanel:
+    """The panel of one span alone, which a page puts into itself: ``/s/{key}/panel?span=``."""
+
+    row: SessionRow
+    tab: Tab
+    panel: Panel
+    part: Part = "messages"
+
+    @property
+    def here(self) -> str:
+        """The path of the session, without a slash at its end."""
+        return path_of(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRows:
+    """What is inside of a row that was folded: ``/s/{key}/rows?under=``."""
+
+    row: SessionRow
+    view: Waterfall
+    selected: str | None = None
+
+
+def path_of(row: SessionRow) -> str:
+    """The path of a session's page."""
+    return f"/s/{quote(row.session_id, safe='')}"

@@ -1,0 +1,130 @@
+"""Places on a line as SVG attributes: shares of a width, bands, divisions, the rows of a flame.
+
+A style attribute is blocked by our Content-Security-Policy; an SVG attribute is not, and works without scripts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+_STEPS: Final = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)
+_SECOND: Final = 1_000_000_000
+DIVISIONS: Final = 5
+
+
+def along(part: float, whole: float) -> str:
+    """A share of a width, such as ``31.9%``: at most two decimals, 0 of nothing."""
+    if whole <= 0:
+        return "0%"
+    return f"{100 * part / whole:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def thousandths(part: float, whole: float) -> str:
+    """The same in a box that is 1,000 wide."""
+    if whole <= 0:
+        return "0"
+    return f"{1000 * part / whole:.2f}".rstrip("0").rstrip(".")
+
+
+def band(start: float, end: float, whole: float, left: float, right: float, sum_of_all: float) -> str:
+    """The path from a stretch of time (top, y 20) to its stretch of money (bottom, y 64), in a box 1,000 wide."""
+    a, b = thousandths(start, whole), thousandths(end, whole)
+    c, d = thousandths(left, sum_of_all), thousandths(right, sum_of_all)
+    return f"M{a} 20H{b}C{b} 42 {d} 42 {d} 64H{c}C{c} 42 {a} 42 {a} 20z"
+
+
+def scale_of(duration_ns: int) -> int:
+    """What the width of a time line stands for: five divisions of a round length that hold the duration."""
+    power = 1_000  # a division of a microsecond is the shortest
+    while True:
+        for step in _STEPS:
+            scale = int(DIVISIONS * step * power)
+            if scale >= duration_ns:
+                return scale
+        power *= 10
+
+
+def divisions(scale_ns: int) -> list[str]:
+    """What stands at the five divisions: ``0 s``, ``20``, ``40``, ``60``, ``80``."""
+    step = scale_ns / DIVISIONS
+    marks = [step * index for index in range(DIVISIONS)]
+    if step >= 60 * _SECOND:
+        return [_minutes(mark / _SECOND) for mark in marks]
+    unit, length = ("s", _SECOND) if step >= _SECOND / 10 else ("ms", 1_000_000)
+    return [f"{mark / length:g}" + (f"\u202f{unit}" if index == 0 else "") for index, mark in enumerate(marks)]
+
+
+def end_mark(duration_ns: int) -> str:
+    """What stands at the end of a line: ``7.84 s``, ``1:34``, ``1:02:03``."""
+    seconds = duration_ns / _SECOND
+    if seconds < 1:
+        return f"{duration_ns / 1_000_000:.0f}\u202fms"
+    return f"{seconds:.3g}\u202fs" if seconds < 59.95 else _minutes(seconds)
+
+
+def _minutes(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+class Timed(Protocol):
+    """What stands somewhere in the tree and on the time line."""
+
+    @property
+    def id(self) -> str:
+        """Unique among all."""
+
+    @property
+    def parent(self) -> str | None:
+        """The id of what it is inside of."""
+
+    @property
+    def start_ns(self) -> int:
+        """From the session's start."""
+
+    @property
+    def end_ns(self) -> int | None:
+        """None while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flame:
+    """Where each row of a tree stands when bars are stacked."""
+
+    depths: dict[str, int]
+    depth: int
+    """How many rows there are."""
+
+
+def flame(rows: Iterable[Timed], end_ns: int) -> Flame:
+    """Stack a tree: a bar stands under its parent, and lower where another one is in its way (calls at once)."""
+    depths: dict[str, int] = {}
+    taken: list[list[tuple[int, int]]] = []
+    for row in rows:
+        end = end_ns if row.end_ns is None else row.end_ns
+        depth = depths.get(row.parent, -1) + 1 if row.parent else 0
+        while depth < len(taken) and _overlaps(taken[depth], row.start_ns, end):
+            depth += 1
+        while len(taken) <= depth:
+            taken.append([])
+        taken[depth].append((row.start_ns, end))
+        depths[row.id] = depth
+    return Flame(depths, len(taken))
+
+
+def _overlaps(stretches: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether one of the stretches shares time; the latest are looked at first, and 200 of them at most."""
+    return any(start < b and a < end for a, b in stretches[:-201:-1])
+
+
+FILTERS: Final[Mapping[str, Callable[..., object]]] = {
+    "along": along,
+    "thousandths": thousandths,
+    "band": band,
+    "divisions": divisions,
+    "end_mark": end_mark,
+    "flame": flame,
+}
