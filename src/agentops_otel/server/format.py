@@ -164,6 +164,11 @@ def day(moment: datetime) -> str:
     return f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
 
+def date(ns: int) -> str:
+    """A day without its year, such as ``Sat 21 Nov``."""
+    return day(local(ns)).rpartition(" ")[0]
+
+
 def iso(ns: int) -> str:
     """A moment as ISO 8601 with milliseconds and zone."""
     return local(ns).isoformat(timespec="milliseconds")
@@ -207,6 +212,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "iso_duration": iso_duration,
     "offset": offset,
     "clock": clock,
+    "date": date,
     "iso": iso,
     "share": share,
     "size": size,

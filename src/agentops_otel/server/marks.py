@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from .format import decimals
@@ -51,11 +51,18 @@ def kind_hue(kind: str) -> str:
 
 def longest_cost(steps: Iterable[Step]) -> int:
     """Decimals of the longest cost among steps and what is inside of them, so that all points stand in one line."""
-    longest = 0
+    return max((decimals(step.numbers.cost) for step in _all(steps)), default=0)
+
+
+def longest_sum(steps: Iterable[Step]) -> int:
+    """The same of what the session cost so far."""
+    return max((decimals(step.numbers.so_far) for step in _all(steps)), default=0)
+
+
+def _all(steps: Iterable[Step]) -> Iterator[Step]:
     for step in steps:
-        numbers = step.numbers
-        longest = max(longest, decimals(numbers.cost), decimals(numbers.so_far), longest_cost(step.children))
-    return longest
+        yield step
+        yield from _all(step.children)
 
 
 def longest_row_cost(rows: Iterable[WaterfallRow]) -> int:
@@ -69,5 +76,6 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "hue": hue,
     "kind_hue": kind_hue,
     "longest_cost": longest_cost,
+    "longest_sum": longest_sum,
     "longest_row_cost": longest_row_cost,
 }

@@ -12,7 +12,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import format as formats
-from . import shape
+from . import marks, shape, timeline
 from .address import PERIODS, Address, Period
 from .assets import static_url
 from .page import Asked
@@ -85,8 +85,8 @@ def environment() -> Environment:
         auto_reload="AGENTOPS_RELOAD" in os.environ,
         cache_size=-1,
     )
-    made.filters.update(formats.FILTERS)
-    made.filters.update(shape.FILTERS)
+    for module in (formats, shape, timeline, marks):
+        made.filters.update(module.FILTERS)
     made.globals.update(static_url=static_url)
     return made
 
