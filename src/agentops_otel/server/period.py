@@ -1,0 +1,82 @@
+"""The stretch of time that a page shows: its pieces, for sparklines and columns, and the one before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from .format import local
+from .store import Filter, Store
+
+Unit = Literal["hour", "day", "week", "month"]
+_PIECES: Final = 14
+_SECOND: Final = 1_000_000_000
+_HOUR: Final = 3600 * _SECOND
+_DAY: Final = 24 * _HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From one moment to another, in nanoseconds since the epoch."""
+
+    start_ns: int
+    end_ns: int
+
+    @property
+    def edges_ns(self) -> tuple[int, ...]:
+        """The edges of equal pieces of it."""
+        return tuple(self.start_ns + (self.end_ns - self.start_ns) * piece // _PIECES for piece in range(_PIECES + 1))
+
+    @property
+    def unit(self) -> Unit:
+        """The unit in which a chart of about 30 columns shows it."""
+        length = self.end_ns - self.start_ns
+        if length <= 1.5 * _DAY:
+            return "hour"
+        if length <= 32 * _DAY:
+            return "day"
+        return "week" if length <= 220 * _DAY else "month"
+
+    def columns(self) -> Iterator[tuple[int, int]]:
+        """Its hours, days, weeks or months by the local clock; the first and last one are as long as they are in it."""
+        start, unit = self.start_ns, self.unit
+        while start < self.end_ns:
+            after = min(_after(start, unit), self.end_ns)
+            yield start, after
+            start = after
+
+
+def stretch(store: Store, where: Filter, now_ns: int) -> Stretch:
+    """The period of a filter: to now where it names no end, from the first session where it names no beginning."""
+    end = now_ns + 1 if where.until_ns is None else where.until_ns
+    if where.since_ns is not None:
+        return Stretch(where.since_ns, max(end, where.since_ns + 1))
+    first = store.sessions(where, sort="started", descending=False, limit=1).rows
+    return Stretch(first[0].started_ns if first else end - _DAY, end)
+
+
+def before(where: Filter, now_ns: int) -> Filter | None:
+    """The filter of the time of equal length before; None for all time."""
+    if where.since_ns is None:
+        return None
+    end = now_ns if where.until_ns is None else where.until_ns
+    return replace(where, since_ns=2 * where.since_ns - end, until_ns=where.since_ns)
+
+
+def _after(ns: int, unit: Unit) -> int:
+    """The start of the next hour, day, week or month."""
+    moment = local(ns)
+    day = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001  (local days have 23 to 25 hours)
+    if unit == "hour":
+        return ns - (moment.minute * 60 + moment.second) * _SECOND - ns % _SECOND + _HOUR
+    if unit == "day":
+        return _ns(day + timedelta(days=1))
+    if unit == "week":
+        return _ns(day + timedelta(days=7 - day.weekday()))
+    return _ns((day.replace(day=1) + timedelta(days=32)).replace(day=1))
+
+
+def _ns(local_time: datetime) -> int:
+    return round(local_time.astimezone().timestamp()) * _SECOND
