@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-_PLACE: Final = frozenset({"cursor", "page"})
+_PLACE: Final = frozenset({"cursor", "at"})
 """What a link forgets that changes the filter: the place in a list that is another one then."""
-FILTERS: Final = ("q", "state", "tag", "model", "agent", "tool", "error", "fate", "host", "since", "until")
+NAMES: Final = ("q", "state", "tag", "model", "agent", "tool", "error", "fate", "host", "since", "until")
 """The names of a query that leave sessions out."""
 
 
@@ -26,12 +26,17 @@ class Period:
 
 PERIODS: Final = (
     Period("1h", "Last hour", "the hour before"),
-    Period("today", "Today", "yesterday"),
+    Period("today", "Today", "yesterday by now"),
     Period("24h", "Last 24 h", "the 24 h before"),
     Period("7d", "Last 7 days", "the 7 days before"),
     Period("30d", "Last 30 days", "the 30 days before"),
     Period("", "All", ""),
 )
+
+
+def segment(text: str) -> str:
+    """A text as one part of a path, whatever it contains."""
+    return quote(text, safe="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,18 @@ class Address:
         return f"{path}?{query}" if query else path
 
     @property
+    def period(self) -> Period:
+        """The period that is on; one without a name where the query says other moments than the menu."""
+        since, until = self.one("since"), self.one("until")
+        for period in PERIODS:
+            if period.name == since and not until:
+                return period
+        return Period(since, " to ".join(filter(None, (since[:16], until[:16]))), "the same time before")
+
+    @property
     def filters(self) -> tuple[str, ...]:
         """The names that filter here."""
-        return tuple(name for name in FILTERS if self.values(name))
+        return tuple(name for name in NAMES if self.values(name))
+
+
+FILTERS: Final[Mapping[str, Callable[..., object]]] = {"segment": segment}

@@ -12,7 +12,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import format as formats
-from . import marks, shape, timeline
+from . import address, marks, shape, timeline
 from .address import PERIODS, Address, Period
 from .assets import static_url
 from .page import Asked
@@ -47,30 +47,22 @@ class Frame:
     @classmethod
     def of(cls, template: str, asked: Asked) -> Frame:
         """The frame of a template for what was asked."""
-        address = Address(asked.query)
+        here = Address(asked.query)
         current = {"costs": "Costs", "errors": "Errors", "tools": "Tools", "models": "Models"}.get(
             template.partition(".")[0], "Sessions"
         )
-        if template.partition(".")[0] in {"search", "system"}:
+        if template.partition(".")[0] in {"search", "system", "problem"}:
             current = ""
         return cls(
             current=current,
-            nav=[(name, address.to(path)) for name, path in NAV],
+            nav=[(name, here.to(path)) for name, path in NAV],
             periods=PERIODS,
-            period=_label(address),
-            project=address.one("project"),
+            period=here.period.label,
+            project=here.one("project"),
             projects=asked.store.projects(),
-            search=address.one("q"),
-            address=address,
+            search=here.one("q"),
+            address=here,
         )
-
-
-def _label(address: Address) -> str:
-    since, until = address.one("since"), address.one("until")
-    for period in PERIODS:
-        if period.name == since and not until:
-            return period.label
-    return " to ".join(filter(None, (since[:16], until[:16])))
 
 
 @cache
@@ -85,7 +77,7 @@ def environment() -> Environment:
         auto_reload="AGENTOPS_RELOAD" in os.environ,
         cache_size=-1,
     )
-    for module in (formats, shape, timeline, marks):
+    for module in (formats, shape, timeline, marks, address):
         made.filters.update(module.FILTERS)
     made.globals.update(static_url=static_url)
     return made
