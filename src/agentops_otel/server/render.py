@@ -11,8 +11,8 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from . import format as formats
 from . import address, marks, shape, timeline
+from . import format as formats
 from .address import PERIODS, Address, Period
 from .assets import static_url
 from .page import Asked

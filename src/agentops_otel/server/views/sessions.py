@@ -28,6 +28,17 @@ _MENUS: Final = (
     ("Host", "host", "hosts"),
 )
 """Label, name in the query, field of `Filter` and of `Facets`."""
+_ALL: Final = Filter()
+_FIELDS: Final = {
+    "q": "text",
+    "state": "states",
+    **{name: of for _, name, of in _MENUS},
+    "fate": "fates",
+    "since": "since_ns",
+    "until": "until_ns",
+    "project": "project",
+}
+"""Name in the query, field of `Filter`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +220,7 @@ def sessions(asked: Asked) -> SessionsPage:
     found = store.sessions(where, sort=sort, descending=descending, limit=limit, cursor=asked.one("cursor") or None)
     address = Address(asked.query)
     rows = tuple(Listed.of(row, asked.now_ns) for row in found.rows)
-    is_empty = not found.total and not store.sessions(Filter(), limit=1).total
+    is_empty = not found.total and not store.sessions(_ALL, limit=1).total
     return SessionsPage(
         sessions=rows,
         total=found.total,
@@ -271,20 +282,23 @@ def _menus(store: Store, where: Filter, address: Address) -> list[Menu]:
     menus = []
     for label, name, of in _MENUS:
         chosen = address.values(name)
-        found: Facets = store.facets(replace(where, **{of: ()})) if chosen else facets
+        found: Facets = store.facets(_without(where, name)) if chosen else facets
         values: Sequence[Facet] = getattr(found, of)
         if values or chosen:
             menus.append(Menu(label, name, values, chosen))
     return menus
 
 
+def _without(where: Filter, name: str) -> Filter:
+    """A filter without what one name of the query says."""
+    empty: dict[str, Any] = {_FIELDS[name]: getattr(_ALL, _FIELDS[name])}
+    return replace(where, **empty)
+
+
 def _hidden(store: Store, where: Filter, address: Address) -> list[Hidden]:
-    fields: dict[str, dict[str, Any]] = {name: {of: ()} for _, name, of in _MENUS}
-    fields |= {"q": {"text": ""}, "state": {"states": ()}, "fate": {"fates": ()}, "project": {"project": None}}
-    fields |= {"since": {"since_ns": None}, "until": {"until_ns": None}}
     return [
-        Hidden(name, address.values(name), store.sessions(replace(where, **without), limit=1).total)
-        for name, without in fields.items()
+        Hidden(name, address.values(name), store.sessions(_without(where, name), limit=1).total)
+        for name in _FIELDS
         if address.values(name)
     ]
 
