@@ -264,6 +264,40 @@ def test_fingerprints_leave_out_what_differs_each_time():
     assert len(first) == 16
 
 
+@pytest.mark.parametrize(
+    ("spans", "told"),
+    [
+        pytest.param([], ("nothing", "", None, None), id="nothing"),
+        pytest.param(
+            [call(3, 2.5, 3), failed(4, "tool", "pay", 4, 5, arguments_digest="a")],
+            ("same call", "pay", False, 2),
+            id="same",
+        ),
+        pytest.param(
+            [span(4, "tool", "pay", 4, 5, arguments_digest="b")], ("other arguments", "pay", True, 2), id="arguments"
+        ),
+        pytest.param([span(4, "tool", "mail", 4, None)], ("other tool", "mail", None, 2), id="other"),
+        pytest.param([call(3, 3, 4)], ("answer", "gpt-4.1", True, 1), id="answer"),
+        pytest.param(
+            [span(4, "tool", "pay", 4, 5, parent=7), span(7, "agent", "b", 0, 9)],
+            ("nothing", "", None, None),
+            id="of-another-agent",
+        ),
+    ],
+)
+def test_an_error_says_what_was_done_next(spans, told):
+    """By the same agent: the next call of a tool, else the next call of a model."""
+    pay = failed(2, "tool", "pay", 1, 2, parent=6, arguments_digest="a")
+    others = [
+        replace(one, parent_id=f"{6:016x}") if one.parent_id == f"{1:016x}" and one.kind != "agent" else one
+        for one in spans
+    ]
+    error = row(root(state="fail"), span(6, "agent", "a", 0, 9), pay, *others).errors[0]
+    after = None if error.next_after_ns is None else error.next_after_ns // SECOND
+    assert (error.next, error.next_label, error.next_worked, after) == told
+    assert error.agent == "a"
+
+
 def test_the_root_is_no_error():
     """A session that was ended as failed, with nothing that raised, has none."""
     found = row(root(state="fail", status="error", end_reason="no refund"))
@@ -452,7 +486,7 @@ def sessions(draw):
     return spans, events
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(sessions(), st.randoms(use_true_random=False), st.integers(0, 200))
 def test_order_duplicates_and_bodies_make_no_difference(session, shuffled: random.Random, now):
     """Spans that come before, after or without their root, twice, or read without their bodies."""
@@ -465,7 +499,7 @@ def test_order_duplicates_and_bodies_make_no_difference(session, shuffled: rando
     assert row(*again, events=beats, now=now) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(sessions(), st.integers(0, 200))
 def test_parts_add_up_to_the_whole(session, now):
     """Time by kind to the duration, models to the totals, fates to the errors; strips have no overlap."""

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
+from .aftermath import Aftermath, Move
 from .rows import ErrorFate, ErrorUse, SpanRow, State
 from .tree import Key, Tree
 
@@ -90,7 +91,7 @@ class Failures:
         found = [
             span for span in self._failed if span.kind != "session" and (span.trace_id, span.span_id) not in passed_on
         ]
-        return sorted(found, key=lambda span: (_time(span), span.trace_id, span.span_id))
+        return sorted(found, key=lambda span: (failed_at(span), span.trace_id, span.span_id))
 
     def outcome(self, span: SpanRow) -> Outcome:
         """What became of a failed span."""
@@ -122,25 +123,28 @@ class Failures:
         times = self._successes.get(_alike(like))
         if not times:
             return None
-        at = bisect_left(times, (_time(node), "", ""))
+        at = bisect_left(times, (failed_at(node), "", ""))
         return times[at][1:] if at < len(times) else None
 
     def errors(self) -> list[ErrorUse]:
         """The errors, in the order in which they happened; `cost_after` is not filled in."""
+        origins = self.origins()
+        aftermath = Aftermath(self._tree) if origins else None
         same: Counter[tuple[str, str]] = Counter()
         found: list[ErrorUse] = []
-        for span in self.origins():
+        for span in origins:
             place, outcome = self.place(span), self.outcome(span)
             repeated = 0
             if place.arguments_digest is not None:
                 call = (place.label, place.arguments_digest)
                 repeated, same[call] = same[call], same[call] + 1
             kind, message = error_of(span)
+            move = aftermath.after(place, failed_at(span)) if aftermath else Move("nothing")
             found.append(
                 ErrorUse(
                     span_id=span.span_id,
                     trace_id=span.trace_id,
-                    time_ns=_time(span),
+                    time_ns=failed_at(span),
                     fingerprint=fingerprint(kind, place.kind, place.label, message),
                     type=kind,
                     message=message,
@@ -149,6 +153,11 @@ class Failures:
                     fate=outcome.fate,
                     recovered_by=outcome.by[1] if outcome.by else None,
                     repeated=repeated,
+                    agent=aftermath.agent(place) if aftermath else None,
+                    next=move.move,
+                    next_label=move.span.label if move.span else "",
+                    next_worked=None if move.span is None or move.span.end_ns is None else not move.span.failed,
+                    next_after_ns=None if move.span is None else move.span.start_ns - failed_at(span),
                 )
             )
         return found
@@ -184,13 +193,14 @@ def fingerprint(kind: str, place: str, label: str, message: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _time(span: SpanRow) -> int:
+def failed_at(span: SpanRow) -> int:
+    """When a span failed: its end."""
     return span.start_ns if span.end_ns is None else span.end_ns
 
 
 def _ended_within(span: SpanRow, parent: SpanRow) -> bool:
     """Whether a span ended before its parent did; else the parent could not know."""
-    return parent.end_ns is not None and _time(span) <= parent.end_ns
+    return parent.end_ns is not None and failed_at(span) <= parent.end_ns
 
 
 def _alike(span: SpanRow) -> _Alike:
