@@ -1,0 +1,575 @@
+"""How rows are written into columns and bytes, and read back.
+
+A span is written as columns for what lists and sums need, and as a body of bytes. What is large or said many times
+(messages, arguments, results, definitions of tools) is a `Content` with a digest of its own, and the body names the
+digest: a conversation of a hundred turns stores each message once. Nothing here is ever read with pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from ...rows import Message, Process, Score, SessionEvent, Source, SpanBody, SpanEvent, SpanLink, SpanRow
+from ...usage import Usage
+
+Place = Literal["prompt", "answer", "arguments", "result", "error", "tools"]
+Kind = Literal["message", "parts", "text", "tools"]
+LARGEST: Final = 2**63 - 1
+SEARCHED: Final = 100_000
+"""So many characters of one content are searched."""
+_RAW: Final = b"\0"
+_DEFLATED: Final = b"\1"
+_SMALL: Final = 150  # bytes below which compressing saves nothing
+_DEEPEST: Final = 100
+_decode: Final = msgspec.msgpack.Decoder().decode
+_encode: Final = msgspec.msgpack.Encoder(enc_hook=str).encode
+_events: Final = msgspec.msgpack.Decoder(SessionEvent)
+# Rows of a table go into rows by position.
+_span: Final[Callable[..., SpanRow]] = SpanRow
+_usage: Final[Callable[..., Usage]] = Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Something that is stored once, however many spans say it."""
+
+    digest: bytes
+    """16 bytes."""
+    kind: Kind
+    place: Place
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A process with its resource and scope."""
+
+    digest: bytes
+    columns: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSpan:
+    """A span, ready to be written."""
+
+    columns: tuple[Any, ...]
+    """From ``trace_id`` on, as the table has them."""
+    body: bytes | None
+    contents: tuple[Content, ...]
+    origin: Origin
+    size: int
+    digest: bytes
+    """Of columns and body."""
+    said: str | None
+    """The session that it belongs to by its own word."""
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits."""
+        return str(self.columns[0])
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits."""
+        return str(self.columns[1])
+
+    @property
+    def start_ns(self) -> int:
+        """When it began."""
+        return int(self.columns[7])
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, bytes]:
+        """Of two versions of a span, the one of the higher rank is kept, in whichever order they come.
+
+        One that has ended before one that is open, what was sent at once before what a journal kept, then the one that
+        says more.
+        """
+        return self.columns[8] is not None, not self.columns[_REPLAYED], self.size, self.digest
+
+
+_REPLAYED: Final = 52
+
+
+# ----------------------------------------------------------------------------------------------------- bytes
+
+
+def encoded(value: Any) -> bytes:
+    """Any plain value as bytes."""
+    try:
+        return _encode(value)
+    except (OverflowError, UnicodeEncodeError, RecursionError, TypeError, ValueError):
+        return _encode(clean(value))
+
+
+def pack(value: Any) -> bytes:
+    """Any plain value as bytes, compressed when that helps."""
+    return deflate(encoded(value))
+
+
+def deflate(data: bytes) -> bytes:
+    """Bytes with a first byte that says how they are kept."""
+    if len(data) < _SMALL:
+        return _RAW + data
+    # A small window and little memory: most contents are of a few kilobytes, and setting up 256 kB takes longer than
+    # compressing them.
+    compressor = zlib.compressobj(1, zlib.DEFLATED, -13 if len(data) < 8192 else -15, 6)
+    return _DEFLATED + compressor.compress(data) + compressor.flush()
+
+
+def inflate(data: bytes) -> bytes:
+    """The bytes that `deflate` was given."""
+    return zlib.decompress(data[1:], -15) if data[:1] == _DEFLATED else data[1:]
+
+
+def unpack(data: bytes) -> Any:
+    """The value that `pack` was given; tuples have become lists."""
+    return _decode(inflate(data))
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """A value that can be written: lone surrogates, numbers of more than 64 bits and foreign objects are replaced."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if value is None or isinstance(value, (bool, float, bytes)):
+        return value
+    if isinstance(value, int):
+        return value if -LARGEST <= value <= LARGEST else float(value) if abs(value) < 2**1023 else math.inf
+    if depth >= _DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {clean(str(key), depth): clean(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [clean(each, depth + 1) for each in value]
+    return clean(str(value), depth)
+
+
+def column(value: Any) -> Any:
+    """A value that SQLite takes: a number of at most 64 bits, and text without lone surrogates."""
+    if isinstance(value, int):
+        return max(-LARGEST, min(LARGEST, value))
+    return clean(value) if isinstance(value, str) else value
+
+
+def digest_of(*parts: bytes) -> bytes:
+    """16 bytes that stand for some others."""
+    sum_of = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        sum_of.update(part)
+    return sum_of.digest()
+
+
+# ----------------------------------------------------------------------------------------------------- spans
+
+
+def encode_spans(rows: Iterable[SpanRow]) -> list[EncodedSpan]:
+    """Spans, ready to be written; takes most of the time of a batch, and needs no database."""
+    origins: dict[tuple[int, Process], Origin] = {}
+    sources: list[Source] = []  # kept, so that no id is used twice
+    encoded = []
+    for row in rows:
+        source = _NOWHERE if row.body is None else row.body.source
+        origin = origins.get((id(source), row.process))
+        if origin is None:
+            origin = origins[id(source), row.process] = _origin(source, row.process)
+            sources.append(source)
+        encoded.append(_encode_span(row, origin))
+    return encoded
+
+
+def _origin(source: Source, process: Process) -> Origin:
+    resource = pack(dict(source.resource))
+    columns = tuple(
+        column(value)
+        for value in (
+            process.service,
+            process.host,
+            process.pid,
+            process.runtime,
+            process.instance,
+            process.sdk,
+            source.scope,
+            source.scope_version,
+        )
+    )
+    return Origin(digest_of(_encode(columns), resource), (*columns, resource))
+
+
+def _encode_span(row: SpanRow, origin: Origin) -> EncodedSpan:
+    columns = _columns(row)
+    try:
+        light = _encode(columns)
+        if any(value.__class__ is int and value > LARGEST for value in columns):
+            raise OverflowError
+    except (OverflowError, UnicodeEncodeError):
+        columns = tuple(column(value) for value in columns)
+        light = _encode(columns)
+    body, contents = _encode_body(row)
+    size = len(light) + len(body or b"")
+    return EncodedSpan(
+        columns,
+        None if body is None else deflate(body),
+        contents,
+        origin,
+        size,
+        digest_of(light, body or b"", origin.digest)[:8],
+        columns[3] or None,
+    )
+
+
+def _columns(row: SpanRow) -> tuple[Any, ...]:
+    usage = row.usage
+    tokens = _NO_TOKENS if usage is None else _tokens(usage)
+    return (
+        row.trace_id,
+        row.span_id,
+        row.parent_id,
+        row.session_id,
+        row.kind,
+        row.name,
+        row.label,
+        row.start_ns,
+        row.end_ns,
+        row.status,
+        row.status_message,
+        row.operation,
+        row.provider,
+        row.model,
+        row.request_model,
+        row.response_id,
+        *tokens,
+        None if not usage or not usage.missing else json.dumps(sorted(usage.missing)),
+        row.cost,
+        row.cost_source,
+        row.price_table,
+        row.first_token_ns,
+        listed(row.finish_reasons),
+        row.outcome,
+        row.retries,
+        row.server,
+        row.tool_call_id,
+        row.arguments_digest,
+        row.agent,
+        row.error_type,
+        row.error_message,
+        row.trigger_id,
+        row.asked,
+        row.answered,
+        listed(row.calls),
+        listed(row.tags),
+        row.end_state,
+        row.end_reason,
+        row.session_name,
+        row.video,
+        row.dropped_spans,
+        row.replayed,
+        row.dialect,
+    )
+
+
+TOKENS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "input_text_tokens",
+    "input_image_tokens",
+    "input_video_tokens",
+    "output_text_tokens",
+    "output_image_tokens",
+)
+"""The columns of a usage, in the order of `Usage`."""
+_NO_TOKENS: Final = (None,) * len(TOKENS)
+
+
+def _tokens(usage: Usage) -> tuple[int, ...]:
+    return (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        usage.input_audio_tokens,
+        usage.output_audio_tokens,
+        usage.input_text_tokens,
+        usage.input_image_tokens,
+        usage.input_video_tokens,
+        usage.output_text_tokens,
+        usage.output_image_tokens,
+    )
+
+
+def tokens(usage: Usage) -> tuple[int, ...]:
+    """The columns of a usage."""
+    return tuple(min(LARGEST, count) for count in _tokens(usage))
+
+
+def listed(values: Sequence[Any]) -> str | None:
+    """Texts or numbers as a JSON list; None when there are none."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else None
+
+
+def unlisted(text: str | None) -> tuple[Any, ...]:
+    """What `listed` was given."""
+    return tuple(json.loads(text)) if text else ()
+
+
+def span_of(columns: Sequence[Any], processes: dict[tuple[Any, ...], Process], body: SpanBody | None = None) -> SpanRow:
+    """The span of the columns of ``spans.sql``.
+
+    Args:
+        processes: those that were read before, so that the spans of one process share it.
+    """
+    process = processes.get(tuple(columns[54:60]))
+    if process is None:
+        process = processes[tuple(columns[54:60])] = Process(*columns[54:60])
+    usage = None
+    if columns[16] is not None:
+        usage = _usage(*columns[16:28], missing=frozenset(unlisted(columns[28])))
+    return _span(
+        *columns[:16],
+        usage,
+        *columns[29:33],
+        unlisted(columns[33]),
+        *columns[34:45],
+        unlisted(columns[45]),
+        unlisted(columns[46]),
+        *columns[47:_REPLAYED],
+        bool(columns[_REPLAYED]),
+        columns[_REPLAYED + 1],
+        process,
+        body,
+    )
+
+
+# ----------------------------------------------------------------------------------------------------- bodies
+
+_NOWHERE: Final = Source()
+
+
+class _Body(msgspec.Struct, array_like=True, omit_defaults=True):
+    system: bytes | None = None
+    input: bytes = b""
+    output: bytes = b""
+    finish_reasons: list[str | None] = []
+    tools: bytes | None = None
+    arguments: bytes | None = None
+    result: bytes | None = None
+    error: bytes | None = None
+    logs: str | None = None
+    stack: str | None = None
+    attributes: dict[str, Any] = {}
+    events: list[tuple[str, int, dict[str, Any]]] = []
+    links: list[tuple[str, str, dict[str, Any]]] = []
+    trace_state: str = ""
+    flags: int = 0
+    otel_kind: int = 0
+
+
+_bodies: Final = msgspec.msgpack.Decoder(_Body)
+
+
+def _encode_body(row: SpanRow) -> tuple[bytes | None, tuple[Content, ...]]:
+    error = _error(row)
+    if row.body is None and error is None:
+        return None, ()
+    body = row.body or _EMPTY
+    inputs = [_message(message, "prompt") for message in body.input]
+    outputs = [_message(message, "answer") for message in body.output]
+    system = _parts(body.system)
+    tools = _tools(body.tools)
+    arguments = _text(body.arguments, "arguments")
+    result = _text(body.result, "result")
+    kept = _Body(
+        None if system is None else system.digest,
+        b"".join([each.digest for each in inputs]),
+        b"".join([each.digest for each in outputs]),
+        [message.finish_reason for message in body.output],
+        None if tools is None else tools.digest,
+        None if arguments is None else arguments.digest,
+        None if result is None else result.digest,
+        None if error is None else error.digest,
+        body.logs,
+        body.stack,
+        dict(body.attributes),
+        [(event.name, event.time_ns, dict(event.attributes)) for event in body.events],
+        [(link.trace_id, link.span_id, dict(link.attributes)) for link in body.links],
+        body.trace_state,
+        body.flags,
+        body.otel_kind,
+    )
+    single = [each for each in (system, tools, arguments, result, error) if each is not None]
+    return _plain(kept), (*inputs, *outputs, *single)
+
+
+def _plain(body: _Body) -> bytes:
+    try:
+        return _encode(body)
+    except (OverflowError, UnicodeEncodeError, RecursionError, TypeError, ValueError):
+        return _encode(clean([getattr(body, name) for name in _Body.__struct_fields__]))
+
+
+def _message(message: Message, place: Place) -> Content:
+    value = (message.role, message.parts)
+    try:
+        digest = bytes.fromhex(message.digest)
+    except ValueError:
+        digest = b""
+    if len(digest) != 16:
+        digest = digest_of(b"message", encoded(value))
+    return Content(digest, "message", place, value)
+
+
+def _parts(parts: tuple[Mapping[str, Any], ...]) -> Content | None:
+    return Content(digest_of(b"parts", encoded(parts)), "parts", "prompt", parts) if parts else None
+
+
+def _tools(tools: Any) -> Content | None:
+    return None if tools is None else Content(digest_of(b"tools", encoded(tools)), "tools", "tools", tools)
+
+
+def _text(text: str | None, place: Place) -> Content | None:
+    if text is None:
+        return None
+    return Content(digest_of(b"text", text.encode("utf-8", "replace")), "text", place, text)
+
+
+def _error(row: SpanRow) -> Content | None:
+    if not row.error_message and not (row.error_type and row.status == "error"):
+        return None
+    return _text(": ".join(filter(None, (row.error_type, row.error_message))), "error")
+
+
+_EMPTY: Final = SpanBody()
+
+
+def digests_of(data: bytes) -> list[tuple[bytes, Place]]:
+    """The contents that a stored body names, and where they stand."""
+    body = _bodies.decode(inflate(data))
+    named: list[tuple[bytes | None, Place]] = [(digest, "prompt") for digest in _digests(body.input)]
+    named += [(digest, "answer") for digest in _digests(body.output)]
+    named += [(body.system, "prompt"), (body.tools, "tools"), (body.arguments, "arguments")]
+    named += [(body.result, "result"), (body.error, "error")]
+    return [(digest, place) for digest, place in named if digest is not None]
+
+
+def _digests(joined: bytes) -> list[bytes]:
+    return [joined[start : start + 16] for start in range(0, len(joined), 16)]
+
+
+def decode_body(data: bytes, source: Source, content: Callable[[bytes], Any]) -> SpanBody:
+    """The body of a span.
+
+    Args:
+        content: gives the value of a content by its digest; None when there is none.
+    """
+    body = _bodies.decode(inflate(data))
+    reasons = body.finish_reasons
+    outputs = _digests(body.output)
+    return SpanBody(
+        tuple((body.system and content(body.system)) or ()),
+        tuple(_said(digest, content) for digest in _digests(body.input)),
+        tuple(_said(digest, content, reason) for digest, reason in zip(outputs, reasons, strict=True)),
+        None if body.tools is None else content(body.tools),
+        None if body.arguments is None else content(body.arguments),
+        None if body.result is None else content(body.result),
+        body.logs,
+        body.stack,
+        body.attributes,
+        tuple(SpanEvent(*event) for event in body.events),
+        tuple(SpanLink(*link) for link in body.links),
+        source,
+        body.trace_state,
+        body.flags,
+        body.otel_kind,
+    )
+
+
+def _said(digest: bytes, content: Callable[[bytes], Any], finish_reason: str | None = None) -> Message:
+    role, parts = content(digest) or ("", ())
+    return Message(role, tuple(parts), digest.hex(), finish_reason)
+
+
+# ----------------------------------------------------------------------------------------------------- search
+
+
+def searchable(data: bytes, kind: str) -> str:
+    """The words of a content, as the index has them. A change here needs a migration that builds the index anew."""
+    if kind == "tools":
+        return ""
+    value = unpack(data)
+    if kind == "text":
+        return str(value)[:SEARCHED]
+    return "\n".join(_texts(value[1] if kind == "message" else value))[:SEARCHED]
+
+
+def _texts(parts: Any) -> Iterable[str]:
+    for part in parts:
+        if not isinstance(part, dict):
+            continue
+        for name in ("content", "name", "arguments", "response", "result"):
+            value = part.get(name)
+            if isinstance(value, str):
+                # Not what is no text: a picture's bytes.
+                if part.get("type") not in {"blob", "uri", "file"}:
+                    yield value
+            elif value is not None:
+                yield json.dumps(value, ensure_ascii=False)
+
+
+# ----------------------------------------------------------------------------------------------------- events, scores
+
+
+def encode_event(event: SessionEvent) -> tuple[bytes, bytes]:
+    """The key and the bytes of an event. Of a process' heartbeats the last one is kept, so they share a key."""
+    plain = _event(event)
+    process = event.process
+    who = encoded((process.service, process.host, process.pid, process.instance))
+    if event.name == "heartbeat":
+        return digest_of(b"heartbeat", who), deflate(plain)
+    return digest_of(plain), deflate(plain)
+
+
+def _event(event: SessionEvent) -> bytes:
+    try:
+        return _encode(event)
+    except (OverflowError, UnicodeEncodeError, RecursionError, TypeError, ValueError):
+        return _encode(clean(msgspec.to_builtins(event, enc_hook=str)))
+
+
+def decode_event(data: bytes) -> SessionEvent:
+    """The event of the bytes."""
+    return _events.decode(inflate(data))
+
+
+def score_columns(score: Score) -> tuple[Any, ...]:
+    """A score's columns from ``session_id`` on."""
+    return tuple(
+        column(value)
+        for value in (
+            score.session_id,
+            score.trace_id,
+            score.span_id,
+            score.name,
+            score.time_ns,
+            None if score.value is None or math.isnan(score.value) else float(score.value),
+            score.label,
+            score.comment,
+        )
+    )
+
+
+def score_digest(columns: tuple[Any, ...]) -> bytes:
+    """Equal for equal scores."""
+    return digest_of(_encode(columns))

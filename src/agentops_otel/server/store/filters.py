@@ -1,0 +1,108 @@
+"""A `Filter` as a condition in SQL. Only texts that stand here become SQL; whatever was asked for is a parameter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from . import Filter
+from .encoding import LARGEST, clean
+
+Condition = tuple[str, list[Any]]
+"""Text of SQL about a session ``s``, and its parameters."""
+
+_TEXT: Final = """s.id IN (
+    SELECT l.session FROM session_content l
+    WHERE l.content IN (SELECT rowid FROM text_index WHERE text_index MATCH ?)
+    UNION ALL SELECT n.id FROM session n WHERE instr(lower(n.name), lower(?))
+)"""
+_BEGINNING: Final = """s.id IN (
+    SELECT i.id FROM session i
+    WHERE i.project IN (SELECT id FROM project) AND i.session_id >= ? AND i.session_id < ?
+    UNION ALL SELECT i.id FROM trace r
+    JOIN session i ON i.project = r.project AND i.session_id = coalesce(r.session_id, r.trace_id)
+    WHERE r.project IN (SELECT id FROM project) AND r.trace_id >= ? AND r.trace_id < ?
+)"""
+_WORD: Final = re.compile(r"[^\W_]")
+
+
+def condition(where: Filter) -> Condition:
+    """The condition that a session ``s`` fulfils when it is one of the filter's."""
+    found: list[str] = []
+    values: list[Any] = []
+
+    def add(text: str, *parameters: Any) -> None:
+        found.append(text)
+        values.extend(parameters)
+
+    if where.project is not None:
+        add("s.project = (SELECT id FROM project WHERE name = ?)", clean(where.project))
+    if where.since_ns is not None:
+        add("s.started_ns >= ?", _time(where.since_ns))
+    if where.until_ns is not None:
+        add("s.started_ns < ?", _time(where.until_ns))
+    if where.states:
+        add(f"s.state IN ({_marks(where.states)})", *_texts(where.states))
+    for table, name, wanted in (
+        ("session_tag", "value", where.tags),
+        ("session_agent", "value", where.agents),
+        ("session_host", "value", where.hosts),
+        ("session_model", "model", where.models),
+        ("session_tool", "tool", where.tools),
+    ):
+        if wanted:
+            among = f"SELECT session FROM {table} WHERE {name} IN ({_marks(wanted)})"  # noqa: S608  (names of ours)
+            add(f"s.id IN ({among})", *_texts(wanted))
+    if where.errors or where.fates:
+        add(*_errors(where))
+    if where.text.strip():
+        text, parameters = _text(where.text)
+        add(text, *parameters)
+    return " AND ".join(found) or "1", values
+
+
+def _errors(where: Filter) -> tuple[Any, ...]:
+    """Of an error that is asked for by type or fingerprint and by fate, both must hold of the same one."""
+    parts, values = [], []
+    if where.errors:
+        marks = _marks(where.errors)
+        parts.append(f"(fingerprint IN ({marks}) OR type IN ({marks}))")
+        values += [*_texts(where.errors), *_texts(where.errors)]
+    if where.fates:
+        parts.append(f"fate IN ({_marks(where.fates)})")
+        values += _texts(where.fates)
+    among = f"SELECT session FROM session_error WHERE {' AND '.join(parts)}"  # noqa: S608  (parts of ours)
+    return f"s.id IN ({among})", *values
+
+
+def _text(text: str) -> Condition:
+    text = clean(text.strip())
+    beginning = [text, after(text)] * 2
+    query = words(text)
+    if query is None:
+        return f"({_BEGINNING})", beginning
+    return f"({_TEXT} OR {_BEGINNING})", [query, text, *beginning]
+
+
+def words(text: str) -> str | None:
+    """A text as a query of FTS5 in which all words must stand, and nothing is an operator; None without a word."""
+    quoted = [word.replace('"', '""').replace("\0", " ") for word in text.split() if _WORD.search(word)]
+    return " ".join(f'"{word}"' for word in quoted[:64]) or None
+
+
+def after(text: str) -> str:
+    """The first text, as SQLite sorts, that does not begin with `text`."""
+    return text + "\U0010ffff"
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _texts(values: Sequence[str]) -> list[str]:
+    return [clean(value) for value in values]
+
+
+def _time(time_ns: int) -> int:
+    return max(-LARGEST, min(LARGEST, time_ns))

@@ -1,0 +1,53 @@
+"""Spans as they are read: light for a tree, with their bodies for a page."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from ...rows import Process, Source, SpanBody, SpanRow
+from . import rollups
+from .encoding import clean, decode_body, span_of, unpack
+from .statement import statement
+
+
+class _Reader:
+    """Reads bodies; what many of them share is read once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._contents: dict[tuple[int, bytes], Any] = {}
+        self._sources: dict[tuple[Any, ...], Source] = {}
+        self._processes: dict[tuple[Any, ...], Process] = {}
+
+    def span(self, columns: tuple[Any, ...]) -> SpanRow:
+        *_, resource, scope, scope_version, body, project = columns
+        source = self._sources.get((resource, scope, scope_version))
+        if source is None:
+            source = self._sources[resource, scope, scope_version] = Source(unpack(resource), scope, scope_version)
+        if body is None:
+            return span_of(columns, self._processes, SpanBody(source=source))
+        read = decode_body(body, source, lambda digest: self._content(project, digest))
+        return span_of(columns, self._processes, read)
+
+    def _content(self, project: int, digest: bytes) -> Any:
+        try:
+            return self._contents[project, digest]
+        except KeyError:
+            found = self._connection.execute(statement("content"), (digest, project)).fetchone()
+            value = self._contents[project, digest] = None if found is None else unpack(found[0])
+            return value
+
+
+def spans(connection: sqlite3.Connection, session: int, *, bodies: bool) -> list[SpanRow]:
+    """All spans of a session, by start."""
+    if not bodies:
+        return rollups.spans_of(connection, session)
+    reader = _Reader(connection)
+    return [reader.span(columns) for columns in connection.execute(statement("spans_with_bodies"), (session,))]
+
+
+def span(connection: sqlite3.Connection, session: int, span_id: str) -> SpanRow | None:
+    """One span with its body."""
+    columns = connection.execute(statement("span"), (session, clean(span_id))).fetchone()
+    return None if columns is None else _Reader(connection).span(columns)

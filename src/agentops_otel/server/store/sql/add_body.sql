@@ -1,0 +1,2 @@
+INSERT INTO body (span, data) VALUES (?, ?)
+ON CONFLICT (span) DO UPDATE SET data = excluded.data

@@ -1,0 +1,1 @@
+INSERT INTO content (project, digest, kind, data) VALUES (?, ?, ?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO session (project, session_id) VALUES (?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO session_agent (session, value) VALUES (?, ?)

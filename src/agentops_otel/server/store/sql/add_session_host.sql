@@ -1,0 +1,1 @@
+INSERT INTO session_host (session, value) VALUES (?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO session_tag (session, value) VALUES (?, ?)

@@ -1,0 +1,6 @@
+INSERT INTO session_tool (
+    session, tool, calls, failed, recovered, duration_ns, durations_ns, repeated
+)
+VALUES (
+    ?, ?, ?, ?, ?, ?, ?, ?
+)

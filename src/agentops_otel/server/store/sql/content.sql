@@ -1,0 +1,1 @@
+SELECT data FROM content WHERE digest = ? AND project = ?

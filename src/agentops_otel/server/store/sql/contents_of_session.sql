@@ -1,0 +1,1 @@
+SELECT content FROM session_content WHERE session = ?

@@ -1,0 +1,1 @@
+SELECT data FROM event WHERE session = ? ORDER BY time_ns, key

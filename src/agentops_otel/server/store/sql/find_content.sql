@@ -1,0 +1,1 @@
+SELECT id FROM content WHERE digest = ? AND project = ?

@@ -1,0 +1,1 @@
+SELECT id FROM session WHERE project = ? AND session_id = ?

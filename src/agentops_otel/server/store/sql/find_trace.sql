@@ -1,0 +1,1 @@
+SELECT session_id, said_ns FROM trace WHERE project = ? AND trace_id = ?

@@ -1,0 +1,1 @@
+INSERT INTO text_index (rowid, text) VALUES (?, ?)

@@ -1,0 +1,1 @@
+UPDATE session SET stale = 1 WHERE id = ?

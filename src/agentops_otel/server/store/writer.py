@@ -1,0 +1,170 @@
+"""The one writer of a store: a thread with its connection, which commits what many callers ask for at once.
+
+While one transaction is written, the next callers wait; then all of them share the next one. So a single request waits
+for nobody, and a hundred small ones cost one commit.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from ...log import logger
+from . import StoreFull
+from .database import Database, StoreUnusable, transaction
+
+Result = TypeVar("Result")
+_SHARED: Final = 64
+"""So many callers share one transaction at most."""
+_FULL: Final = ("database or disk is full", "disk I/O error")
+
+
+@dataclass(slots=True)
+class _Job:
+    run: Callable[[sqlite3.Connection], Any]
+    shares: bool
+    future: Future[Any] = field(default_factory=Future)
+    result: Any = None
+
+
+class Writer:
+    """Runs functions with the one connection that writes, each whole or not at all.
+
+    Args:
+        finish: called at the end of each transaction, before it is committed.
+        forget: called when a transaction was not committed.
+        rest: called when there is nothing to do; returns after how many seconds to call again, None for never.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        finish: Callable[[sqlite3.Connection], None],
+        forget: Callable[[], None],
+        rest: Callable[[sqlite3.Connection], float | None],
+    ) -> None:
+        self._database = database
+        self._finish = finish
+        self._forget = forget
+        self._rest = rest
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._last: Callable[[sqlite3.Connection], object] = rest
+
+    def run(self, work: Callable[[sqlite3.Connection], Result], *, shares: bool = True) -> Result:
+        """Run a function in a transaction, and return when that is committed.
+
+        Args:
+            shares: False for work that has transactions of its own, such as VACUUM.
+
+        Raises:
+            StoreFull: there is no room; nothing is changed.
+        """
+        job = _Job(work, shares)
+        with self._lock:
+            if self._closed:
+                raise StoreUnusable("the store is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="agentops-store", daemon=True)
+                self._thread.start()
+            self._jobs.put(job)
+        result: Result = job.future.result()
+        return result
+
+    def close(self, last: Callable[[sqlite3.Connection], object]) -> None:
+        """Finish what was asked for, do something last if there is a thread, and end it."""
+        with self._lock:
+            self._closed = True
+            self._last = last
+            thread = self._thread
+            self._jobs.put(None)
+        if thread is not None:
+            thread.join()
+
+    def _work(self) -> None:
+        connection = self._database.connect()
+        try:
+            wait: float | None = 0.0
+            while True:
+                jobs = self._next(wait)
+                if jobs is None:
+                    break
+                if jobs:
+                    self._run_all(connection, jobs)
+                wait = self._pause(connection, self._rest)
+            self._pause(connection, self._last)
+        finally:
+            connection.close()
+
+    def _next(self, wait: float | None) -> list[_Job] | None:
+        """Jobs that share a transaction; none after waiting in vain, None at the end."""
+        try:
+            job = self._jobs.get(timeout=wait)
+        except queue.Empty:
+            return []
+        jobs: list[_Job] = []
+        while job is not None:
+            jobs.append(job)
+            if not job.shares or len(jobs) == _SHARED:
+                return jobs
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs
+        if jobs:
+            self._jobs.put(None)
+            return jobs
+        return None
+
+    def _pause(self, connection: sqlite3.Connection, rest: Callable[[sqlite3.Connection], Result]) -> Result | float:
+        try:
+            return rest(connection)
+        except sqlite3.Error as error:
+            logger.warning("the store cannot bring sessions up to date now: %s", error)
+            self._forget()
+            return 1.0
+
+    def _run_all(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+        alone = [job for job in jobs if not job.shares]
+        shared = [job for job in jobs if job.shares]
+        if shared:
+            self._commit(connection, shared)
+        for job in alone:
+            try:
+                job.future.set_result(job.run(connection))
+            except BaseException as error:
+                job.future.set_exception(_named(error))
+
+    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+        try:
+            self._transact(connection, jobs)
+        except BaseException as error:
+            self._forget()
+            if len(jobs) == 1:
+                jobs[0].future.set_exception(_named(error))
+                return
+            for job in jobs:  # so that each fails for its own reasons only
+                self._commit(connection, [job])
+            return
+        for job in jobs:
+            job.future.set_result(job.result)
+
+    def _transact(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+        with transaction(connection):
+            for job in jobs:
+                job.result = job.run(connection)
+            self._finish(connection)
+
+
+def _named(error: BaseException) -> BaseException:
+    if isinstance(error, sqlite3.OperationalError) and str(error) in _FULL:
+        return StoreFull(f"the store is full: {error}")
+    return error
