@@ -2,8 +2,9 @@
 
     python examples/openai_server.py        # prints the two variables that make any OpenAI program use it
 
-It knows `POST /v1/chat/completions`: plain, with tools, streamed with usage. The answers belong to `support_agent.py`;
-every other question gets a short general answer. Token counts are estimated at four characters each.
+It knows `POST /v1/chat/completions`: plain, with tools, streamed with usage. The answers belong to `support_agent.py`,
+unless other ones are given; every other question gets a short general answer. Token counts are estimated at four
+characters each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,19 +24,31 @@ ANSWER = "I am sorry that the teapot arrived broken, Ada. I have refunded $42.00
 CACHE_BLOCK = 128  # tokens; the real API caches in blocks of this size too, but only prompts of at least 1,024 tokens
 
 
+class Refusal(Exception):
+    """What an answer raises for a request that is refused with this status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class OpenAIServer:
     """A context manager that serves on loopback; `url` is the base URL for a client.
 
     Args:
         latency: seconds from a request to its first byte; a longer answer takes longer.
         port: to listen on; 0 takes a free one.
+        answer: makes the message of the assistant from the body of a request; `text()` and `calls()` help with it.
     """
 
-    def __init__(self, latency: float = 0.0, port: int = 0) -> None:
+    def __init__(
+        self, latency: float = 0.0, port: int = 0, answer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    ) -> None:
         class Handler(_Handler):
             pass
 
         Handler.latency = latency
+        Handler.answer = staticmethod(answer or _message)
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -53,16 +66,20 @@ class OpenAIServer:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     latency = 0.0
+    answer: Callable[[dict[str, Any]], dict[str, Any]]
 
     def do_POST(self) -> None:
         """Answer one request."""
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-        if not self.path.endswith("/chat/completions"):
-            error = {"message": f"This stand-in does not know {self.path}", "type": "invalid_request_error"}
-            self._send(404, json.dumps({"error": error}).encode())
-            return
         time.sleep(self.latency)
-        completion = complete(body)
+        try:
+            if not self.path.endswith("/chat/completions"):
+                raise Refusal(404, f"This stand-in does not know {self.path}")
+            completion = complete(body, self.answer(body))
+        except Refusal as refusal:
+            error = {"message": str(refusal), "type": "invalid_request_error"}
+            self._send(refusal.status, json.dumps({"error": error}).encode())
+            return
         if body.get("stream"):
             self._stream(completion, with_usage=bool((body.get("stream_options") or {}).get("include_usage")))
             return
@@ -97,9 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def complete(body: dict[str, Any]) -> dict[str, Any]:
-    """The chat completion for a request; depends on nothing but the request."""
-    message = _message(body)
+def complete(body: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    """The chat completion with this message; depends on nothing but the request and the message."""
     finish = "tool_calls" if "tool_calls" in message else "stop"
     model = body.get("model", "gpt-4.1-mini")
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
@@ -137,25 +153,30 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
     if {"find_order", "refund"} <= tools:
         results = [str(m.get("content")) for m in messages if m.get("role") == "tool"]
         if not results:
-            return _call("find_order", {"order_id": 1842})
+            return calls(("find_order", {"order_id": 1842}))
         if len(results) == 1 or "Error" in results[-1]:
-            return _call("refund", {"order_id": 1842, "amount": 42.0})
-        return _text("DONE")
+            return calls(("refund", {"order_id": 1842, "amount": 42.0}))
+        return text("DONE")
     if "plan" in question.lower():
-        return _text(PLAN)
+        return text(PLAN)
     if any(m.get("role") == "tool" for m in messages):
-        return _text(ANSWER)
-    return _text(f"You asked: {question.strip()[:200]} I am a stand-in, so this is all I know.")
+        return text(ANSWER)
+    return text(f"You asked: {question.strip()[:200]} I am a stand-in, so this is all I know.")
 
 
-def _text(content: str) -> dict[str, Any]:
+def text(content: str) -> dict[str, Any]:
+    """A message that says something."""
     return {"role": "assistant", "content": content, "refusal": None}
 
 
-def _call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    call_id = "call_" + hashlib.sha256(name.encode()).hexdigest()[:16]
-    call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
+def calls(*tools: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """A message that asks for tools, each with its name and arguments."""
+    made = []
+    for name, arguments in tools:
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        call_id = "call_" + hashlib.sha256(json.dumps(function).encode()).hexdigest()[:16]
+        made.append({"id": call_id, "type": "function", "function": function})
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": made}
 
 
 def _usage(body: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
@@ -166,12 +187,13 @@ def _usage(body: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     cached = (tools + _tokens(messages[:last_turn])) // CACHE_BLOCK * CACHE_BLOCK if last_turn else 0
     given = tools + _tokens(messages)
     made = _tokens(message.get("content") or "") + _tokens(message.get("tool_calls", []))
+    reasoning = 6 * made if str(body.get("model")).startswith("o") else 0
     return {
         "prompt_tokens": given,
-        "completion_tokens": made,
-        "total_tokens": given + made,
+        "completion_tokens": made + reasoning,
+        "total_tokens": given + made + reasoning,
         "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0},
     }
 
 

@@ -226,6 +226,23 @@ def test_a_custom_exporter_gets_finished_spans_with_cost(run, llm):
     assert all(float(row["gen_ai.usage.cost.amount"]) > 0 for row in rows)
 
 
+def test_the_research_team_works_at_the_same_time_and_recovers(run, backend):
+    """Two researchers overlap, a page fails and is read again, the critic objects, and the session succeeds."""
+    run("research_team.py", AGENTOPS_ENDPOINT=backend.url)
+    [root] = _roots(backend)
+    assert _attributes(root)["agentops.session.end_state"] == "Success"
+    assert _attributes(root)["agentops.session.recovered_errors"] == 1
+    first, second, third = sorted(
+        _named(backend, "invoke_agent researcher"), key=lambda span: span.start_time_unix_nano
+    )
+    assert second.start_time_unix_nano < first.end_time_unix_nano < third.start_time_unix_nano
+    assert len(_named(backend, "invoke_agent critic")) == 2
+    failed = [span for span in _named(backend, "execute_tool read_page") if span.status.code == ERROR]
+    assert [_attributes(span)["error.type"] for span in failed] == ["TimeoutError"]
+    models = {_attributes(span)["gen_ai.request.model"] for span in backend.spans() if span.name.startswith("chat ")}
+    assert models == {"gpt-4.1", "gpt-4.1-mini", "o4-mini"}
+
+
 def test_sessions_have_settings_of_their_own(run, tmp_path):
     """Each session's spans are in its own file, with content or without."""
     run("per_session_configuration.py", str(tmp_path / "out"))
