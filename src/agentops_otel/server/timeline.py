@@ -15,10 +15,10 @@ DIVISIONS: Final = 5
 
 
 def along(part: float, whole: float) -> str:
-    """A share of a width, such as ``31.9%``: at most two decimals, 0 of nothing."""
+    """A share of a width, such as ``31.9%``: at most four decimals, so that one can zoom; 0 of nothing."""
     if whole <= 0:
         return "0%"
-    return f"{100 * part / whole:.2f}".rstrip("0").rstrip(".") + "%"
+    return f"{100 * part / whole:.4f}".rstrip("0").rstrip(".") + "%"
 
 
 def thousandths(part: float, whole: float) -> str:

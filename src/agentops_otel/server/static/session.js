@@ -1,1 +1,73 @@
-// The page of one session: the panel of a span, unfolding, following, keys.
+// The page of one session: unfolding, following, and the keys of the views.
+import "./replay.js";
+import "./waterfall.js";
+import { close, forPage, parameters, plain, rowOf } from "./panel.js";
+
+// ------------------------------------------------------------------------------------------- unfold all, follow
+
+const unfold = document.querySelector("[data-unfold]");
+unfold?.addEventListener("click", (event) => {
+  if (!plain(event)) return;
+  event.preventDefault();
+  const open = !unfold.hasAttribute("aria-current");
+  for (const fold of document.querySelectorAll("#story details.fold, .why details")) fold.open = open;
+  unfold.toggleAttribute("aria-current", open);
+  if (open) unfold.setAttribute("aria-current", "true");
+  unfold.firstChild.data = open ? "Fold " : "Unfold all ";
+  const query = parameters();
+  if (open) query.set("text", "all");
+  else query.delete("text");
+  history.replaceState(null, "", `?${query}${location.hash}`);
+});
+
+const follow = document.querySelector("[data-follow]");
+if (follow) {
+  const story = document.getElementById("story");
+  const set = (on) => follow.setAttribute("aria-pressed", String(on));
+  const following = () => follow.getAttribute("aria-pressed") === "true";
+  const toEnd = () => story.lastElementChild?.scrollIntoView({ block: "end" });
+  let last = scrollY;
+  if (location.hash || parameters().get("span")) set(false);
+  follow.addEventListener("click", () => {
+    set(!following());
+    if (following()) toEnd();
+  });
+  addEventListener("scroll", () => {
+    if (scrollY < last - 2) set(false);
+    last = scrollY;
+  }, { passive: true });
+  new MutationObserver((changes) => {
+    if (following() && changes.some((change) => change.addedNodes.length)) toEnd();
+  }).observe(story, { childList: true, subtree: true });
+}
+
+document.querySelector("[data-critical]")?.addEventListener("click", (event) => {
+  const on = event.currentTarget.getAttribute("aria-pressed") !== "true";
+  event.currentTarget.setAttribute("aria-pressed", String(on));
+  document.querySelector(".wf")?.classList.toggle("critical", on);
+});
+
+// -------------------------------------------------------------------------------------------------------- keys
+
+addEventListener("keydown", (event) => {
+  if (!forPage(event)) return;
+  if (event.key === "Escape") {
+    if (close()) event.preventDefault();
+    return;
+  }
+  if (event.shiftKey || event.repeat) return;
+  const control = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (control) {
+    event.preventDefault();
+    control.click();
+  }
+});
+
+// A deep link: the span that it names is in sight and has the focus.
+const first = parameters().get("span");
+const row = rowOf(first);
+if (row && !location.hash) {
+  const { top, bottom } = row.getBoundingClientRect();
+  if (top < 150 || bottom > innerHeight) row.scrollIntoView({ block: "center" });
+  (row.matches("tr") ? row : row.querySelector("a"))?.focus({ preventScroll: true });
+}

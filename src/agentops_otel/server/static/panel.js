@@ -1,0 +1,123 @@
+// The panel of a span: shown and closed without leaving the page, and in the address, so that Back comes back.
+
+const view = document.getElementById("view");
+const here = view?.dataset.here;
+
+/** Whether a key is meant for the page: not while a field has focus, and none with Ctrl, Alt or Meta. */
+export function forPage(event) {
+  const typing = event.target.closest?.("input:not([type=range]), textarea, select, [contenteditable], dialog");
+  return !typing && !event.ctrlKey && !event.altKey && !event.metaKey && !event.defaultPrevented;
+}
+
+// ------------------------------------------------------------------------------------------------------- the panel
+
+/** The query of the page. */
+export const parameters = () => new URLSearchParams(location.search);
+/** Where a span stands in the view. */
+export const rowOf = (span) => span && document.getElementById(`s-${span}`);
+let asked; // the request that runs: a later one replaces it
+
+function mark(span) {
+  for (const row of view.querySelectorAll("tr[aria-selected=true]")) row.setAttribute("aria-selected", "false");
+  for (const step of view.querySelectorAll("[id^=s-][aria-current]")) step.removeAttribute("aria-current");
+  const row = rowOf(span);
+  if (!row) return;
+  if (row.matches("tr")) row.setAttribute("aria-selected", "true");
+  else row.setAttribute("aria-current", "true");
+}
+
+/** Shows the details of a span beside the view, and says so in the address. */
+export async function show(span, { part = "", push = true } = {}) {
+  const query = parameters();
+  query.set("span", span);
+  if (part) query.set("part", part);
+  else query.delete("part");
+  if (push && query.toString() !== parameters().toString()) history.pushState(null, "", `?${query}${location.hash}`);
+  mark(span);
+  asked?.abort();
+  asked = new AbortController();
+  view.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(`${here}/panel?${query}`, { signal: asked.signal });
+    if (!answer.ok) throw new Error(await answer.text());
+    put(await answer.text());
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    location.reload(); // the page itself says what is wrong
+  }
+  view.removeAttribute("aria-busy");
+}
+
+function put(html) {
+  const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("panel");
+  const old = document.getElementById("panel");
+  const focused = old?.contains(document.activeElement) && document.activeElement.dataset.part;
+  if (old) old.replaceWith(fresh);
+  else view.append(fresh);
+  view.className = "split";
+  if (focused) fresh.querySelector(`[data-part="${focused}"]`)?.focus();
+}
+
+/** Closes the panel; whether there was one. */
+export function close({ push = true } = {}) {
+  const panel = document.getElementById("panel");
+  if (!panel) return false;
+  const query = parameters();
+  const span = panel.dataset.span;
+  query.delete("span");
+  query.delete("part");
+  if (push) history.pushState(null, "", `?${query}`);
+  const inside = panel.contains(document.activeElement);
+  panel.remove();
+  view.className = "whole";
+  const row = rowOf(span);
+  mark(null);
+  if (inside && row) (row.matches("tr") ? row : row.querySelector("a"))?.focus();
+  return true;
+}
+
+/** Whether a click means to go there, and not to open a tab. */
+export const plain = (event) => event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+
+view?.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || !plain(event)) return;
+  if (link.matches("[data-close]")) {
+    event.preventDefault();
+    close();
+  } else if (link.matches("[data-whole]")) {
+    event.preventDefault();
+    loadWhole(link);
+  } else if (link.matches("[data-part]")) {
+    event.preventDefault();
+    show(link.closest("#panel").dataset.span, { part: link.dataset.part });
+  } else {
+    const target = new URL(link.href, location.href);
+    const query = target.searchParams;
+    const same = target.pathname === location.pathname && (query.get("tab") ?? "story") === (parameters().get("tab") ?? "story");
+    if (same && query.get("span") && query.get("flame") === parameters().get("flame")) {
+      event.preventDefault();
+      show(query.get("span"));
+    }
+  }
+});
+
+addEventListener("popstate", () => {
+  const span = parameters().get("span");
+  if (!view || location.hash) return;
+  if (span) {
+    show(span, { part: parameters().get("part") ?? "", push: false });
+    rowOf(span)?.focus();
+  } else close({ push: false });
+});
+
+/** Puts the whole of a text in the place of its beginning. */
+async function loadWhole(link) {
+  const line = link.closest(".cut");
+  line.setAttribute("aria-busy", "true");
+  const answer = await fetch(link.href);
+  if (answer.ok) {
+    line.previousElementSibling.textContent = await answer.text();
+    line.remove();
+  } else line.textContent = await answer.text();
+}
