@@ -1,0 +1,48 @@
+// Brings a part of the page to what a newer rendering says. Only what differs is touched, so that focus, selection,
+// scrolling and what was unfolded stay.
+
+const OURS = new Set(["open", "hidden", "tabindex", "aria-expanded", "aria-selected", "aria-pressed"]); // the reader's, not the server's
+
+/** Makes `old` like `fresh`; elements with an id are found again wherever they have moved among their siblings. */
+export function patch(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeName !== fresh.nodeName || (old.id ?? "") !== (fresh.id ?? "")) {
+    old.replaceWith(fresh);
+  } else if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+  } else {
+    attributes(old, fresh);
+    if (old !== document.activeElement || !old.matches("input, textarea, select")) children(old, fresh);
+  }
+}
+
+function attributes(old, fresh) {
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !OURS.has(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value && !(OURS.has(name) && old.hasAttribute(name))) {
+      if (name !== "open") old.setAttribute(name, value);
+    }
+  }
+}
+
+function children(old, fresh) {
+  const known = new Map();
+  for (const child of old.children) if (child.id) known.set(child.id, child);
+  let place = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    const match = node.id ? known.get(node.id) : place && !place.id && place.nodeName === node.nodeName ? place : null;
+    if (!match) old.insertBefore(node, place);
+    else {
+      if (match === place) place = place.nextSibling;
+      else old.insertBefore(match, place);
+      patch(match, node);
+    }
+  }
+  // Rows that were fetched one by one are not in the newer rendering.
+  const keep = old.hasAttribute("data-lazy");
+  while (place) {
+    const next = place.nextSibling;
+    if (!keep || !place.id) place.remove();
+    place = next;
+  }
+}
