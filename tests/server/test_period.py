@@ -39,6 +39,7 @@ def ns(*parts: int) -> int:
         pytest.param((2026, 10, 24, 12), (2026, 10, 25, 12), "hour", 25, id="the hour that comes twice is two"),
         pytest.param((2026, 8, 1), (2026, 11, 1), "week", 14, id="a quarter"),
         pytest.param((2024, 1, 15), (2026, 1, 1), "month", 24, id="two years"),
+        pytest.param((1970, 1, 2), (2026, 1, 1), "year", 56, id="a sender without a clock"),
     ],
 )
 @pytest.mark.usefixtures("_berlin")

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from .format import local
 from .store import Filter, Store
 
-Unit = Literal["hour", "day", "week", "month"]
+Unit = Literal["hour", "day", "week", "month", "year"]
 _PIECES: Final = 14
 _SECOND: Final = 1_000_000_000
 _HOUR: Final = 3600 * _SECOND
@@ -37,24 +37,29 @@ class Stretch:
             return "hour"
         if length <= 32 * _DAY:
             return "day"
-        return "week" if length <= 220 * _DAY else "month"
+        if length <= 220 * _DAY:
+            return "week"
+        return "month" if length <= 1100 * _DAY else "year"
 
     def columns(self) -> Iterator[tuple[int, int]]:
-        """Its hours, days, weeks or months by the local clock; the first and last one are as long as they are in it."""
+        """Its hours, days, weeks, months or years by the local clock; the first and the last may be shorter."""
         start, unit = self.start_ns, self.unit
         while start < self.end_ns:
-            after = min(_after(start, unit), self.end_ns)
+            after = _after(start, unit)
+            after = min(after if after > start else start + _HOUR, self.end_ns)
             yield start, after
             start = after
 
 
 def stretch(store: Store, where: Filter, now_ns: int) -> Stretch:
     """The period of a filter: to now where it names no end, from the first session where it names no beginning."""
-    end = now_ns + 1 if where.until_ns is None else where.until_ns
-    if where.since_ns is not None:
-        return Stretch(where.since_ns, max(end, where.since_ns + 1))
-    first = store.sessions(where, sort="started", descending=False, limit=1).rows
-    return Stretch(first[0].started_ns if first else end - _DAY, end)
+    end = now_ns + 1 if where.until_ns is None else min(where.until_ns, now_ns + 1)
+    start = where.since_ns
+    if start is None:
+        first = store.sessions(where, sort="started", descending=False, limit=1).rows
+        start = first[0].started_ns if first else end - _DAY
+    start = max(start, 0)  # a sender without a clock says 1970, and a year before it is no year of ours
+    return Stretch(start, max(end, start + _HOUR))
 
 
 def before(where: Filter, now_ns: int) -> Filter | None:
@@ -66,7 +71,7 @@ def before(where: Filter, now_ns: int) -> Filter | None:
 
 
 def _after(ns: int, unit: Unit) -> int:
-    """The start of the next hour, day, week or month."""
+    """The start of the next hour, day, week, month or year."""
     moment = local(ns)
     day = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001  (local days have 23 to 25 hours)
     if unit == "hour":
@@ -75,7 +80,9 @@ def _after(ns: int, unit: Unit) -> int:
         return _ns(day + timedelta(days=1))
     if unit == "week":
         return _ns(day + timedelta(days=7 - day.weekday()))
-    return _ns((day.replace(day=1) + timedelta(days=32)).replace(day=1))
+    if unit == "month":
+        return _ns((day.replace(day=1) + timedelta(days=32)).replace(day=1))
+    return _ns(datetime(moment.year + 1, 1, 1))  # noqa: DTZ001
 
 
 def _ns(local_time: datetime) -> int:
