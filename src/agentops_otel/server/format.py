@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 MINUS: Final = "\u2212"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BYTES: Final = ("B", "kB", "MB", "GB", "TB")
 _SMALLEST: Final = 1e-9
 """Amounts below have an exponent: more zeros can no longer be counted by eye."""
@@ -145,7 +145,7 @@ def clock(ns: int, now_ns: int, *, seconds: bool = False) -> Markup:
     if 0 < days < 7 and not seconds:
         text = f"{_DAYS[then.weekday()]} {text}"
     elif days and not seconds:
-        text = f"{then.day} {_MONTHS[then.month - 1]}" + ("" if then.year == now.year else f" {then.year}")
+        text = f"{then.day} {MONTHS[then.month - 1]}" + ("" if then.year == now.year else f" {then.year}")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso(ns), f"{day(then)}, {then:%H:%M:%S %Z}", text)
 
 
@@ -161,7 +161,7 @@ def local(ns: int) -> datetime:
 
 def day(moment: datetime) -> str:
     """Such as ``Sat 21 Nov 2026``."""
-    return f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    return f"{_DAYS[moment.weekday()]} {moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
 def date(ns: int) -> str:
