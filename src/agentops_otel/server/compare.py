@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 from ..rows import Kind, Message, SpanRow
+from ..tree import Key, Tree
 from ..usage import Usage
 
 Pieces = tuple[tuple[str, bool], ...]
@@ -138,33 +139,29 @@ def swapped(comparison: Comparison) -> Comparison:
 
 def steps(spans: Sequence[SpanRow]) -> tuple[Step, ...]:
     """What a session did, by start. A span around others of these is no step: its time is theirs."""
-    ordered = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
-    parents = {span.span_id: span.parent_id for span in ordered}
-    around_llm = _above(parents, (span for span in ordered if span.kind == "llm"))
-    around_any = _above(parents, (span for span in ordered if span.kind in {"llm", "tool", "action"}))
-    began = min((span.start_ns for span in ordered), default=0)
+    tree = Tree(spans)
+    began = min((span.start_ns for span in tree.spans), default=0)
+    around = _above(tree)
     seen: dict[tuple[str, str, str], int] = {}
     found = []
-    for span in ordered:
-        if (
-            (span.kind == "llm" and span.span_id not in around_llm)
-            or span.kind == "tool"
-            or (span.kind == "action" and span.span_id not in around_any)
-        ):
+    for span in tree.spans:
+        if tree.is_call(span):
+            found.append(_step(span, began))
+        elif span.kind == "tool" or (span.kind == "action" and (span.trace_id, span.span_id) not in around):
             step = _step(span, began)
-            times = seen[step.key[:3]] = seen.get(step.key[:3], 0) + 1
-            found.append(step if step.kind == "llm" else replace(step, turn=times))
+            seen[step.key[:3]] = seen.get(step.key[:3], 0) + 1
+            found.append(replace(step, turn=seen[step.key[:3]]))
     return tuple(found)
 
 
-def _above(parents: Mapping[str, str | None], spans: Iterable[SpanRow]) -> set[str]:
-    """The ids of all spans above these."""
-    above: set[str] = set()
-    for span in spans:
-        parent = span.parent_id
-        while parent is not None and parent not in above:
-            above.add(parent)
-            parent = parents.get(parent)
+def _above(tree: Tree) -> set[Key]:
+    """The spans above tools and actions, and above LLM spans."""
+    above: set[Key] = set()
+    for span in tree.spans:
+        parent = tree.parent(span) if span.kind in {"llm", "tool", "action"} else None
+        while parent is not None and (key := (parent.trace_id, parent.span_id)) not in above:
+            above.add(key)
+            parent = tree.parent(parent)
     return above
 
 
