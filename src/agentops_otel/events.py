@@ -24,6 +24,7 @@ from .config import Configuration
 from .context import Scope, scope_for
 from .figures import format_count
 from .log import logger
+from .pricing import provider_of
 from .text import MAX_LENGTH, brief, cut, shown, stacktrace_of
 from .values import MAX_ITEMS, sanitize, to_text
 
@@ -38,12 +39,6 @@ _LAST_NS: Final = 2**63 - 1
 _NAME_LENGTH: Final = 256
 # Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits, which Go, Java and JavaScript write.
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(?:([Zz])|([+-]\d\d):?(\d\d)?)?")
-# Only names that a model's own maker uses: gpt-oss and Gemini are served by several providers under one name.
-_PROVIDERS: Final = (
-    (re.compile(r"(chatgpt-|gpt-(?!oss)|o[134](-|$))"), "openai"),
-    (re.compile(r"claude-[^@]*$"), "anthropic"),
-    (re.compile(r"grok-"), "x_ai"),
-)
 
 
 def current_agent_id() -> str | None:
@@ -346,7 +341,7 @@ def _llm_start(event: LLMEvent) -> dict[str, Any]:
     start = {semconv.SPAN_KIND: semconv.KIND_LLM, semconv.OPERATION_NAME: semconv.OPERATION_CHAT}
     if model := _word(event.model):
         start[semconv.REQUEST_MODEL] = model
-        provider = next((name for pattern, name in _PROVIDERS if pattern.match(model.lower())), None)
+        provider = provider_of(model)
         start |= {semconv.PROVIDER_NAME: provider} if provider else {}
     if event.thread_id is not None:
         start[semconv.CONVERSATION_ID] = _word(event.thread_id)

@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timezone
+from typing import Any, Final, cast
 
-from .rows import Score, SessionEvent, Source, SpanEvent, SpanLink, SpanRow
+from . import pricing, semconv
+from .dialects.dialect import Content, Cost, Dialect, Field
+from .dialects.order import spoken
+from .messages import as_text, digest, opened, structured, text_of
+from .rows import (
+    Kind,
+    Message,
+    Process,
+    Score,
+    SessionEvent,
+    Source,
+    SpanBody,
+    SpanEvent,
+    SpanLink,
+    SpanRow,
+    State,
+    Status,
+)
+from .usage import Usage
+
+_NAME_LENGTH: Final = 256
+_SPAN_NAME_LENGTH: Final = 1024
+_MESSAGE_LENGTH: Final = 2000
+_BRIEF_LENGTH: Final = 300
+_MOST_TAGS: Final = 100
+_MOST_TOKENS: Final = 10**12  # more is no count of tokens, and sums of it would not fit into 64 bits
+_MOST_DOLLARS: Final = 1e9
+_INT64: Final = 2**63
+_STATUS: Final[tuple[Status, ...]] = ("unset", "ok", "error")
+_STATES: Final[Mapping[str, State]] = {"success": "success", "fail": "fail", "indeterminate": "indeterminate"}
+_WITH_OUTPUT: Final = frozenset({"embeddings", "embedding"})
+_ASKED_FIRST: Final[frozenset[Kind]] = frozenset({"session", "agent", "workflow"})
+# What an agent was asked, among the arguments of a function.
+_QUESTIONS: Final = ("question", "prompt", "query", "task", "input", "message", "text", "topic", "messages", "kwargs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +82,516 @@ class ReceivedLog:
     source: Source = field(default_factory=Source)
 
 
+class _Said:
+    """What a span says of a field, in the first of its dialects that says anything of it."""
+
+    __slots__ = ("_fields", "_get")
+
+    def __init__(self, attributes: Mapping[str, Any], fields: Mapping[Field, tuple[str, ...]]) -> None:
+        self._get = attributes.get
+        self._fields = fields
+
+    def value(self, name: Field) -> Any:
+        for attribute in self._fields.get(name, ()):
+            value = self._get(attribute)
+            if value is not None and value != "":
+                return value
+        return None
+
+    def text(self, name: Field, length: int = _NAME_LENGTH) -> str | None:
+        """A text; None where it is empty or none."""
+        for attribute in self._fields.get(name, ()):
+            value = self._get(attribute)
+            if type(value) is str and value and not value.isspace():
+                return value[:length]
+        return None
+
+    def content(self, name: Field) -> str | None:
+        """Any value as text, JSON where it is structured."""
+        value = self.value(name)
+        return None if value is None else as_text(value)
+
+    def count(self, name: Field) -> int:
+        value = self.value(name)
+        return value if type(value) is int and 0 <= value < _INT64 else 0
+
+    def texts(self, name: Field) -> tuple[str, ...]:
+        """A list of texts, which may be written as JSON; one text is a list of it."""
+        value = self.value(name)
+        if isinstance(value, str):
+            value = opened(value) if value.startswith("[") else [value]
+        found = [each[:_NAME_LENGTH] for each in value if type(each) is str and each] if type(value) is list else []
+        return tuple(dict.fromkeys(found[:_MOST_TAGS]))
+
+
 def normalize(span: ReceivedSpan) -> SpanRow:
     """The row of a span, with its body."""
-    raise NotImplementedError
+    attributes = span.attributes
+    dialect, dialects, fields = spoken(span.source.scope, attributes)
+    said = _Said(attributes, fields)
+    kind = _kind(attributes, dialects)
+    content = _content(span, dialects, kind)
+    arguments, result = (None, None) if kind == "llm" else (said.content("arguments"), said.content("result"))
+    status = _status(span, said)
+    error = _error(span, said) if status == "error" or kind == "error" else _NO_ERROR
+    operation, tool, agent = said.text("operation"), said.text("tool"), said.text("agent")
+    request_model = said.text("request_model")
+    model = said.text("response_model") or request_model
+    provider = said.text("provider") or (pricing.provider_of(model) if model and kind == "llm" else None)
+    usage = _usage(attributes, dialects)
+    cost, table = _cost(span, dialects, kind, provider, model, usage, said)
+    asked, answered = _previews(kind, content, arguments, result)
+    state = said.text("end_state")
+    label = _label(span, kind, said, model, tool, agent, error.type)
+    return SpanRow(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_id=span.parent_id,
+        session_id=said.text("session_id"),
+        kind=kind,
+        name=span.name[:_SPAN_NAME_LENGTH],
+        label=label,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+        status=status,
+        status_message=(span.status_message or said.text("status_message", _MESSAGE_LENGTH) or "")[:_MESSAGE_LENGTH],
+        operation=operation,
+        provider=provider,
+        model=model,
+        request_model=request_model,
+        response_id=said.text("response_id"),
+        usage=usage,
+        cost=None if cost is None else cost.amount,
+        cost_source=None if cost is None else cost.source,
+        price_table=table,
+        first_token_ns=_first_token(span, said),
+        finish_reasons=_finish_reasons(said, content),
+        outcome=said.text("outcome"),
+        retries=said.count("retries"),
+        server=_server(said),
+        tool_call_id=said.text("tool_call_id"),
+        arguments_digest=_arguments_digest(kind, label, arguments),
+        agent=agent,
+        error_type=error.type,
+        error_message=error.message,
+        trigger_id=said.text("trigger_id"),
+        asked=asked,
+        answered=answered,
+        calls=_calls(content.output),
+        tags=said.texts("tags"),
+        end_state=None if state is None else _STATES.get(state.lower()),
+        end_reason=said.text("end_reason", _MESSAGE_LENGTH),
+        session_name=said.text("session_name"),
+        video=said.text("video", _MESSAGE_LENGTH),
+        dropped_spans=_dropped(attributes),
+        replayed=attributes.get(semconv.REPLAYED) is True,
+        dialect="genai" if dialect == "other" and (content.input or content.output) else dialect,
+        process=process_of(span.source.resource),
+        body=SpanBody(
+            system=content.system,
+            input=content.input,
+            output=content.output,
+            tools=content.tools,
+            arguments=arguments,
+            result=result,
+            logs=said.content("logs"),
+            stack=error.stack,
+            attributes=_without(attributes, content.used),
+            events=span.events,
+            links=span.links,
+            source=span.source,
+            trace_state=span.trace_state,
+            flags=span.flags,
+            otel_kind=span.otel_kind,
+        ),
+    )
+
+
+def _kind(attributes: Mapping[str, Any], dialects: Iterable[Dialect]) -> Kind:
+    for dialect in dialects:
+        for name, kinds in dialect.kinds:
+            value = attributes.get(name)
+            if type(value) is str:
+                kind = kinds.get(value) or kinds.get(value.lower())
+                if kind is not None:
+                    return kind
+    return "step"
+
+
+def _label(
+    span: ReceivedSpan,
+    kind: Kind,
+    said: _Said,
+    model: str | None,
+    tool: str | None,
+    agent: str | None,
+    error: str | None,
+) -> str:
+    found: str | None = None
+    if kind == "llm":
+        found = model
+    elif kind == "tool":
+        found = tool
+    elif kind == "agent":
+        found = agent
+    elif kind == "workflow":
+        found = said.text("workflow")
+    elif kind == "action":
+        found = said.text("action")
+    elif kind == "error":
+        found = error
+    elif kind == "session":
+        found = said.text("session_name")
+    return found or span.name[:_NAME_LENGTH]
+
+
+def _without(attributes: Mapping[str, Any], used: frozenset[str]) -> Mapping[str, Any]:
+    if used.isdisjoint(attributes):
+        return attributes
+    return {name: value for name, value in attributes.items() if name not in used}
+
+
+# ------------------------------------------------------------------------------------------------ content and previews
+
+
+def _content(span: ReceivedSpan, dialects: Iterable[Dialect], kind: Kind) -> Content:
+    """The messages, each kind of them from the first dialect that has any."""
+    found = Content()
+    for dialect in dialects:
+        if dialect.content is None:
+            continue
+        new = dialect.content(span.attributes, span.events, kind)
+        if new is None:
+            continue
+        found = Content(
+            found.system or new.system,
+            found.input or new.input,
+            found.output or new.output,
+            new.tools if found.tools is None else found.tools,
+            found.used | new.used,
+        )
+    return found
+
+
+def _previews(kind: Kind, content: Content, arguments: str | None, result: str | None) -> tuple[str | None, str | None]:
+    """What it was asked and what it answered, in short."""
+    users = [text for each in content.input if each.role == "user" and (text := text_of(each.parts))]
+    said = [text for each in content.output if (text := text_of(each.parts))]
+    if kind == "llm":
+        return _brief(users[-1] if users else None), _brief(said[0] if said else None)
+    if kind not in _ASKED_FIRST:
+        return _brief(arguments), _brief(result)
+    asked = _spoken_text(arguments) or (users[0] if users else None)
+    return _brief(asked), _brief(_spoken_text(result) or (said[-1] if said else None))
+
+
+def _brief(text: str | None) -> str | None:
+    text = text and text[: _BRIEF_LENGTH * 4].strip()
+    if not text:
+        return None
+    return text if len(text) <= _BRIEF_LENGTH else f"{text[: _BRIEF_LENGTH - 1]}…"
+
+
+def _spoken_text(text: str | None) -> str | None:
+    """The text in the arguments or the result of a function: ``{"question": "Who?"}`` asks ``Who?``."""
+    if not text or not text.startswith(("{", "[", '"')):
+        return text
+    found = _text_in(opened(text), 4)
+    return found or text
+
+
+def _text_in(value: Any, depth: int) -> str | None:
+    if isinstance(value, str):
+        return value
+    if not depth or not value:
+        return None
+    if isinstance(value, list):
+        texts = (_text_in(each, depth - 1) for each in value[:8])
+    elif isinstance(value, dict):
+        names = [name for name in _QUESTIONS if name in value] or [*value][:8]
+        texts = (_text_in(value[name], depth - 1) for name in names)
+    else:
+        return None
+    return next(filter(None, texts), None)
+
+
+def _calls(output: Iterable[Message]) -> tuple[str, ...]:
+    return tuple(
+        part["name"][:_NAME_LENGTH] for message in output for part in message.parts if part["type"] == "tool_call"
+    )
+
+
+def _finish_reasons(said: _Said, content: Content) -> tuple[str, ...]:
+    value = said.value("finish_reasons")
+    if type(value) is str:
+        value = opened(value) if value.startswith("[") else [value]
+    if type(value) is list and value:
+        return tuple(each[:_NAME_LENGTH] for each in value[:_MOST_TAGS] if type(each) is str)
+    return tuple(each.finish_reason for each in content.output if each.finish_reason)
+
+
+def _arguments_digest(kind: Kind, label: str, arguments: str | None) -> str | None:
+    return digest(label, structured(arguments)) if kind in ("tool", "action") and arguments is not None else None
+
+
+# ------------------------------------------------------------------------------------------------------ usage and cost
+
+
+def _usage(attributes: Mapping[str, Any], dialects: Iterable[Dialect]) -> Usage | None:
+    for dialect in dialects:
+        usage = None if dialect.usage is None else dialect.usage(attributes)
+        if usage is not None:
+            return (
+                usage if max(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens) <= _MOST_TOKENS else None
+            )
+    return None
+
+
+def _cost(
+    span: ReceivedSpan,
+    dialects: Iterable[Dialect],
+    kind: Kind,
+    provider: str | None,
+    model: str | None,
+    usage: Usage | None,
+    said: _Said,
+) -> tuple[Cost | None, str | None]:
+    """The stated cost, else the price of an LLM call's usage when it was made; and the version of the price table."""
+    for dialect in dialects:
+        stated = None if dialect.cost is None else dialect.cost(span.attributes)
+        if stated is not None and 0 <= stated.amount <= _MOST_DOLLARS:
+            return stated, said.text("price_table")
+    if kind != "llm" or usage is None or not provider or not model:
+        return None, None
+    if usage.missing and said.text("operation") not in _WITH_OUTPUT:
+        return None, None  # half of a price is a wrong price
+    at = datetime.fromtimestamp(span.start_ns / 1e9, timezone.utc)
+    price = pricing.cost(provider, model, usage, at=at, service_tier=said.text("service_tier"))
+    if price is None or not price.amount <= _MOST_DOLLARS:
+        return None, None
+    return Cost(price.amount, price.source), price.table
+
+
+def _first_token(span: ReceivedSpan, said: _Said) -> int | None:
+    seconds = said.value("first_token_seconds")
+    if isinstance(seconds, (int, float)) and 0 <= seconds < 1e7:
+        return round(seconds * 1e9)
+    began = said.text("completion_start")
+    if began is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(began.strip('"').replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+    return max(0, round(moment.timestamp() * 1e9) - span.start_ns)
+
+
+# --------------------------------------------------------------------------------------------------- status and errors
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    type: str | None = None
+    message: str | None = None
+    stack: str | None = None
+
+
+_NO_ERROR: Final = _Error()
+
+
+def _status(span: ReceivedSpan, said: _Said) -> Status:
+    status = _STATUS[span.status_code] if 0 <= span.status_code <= 2 else "unset"
+    return "error" if status == "unset" and said.text("level") == "ERROR" else status
+
+
+def _error(span: ReceivedSpan, said: _Said) -> _Error:
+    exception: Mapping[str, Any] = next(
+        (each.attributes for each in reversed(span.events) if each.name == semconv.EXCEPTION_EVENT), {}
+    )
+    kind = said.text("error_type") or _text(exception.get(semconv.EXCEPTION_TYPE))
+    message = _text(exception.get(semconv.EXCEPTION_MESSAGE), _MESSAGE_LENGTH)
+    if message is None:
+        message = said.text("error_message", _MESSAGE_LENGTH) or span.status_message[:_MESSAGE_LENGTH]
+        message = message or said.text("status_message", _MESSAGE_LENGTH)
+        message = message.removeprefix(f"{kind}: ") if message and kind else message
+    stack = exception.get(semconv.EXCEPTION_STACKTRACE)
+    return _Error(kind, message or None, stack if type(stack) is str and stack else None)
+
+
+def _text(value: object, length: int = _NAME_LENGTH) -> str | None:
+    return value[:length] if isinstance(value, str) and value else None
+
+
+# ------------------------------------------------------------------------------------------------ process and transport
+
+
+def _dropped(attributes: Mapping[str, Any]) -> int:
+    value = attributes.get(semconv.DROPPED_SPANS)
+    return value if type(value) is int and 0 < value < _MOST_TOKENS else 0
+
+
+def _server(said: _Said) -> str | None:
+    address = said.text("server_address")
+    if address is None:
+        return None
+    port = said.count("server_port")
+    return f"{address}:{port}" if port not in (0, 443) else address
+
+
+def process_of(resource: Mapping[str, Any]) -> Process:
+    """The process that a resource describes."""
+    text = resource.get
+    pid = text("process.pid")
+    return Process(
+        service=_text(text("service.name")) or "",
+        host=_text(text("host.name")) or "",
+        pid=pid if type(pid) is int and 0 <= pid < _INT64 else None,
+        runtime=_runtime(resource),
+        instance=_text(text("service.instance.id")) or "",
+        sdk=_sdk(resource),
+    )
+
+
+def _runtime(resource: Mapping[str, Any]) -> str:
+    name = _text(resource.get("process.runtime.name")) or _text(resource.get("telemetry.sdk.language")) or ""
+    version = _text(resource.get("process.runtime.version")) or ""
+    return f"{'python' if name == 'cpython' else name} {version}".strip()
+
+
+def _sdk(resource: Mapping[str, Any]) -> str:
+    version = _text(resource.get(semconv.SDK_VERSION))
+    if version is not None:
+        return f"agentops-otel {version}"
+    name = _text(resource.get("telemetry.sdk.name")) or ""
+    return f"{name} {_text(resource.get('telemetry.sdk.version')) or ''}".strip()
+
+
+# ---------------------------------------------------------------------------------------------------------- log records
+
+_EVENTS: Final = {
+    semconv.EVENT_SESSION_START: "start",
+    semconv.EVENT_SESSION_JOIN: "join",
+    semconv.EVENT_SESSION_HEARTBEAT: "heartbeat",
+    semconv.EVENT_SESSION_END: "end",
+}
+_OPEN_KINDS: Final = frozenset({"session", "agent", "workflow", "action", "tool", "llm", "error"})
+_MOST_OPEN: Final = 256
 
 
 def normalize_log(log: ReceivedLog) -> SessionEvent | Score | None:
     """The row of a log record; None when it is none of ours."""
-    raise NotImplementedError
+    name = _EVENTS.get(log.name)
+    if name is not None:
+        return _session_event(log, name)
+    return _score(log) if log.name == semconv.EVENT_EVALUATION_RESULT else None
+
+
+def _session_event(log: ReceivedLog, name: str) -> SessionEvent | None:
+    attributes = log.attributes
+    session_id = _text(attributes.get(semconv.SESSION_ID)) or log.trace_id
+    trace_id = log.trace_id or _as_trace_id(session_id)
+    if not trace_id:
+        return None
+    state = _text(attributes.get(semconv.SESSION_END_STATE)) or ""
+    process = process_of(log.source.resource)
+    said = _Said(attributes, _LOG_FIELDS)
+    return SessionEvent(
+        name=cast("Any", name),
+        session_id=session_id,
+        trace_id=trace_id,
+        time_ns=log.time_ns,
+        role="member" if attributes.get(semconv.SESSION_ROLE) == semconv.ROLE_MEMBER else "owner",
+        attributes=attributes,
+        open_spans=_open_spans(attributes, session_id, trace_id, process) if name == "heartbeat" else (),
+        session_name=said.text("session_name"),
+        tags=said.texts("tags"),
+        end_state=_STATES.get(state.lower()),
+        end_reason=said.text("end_reason", _MESSAGE_LENGTH),
+        process=process,
+        source=log.source,
+    )
+
+
+_LOG_FIELDS: Final[Mapping[Field, tuple[str, ...]]] = {
+    "end_reason": (semconv.SESSION_END_STATE_REASON,),
+    "session_name": (semconv.SESSION_NAME,),
+    "tags": (semconv.SESSION_TAGS,),
+}
+
+
+def _as_trace_id(session_id: str) -> str:
+    digits = session_id.replace("-", "").lower()
+    return digits if len(digits) == 32 and _is_hex(digits) else ""
+
+
+def _is_hex(digits: str) -> bool:
+    return all(digit in "0123456789abcdef" for digit in digits)
+
+
+def _open_spans(attributes: Mapping[str, Any], session_id: str, trace_id: str, process: Process) -> tuple[SpanRow, ...]:
+    lines = attributes.get(semconv.SESSION_OPEN_SPANS)
+    rows = (_open_span(line, session_id, trace_id, process) for line in (lines if isinstance(lines, list) else ()))
+    return tuple(row for row in rows if row is not None)[:_MOST_OPEN]
+
+
+def _open_span(line: object, session_id: str, trace_id: str, process: Process) -> SpanRow | None:
+    """A line of a heartbeat: span id, parent id, kind, start, name."""
+    words = line.split(" ", 4) if isinstance(line, str) else ()
+    if len(words) != 5:
+        return None
+    span_id, parent_id, kind, start, name = words
+    if len(span_id) != 16 or len(parent_id) != 16 or not _is_hex(span_id + parent_id):
+        return None
+    if not start.isascii() or not start.isdigit() or not 0 < int(start[:20]) < _INT64:
+        return None
+    known = cast("Kind", kind if kind in _OPEN_KINDS else "step")
+    operation, _, rest = name.partition(" ")
+    labelled = bool(rest) and operation in _OPERATIONS.get(known, ())
+    return SpanRow(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=None if parent_id == "0" * 16 else parent_id,
+        session_id=session_id,
+        kind=known,
+        name=name[:_SPAN_NAME_LENGTH],
+        label=(rest if labelled else name)[:_NAME_LENGTH],
+        start_ns=int(start),
+        end_ns=None,
+        operation=operation if labelled and known != "error" else None,
+        model=rest[:_NAME_LENGTH] if labelled and known == "llm" else None,
+        request_model=rest[:_NAME_LENGTH] if labelled and known == "llm" else None,
+        agent=rest[:_NAME_LENGTH] if labelled and known == "agent" else None,
+        dialect="agentops",
+        process=process,
+    )
+
+
+_OPERATIONS: Final[Mapping[Kind, frozenset[str]]] = {
+    "agent": frozenset({semconv.OPERATION_INVOKE_AGENT}),
+    "workflow": frozenset({semconv.OPERATION_INVOKE_WORKFLOW}),
+    "tool": frozenset({semconv.OPERATION_EXECUTE_TOOL}),
+    "error": frozenset({"error"}),
+    "llm": semconv.LLM_OPERATIONS,
+}
+
+
+def _score(log: ReceivedLog) -> Score | None:
+    get = log.attributes.get
+    name = _text(get(semconv.EVALUATION_NAME))
+    session_id = _text(get(semconv.SESSION_ID))
+    trace_id = log.trace_id or _as_trace_id(session_id or "")
+    if name is None or not trace_id:
+        return None
+    value = get(semconv.EVALUATION_SCORE_VALUE)
+    of_root = log.span_id in ("", trace_id[:16], "0000000000000001")
+    return Score(
+        session_id=session_id,
+        trace_id=trace_id,
+        span_id=None if of_root else log.span_id,
+        name=name,
+        time_ns=log.time_ns,
+        value=float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None,
+        label=_text(get(semconv.EVALUATION_SCORE_LABEL)),
+        comment=_text(get(semconv.EVALUATION_EXPLANATION), _MESSAGE_LENGTH),
+    )

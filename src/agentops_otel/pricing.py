@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +76,12 @@ _PROVIDERS: Final = {
     "x_ai": "x-ai",
     "xai": "x-ai",
 }
+# Only names that a model's own maker uses: gpt-oss and Gemini are served by several providers under one name.
+_MAKERS: Final = (
+    (re.compile(r"(chatgpt-|gpt-(?!oss)|o[134](-|$))"), "openai"),
+    (re.compile(r"claude-[^@]*$"), "anthropic"),
+    (re.compile(r"grok-"), "x_ai"),
+)
 _RATES: Final = ("input", "output", "cache_read", "cache_write", "input_audio", "output_audio")
 # The table's prices per million tokens that are enough for a usage without audio.
 _FLAT: Final = (
@@ -156,11 +163,8 @@ def table_version() -> str:
 
 
 def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
-    """What a finished LLM span cost: the cost it carries, else the price of its usage; None when neither is known.
-
-    A cost on the span without a source is the provider's.
-    """
-    stated = _stated_cost(attributes)
+    """What a finished LLM span cost: the cost it carries, else the price of its usage; None when neither is known."""
+    stated = stated_cost(attributes)
     if stated is not None:
         return stated
     usage = Usage.from_attributes(attributes)
@@ -186,7 +190,13 @@ def attributes(cost: Cost) -> dict[str, AttributeValue]:
     return named
 
 
-def _stated_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
+def provider_of(model: str) -> str | None:
+    """Whose model this can only be, as in ``gen_ai.provider.name``; None for a name that several could give."""
+    return next((name for pattern, name in _MAKERS if pattern.match(model.lower())), None)
+
+
+def stated_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
+    """The cost that a span carries; without a source it is the provider's."""
     amount = attributes.get(semconv.COST_AMOUNT)
     if not isinstance(amount, (int, float)) or isinstance(amount, bool) or not 0 <= amount < math.inf:
         return None

@@ -186,6 +186,13 @@ INPUT_VALUE: Final = "input.value"
 OUTPUT_VALUE: Final = "output.value"
 COPIES: Final = {INPUT_VALUE: (ENTITY_INPUT, ACTION_PARAMS), OUTPUT_VALUE: (ENTITY_OUTPUT, ACTION_RETURNS)}
 
+# Scores.
+EVENT_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
 # Exception event (OpenTelemetry semantic conventions for exceptions).
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"

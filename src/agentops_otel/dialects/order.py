@@ -1,0 +1,44 @@
+"""The dialects in the order in which they are believed, and the tables of those that a span speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from .agentops import OURS
+from .dialect import Dialect, Field
+from .genai import GENAI
+
+ORDER: Final[tuple[Dialect, ...]] = (OURS, GENAI)
+_HEADS: Final = frozenset(head for dialect in ORDER for head in dialect.heads)
+# Whose names a span has is asked in another order: everybody writes `gen_ai.*` beside their own.
+_BY_MARK: Final = (*(dialect for dialect in ORDER if dialect is not GENAI), GENAI)
+
+
+class Spoken(NamedTuple):
+    """What a span speaks."""
+
+    name: str
+    """The dialect that it is called by; ``other`` for one that is of none."""
+    dialects: tuple[Dialect, ...]
+    """Those whose names it may have."""
+    fields: Mapping[Field, tuple[str, ...]]
+    """Their tables as one."""
+
+
+def spoken(scope: str, attributes: Mapping[str, object]) -> Spoken:
+    """The dialects of a span, by the first words of the names of its attributes and by its scope."""
+    return _spoken(scope[:100], _HEADS.intersection([name.partition(".")[0] for name in attributes]))
+
+
+@lru_cache(maxsize=512)
+def _spoken(scope: str, heads: frozenset[str]) -> Spoken:
+    found = tuple(dialect for dialect in ORDER if dialect.heads & heads or dialect is GENAI)
+    fields: dict[Field, tuple[str, ...]] = {}
+    for dialect in found:
+        for name, attributes in dialect.fields.items():
+            fields[name] = tuple(dict.fromkeys((*fields.get(name, ()), *attributes)))
+    named = [dialect for dialect in ORDER if scope.startswith(dialect.scopes)] if scope else []
+    named += [dialect for dialect in _BY_MARK if dialect.marks & heads]
+    return Spoken(named[0].name if named else "other", found, fields)

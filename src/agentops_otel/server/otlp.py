@@ -1,0 +1,521 @@
+"""OTLP as bytes, in protobuf or in JSON -> spans and log records free of both; and rows back to OTLP JSON.
+
+A request that is not OTLP is refused as a whole. Of one that is, a span that cannot be shown (it has no id, or no
+start) is left out on its own, with a reason: that is what partial success is for.
+
+https://opentelemetry.io/docs/specs/otlp/
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+from google.protobuf.message import DecodeError as ProtobufError  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from ..normalize import ReceivedLog, ReceivedSpan
+from ..rows import Source, SpanEvent, SpanLink
+from ..text import encodable
+
+MOST_RECORDS: Final = 50_000
+"""The most spans, or log records, of one request."""
+_MOST_DEPTH: Final = 64
+_LAST_NS: Final = 2**63 - 1
+_INT64: Final = 2**63
+_Request = TypeVar("_Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
+
+
+class DecodeError(ValueError):
+    """The body is not OTLP; the message says what is wrong, for the sender."""
+
+
+class TooMany(DecodeError):
+    """The body holds more than `MOST_RECORDS` spans or log records; the sender has to send them in parts."""
+
+
+class Spans(NamedTuple):
+    """The spans of a request, and why others of it were left out."""
+
+    spans: list[ReceivedSpan]
+    rejected: list[str]
+
+
+class Logs(NamedTuple):
+    """The log records of a request, and why others of it were left out."""
+
+    logs: list[ReceivedLog]
+    rejected: list[str]
+
+
+class _Invalid(ValueError):
+    """One span or log record is not valid."""
+
+
+# ----------------------------------------------------------------------------------------------------------- protobuf
+
+
+def spans_from_protobuf(body: bytes) -> Spans:
+    """The spans of an ``ExportTraceServiceRequest``.
+
+    Raises:
+        DecodeError: it is none.
+        TooMany: it holds more than `MOST_RECORDS` spans.
+    """
+    found = Spans([], [])
+    for group in _parsed(ExportTraceServiceRequest, body).resource_spans:
+        resource = _attributes(group.resource.attributes)
+        for scoped in group.scope_spans:
+            source = Source(resource, scoped.scope.name, scoped.scope.version)
+            for span in scoped.spans:
+                try:
+                    found.spans.append(_span(span, source))
+                except _Invalid as error:
+                    found.rejected.append(f"span {span.name[:100]!r}: {error}")
+    return found
+
+
+def logs_from_protobuf(body: bytes) -> Logs:
+    """The log records of an ``ExportLogsServiceRequest``.
+
+    Raises:
+        DecodeError: it is none.
+        TooMany: it holds more than `MOST_RECORDS` log records.
+    """
+    found = Logs([], [])
+    for group in _parsed(ExportLogsServiceRequest, body).resource_logs:
+        resource = _attributes(group.resource.attributes)
+        for scoped in group.scope_logs:
+            source = Source(resource, scoped.scope.name, scoped.scope.version)
+            for record in scoped.log_records:
+                try:
+                    found.logs.append(_log(record, source))
+                except _Invalid as error:
+                    found.rejected.append(f"log record {record.event_name[:100]!r}: {error}")
+    return found
+
+
+def _parsed(kind: type[_Request], body: bytes) -> _Request:
+    if _records_in(body) > MOST_RECORDS:
+        raise TooMany(f"the request holds more than {MOST_RECORDS:,} spans or log records: send it in parts")
+    try:
+        request = kind()
+        request.ParseFromString(body)
+        return request
+    except (ProtobufError, RecursionError) as error:
+        raise DecodeError(f"the body is not an {kind.DESCRIPTOR.name}: {error}") from None
+
+
+def _records_in(body: bytes) -> int:
+    """How many spans or log records stand in a request, without making one of them.
+
+    Two bytes of the wire make an object of about 160 bytes, so they are counted first. Request, resource and scope
+    hold what is inside of them in the fields 1, 2 and 2, in traces and in logs.
+    """
+    return sum(
+        1
+        for start, end in _fields(body, 1, 0, len(body))
+        for scope_start, scope_end in _fields(body, 2, start, end)
+        for _ in _fields(body, 2, scope_start, scope_end)
+    )
+
+
+def _fields(body: bytes, number: int, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the messages of one field begin and end."""
+    while at < end:
+        tag, at = _varint(body, at, end)
+        wire = tag & 7
+        if wire == 2:
+            length, at = _varint(body, at, end)
+            if length > end - at:
+                raise DecodeError("the body is not OTLP: a field is longer than what it is in")
+            if tag >> 3 == number:
+                yield at, at + length
+            at += length
+        elif wire == 0:
+            _, at = _varint(body, at, end)
+        elif wire == 1:
+            at += 8
+        elif wire == 5:
+            at += 4
+        else:
+            raise DecodeError("the body is not OTLP: a field has no known type")
+
+
+def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < end and shift < 70:
+        byte = body[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise DecodeError("the body is not OTLP: it ends within a number")
+
+
+def _span(span: Any, source: Source) -> ReceivedSpan:
+    start, end = _times(span.start_time_unix_nano, span.end_time_unix_nano)
+    events = span.events
+    links = span.links
+    return ReceivedSpan(
+        trace_id=_id(span.trace_id.hex(), 32, "trace_id"),
+        span_id=_id(span.span_id.hex(), 16, "span_id"),
+        parent_id=_parent(span.parent_span_id.hex()),
+        name=span.name,
+        start_ns=start,
+        end_ns=end,
+        attributes=_attributes(span.attributes),
+        status_code=span.status.code if 0 <= span.status.code <= 2 else 0,
+        status_message=span.status.message,
+        events=tuple(map(_event, events)) if events else (),
+        links=tuple(link for each in links if (link := _link(each)) is not None) if links else (),
+        source=source,
+        otel_kind=span.kind if 0 <= span.kind <= 5 else 0,
+        trace_state=span.trace_state,
+        flags=span.flags,
+    )
+
+
+def _event(event: Any) -> SpanEvent:
+    return SpanEvent(event.name, min(event.time_unix_nano, _LAST_NS), _attributes(event.attributes))
+
+
+def _link(link: Any) -> SpanLink | None:
+    trace_id, span_id = link.trace_id.hex(), link.span_id.hex()
+    return SpanLink(trace_id, span_id, _attributes(link.attributes)) if _is_link(trace_id, span_id) else None
+
+
+def _log(record: Any, source: Source) -> ReceivedLog:
+    attributes = _attributes(record.attributes)
+    return ReceivedLog(
+        name=record.event_name or _event_name(attributes),
+        time_ns=_log_time(record.time_unix_nano or record.observed_time_unix_nano),
+        trace_id=_optional_id(record.trace_id.hex(), 32),
+        span_id=_optional_id(record.span_id.hex(), 16),
+        body=_value(record.body),
+        attributes=attributes,
+        source=source,
+    )
+
+
+def _attributes(pairs: Any) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: Any) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(each) for each in value.array_value.values]
+    if kind == "kvlist_value":
+        return _attributes(value.kvlist_value.values)
+    return None if kind is None else getattr(value, kind)
+
+
+# ----------------------------------------------------------------------------------------------------- what is checked
+
+
+def _id(digits: str, length: int, name: str) -> str:
+    if len(digits) != length or digits == "0" * length:
+        raise _Invalid(f"{name} is not valid: expected {length} hex digits that are not all 0")
+    return digits
+
+
+def _optional_id(digits: str, length: int) -> str:
+    return digits if len(digits) == length and digits != "0" * length else ""
+
+
+def _parent(digits: str) -> str | None:
+    if not digits or digits == "0000000000000000":
+        return None
+    return _id(digits, 16, "parent_span_id")
+
+
+def _is_link(trace_id: str, span_id: str) -> bool:
+    """A link to nowhere is left out; its span is worth more than the link."""
+    return len(trace_id) == 32 and len(span_id) == 16
+
+
+def _times(start: int, end: int) -> tuple[int, int]:
+    """Both; an end before the start, as of a clock that was set back, is the start."""
+    if not 0 < start <= _LAST_NS:
+        raise _Invalid("start_time_unix_nano is not valid: expected nanoseconds since 1970, above 0")
+    return start, min(max(start, end), _LAST_NS)
+
+
+def _log_time(time: int) -> int:
+    if not 0 <= time <= _LAST_NS:
+        raise _Invalid("time_unix_nano is not valid: expected nanoseconds since 1970")
+    return time
+
+
+def _event_name(attributes: Mapping[str, Any]) -> str:
+    name = attributes.get("event.name")
+    return name if isinstance(name, str) else ""
+
+
+# --------------------------------------------------------------------------------------------------------------- JSON
+
+_SPAN_KINDS: Final = {
+    f"SPAN_KIND_{name}": number
+    for number, name in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
+}
+_STATUS_CODES: Final = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def spans_from_json(body: bytes) -> Spans:
+    """The spans of an ``ExportTraceServiceRequest`` in OTLP JSON; what else stands in it is ignored.
+
+    Raises:
+        DecodeError: it is none.
+        TooMany: it holds more than `MOST_RECORDS` spans.
+    """
+    found = Spans([], [])
+    for record, source in _records(_document(body), "resourceSpans", "scopeSpans", "spans"):
+        try:
+            found.spans.append(_span_of(record, source))
+        except _Invalid as error:
+            found.rejected.append(f"span {_text(record.get('name'))[:100]!r}: {error}")
+    return found
+
+
+def logs_from_json(body: bytes) -> Logs:
+    """The log records of an ``ExportLogsServiceRequest`` in OTLP JSON; what else stands in it is ignored.
+
+    Raises:
+        DecodeError: it is none.
+        TooMany: it holds more than `MOST_RECORDS` log records.
+    """
+    found = Logs([], [])
+    for record, source in _records(_document(body), "resourceLogs", "scopeLogs", "logRecords"):
+        try:
+            found.logs.append(_log_of(record, source))
+        except _Invalid as error:
+            found.rejected.append(f"log record {_text(record.get('eventName'))[:100]!r}: {error}")
+    return found
+
+
+def _document(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = _leniently(body)
+    if not isinstance(document, dict):
+        raise DecodeError("the body is not OTLP JSON: expected an object")
+    return document
+
+
+def _leniently(body: bytes) -> Any:
+    """What only Python's parser takes: half of a pair of surrogates, where a sender has cut a text in an emoji."""
+    try:
+        return _encodable(json.loads(body))
+    except RecursionError:
+        raise DecodeError("the body is not OTLP JSON: it is nested too deep") from None
+    except ValueError as error:
+        raise DecodeError(f"the body is not JSON: {str(error)[:200]}") from None
+
+
+def _encodable(value: Any, depth: int = 0) -> Any:
+    if depth > 4 * _MOST_DEPTH:
+        raise DecodeError("the body is not OTLP JSON: it is nested too deep")
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, list):
+        return [_encodable(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {encodable(name): _encodable(each, depth + 1) for name, each in value.items()}
+    return value
+
+
+def _records(
+    document: Mapping[str, Any], groups: str, scopes: str, records: str
+) -> Iterator[tuple[Mapping[str, Any], Source]]:
+    count = 0
+    for group in _objects(document, groups):
+        resource = _attributes_of(_object(group, "resource"))
+        for scoped in _objects(group, scopes):
+            scope = _object(scoped, "scope")
+            source = Source(resource, _text(scope.get("name")), _text(scope.get("version")))
+            for record in _objects(scoped, records):
+                count += 1
+                if count > MOST_RECORDS:
+                    raise TooMany(f"the request holds more than {MOST_RECORDS:,} {records}: send it in parts")
+                yield record, source
+
+
+def _objects(value: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = value.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise DecodeError(f"the body is not OTLP JSON: {name} is not a list of objects")
+    return found
+
+
+def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = value.get(name)
+    return found if isinstance(found, dict) else _NOTHING
+
+
+def _span_of(span: Mapping[str, Any], source: Source) -> ReceivedSpan:
+    get = span.get
+    start, end = _times(_whole(get("startTimeUnixNano")), _whole(get("endTimeUnixNano")))
+    status = _object(span, "status")
+    return ReceivedSpan(
+        trace_id=_id(_digits(get("traceId")), 32, "traceId"),
+        span_id=_id(_digits(get("spanId")), 16, "spanId"),
+        parent_id=_parent(_digits(get("parentSpanId"))),
+        name=_text(get("name")),
+        start_ns=start,
+        end_ns=end,
+        attributes=_attributes_of(span),
+        status_code=_enum(status.get("code"), _STATUS_CODES),
+        status_message=_text(status.get("message")),
+        events=tuple(_event_of(event) for event in _items(span, "events")),
+        links=tuple(link for each in _items(span, "links") if (link := _link_of(each)) is not None),
+        source=source,
+        otel_kind=_enum(get("kind"), _SPAN_KINDS),
+        trace_state=_text(get("traceState")),
+        flags=_whole(get("flags")) & 0xFFFFFFFF,
+    )
+
+
+def _event_of(event: Mapping[str, Any]) -> SpanEvent:
+    time = _whole(event.get("timeUnixNano"))
+    return SpanEvent(_text(event.get("name")), min(max(time, 0), _LAST_NS), _attributes_of(event))
+
+
+def _link_of(link: Mapping[str, Any]) -> SpanLink | None:
+    trace_id, span_id = _digits(link.get("traceId")), _digits(link.get("spanId"))
+    return SpanLink(trace_id, span_id, _attributes_of(link)) if _is_link(trace_id, span_id) else None
+
+
+def _log_of(record: Mapping[str, Any], source: Source) -> ReceivedLog:
+    get = record.get
+    attributes = _attributes_of(record)
+    return ReceivedLog(
+        name=_text(get("eventName")) or _event_name(attributes),
+        time_ns=_log_time(_whole(get("timeUnixNano")) or _whole(get("observedTimeUnixNano"))),
+        trace_id=_optional_id(_digits(get("traceId")), 32),
+        span_id=_optional_id(_digits(get("spanId")), 16),
+        body=_value_of(get("body")),
+        attributes=attributes,
+        source=source,
+    )
+
+
+def _attributes_of(value: Mapping[str, Any], name: str = "attributes", depth: int = 0) -> dict[str, Any]:
+    return {
+        key: _value_of(pair.get("value"), depth)
+        for pair in _items(value, name)
+        if isinstance(key := pair.get("key"), str)
+    }
+
+
+def _items(value: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list; anything else in its place, or in it, is lost alone."""
+    found = value.get(name)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _value_of(value: object, depth: int = 0) -> Any:
+    """What an AnyValue says; None where it is not valid."""
+    if not isinstance(value, dict) or depth > _MOST_DEPTH:
+        return None
+    for kind, content in value.items():
+        read = _READERS.get(kind)
+        if read is not None and content is not None:
+            return read(content, depth)
+    return None
+
+
+def _string(content: object, depth: int) -> str | None:
+    return content if isinstance(content, str) else None
+
+
+def _boolean(content: object, depth: int) -> bool | None:
+    return content if isinstance(content, bool) else None
+
+
+def _integer(content: object, depth: int) -> int | None:
+    number = _number(content)
+    return number if number is not None and -_INT64 <= number < _INT64 else None
+
+
+def _double(content: object, depth: int) -> float | None:
+    if isinstance(content, bool):
+        return None
+    try:
+        return float(content) if isinstance(content, (int, float, str)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _bytes(content: object, depth: int) -> bytes | None:
+    try:
+        return base64.b64decode(content, validate=True) if isinstance(content, str) else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _array(content: object, depth: int) -> list[Any] | None:
+    values = content.get("values") if isinstance(content, dict) else None
+    return [_value_of(each, depth + 1) for each in values] if isinstance(values, list) else []
+
+
+def _kvlist(content: object, depth: int) -> dict[str, Any] | None:
+    return _attributes_of(content, "values", depth + 1) if isinstance(content, dict) else None
+
+
+_READERS: Final[Mapping[str, Any]] = {
+    "stringValue": _string,
+    "boolValue": _boolean,
+    "intValue": _integer,
+    "doubleValue": _double,
+    "bytesValue": _bytes,
+    "arrayValue": _array,
+    "kvlistValue": _kvlist,
+}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _digits(value: object) -> str:
+    """Hex digits in lower case; what is none has no length that is valid."""
+    if not isinstance(value, str) or len(value) > 32:
+        return "" if value is None else "?"
+    digits = value.lower()
+    return digits if all(digit in "0123456789abcdef" for digit in digits) else "?"
+
+
+def _number(value: object) -> int | None:
+    """A whole number, or its text, as JSON has numbers of 64 bits; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value.is_integer() else None
+    if not isinstance(value, str) or not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 20:
+        return None
+    return int(value)
+
+
+def _whole(value: object) -> int:
+    return _number(value) or 0
+
+
+def _enum(value: object, names: Mapping[str, int]) -> int:
+    """A value of an enumeration, as a number or by its name; 0 for an unknown one."""
+    number = names.get(value) if isinstance(value, str) else None
+    number = _number(value) if number is None else number
+    return number if number is not None and 0 <= number < len(names) else 0
