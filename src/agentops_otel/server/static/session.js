@@ -38,7 +38,8 @@ if (follow) {
     last = scrollY;
   }, { passive: true });
   new MutationObserver((changes) => {
-    if (following() && changes.some((change) => change.addedNodes.length)) toEnd();
+    const steps = changes.flatMap((change) => [...change.addedNodes]).some((node) => node.nodeName === "LI");
+    if (steps && following()) toEnd();
   }).observe(story, { childList: true, subtree: true });
 }
 
