@@ -88,7 +88,8 @@ def _step(step: Step, now_ns: int) -> Iterator[str]:
     cost = "" if step.numbers.cost is None else f", {_text(usd(step.numbers.cost))}"
     note = f", {_line(step.note)}" if step.note else ""
     numbers = "" if step.kind == "user" else f" · {took}{cost}{note}"
-    yield f"`{when}` {kind_name(step.kind)} **{_line(name)}**{numbers}"
+    kind = f"{kind_name(step.kind)} " if step.kind in {"llm", "tool", "action", "error"} else ""
+    yield f"`{when}` {kind}**{_line(name)}**{numbers}"
     yield from _content(step)
 
 

@@ -336,6 +336,10 @@ class Store(Protocol):
         """All spans of a session by start; open ones too."""
         ...
 
+    def events(self, session_id: str, project: str | None = None) -> Sequence[SessionEvent]:
+        """The log events of a session by time, as they were received; for an export that loses nothing."""
+        ...
+
     def span(self, session_id: str, span_id: str, project: str | None = None) -> SpanRow | None:
         """One span with its body."""
         ...
