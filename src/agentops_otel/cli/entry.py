@@ -14,8 +14,8 @@ from .output import CannotPrint, tell
 
 INTERRUPTED: Final = 128 + 2  # what a shell makes of an end by SIGINT
 
-_COMMANDS: Final = ("flush", "journal")
-_EXTRA: Final = frozenset({"jinja2", "rich", "starlette", "uvicorn"})
+_COMMANDS: Final = ("sessions", "demo", "flush", "journal")
+_EXTRA: Final = frozenset({"jinja2", "markupsafe", "rich", "starlette", "uvicorn"})
 
 
 class _Failed(click.ClickException):

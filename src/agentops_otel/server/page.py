@@ -14,8 +14,10 @@ makes ``POST /scores``, which reads `asked.form` and returns the address to go t
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeVar
 
 from .counts import Counts
@@ -117,3 +119,10 @@ def action(path: str) -> Callable[[Run], Run]:
         return run
 
     return register
+
+
+def load() -> None:
+    """Import every module of `views`, each of which registers its pages."""
+    found = import_module(".views", __package__)
+    for module in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
+        import_module(module.name)

@@ -1,0 +1,192 @@
+"""What a command reads: the store of this machine, or a running box. Both give the same pages."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import click
+
+if TYPE_CHECKING:
+    from ..server.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Query = Mapping[str, str | Sequence[str] | None]
+_TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a command reads.
+
+    Args:
+        db: the store's file; None is the one of this user.
+        url: of a running box; it is read instead of a store.
+    """
+
+    db: str | None = None
+    url: str | None = None
+
+    def page(self, path: str, query: Query | None = None) -> Any:
+        """The data of a page, as its ``.json`` has it.
+
+        Args:
+            path: of the page, such as ``/costs``.
+            query: what its address would say; None is left out.
+
+        Raises:
+            click.ClickException: there is no such thing, or it cannot be read.
+        """
+        asked = {
+            name: [value] if isinstance(value, str) else list(value) for name, value in (query or {}).items() if value
+        }
+        return self._fetched(path, asked) if self.url else self._built(path, asked)
+
+    @contextlib.contextmanager
+    def store(self, *, create: bool = False) -> Iterator[Store]:
+        """The store itself.
+
+        Raises:
+            click.ClickException: it cannot be opened.
+        """
+        from ..server.place import database_path
+        from ..server.store.database import StoreUnusable
+
+        if self.url:
+            raise click.UsageError("this reads the store itself: give --db instead of --url")
+        path = database_path(self.db)
+        if not create and not os.path.exists(path):
+            raise click.ClickException(f"there is no store at {path} yet: run agentops-otel up, or agentops-otel demo")
+        try:
+            store: Store = import_module("..server.store.sqlite", __package__).SqliteStore(path)
+        except StoreUnusable as error:
+            raise click.ClickException(str(error)) from None
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def send(self, body: bytes) -> None:
+        """Send an object of OTLP JSON, with spans, log records or both, to the running box.
+
+        Raises:
+            click.ClickException: it does not answer, or refuses.
+        """
+        for signal in ("traces", "logs"):
+            request(str(self.url), "POST", f"/v1/{signal}", body)
+
+    def _built(self, path: str, query: dict[str, list[str]]) -> Any:
+        import msgspec
+
+        from ..server.page import Asked, Missing
+        from ..server.problem import Problem
+        from ..server.query import where
+
+        now_ns = time.time_ns()
+        view, found = _view(path)
+        with self.store() as store:
+            try:
+                page = view.build(Asked(store, found, query, now_ns, where=where(query, now_ns)))
+            except Missing as missing:
+                raise click.ClickException(str(missing)) from None
+            except Problem as problem:
+                raise click.ClickException(str(problem)) from None
+        if hasattr(page, "media_type"):
+            return page.body
+        return json.loads(msgspec.json.encode(page, enc_hook=_plain))
+
+    def _fetched(self, path: str, query: dict[str, list[str]]) -> Any:
+        name = "/sessions" if path == "/" else path
+        is_file = re.search(r"\.\w+$", name)
+        address = f"{quote(name)}{'' if is_file else '.json'}"
+        body = request(str(self.url), "GET", f"{address}?{urlencode(query, doseq=True)}" if query else address)
+        return body.decode() if is_file else json.loads(body)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _view(path: str) -> tuple[Any, dict[str, str]]:
+    """The view at a path, and what stands in the path's places; those without such places first."""
+    from ..server import page
+
+    page.load()
+    for view in sorted(page.views, key=lambda view: view.path.count("{")):
+        pattern = re.sub(r"\\\{(\w+)(?::\w+)?\\\}", r"(?P<\1>[^/]+)", re.escape(view.path))
+        if found := re.fullmatch(pattern, path):
+            return view, found.groupdict()
+    raise click.ClickException(f"this version has no page {path}")
+
+
+def request(url: str, method: str, path: str, body: bytes | None = None) -> bytes:
+    """What a running box answers.
+
+    Args:
+        url: of the box.
+        method: of HTTP.
+        path: with its query.
+        body: OTLP JSON, or nothing.
+
+    Raises:
+        click.ClickException: it does not answer, or refuses; its own words are in the text.
+    """
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    headers = {"accept": "application/json", **_credentials(parts.hostname or "")}
+    if body is not None:
+        headers |= {"content-type": "application/json", "x-agentops-otel": "1"}
+    try:
+        with contextlib.closing(kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)) as connection:
+            connection.request(method, parts.path.rstrip("/") + path, body, headers)
+            answer = connection.getresponse()
+            said = answer.read()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise click.ClickException(f"nothing answers at {url}: {error}") from None
+    if answer.status != 200:
+        raise click.ClickException(f"{url} answers {answer.status}: {_reason(said)}")
+    return said
+
+
+def _credentials(host: str) -> dict[str, str]:
+    """The token for a box: the environment's, or of this machine's own box, which no other machine gets."""
+    from ..pipeline.address import is_loopback
+    from ..server.auth import read_token, token_from_environment
+    from ..server.place import data_directory
+
+    token = token_from_environment()
+    if token is None and is_loopback(host):
+        with contextlib.suppress(OSError):
+            token = read_token(data_directory())
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def _reason(said: bytes) -> str:
+    with contextlib.suppress(ValueError):
+        told = json.loads(said)
+        if isinstance(told, dict):
+            return " ".join(str(value) for value in told.values() if isinstance(value, str))[:500]
+    return said.decode("utf-8", "replace").strip()[:500]
+
+
+def reads(command: Command) -> Command:
+    """Give a command the options ``--db``, ``--url`` and ``--json``, as `source` and `as_json`."""
+
+    @click.option("--db", metavar="FILE", help="The store's file (default: that of this user).")
+    @click.option("--url", metavar="URL", help="Ask a running box instead, such as http://127.0.0.1:4318.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(command)
+    def with_source(*args: Any, db: str | None, url: str | None, **options: Any) -> Any:
+        return command(*args, source=Source(db, url), **options)
+
+    return with_source  # type: ignore[return-value]
