@@ -372,9 +372,15 @@ def _own_cost(provider: str, model: str, usage: Usage) -> Cost | None:
         return None
     prices = _own_prices(path)
     rates = prices.get(f"{provider}/{model}") or prices.get(model)
-    if rates is None or (usage.output_tokens and "output" not in rates):
+    amount = None if rates is None else at_rates(rates, usage)
+    return None if amount is None else Cost(amount, semconv.COST_SOURCE_LOCAL, f"override:{Path(path).name}")
+
+
+def at_rates(rates: Mapping[str, float], usage: Usage) -> float | None:
+    """What a usage costs at the rates of a prices file; None when it has output, and the rates have no ``output``."""
+    if usage.output_tokens and "output" not in rates:
         return None
-    return Cost(_amount(rates, usage), semconv.COST_SOURCE_LOCAL, f"override:{Path(path).name}")
+    return _amount(rates, usage)
 
 
 def _amount(rates: Mapping[str, float], usage: Usage) -> float:

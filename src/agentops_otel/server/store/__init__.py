@@ -285,6 +285,16 @@ class ApiKey:
     revoked_ns: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The answer to a query in SQL."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]]
+    more: bool
+    """Whether there were more rows than were asked for."""
+
+
 class StoreFull(Exception):
     """The disk is full, or the store may grow no more: nothing of the batch was stored; try again later."""
 
@@ -385,12 +395,15 @@ class Store(Protocol):
         """Places where all words stand, the newest first."""
         ...
 
-    def seen_before(self, digests: Iterable[str], session_id: str) -> dict[str, int]:
+    def seen_before(self, digests: Iterable[str], session_id: str, project: str | None = None) -> dict[str, int]:
         """In how many sessions before this one each message was sent."""
         ...
 
     def retain(self, now_ns: int, *, max_age_ns: int | None, max_bytes: int | None) -> int:
-        """Remove a few of the oldest sessions beyond the limits; how many. Call again until it returns 0."""
+        """Remove a few of the oldest sessions beyond the limits; how many. Call again until it returns 0.
+
+        From then on `add` raises StoreFull while the store is larger than `max_bytes` by more than a tenth.
+        """
         ...
 
     def check(self) -> Checked:
@@ -403,6 +416,14 @@ class Store(Protocol):
 
     def stats(self) -> StoreStats:
         """Size and contents."""
+        ...
+
+    def sql(self, query: str, *, seconds: float = 2.0, limit: int = 10_000) -> Table:
+        """The answer to a query that reads, and does nothing else.
+
+        Raises:
+            ValueError: it is not valid, would change something or takes longer than `seconds`.
+        """
         ...
 
     def projects(self) -> Sequence[str]:

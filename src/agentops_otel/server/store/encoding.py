@@ -87,6 +87,11 @@ class EncodedSpan:
         return int(self.columns[7])
 
     @property
+    def is_unpriced(self) -> bool:
+        """Whether it is a call of a model without a cost."""
+        return self.columns[4] == "llm" and self.columns[29] is None
+
+    @property
     def rank(self) -> tuple[bool, bool, int, bytes]:
         """Of two versions of a span, the one of the higher rank is kept, in whichever order they come.
 

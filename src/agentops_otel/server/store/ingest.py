@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from ...rows import Score, SessionEvent, SessionRow, SpanRow
-from . import Added, Batch, rollups
+from . import Added, Batch, Price, rollups
 from .contents import Links, relink
 from .database import transaction
 from .encoding import EncodedSpan, Origin, clean, encode_event, encode_spans, score_columns, score_digest
+from .prices import Prices, prices, set_price
 from .statement import statement
 
 _LARGE: Final = 2_000
@@ -111,6 +112,7 @@ class Ingest:
         self._looked = False  # for what a process left that was killed
         self._late: set[str] = set()
         self._now_ns = 0
+        self._prices: Prices | None = None
 
     def add(self, connection: sqlite3.Connection, batch: EncodedBatch, now_ns: int) -> Added:
         """Write a batch."""
@@ -208,7 +210,7 @@ class Ingest:
         found = connection.execute(statement("find_span"), (span.trace_id, span.span_id, project)).fetchone()
         if found is None:
             source = self._source(connection, span.origin)
-            row = (project, session, source, span.size, span.digest, *span.columns)
+            row = (project, session, source, span.size, span.digest, *self._priced(connection, span))
             number = connection.execute(statement("add_span"), row).lastrowid
             counts.new += 1
         else:
@@ -217,7 +219,7 @@ class Ingest:
                 counts.known += 1
                 return
             source = self._source(connection, span.origin)
-            row = (project, session, source, span.size, span.digest, *span.columns, number)
+            row = (project, session, source, span.size, span.digest, *self._priced(connection, span), number)
             connection.execute(statement("replace_span"), row)
             counts.changed += 1
             if had_body:
@@ -231,6 +233,14 @@ class Ingest:
             for content in span.contents:
                 links.add(session, content, span.start_ns, span.span_id, span.trace_id)
         self._touched.sessions[session] = key
+
+    def _priced(self, connection: sqlite3.Connection, span: EncodedSpan) -> tuple[Any, ...]:
+        """The columns of a span, with a price that a person has set when it has none."""
+        if not span.is_unpriced:
+            return span.columns
+        if self._prices is None:
+            self._prices = Prices(prices(connection))
+        return self._prices.priced(span.columns) if self._prices else span.columns
 
     def touch(self, connection: sqlite3.Connection, session: int) -> None:
         """Have a session summarized in this transaction."""
@@ -279,6 +289,7 @@ class Ingest:
     def finish(self, connection: sqlite3.Connection) -> None:
         """Bring the rows of the sessions up to date that this transaction has changed."""
         touched, self._touched = self._touched, _Touched()
+        self._prices = None  # another process may set one
         now = time.monotonic()
         for session in touched.sessions:
             due = self._due.get(session)
@@ -327,6 +338,22 @@ class Ingest:
         self._due = {session: due for session, due in self._due.items() if due > now}
         return max(0.01, min(self._due[session] for session in waiting) - now) if waiting else None
 
+    def refresh(self, connection: sqlite3.Connection, sessions: Iterable[int], now_ns: int) -> set[str]:
+        """Summarize running sessions that have been silent; those that run no more."""
+        ended = set()
+        for session in sessions:
+            row = self.summarize(connection, session, now_ns)
+            if row is not None and row.state != "running":
+                ended.add(row.session_id)
+        return ended
+
+    def set_price(self, connection: sqlite3.Connection, price: Price) -> int:
+        """Set a price, and bring the sessions up to date that have calls at this price; how many."""
+        sessions = set_price(connection, price)
+        for session in sessions:
+            self.summarize(connection, session, 0)
+        return len(sessions)
+
     def late(self) -> set[str]:
         """The sessions whose rows have changed since they were asked for, without a batch."""
         late, self._late = self._late, set()
@@ -337,6 +364,7 @@ class Ingest:
         self._touched = _Touched()
         self._projects.clear()
         self._sources.clear()
+        self._prices = None
 
 
 def remove(connection: sqlite3.Connection, session: int) -> None:

@@ -7,8 +7,9 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from . import Filter, SessionList, Sort
-from .encoding import LARGEST
+from ...rows import Process
+from . import Filter, Seen, SessionList, Sort
+from .encoding import LARGEST, unlisted
 from .filters import condition
 from .rollups import session_of
 from .statement import statement
@@ -83,3 +84,24 @@ def _parse(cursor: str | None, sort: Sort, *, descending: bool) -> tuple[bool, f
     if any(isinstance(each, int) and abs(each) > LARGEST for each in (key, number)):
         return None
     return back, key, number
+
+
+def neighbours(connection: sqlite3.Connection, session: int, where: Filter) -> tuple[str | None, str | None]:
+    """The sessions of a filter that started next after one and next before it."""
+    place = connection.execute(statement("session_place"), (session,)).fetchone()
+    text, values = condition(where)
+    newer, older = (
+        connection.execute(statement(name).replace("/*where*/", text), [*place, *values]).fetchone()
+        for name in ("newer_session", "older_session")
+    )
+    return newer and newer[0], older and older[0]
+
+
+def processes(connection: sqlite3.Connection, where: Filter, *, limit: int) -> list[Seen]:
+    """The processes of the sessions of a filter, the last seen first."""
+    text, values = condition(where)
+    query = statement("processes").replace("/*where*/", text)
+    return [
+        Seen(Process(*json.loads(process)), sessions, last_ns, unlisted(sdks))
+        for process, sessions, last_ns, sdks in connection.execute(query, [*values, limit])
+    ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from ...rows import Process, Source, SpanBody, SpanRow
-from . import rollups
+from ...rows import Kind, Process, Source, SpanBody, SpanRow
+from ...summarize import counted_calls
+from ...tree import Tree
+from . import Example, Filter, rollups
 from .encoding import clean, decode_body, span_of, unpack
+from .filters import condition
 from .statement import statement
 
 
@@ -51,3 +54,24 @@ def span(connection: sqlite3.Connection, session: int, span_id: str) -> SpanRow 
     """One span with its body."""
     columns = connection.execute(statement("span"), (session, clean(span_id))).fetchone()
     return None if columns is None else _Reader(connection).span(columns)
+
+
+def slowest(connection: sqlite3.Connection, where: Filter, kind: Kind, label: str, *, limit: int) -> list[Example]:
+    """The spans of a kind and label that took longest; of models those calls that count."""
+    text, values = condition(where)
+    query = statement("slowest").replace("/*where*/", text)
+    processes: dict[tuple[Any, ...], Process] = {}
+    counted: dict[int, set[tuple[str, str]]] = {}
+    found: list[Example] = []
+    for *columns, session, session_id in connection.execute(query, [kind, clean(label), *values]):
+        if len(found) >= limit:
+            break
+        row = span_of(columns, processes)
+        if kind == "llm":
+            if session not in counted:
+                calls = counted_calls(Tree(rollups.spans_of(connection, session)))
+                counted[session] = {(call.span.trace_id, call.span.span_id) for call in calls}
+            if (row.trace_id, row.span_id) not in counted[session]:
+                continue
+        found.append(Example(session_id, row))
+    return found

@@ -4,21 +4,54 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Final
 
-from ...rows import SessionRow, SpanRow
+from ...rows import Kind, SessionRow, SpanRow
+from ...summarize import ALIVE_NS
 from ...summarize import summarize as _summarize
-from . import Added, Batch, Filter, SessionList, Sort, rollups
+from . import (
+    Added,
+    ApiKey,
+    Batch,
+    Checked,
+    ErrorGroup,
+    Example,
+    Facets,
+    Figures,
+    Filter,
+    Hit,
+    Price,
+    Seen,
+    SessionList,
+    Sort,
+    StoreStats,
+    Table,
+    UseOfModel,
+    UseOfTool,
+    figures,
+    keys,
+    repair,
+    rollups,
+)
+from .asking import ask
 from .database import Database
 from .encoding import clean
+from .failures import errors
+from .figures import By
 from .filters import after
 from .ingest import Ingest, Summarize, encode
-from .lists import sessions
-from .spans import span, spans
+from .lists import neighbours, processes, sessions
+from .prices import prices
+from .retention import check_room, retain, stats, vacuum
+from .search import search, seen_before
+from .spans import slowest, span, spans
 from .statement import statement
 from .writer import Writer
 
-_SHORTEST_BEGINNING = 6
+_SHORTEST_BEGINNING: Final = 6
+_CHECKED_AT_ONCE: Final = 20
 
 
 class SqliteStore:
@@ -43,6 +76,7 @@ class SqliteStore:
         """
         self._database = Database(path, create=create)
         self._ingest = Ingest(summarize)
+        self._max_bytes: int | None = None
         self._writer = Writer(
             self._database, finish=self._ingest.finish, forget=self._ingest.forget, rest=self._ingest.rest
         )
@@ -52,7 +86,64 @@ class SqliteStore:
     def add(self, batch: Batch, now_ns: int) -> Added:
         """Store a batch durably."""
         encoded = encode(batch)
-        return self._writer.run(lambda connection: self._ingest.add(connection, encoded, now_ns))
+
+        def write(connection: sqlite3.Connection) -> Added:
+            check_room(connection, self._max_bytes)
+            return self._ingest.add(connection, encoded, now_ns)
+
+        return self._writer.run(write)
+
+    def refresh(self, now_ns: int) -> tuple[str, ...]:
+        """Bring sessions up to date that change with time alone; their ids."""
+        late = self._ingest.late()
+        with self._database.reading() as connection:
+            silent = connection.execute(statement("silent_sessions"), (now_ns - ALIVE_NS,)).fetchall()
+        if silent:
+            numbers = [number for (number,) in silent]
+            late |= self._writer.run(lambda connection: self._ingest.refresh(connection, numbers, now_ns))
+        return tuple(sorted(late))
+
+    def retain(self, now_ns: int, *, max_age_ns: int | None, max_bytes: int | None) -> int:
+        """Remove a few of the oldest sessions beyond the limits; how many."""
+        self._max_bytes = max_bytes
+        return self._writer.run(
+            lambda connection: retain(connection, now_ns, max_age_ns, max_bytes, self._ingest.forget)
+        )
+
+    def check(self) -> Checked:
+        """Count every roll-up anew from the spans, mend what differs, and let SQLite check the file."""
+        with self._database.reading() as connection:
+            found = repair.damage(connection)
+        self._writer.run(lambda connection: self._ingest.rest(connection, all_of_them=True), shares=False)
+        self._writer.run(repair.adopt)
+        with self._database.reading() as connection:
+            numbers = [number for (number,) in connection.execute(statement("session_numbers"))]
+        mended: list[str] = []
+        for start in range(0, len(numbers), _CHECKED_AT_ONCE):
+            some = numbers[start : start + _CHECKED_AT_ONCE]
+            mended += self._writer.run(partial(repair.mend, sessions=some, summarize=self._ingest.summarize))
+        if self._writer.run(repair.mend_index):
+            found.append("the index of the full-text search was not that of the messages, and was built anew")
+        return Checked(len(numbers), tuple(mended), tuple(found))
+
+    def vacuum(self) -> None:
+        """Give room that is no longer used back to the file system."""
+        self._writer.run(vacuum, shares=False)
+
+    def set_price(self, price: Price) -> int:
+        """Price the calls of a model that have no price; how many sessions changed."""
+        return self._writer.run(lambda connection: self._ingest.set_price(connection, price))
+
+    def create_key(self, project: str, now_ns: int) -> str:
+        """Make a key for a project; the key, which is not stored in clear."""
+        name = clean(project)
+        return self._writer.run(
+            lambda connection: keys.create(connection, self._ingest.project(connection, name), now_ns)
+        )
+
+    def revoke_key(self, key_id: str, now_ns: int) -> bool:
+        """Refuse a key from now on; False when there is none."""
+        return self._writer.run(lambda connection: keys.revoke(connection, clean(key_id), now_ns))
 
     def close(self) -> None:
         """End the writer and every connection."""
@@ -94,6 +185,96 @@ class SqliteStore:
         with self._database.reading() as connection:
             found = _resolve(connection, session_id, project)
             return None if found is None else span(connection, found[0], span_id)
+
+    def neighbours(self, session_id: str, where: Filter) -> tuple[str | None, str | None]:
+        """The sessions that started next after it and next before it."""
+        with self._database.reading() as connection:
+            found = _resolve(connection, session_id, where.project)
+            return (None, None) if found is None else neighbours(connection, found[0], where)
+
+    def figures(self, where: Filter) -> Figures:
+        """The six numbers of the sessions of a filter."""
+        with self._database.reading() as connection:
+            return figures.figures(connection, where)
+
+    def figures_over_time(self, where: Filter, edges_ns: Sequence[int]) -> Sequence[Figures]:
+        """The figures of the sessions that started between each two edges."""
+        with self._database.reading() as connection:
+            return figures.figures_over_time(connection, where, edges_ns)
+
+    def facets(self, where: Filter) -> Facets:
+        """The values of the fields among the sessions of a filter."""
+        with self._database.reading() as connection:
+            return figures.facets(connection, where)
+
+    def costs(self, where: Filter, *, by: By = "model", hours: int = 0) -> Sequence[UseOfModel]:
+        """Use by model (and by tag, agent, name, tool), in buckets of so many hours.
+
+        A session with two tags counts under each of them. The times of single calls are there by model and in one
+        bucket only.
+        """
+        with self._database.reading() as connection:
+            return figures.costs(connection, where, by=by, hours=hours)
+
+    def tools(self, where: Filter) -> Sequence[UseOfTool]:
+        """Use by tool, most calls first."""
+        with self._database.reading() as connection:
+            return figures.tools(connection, where)
+
+    def errors(self, where: Filter) -> Sequence[ErrorGroup]:
+        """Groups of errors, the last seen first."""
+        with self._database.reading() as connection:
+            return errors(connection, where)
+
+    def slowest(self, where: Filter, kind: Kind, label: str, *, limit: int = 5) -> Sequence[Example]:
+        """The spans of a tool or model that took longest, longest first."""
+        with self._database.reading() as connection:
+            return slowest(connection, where, kind, label, limit=limit)
+
+    def processes(self, where: Filter, *, limit: int = 50) -> Sequence[Seen]:
+        """The processes that sent spans, the last seen first."""
+        with self._database.reading() as connection:
+            return processes(connection, where, limit=limit)
+
+    def search(self, text: str, where: Filter, *, limit: int = 100) -> Sequence[Hit]:
+        """Places where all words stand, the newest first."""
+        with self._database.reading() as connection:
+            return search(connection, text, where, limit=limit)
+
+    def seen_before(self, digests: Iterable[str], session_id: str, project: str | None = None) -> dict[str, int]:
+        """In how many sessions before this one each message was sent."""
+        with self._database.reading() as connection:
+            found = _resolve(connection, session_id, project)
+            return {} if found is None else seen_before(connection, digests, *found)
+
+    def prices(self) -> Sequence[Price]:
+        """The prices that were set, by model."""
+        with self._database.reading() as connection:
+            return prices(connection)
+
+    def stats(self) -> StoreStats:
+        """Size and contents."""
+        with self._database.reading() as connection:
+            return stats(connection, self._database.path)
+
+    def sql(self, query: str, *, seconds: float = 2.0, limit: int = 10_000) -> Table:
+        """The answer to a query that reads, and does nothing else."""
+        return ask(self._database, query, seconds=seconds, limit=limit)
+
+    def projects(self) -> Sequence[str]:
+        """Every project that has a key or a session."""
+        with self._database.reading() as connection:
+            return [name for (name,) in connection.execute(statement("projects"))]
+
+    def keys(self) -> Sequence[ApiKey]:
+        """All keys, revoked ones too."""
+        with self._database.reading() as connection:
+            return keys.keys(connection)
+
+    def project_of_key(self, key: str) -> str | None:
+        """The project of a key that is not revoked."""
+        with self._database.reading() as connection:
+            return keys.project_of(connection, key)
 
 
 def _resolve(connection: sqlite3.Connection, key: str, project: str | None) -> tuple[int, int] | None:

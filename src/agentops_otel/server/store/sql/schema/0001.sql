@@ -16,7 +16,11 @@ CREATE TABLE api_key (
 CREATE TABLE price (
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
-    rates TEXT NOT NULL,
+    input REAL NOT NULL,
+    output REAL NOT NULL,
+    cache_read REAL,
+    cache_write REAL,
+    set_ns INTEGER NOT NULL,
     PRIMARY KEY (provider, model)
 ) WITHOUT ROWID;
 
@@ -109,7 +113,8 @@ CREATE TABLE span (
 CREATE UNIQUE INDEX span_key ON span (trace_id, span_id, project);
 CREATE INDEX span_session ON span (session, start_ns);
 CREATE INDEX span_source ON span (source);
-CREATE INDEX span_unpriced ON span (model) WHERE kind = 'llm' AND cost IS NULL;
+CREATE INDEX span_unpriced ON span (model) WHERE kind = 'llm' AND (cost IS NULL OR price_table = 'override:store');
+CREATE INDEX span_slowest ON span (kind, label, end_ns - start_ns) WHERE kind IN ('llm', 'tool') AND end_ns IS NOT NULL;
 
 CREATE TABLE body (
     span INTEGER PRIMARY KEY,

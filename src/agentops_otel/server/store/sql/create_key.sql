@@ -1,0 +1,1 @@
+INSERT INTO api_key (key_id, project, hash, created_ns) VALUES (?, ?, ?, ?)

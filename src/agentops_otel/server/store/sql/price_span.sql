@@ -1,0 +1,1 @@
+UPDATE span SET cost = ?, cost_source = ?, price_table = ? WHERE id = ?

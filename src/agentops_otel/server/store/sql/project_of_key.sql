@@ -1,0 +1,4 @@
+SELECT k.hash, p.name
+FROM api_key k
+JOIN project p ON p.id = k.project
+WHERE k.key_id = ? AND k.revoked_ns IS NULL

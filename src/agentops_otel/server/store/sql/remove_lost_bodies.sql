@@ -1,0 +1,1 @@
+DELETE FROM body WHERE span NOT IN (SELECT id FROM span)

@@ -1,0 +1,1 @@
+DELETE FROM event WHERE session NOT IN (SELECT id FROM session)

@@ -1,0 +1,1 @@
+DELETE FROM score WHERE (project, session_key) IN (SELECT s.project, s.session_id FROM session s WHERE s.id = ?)

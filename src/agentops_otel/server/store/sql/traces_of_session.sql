@@ -1,0 +1,1 @@
+SELECT DISTINCT project, trace_id FROM span WHERE session = ?
