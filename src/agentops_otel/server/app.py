@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from starlette.applications import Starlette
@@ -17,12 +16,18 @@ from starlette.routing import BaseRoute, Route
 
 from ..version import __version__
 from . import assets, page
+from . import live as live_pages
+from . import receiver as receiving
 from .answers import Answers, json_text
 from .auth import Auth
 from .gate import ABOUT, LOGIN, STATIC, Gate, let_in
+from .grpc import GrpcReceiver
+from .live import Live
 from .page import Box
 from .problem import Problem
+from .receiver import Receiver
 from .store import Store
+from .upkeep import upkeep
 
 
 def create_app(
@@ -30,6 +35,8 @@ def create_app(
     *,
     auth: Auth,
     box: Box | None = None,
+    live: Live | None = None,
+    grpc_at: Sequence[tuple[str, int]] = (),
 ) -> Starlette:
     """The ASGI application of a box.
 
@@ -37,9 +44,13 @@ def create_app(
         store: where spans are kept; whoever calls closes it.
         auth: who may read and send.
         box: where it answers, what it has received, and how it was started.
+        live: tells pages what has changed; for whoever ends the application while pages are open.
+        grpc_at: addresses and ports at which OTLP over gRPC is taken.
     """
     box = box or Box(started_ns=time.time_ns(), endpoint="http://127.0.0.1:4318")
-    address = box.endpoint
+    live = live or Live(box.counts)
+    receiver = Receiver(store, auth, box.counts, live)
+    grpc = GrpcReceiver(receiver, grpc_at, is_local=auth.is_local) if grpc_at else None
     answers = Answers(store, box)
     _load_views()
 
@@ -48,6 +59,8 @@ def create_app(
         return await answers.problem(request, problem)
 
     async def missing(request: Request, _: Exception) -> Response:
+        if receiving.is_for_receiver(request):
+            return await receiving.wrong_address(receiver, box.endpoint, request)
         return await answers.problem(
             request,
             Problem(404, f"There is no page {request.url.path[:200]}.", todo="Go to / for the list of sessions."),
@@ -64,20 +77,22 @@ def create_app(
             ),
         )
 
-    return Starlette(
-        routes=[*_own_routes(auth, address), *_pages(answers)],
+    app = Starlette(
+        routes=[
+            *_own_routes(auth, box.endpoint),
+            Route(live_pages.PATH, live.answer),
+            *receiving.routes(receiver, box.endpoint),
+            *_pages(answers),
+        ],
         middleware=[
-            Middleware(Gate, auth=auth, address=address, answer=answers.problem),
+            Middleware(Gate, auth=auth, address=box.endpoint, answer=answers.problem),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
         ],
-        exception_handlers={Problem: answer_problem, 404: missing, 500: broken},
-        lifespan=_lifespan,
+        exception_handlers={Problem: answer_problem, 404: missing, 405: missing, 500: broken},
+        lifespan=lambda _: upkeep(store, live, box, grpc),
     )
-
-
-@asynccontextmanager
-async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    yield
+    app.router.redirect_slashes = False  # a sender would not follow
+    return app
 
 
 def _load_views() -> None:

@@ -14,7 +14,11 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+
+from ..pipeline.address import is_loopback
 from ..pipeline.folder import Folder
 
 TOKEN_FILE: Final = "token"
@@ -22,6 +26,7 @@ TOKEN_VARIABLE: Final = "AGENTOPS_SERVER_TOKEN"
 PARAMETER: Final = "token"
 SHORTEST: Final = 43  # characters: 256 bits in base64
 _ADDRESS_LIFE: Final = 7 * 86_400.0
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 COOKIE_LIFE: Final = 90 * 86_400
 
 
@@ -84,6 +89,17 @@ def _age(said: str) -> float:
         return float("inf")
 
 
+def asked_host(headers: Headers) -> str:
+    """The name that a request asks for, without the port; empty when it is none or more than one."""
+    given = headers.getlist("host")
+    if len(given) != 1:
+        return ""
+    try:
+        return urlsplit(f"//{given[0]}").hostname or ""
+    except ValueError:
+        return ""
+
+
 @dataclass(slots=True)
 class Auth:
     """How a box knows who may read and who may send.
@@ -99,6 +115,10 @@ class Auth:
     hosts: frozenset[str] = frozenset()
     _started: float = field(default_factory=time.time)
     _used: set[str] = field(default_factory=set)
+
+    def is_from_here(self, headers: Headers) -> bool:
+        """Whether a sender is a program on this machine, as far as the box can know."""
+        return self.is_local and is_loopback(asked_host(headers)) and not any(name in headers for name in _FORWARDED)
 
     def redeem(self, code: str) -> bool:
         """Whether a one-time address is valid; it is not any more from now on.

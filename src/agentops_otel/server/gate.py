@@ -18,18 +18,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..pipeline.address import is_loopback
-from .auth import COOKIE_LIFE, PARAMETER, Auth
+from .auth import COOKIE_LIFE, PARAMETER, Auth, asked_host
 from .problem import Problem
+from .receiver import is_for_receiver
 
 ABOUT: Final = "/.well-known/agentops-otel"
 LOGIN: Final = "/login"
 STATIC: Final = "/static/"
-INGEST: Final = "/v1/"
 MUTATION_HEADERS: Final = ("hx-request", "x-agentops-otel")
 """A form of another site cannot send one of these; htmx sends the first by itself."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "media-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -41,22 +39,6 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 Answer = Callable[[Request, Problem], Awaitable[Response]]
-
-
-def is_from_here(headers: Headers, auth: Auth) -> bool:
-    """Whether a sender is a program on this machine, as far as the box can know."""
-    return auth.is_local and is_loopback(_host(headers)) and not any(name in headers for name in _FORWARDED)
-
-
-def _host(headers: Headers) -> str:
-    """The name that a request asks for, without the port; empty when it is none or more than one."""
-    given = headers.getlist("host")
-    if len(given) != 1:
-        return ""
-    try:
-        return urlsplit(f"//{given[0]}").hostname or ""
-    except ValueError:
-        return ""
 
 
 class Gate:
@@ -97,14 +79,14 @@ class Gate:
         self._check_host(request)
         self._check_origin(request)
         path = request.scope["path"]
-        if path == LOGIN or path.startswith((STATIC, INGEST)):
-            return None
+        if path == LOGIN or path.startswith(STATIC) or is_for_receiver(request):
+            return None  # the receiver asks for a key by itself
         if path == ABOUT and self._auth.is_local:
             return None
         return self._check_reader(request)
 
     def _check_host(self, request: Request) -> None:
-        host = _host(request.headers)
+        host = asked_host(request.headers)
         # A request line with a whole address in it is one for a proxy, whatever its Host says.
         if not request.scope["path"].startswith("/") or not self._is_ours(host):
             raise Problem(

@@ -13,6 +13,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from .connection import Connection
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _GRACE: Final = 3  # seconds for requests that are at work when the end comes
 _LOOPBACK: Final = ("127.0.0.1", "::1")
@@ -73,7 +75,8 @@ class Server(uvicorn.Server):
                 ws="none",
                 lifespan="on",
                 loop="asyncio",
-                http="h11",
+                http=Connection,
+                log_level="error",
                 timeout_keep_alive=60,
                 timeout_graceful_shutdown=_GRACE,
             )

@@ -11,24 +11,35 @@ from importlib import import_module
 from typing import Final
 
 from ..pipeline.address import is_loopback
+from . import grpc
 from .app import create_app
 from .auth import SHORTEST, TOKEN_VARIABLE, Auth, make_token, one_time_url, token_from_environment
+from .live import Live
+from .neighbour import neighbour
 from .page import Box
-from .place import database_path
+from .place import data_directory, database_path
+from .replay import JournalReplay
 from .serve import listen, serve
 from .store import Store
 
 DEFAULT_PORT: Final = 4318
 DEFAULT_GRPC_PORT: Final = 4317
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104
 DAY_NS: Final = 86_400_000_000_000
 
 
 class CannotStart(Exception):
-    """Why a box does not start, and what to do; the exit code of the command is `code`."""
+    """Why a box does not start, and what to do.
 
-    def __init__(self, text: str, code: int = 1) -> None:
+    Attributes:
+        code: the exit code of the command.
+        running: the address of the box that runs already.
+    """
+
+    def __init__(self, text: str, code: int = 1, running: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.running = running
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,8 @@ class Running:
     url: str
     """What to open in a browser: with ``?token=`` it works once."""
     database: str
+    notes: tuple[str, ...] = ()
+    """Lines for people: what it does not do, and why."""
 
 
 def run(options: Options, ready: Callable[[Running], None]) -> None:
@@ -78,25 +91,44 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
         CannotStart: it does not, and why.
     """
     database = database_path(options.db)
-    auth = _auth(options, os.path.dirname(database))
+    auth = _auth(options)
     try:
         sockets = listen(options.host, options.port)
     except OSError as error:
-        raise CannotStart(_taken(options, error)) from None
+        raise _cannot_listen(options, error) from None
     address = _address(options.host, sockets[0].getsockname()[1])
+    grpc_at, notes = _grpc_ports(options)
+    grpc_address = _address(options.host, grpc_at[0][1]) if grpc_at else None
+    before = os.umask(0o077)  # whatever it writes is for this user alone
     store = open_store(database)
     try:
         box = Box(
             started_ns=time.time_ns(),
             endpoint=address,
+            grpc_endpoint=grpc_address or "",
             retain_ns=options.retain_ns,
             retain_bytes=options.retain_bytes,
         )
         url = address if auth.token is None else one_time_url(auth.token, address)
-        running = Running(address, None, url, database)
-        serve(create_app(store, auth=auth, box=box), sockets, started=lambda: ready(running))
+        running = Running(address, grpc_address, url, database, notes)
+        live = Live(box.counts)
+        app = create_app(store, auth=auth, box=box, live=live, grpc_at=grpc_at)
+        journals = JournalReplay(address, grpc_address) if options.replay and auth.is_local else None
+
+        def started() -> None:
+            ready(running)
+            if journals is not None:
+                journals.start()
+
+        def ending() -> None:
+            live.close()
+            if journals is not None:
+                journals.stop()
+
+        serve(app, sockets, started=started, ending=ending)
     finally:
         store.close()
+        os.umask(before)
 
 
 def open_store(path: str) -> Store:
@@ -105,8 +137,8 @@ def open_store(path: str) -> Store:
     return found
 
 
-def _auth(options: Options, directory: str) -> Auth:
-    is_local = options.host is None or (is_loopback(options.host) and options.host not in ("0.0.0.0", "::"))  # noqa: S104
+def _auth(options: Options) -> Auth:
+    is_local = options.host is None or (is_loopback(options.host) and options.host not in _EVERYWHERE)
     token = options.token or token_from_environment()
     if token is not None and len(token) < SHORTEST:
         raise CannotStart(f"the token has {len(token)} characters, and needs {SHORTEST} or more", 2)
@@ -120,18 +152,36 @@ def _auth(options: Options, directory: str) -> Auth:
         token = None
     elif token is None:
         try:
-            token = make_token(directory)
+            token = make_token(data_directory())
         except OSError as error:
-            raise CannotStart(f"the token in {directory} cannot be read or written: {error}") from None
+            raise CannotStart(f"the token in {data_directory()} cannot be read or written: {error}") from None
     return Auth(token, is_local, frozenset(host.lower() for host in options.allowed_hosts))
 
 
 def _address(host: str | None, port: int) -> str:
-    shown = "127.0.0.1" if host in (None, "0.0.0.0", "::", "localhost") else host  # noqa: S104
+    shown = "127.0.0.1" if host in (None, "localhost", *_EVERYWHERE) else host
     return f"http://{f'[{shown}]' if ':' in str(shown) else shown}:{port}"
 
 
-def _taken(options: Options, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {options.port} is taken"
-    return f"port {options.port} cannot be used: {error.strerror or error}"
+def _cannot_listen(options: Options, error: OSError) -> CannotStart:
+    if error.errno != errno.EADDRINUSE:
+        return CannotStart(f"Port {options.port} cannot be used: {error.strerror or error}")
+    found = neighbour("127.0.0.1" if options.host in (None, *_EVERYWHERE) else str(options.host), options.port)
+    return CannotStart(found.advice(options.port), running=found.address)
+
+
+def _grpc_ports(options: Options) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
+    """Where to listen for gRPC, and what to tell when that is nowhere."""
+    if options.grpc_port is None:
+        return [], ()
+    if not grpc.is_installed():
+        return [], ("OTLP over gRPC is not received: pip install 'agentops-otel[grpc]'",)
+    try:
+        sockets = listen(options.host, options.grpc_port)
+    except OSError as error:
+        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror or error})"
+        return [], (f"OTLP over gRPC is not received: port {options.grpc_port} {why}; --grpc-port sets another one",)
+    found = [each.getsockname()[:2] for each in sockets]
+    for each in sockets:  # gRPC makes its own
+        each.close()
+    return found, ()
