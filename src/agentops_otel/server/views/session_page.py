@@ -1,0 +1,280 @@
+"""The pages of one session: the page, the panel of a span, the rows inside of a row, and texts that were cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final, cast, get_args
+
+from ...failures import error_of
+from ...figures import format_count
+from ...rows import SessionRow, SpanRow
+from ..format import date, local
+from ..page import Asked, Download, Missing, page
+from ..store import ErrorGroup, Filter, Store
+from .panel import panel
+from .replay import replay
+from .ribbon import ribbon
+from .run import Run
+from .session import Calls, Errors, Part, Raw, Replay, Session, SpanPanel, SpanRows, Story, Tab, Waterfall, Why
+from .spoken import whole_text
+from .story import STEPS, story
+from .tables import calls, errors, raw
+from .waterfall import MOST, waterfall
+from .why import seen, why
+
+_FINGERPRINTS: Final = 20
+"""Kinds of errors of one session of which the store is asked how often they were seen."""
+_BODIES: Final = frozenset({"story", "replay", "raw", "calls", "errors"})
+"""The views that read what was said."""
+
+
+@page("/s/{key}", "session.html")
+def session(asked: Asked) -> Session:
+    """The page of one session."""
+    row = find(asked)
+    tab = cast("Tab", asked.one("tab") if asked.one("tab") in get_args(Tab) else "story")
+    selected = asked.one("span") or None
+    run = read(asked, row, bodies=tab in _BODIES or selected is not None or row.spans <= MOST)
+    newer, older = asked.store.neighbours(row.session_id, asked.where)
+    chosen = run.by_id.get(selected) if selected else None
+    return Session(
+        row=run.row,
+        tab=tab,
+        title=row.asked or row.name or row.session_id,
+        verdict=verdict(run),
+        running_since_ns=row.ending_since_ns if run.running else None,
+        how_computed=how_computed(run),
+        newer=newer,
+        older=older,
+        ribbon=ribbon(run),
+        why=_why(run, asked.store) if tab == "story" else None,
+        orphans=sum(1 for _ in run.orphans()),
+        view=view(run, tab, asked),
+        panel=panel(run, chosen) if chosen is not None else None,
+        selected=selected if chosen is not None else None,
+        unfolded=asked.one("text") == "all",
+        flame=asked.one("flame") == "1",
+        part=_part(asked),
+    )
+
+
+@page("/s/{key}/panel", "panel.html")
+def span_panel(asked: Asked) -> SpanPanel:
+    """The panel of one span, which a page puts into itself."""
+    row = find(asked)
+    run, span = _run_and_span(asked, row, asked.one("span"))
+    tab = cast("Tab", asked.one("tab") if asked.one("tab") in get_args(Tab) else "waterfall")
+    return SpanPanel(run.row, tab, panel(run, span), _part(asked))
+
+
+@page("/s/{key}/spans/{span_id}", "panel.html")
+def span_page(asked: Asked) -> SpanPanel:
+    """The panel of one span, by its own address."""
+    row = find(asked)
+    run, span = _run_and_span(asked, row, asked.path["span_id"])
+    return SpanPanel(run.row, "waterfall", panel(run, span), _part(asked))
+
+
+@page("/s/{key}/rows", "rows.html")
+def rows_inside(asked: Asked) -> SpanRows:
+    """The rows of the waterfall inside of a row that was folded."""
+    row = find(asked)
+    run = read(asked, row, bodies=row.spans <= MOST)
+    selected = asked.one("span") or None
+    return SpanRows(run.row, waterfall(run, selected=selected, under=asked.one("under")), selected)
+
+
+@page("/s/{key}/text", "")
+def whole(asked: Asked) -> Download:
+    """A whole text of a span of which a page shows the beginning."""
+    row = find(asked)
+    name, where = asked.one("span"), asked.one("part")
+    if name.startswith("ask"):  # the step of a user belongs to the call that was asked
+        name = name.removeprefix("ask").removeprefix("-") or _first_call(asked, row)
+    span = _span(asked, row, name)
+    text = whole_text(span.body, where) if span.body else None
+    if text is None:
+        raise Missing(f"There is no text {where[:60]} in span {name[:60]}. Open the session again.")
+    return Download(f"{name}-{where}.txt", "text/plain; charset=utf-8", text, inline=True)
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def find(asked: Asked) -> SessionRow:
+    """The session of a page's address.
+
+    Raises:
+        Missing: there is none.
+    """
+    key = asked.path["key"]
+    row = asked.store.session(key, asked.where.project)
+    if row is None:
+        raise Missing(
+            f"There is no session {key[:64]}. It may have been removed because of its age, or not have arrived yet. "
+            "Look for it in the list of sessions."
+        )
+    return row
+
+
+def read(asked: Asked, row: SessionRow, *, bodies: bool) -> Run:
+    """A session as its views read it; of a very large one only those bodies that are shown."""
+    spans = asked.store.spans(row.session_id, bodies=bodies, project=asked.where.project)
+    return Run(row, spans, asked.now_ns)
+
+
+def _run_and_span(asked: Asked, row: SessionRow, name: str) -> tuple[Run, SpanRow]:
+    run = read(asked, row, bodies=row.spans <= MOST)
+    found = run.by_id.get(name)
+    if found is None:
+        raise Missing(f"There is no span {name[:64]} in this session. Open the session again.")
+    if found.body is None:
+        found = asked.store.span(row.session_id, found.span_id, asked.where.project) or found
+    return run, found
+
+
+def _span(asked: Asked, row: SessionRow, name: str) -> SpanRow:
+    span = asked.store.span(row.session_id, name.rpartition("-")[2], asked.where.project)
+    if span is None:
+        raise Missing(f"There is no span {name[:64]} in this session. Open the session again.")
+    return span
+
+
+def _first_call(asked: Asked, row: SessionRow) -> str:
+    run = read(asked, row, bodies=False)
+    return run.calls[0].span.span_id if run.calls else ""
+
+
+def _part(asked: Asked) -> Part:
+    part = asked.one("part")
+    return cast("Part", part if part in get_args(Part) else "messages")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 9 else None
+
+
+# ------------------------------------------------------------------------------------------------------------- parts
+
+
+def view(run: Run, tab: Tab, asked: Asked) -> Story | Waterfall | Replay | Calls | Errors | Raw:
+    """The view of a tab."""
+    store, selected = asked.store, asked.one("span") or None
+    if tab == "waterfall":
+        return waterfall(run, selected=selected)
+    if tab == "replay":
+        return replay(run, at=_number(asked.one("at")), selected=selected)
+    if tab == "calls":
+        return calls(run)
+    if tab == "errors":
+        return errors(run, _groups(run, store))
+    if tab == "raw":
+        offset = _number(asked.one("from")) or 0
+        return raw(run, query=asked.one("find")[:200], offset=offset, selected=selected)
+    most = 0 if asked.one("steps") == "all" else STEPS
+
+    def seen_before(digests: Iterable[str]) -> dict[str, int]:
+        return store.seen_before(digests, run.row.session_id)
+
+    return story(run, seen_before=seen_before, most=most)
+
+
+def _groups(run: Run, store: Store) -> Callable[[str], ErrorGroup | None]:
+    """What the store knows of the errors of a session, by fingerprint."""
+    fingerprints = tuple(dict.fromkeys(error.fingerprint for error in run.origins.values()))[:_FINGERPRINTS]
+    if not fingerprints:
+        return lambda _: None
+    found = {group.fingerprint: group for group in store.errors(Filter(errors=fingerprints))}
+    return found.get
+
+
+def _why(run: Run, store: Store) -> Why | None:
+    found = why(run)
+    if found is None:
+        return None
+    group = next(iter(store.errors(Filter(errors=(found.fingerprint,)))), None)
+    return replace(found, seen=seen(group, date(group.first_ns) if group else ""))
+
+
+# ---------------------------------------------------------------------------------------------------------- sentences
+
+
+def verdict(run: Run) -> tuple[tuple[str, bool], ...]:
+    """How a session stands, in pieces, each strong or not."""
+    row = run.row
+    if row.state == "running":
+        doing = row.ending.removeprefix("now ")
+        errors_so_far = _errors_so_far(row)
+        if row.ending.startswith("now "):
+            return _present((errors_so_far, False), ("Running ", False), (doing, True))
+        return _present((errors_so_far, False), ("Running", True), (f": {row.ending}" if row.ending else "", False))
+    if row.state == "success":
+        return _present(("Success", False), (_survived(row), False))
+    if row.state == "fail":
+        return _failed(run)
+    return _present(("Indeterminate: ", False), (_unknown(run), False))
+
+
+def _present(*pieces: tuple[str, bool]) -> tuple[tuple[str, bool], ...]:
+    return tuple(each for each in pieces if each[0])
+
+
+def _errors_so_far(row: SessionRow) -> str:
+    total = row.recovered_errors + row.open_errors
+    if not total:
+        return ""
+    number = "One error" if total == 1 else f"{format_count(total)} errors"
+    if not row.open_errors:
+        return f"{number} so far, recovered. "
+    if not row.recovered_errors:
+        return f"{number} so far. "
+    return f"{number} so far, {format_count(row.recovered_errors)} recovered. "
+
+
+def _survived(row: SessionRow) -> str:
+    if not row.recovered_errors:
+        return ""
+    return f" after {format_count(row.recovered_errors, 'recovered error')}"
+
+
+def _failed(run: Run) -> tuple[tuple[str, bool], ...]:
+    fatal = [error for error in run.origins.values() if error.fate == "fatal"]
+    reason = run.row.reason or ""
+    if fatal:
+        last = fatal[-1]
+        kind, message = error_of(run.tree.by_key[last.trace_id, last.span_id])
+        if not reason or reason.startswith(kind) or (message and message in reason):
+            return _present(("Failed: ", False), (kind, True), (f": {message}"[:300] if message else "", False))
+    return _present(("Failed", False), (f": {reason}" if reason else "", False))
+
+
+def _unknown(run: Run) -> str:
+    row = run.row
+    reason = (row.reason or "no end recorded").rstrip(".")
+    reason = reason[:1].lower() + reason[1:]
+    last_ns = row.last_ns if not row.ended else None
+    return f"{reason}. Last sign of life {local(last_ns):%H:%M:%S}" if last_ns else reason
+
+
+def how_computed(run: Run) -> str:
+    """The cost of a session as a sentence."""
+    row = run.row
+    if not row.llm_calls:
+        return "No call of a model, so no cost."
+    tables = sorted({call.span.price_table for call in run.calls if call.span.price_table})
+    told = sum(call.span.cost_source == "provider" for call in run.calls)
+    sentence = f"Sum of {format_count(row.priced_calls, 'LLM call')}, priced one by one"
+    if tables:
+        sentence += f" with the price table {_listed(tables)}"
+    sentence += ". "
+    if told:
+        sentence += f"{format_count(told)} of them as the provider told. "
+    if row.unpriced_calls:
+        unpriced = format_count(row.unpriced_calls, "call")
+        sentence += f"{unpriced} without a price {'is' if row.unpriced_calls == 1 else 'are'} not in it. "
+    return sentence + "Agents are not added again."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

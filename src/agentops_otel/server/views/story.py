@@ -1,0 +1,512 @@
+"""The transcript of a session: each message once, each call with what is new in it, agents inside of their callers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ...figures import format_count
+from ...rows import Message, Score, SpanBody, SpanRow
+from ...strip import Interval, union, without
+from ...tree import Key
+from ..format import duration_text
+from .run import Run, key_of
+from .session import Fold, Piece, Step, Story
+from .spoken import (
+    as_text,
+    blocks,
+    gist,
+    is_diff,
+    lines_in,
+    mark,
+    opened,
+    piece,
+    said,
+    signature,
+    task,
+    text_of,
+    text_piece,
+)
+
+STEPS: Final = 2_000
+"""Steps of a story that are built before a reader asks for all."""
+_DEEPEST: Final = 16
+"""Agents inside of agents; what is deeper stands at this level."""
+GAP_SHARE: Final = 0.02
+"""A gap is own code that takes more than this share of a session."""
+_INLINE_LINES: Final = 8
+_INLINE: Final = 600
+_MANY_TOKENS: Final = 10_000
+_CONTAINERS: Final = frozenset({"agent", "workflow"})
+Seen = Callable[[Iterable[str]], Mapping[str, int]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A step and its place in time, with what stands before it; None is a step that does not take part in groups."""
+
+    start: int
+    end: int
+    steps: list[Step]
+    span: SpanRow | None = None
+
+
+def story(run: Run, *, seen_before: Seen | None = None, most: int = STEPS) -> Story:
+    """The transcript of a session.
+
+    Args:
+        run: the session, with the bodies of its spans.
+        seen_before: tells in how many sessions before each of some messages was sent.
+        most: steps that are built; 0 is all.
+    """
+    return _Teller(run, seen_before, most or len(run.order) + 1).tell()
+
+
+class _Teller:
+    def __init__(self, run: Run, seen_before: Seen | None, most: int) -> None:
+        self._run = run
+        self._seen_before = seen_before
+        self._most = most
+        self._built = self._left_out = self._gaps = self._groups = 0
+        self._shown: dict[str, str] = {}  # messages, and the step where each stands
+        self._tasks: dict[str, str] = {}  # what agents were asked, and their steps
+        self._systems: set[str] = set()
+        self._results: dict[str, str] = {}  # ids of tool calls and gists of results, and the steps of the tools
+        self._arguments: dict[tuple[str, str], int] = {}
+        self._names: set[str] = set()
+        self._content = False
+        self._scores: dict[str, list[Score]] = {}
+        for score in run.row.scores:
+            if score.span_id:
+                self._scores.setdefault(score.span_id, []).append(score)
+        self._least_gap = max(1, int(run.length_ns * GAP_SHARE))
+        for span in run.tree.spans:
+            if span.kind == "tool":
+                self._note_results(span)
+
+    def _note_results(self, span: SpanRow) -> None:
+        self._names.add(span.label)
+        name = self._run.id(span)
+        if span.tool_call_id:
+            self._results.setdefault(span.tool_call_id, name)
+        if span.body and span.body.result:
+            self._results.setdefault(gist(span.body.result), name)
+        if span.error_message:
+            self._results.setdefault(gist(span.error_message), name)
+
+    def tell(self) -> Story:
+        tops = [span for span in self._run.tree.tops() if span.parent_id is None]
+        orphans: dict[Key, list[SpanRow]] = {}
+        for span in self._run.orphans():
+            orphans.setdefault((span.trace_id, span.parent_id or ""), []).append(span)
+        visible, busy = self._visible(tops)
+        while len(visible) == 1 and self._is_frame(visible[0]):
+            visible, busy = self._visible(self._run.tree.children(visible[0]))
+        steps = self._level(visible, busy, (0, self._run.length_ns), 0)
+        for number, spans in enumerate(orphans.values(), 1):
+            steps.append(self._placeholder(number, spans))
+        return Story(tuple(steps), self._content or not self._run.calls, self._left_out)
+
+    def _is_frame(self, span: SpanRow) -> bool:
+        """Whether a span is only what is around everything: then its steps are the session's."""
+        return span.kind in _CONTAINERS and not self._run.happened_in(span) and bool(self._run.tree.children(span))
+
+    # ---------------------------------------------------------------------------------------------------- the tree
+
+    def _visible(self, spans: Sequence[SpanRow]) -> tuple[list[SpanRow], list[Interval]]:
+        """The spans that are steps among these and, in the place of those that are none, below them; and busy times."""
+        run, found, busy = self._run, list[SpanRow](), list[Interval]()
+        waiting = list(reversed(spans))
+        while waiting:
+            span = waiting.pop()
+            below = run.tree.children(span)
+            if self._is_step(span, below):
+                found.append(span)
+            else:
+                waiting.extend(reversed(below))
+                if below:
+                    continue
+            busy.append((run.start(span), run.until(span)))
+        found.sort(key=lambda span: (span.start_ns, span.span_id))
+        return found, busy
+
+    def _is_step(self, span: SpanRow, below: Sequence[SpanRow]) -> bool:
+        if span.kind == "llm":
+            return self._run.is_call(span)
+        if span.kind in {"tool", "action", "error"} or span.kind in _CONTAINERS or self._run.happened_in(span):
+            return True
+        if span.kind == "session" or below:
+            return False
+        return self._run.until(span) - self._run.start(span) > self._least_gap
+
+    def _level(self, spans: Sequence[SpanRow], busy: Sequence[Interval], bounds: Interval, depth: int) -> list[Step]:
+        """The steps of one level: calls that ran at once together, gaps between."""
+        entries = [entry for span in spans if (entry := self._entry(span, depth)) is not None]
+        entries += self._gap_entries(busy, bounds)
+        entries.sort(key=lambda entry: entry.start)
+        steps: list[Step] = []
+        group: list[_Entry] = []
+        for entry in entries:
+            if group and not _at_once(group, entry):
+                steps += self._together(group)
+                group = []
+            if entry.span is None:
+                steps += entry.steps
+            else:
+                group.append(entry)
+        return steps + self._together(group)
+
+    def _entry(self, span: SpanRow, depth: int) -> _Entry | None:
+        if self._built >= self._most:
+            self._left_out += 1
+            return None
+        self._built += 1
+        steps = self._steps(span, depth)
+        return _Entry(self._run.start(span), self._run.until(span), steps, span)
+
+    def _gap_entries(self, busy: Sequence[Interval], bounds: Interval) -> list[_Entry]:
+        entries: list[_Entry] = []
+        if not busy:
+            return entries
+        for start, end in without([bounds], union(busy)) if bounds[0] < bounds[1] else []:
+            if end - start <= self._least_gap:
+                continue
+            self._gaps += 1
+            long = duration_text(end - start)
+            title = f"no span for {long}: own code, or waiting for something that is not instrumented"
+            entries.append(_Entry(start, end, [Step(f"gap-{self._gaps}", "gap", start, end, title)]))
+        return entries
+
+    def _together(self, group: list[_Entry]) -> list[Step]:
+        if len(group) < 2:
+            return [step for entry in group for step in entry.steps]
+        self._groups += 1
+        start, end = min(entry.start for entry in group), max(entry.end for entry in group)
+        title = f"{format_count(len(group))} calls at once"
+        alone = sum(entry.end - entry.start for entry in group)
+        steps = [step for entry in group for step in entry.steps]
+        before = [step for step in steps if step.kind == "user"]
+        children = tuple(step for step in steps if step.kind != "user")
+        running = any(step.end_ns is None for step in children)
+        if not running and alone - (end - start) > self._run.length_ns * GAP_SHARE:
+            title += f", {duration_text(end - start)} instead of {duration_text(alone)}"
+        ended = None if running else end
+        return [*before, Step(f"together-{self._groups}", "together", start, ended, title, children=children)]
+
+    def _placeholder(self, number: int, spans: Sequence[SpanRow]) -> Step:
+        visible, busy = self._visible(spans)
+        start, end = min(map(self._run.start, spans)), max(map(self._run.until, spans))
+        several = "s have" if len(spans) > 1 else " has"
+        title = f"{format_count(len(spans))} span{several} a parent that has not arrived"
+        children = tuple(self._level(visible, busy, (start, end), 1))
+        return Step(f"orphans-{number}", "placeholder", start, end, title, children=children)
+
+    # ---------------------------------------------------------------------------------------------------- the steps
+
+    def _steps(self, span: SpanRow, depth: int) -> list[Step]:
+        if self._run.is_call(span):
+            return self._call(span, depth)
+        if span.kind in _CONTAINERS:
+            return [self._agent(span, depth)]
+        return [self._tool(span, depth)]
+
+    def _base(self, span: SpanRow) -> Step:
+        run = self._run
+        return Step(
+            id=run.id(span),
+            kind=span.kind,
+            start_ns=run.start(span),
+            end_ns=run.end(span),
+            title=span.label or span.name,
+            error=run.error(span) if run.own_error(span) else None,
+            numbers=run.numbers(span),
+            span=replace(span, body=None),
+            scores=tuple(self._scores.get(span.span_id, ())),
+        )
+
+    def _inside(self, span: SpanRow, depth: int) -> tuple[Step, ...]:
+        visible, busy = self._visible(self._run.tree.children(span))
+        if depth >= _DEEPEST:
+            visible = self._flattened(visible)
+            return tuple(step for each in visible if (entry := self._entry(each, -1)) for step in entry.steps)
+        own = busy if span.kind in _CONTAINERS else []
+        return tuple(self._level(visible, own, (self._run.start(span), self._run.until(span)), depth + 1))
+
+    def _flattened(self, spans: Sequence[SpanRow]) -> list[SpanRow]:
+        found, waiting = list[SpanRow](), list(reversed(spans))
+        while waiting:
+            span = waiting.pop()
+            found.append(span)
+            if not self._run.is_call(span):
+                waiting.extend(reversed(self._visible(self._run.tree.children(span))[0]))
+        return found
+
+    def _agent(self, span: SpanRow, depth: int) -> Step:
+        step, sums = self._base(span), self._run.sums[key_of(span)]
+        asked = task(span.body.arguments) if span.body and span.body.arguments else span.asked or ""
+        if asked:
+            self._content = True
+            self._tasks.setdefault(gist(asked), step.id)
+        parts = [str(span.kind)]
+        if sums.calls:
+            parts.append(format_count(sums.calls, "LLM call"))
+        if sums.tools:
+            parts.append(format_count(sums.tools, "tool"))
+        children = self._inside(span, depth) if depth >= 0 else ()
+        return replace(step, note=", ".join(parts), asked=asked, children=children)
+
+    def _tool(self, span: SpanRow, depth: int) -> Step:
+        step, body = self._base(span), span.body
+        folds, pieces = list[Fold](), list[Piece]()
+        if body is not None and body.arguments:
+            self._content = True
+            for name, text in blocks(body.arguments):
+                shown = text_piece(text, "arguments", form="diff" if is_diff(text) else "code")
+                _place(shown, f"{name}, {_amount(shown)}", folds, pieces)
+        if body is not None and body.result:
+            self._content = True
+            shown = text_piece(_unquoted(body.result), "result", kind="result", form="code")
+            _place(shown, _result_summary(shown), folds, pieces)
+        if body is not None and body.logs:
+            shown = text_piece(body.logs, "logs", form="code")
+            folds.append(Fold(f"Logs, {_amount(shown)}", pieces=(shown,)))
+        return replace(
+            step,
+            signature=signature(body.arguments) if body else "",
+            note=self._repeat(span),
+            folds=tuple(folds),
+            pieces=tuple(pieces),
+            children=self._inside(span, depth) if depth >= 0 else (),
+        )
+
+    def _repeat(self, span: SpanRow) -> str:
+        if span.arguments_digest is None or span.kind != "tool":
+            return ""
+        call = (span.label, span.arguments_digest)
+        self._arguments[call] = times = self._arguments.get(call, 0) + 1
+        return f"same arguments, {_ordinal(times)} time" if times > 1 else ""
+
+    # ---------------------------------------------------------------------------------------------------- the calls
+
+    def _call(self, span: SpanRow, depth: int) -> list[Step]:
+        step, body = self._base(span), span.body
+        if body is None:
+            return [replace(step, note=_call_note(span, has_text=bool(span.answered)))]
+        steps: list[Step] = []
+        again, asked, others = self._sort(body.input, span)
+        folds: list[Fold] = []
+        system = self._system(body)
+        if asked:
+            name = "ask" if "ask" not in self._shown.values() else f"ask-{step.id}"
+            for _, message in asked:
+                self._shown.setdefault(mark(message), name)
+            steps.append(self._user(name, step.start_ns, asked, system))
+        elif system is not None:
+            folds.append(system)
+        if again:
+            folds.append(self._again_fold(span, again))
+        if others:
+            told = tuple(said(message, f"input.{at}") for at, message in others)
+            folds.append(Fold(_new_summary([message for _, message in others]), told))
+            for _, message in others:
+                self._shown.setdefault(mark(message), step.id)
+        thoughts, pieces = self._answer(span, body)
+        if thoughts:
+            tokens = span.usage.reasoning_tokens if span.usage else 0
+            folds.append(
+                Fold(f"Thought, {format_count(tokens)} tokens" if tokens else "Thought", pieces=tuple(thoughts))
+            )
+        for message in body.output:
+            self._shown.setdefault(mark(message), step.id)
+        self._content = self._content or bool(body.input or body.output)
+        note = _call_note(span, has_text=any(each.kind == "text" for each in pieces))
+        children = self._inside(span, depth) if depth >= 0 else ()
+        steps.append(replace(step, note=note, folds=tuple(folds), pieces=tuple(pieces), children=children))
+        return steps
+
+    def _sort(
+        self, messages: Sequence[Message], span: SpanRow
+    ) -> tuple[list[Message], list[tuple[int, Message]], list[tuple[int, Message]]]:
+        """The messages that were shown before, those of a user that are new, and whatever else is new."""
+        again, asked, others = list[Message](), list[tuple[int, Message]](), list[tuple[int, Message]]()
+        for at, message in enumerate(messages):
+            if mark(message) in self._shown or self._is_result(message):
+                again.append(message)
+            elif message.role == "user" and gist(text_of(message)) in self._tasks:
+                self._shown[mark(message)] = self._tasks[gist(text_of(message))]
+            elif message.role == "user":
+                asked.append((at, message))
+            else:
+                others.append((at, message))
+        if len(asked) > 1 and others:  # a conversation of before: only its last question is this one's
+            others = sorted([*others, *asked[:-1]], key=lambda each: each[0])
+            asked = asked[-1:]
+        return again, asked, others
+
+    def _is_result(self, message: Message) -> bool:
+        """Whether a message only has results of tools that are steps of their own."""
+        results = [part for part in message.parts if part.get("type") == "tool_call_response"]
+        if not results or len(results) < len(message.parts):
+            return False
+        for part in results:
+            response = part.get("response", part.get("result"))
+            name = self._results.get(str(part.get("id"))) or self._results.get(gist(response))
+            if name is None:
+                return False
+            self._shown.setdefault(mark(message), name)
+        return True
+
+    def _user(self, name: str, start: int, messages: Sequence[tuple[int, Message]], system: Fold | None) -> Step:
+        asked = "\n\n".join(filter(None, (text_of(message) for _, message in messages)))
+        others = [
+            piece(part, f"input.{at}.{number}")
+            for at, message in messages
+            for number, part in enumerate(message.parts)
+            if part.get("type") != "text"
+        ]
+        folds = () if system is None else (system,)
+        return Step(
+            name, "user", start, start, "User", asked=text_piece(asked, "").text, folds=folds, pieces=tuple(others)
+        )
+
+    def _system(self, body: SpanBody) -> Fold | None:
+        """The system instructions, when they were not shown before."""
+        parts = [part for part in body.system if as_text(part.get("content"))]
+        if not parts:
+            return None
+        digest = gist([dict(part) for part in parts])
+        if digest in self._systems:
+            return None
+        self._systems.add(digest)
+        pieces = tuple(piece(part, f"system.{number}") for number, part in enumerate(body.system))
+        summary = (
+            f"System instructions, {format_count(sum(len(as_text(part.get('content'))) for part in parts))} characters"
+        )
+        sessions = self._sessions_before(body)
+        if sessions:
+            summary += f", the same as in {format_count(sessions, 'session')} before"
+        return Fold(summary, pieces=pieces)
+
+    def _sessions_before(self, body: SpanBody) -> int:
+        if self._seen_before is None:
+            return 0
+        return max(self._seen_before(system_digests(body)).values(), default=0)
+
+    def _again_fold(self, span: SpanRow, again: Sequence[Message]) -> Fold:
+        summary = f"{format_count(len(again), 'message')} sent again"
+        usage = span.usage
+        if usage is not None and usage.cache_read_tokens:
+            cached, whole = format_count(usage.cache_read_tokens), format_count(usage.input_tokens)
+            summary += f", {cached} of {whole} tokens from the cache"
+        return Fold(summary, link=self._shown.get(mark(again[0])))
+
+    def _answer(self, span: SpanRow, body: SpanBody) -> tuple[list[Piece], list[Piece]]:
+        """Thoughts, and what was said; calls of tools that are steps of their own are not said again."""
+        thoughts, pieces = list[Piece](), list[Piece]()
+        for at, message in enumerate(body.output):
+            for number, part in enumerate(message.parts):
+                shown = piece(part, f"output.{at}.{number}")
+                if shown.kind == "reasoning":
+                    if shown.text:
+                        thoughts.append(shown)
+                elif shown.kind == "call":
+                    if str(part.get("id")) not in self._results and shown.name not in self._names:
+                        pieces.append(shown)
+                elif shown.kind == "media" or shown.text:
+                    pieces.append(shown)
+        return thoughts, pieces
+
+
+def system_digests(body: SpanBody) -> list[str]:
+    """The digests under which system instructions may be known to a store."""
+    return [mark(Message("system", body.system))]
+
+
+# ------------------------------------------------------------------------------------------------------------- words
+
+
+def _at_once(group: Sequence[_Entry], entry: _Entry) -> bool:
+    """Whether a step ran at the same time as all of a group, and not only for a moment."""
+    if entry.span is None:
+        return False
+    overlap = min(each.end for each in group) - entry.start
+    return overlap > 0 and overlap * 10 >= min(entry.end - entry.start, *(each.end - each.start for each in group))
+
+
+def _call_note(span: SpanRow, *, has_text: bool) -> str:
+    """What is worth saying of a call beside its model."""
+    parts: list[str] = []
+    if not has_text and span.calls:
+        parts.append(f"asks for {_asks(span.calls)}")
+    fresh = (span.usage.input_tokens - span.usage.cache_read_tokens) if span.usage else 0
+    if fresh >= _MANY_TOKENS:
+        parts.append(f"reads {fresh / 1000:.1f}k new tokens")
+    if span.first_token_ns is not None and has_text:
+        parts.append(f"first token {duration_text(span.first_token_ns)}")
+        speed = tokens_per_second(span)
+        if speed is not None and speed >= 1:
+            parts.append(f"then {format_count(round(speed))} tokens/s")
+    if span.retries:
+        parts.append(f"after {format_count(span.retries)} retr{'ies' if span.retries != 1 else 'y'}")
+    if "length" in span.finish_reasons or "max_tokens" in span.finish_reasons:
+        parts.append("cut at its longest answer")
+    return ", ".join(parts)
+
+
+def _asks(calls: Sequence[str]) -> str:
+    names = list(dict.fromkeys(calls))
+    if len(names) == 1:
+        return names[0] if len(calls) == 1 else f"{names[0]}, {format_count(len(calls))} times"
+    return f"{', '.join(names[:3])} and {format_count(len(names) - 3)} more" if len(names) > 4 else ", ".join(names)
+
+
+def tokens_per_second(span: SpanRow) -> float | None:
+    """How fast the answer came after its first token."""
+    length = span.duration_ns
+    if span.usage is None or length is None or span.first_token_ns is None or length <= span.first_token_ns:
+        return None
+    return span.usage.output_tokens / ((length - span.first_token_ns) / 1e9)
+
+
+def _new_summary(messages: Sequence[Message]) -> str:
+    results = [message for message in messages if message.role == "tool"]
+    kind = "tool result" if len(results) == len(messages) else "message"
+    return f"New: {format_count(len(messages), kind)}"
+
+
+def _place(shown: Piece, summary: str, folds: list[Fold], pieces: list[Piece]) -> None:
+    """Short texts stand in the step, long ones are folded."""
+    most = 3 * _INLINE_LINES if shown.form == "diff" else _INLINE_LINES
+    if lines_in(shown.text) <= most and len(shown.text) <= _INLINE * (3 if shown.form == "diff" else 1):
+        pieces.append(shown)
+    else:
+        folds.append(Fold(summary, pieces=(shown,)))
+
+
+def _result_summary(shown: Piece) -> str:
+    first = shown.text.strip().split("\n", 1)[0].strip()
+    if shown.form in {"json", "diff"} or not 3 <= len(first) <= 60 or lines_in(shown.text) < 2:
+        return _amount(shown)
+    return f"{first}, {_amount(shown)}"
+
+
+def _amount(shown: Piece) -> str:
+    """How much there is of a text: ``64 lines``, ``JSON, 12 lines``, ``1,204 characters``."""
+    if shown.whole:
+        return f"{shown.size / 1000:,.0f} kB"
+    lines = lines_in(shown.text)
+    amount = f"{format_count(lines)} lines" if lines > 1 else f"{format_count(len(shown.text))} characters"
+    return f"JSON, {amount}" if shown.form == "json" else amount
+
+
+def _unquoted(result: str) -> str:
+    """A result that is the JSON of a text, as that text."""
+    if result[:1] == '"':
+        return as_text(opened(result))
+    return result
+
+
+def _ordinal(number: int) -> str:
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in {11, 12, 13} else 0, "th")
+    return f"{number:,}{suffix}"

@@ -1,0 +1,207 @@
+"""The tree of a session with its time line: leaves are ink, containers brackets, and own code is a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from ...figures import format_count
+from ...rows import SpanRow
+from ...strip import Interval, union, without
+from ...tree import Key
+from ..timeline import scale_of
+from .critical import critical_path
+from .run import Run, key_of
+from .session import Numbers, Waterfall, WaterfallRow
+from .spoken import signature
+from .story import GAP_SHARE
+
+MOST: Final = 5_000
+"""Rows beyond which subtrees are folded."""
+_DETAIL: Final = 100
+_WORK: Final = frozenset({"tool", "llm", "action"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A row to be: a span, a gap or a placeholder, and where it stands."""
+
+    row: SpanRow | Interval | list[SpanRow]
+    level: int
+    parent: str | None
+    id: str
+
+
+def waterfall(run: Run, *, selected: str | None = None, under: str | None = None) -> Waterfall:
+    """The tree of a session.
+
+    Args:
+        run: the session; bodies are needed for the arguments of tools only.
+        selected: the id of a row that must be seen.
+        under: only what is inside of this row.
+    """
+    return _Tree(run, selected).build(under)
+
+
+class _Tree:
+    def __init__(self, run: Run, selected: str | None) -> None:
+        self._run = run
+        self._critical = critical_path(run)
+        self._least_gap = max(1, int(run.length_ns * GAP_SHARE))
+        self._gaps: dict[Key, list[Interval]] = {}
+        self._descendants = self._count_descendants()
+        self._works = self._find_works()
+        chosen = run.by_id.get(selected) if selected else None
+        self._opened = run.ancestors(chosen) if chosen is not None else set()
+        self._room = MOST
+
+    def _count_descendants(self) -> dict[Key, int]:
+        counts: dict[Key, int] = {}
+        for span in reversed(self._run.order):
+            own = counts.setdefault(key_of(span), 0)
+            if span.parent_id is not None:
+                above = (span.trace_id, span.parent_id)
+                counts[above] = counts.get(above, 0) + own + 1
+        return counts
+
+    def _find_works(self) -> set[Key]:
+        """The spans with a call, a tool or an action below them."""
+        works: set[Key] = set()
+        for span in reversed(self._run.order):
+            if span.parent_id is not None and (span.kind in _WORK or key_of(span) in works):
+                works.add((span.trace_id, span.parent_id))
+        return works
+
+    def build(self, under: str | None) -> Waterfall:
+        run = self._run
+        whole = len(run.order) <= MOST
+        rows: list[WaterfallRow] = []
+        waiting = list(reversed(self._tops() if under is None else self._inside_of(under)))
+        self._room -= len(waiting)
+        while waiting:
+            place = waiting.pop()
+            inside = self._inside(place)
+            opened = whole or self._is_opened(place, inside)
+            rows.append(self._row(place, inside, collapsed=bool(inside) and not opened))
+            if opened:
+                self._room -= 0 if whole else len(inside)
+                waiting.extend(reversed(inside))
+        return Waterfall(
+            rows=tuple(rows),
+            scale_ns=scale_of(max(1, run.length_ns)),
+            now_ns=run.length_ns if run.running else None,
+            collapsed=any(row.collapsed for row in rows),
+        )
+
+    def _is_opened(self, place: _Place, inside: Sequence[_Place]) -> bool:
+        if isinstance(place.row, SpanRow) and key_of(place.row) in self._opened:
+            return True
+        return place.level <= 2 or len(inside) <= self._room // 8
+
+    def _tops(self) -> list[_Place]:
+        run = self._run
+        tops = [_Place(span, 1, None, run.id(span)) for span in run.tree.tops() if span.parent_id is None]
+        missing: dict[Key, list[SpanRow]] = {}
+        for span in run.orphans():
+            missing.setdefault((span.trace_id, span.parent_id or ""), []).append(span)
+        numbered = enumerate(missing.values(), 1)
+        return tops + [_Place(spans, 1, None, f"orphans-{number}") for number, spans in numbered]
+
+    def _inside_of(self, under: str) -> list[_Place]:
+        span = self._run.by_id.get(under)
+        if span is not None:
+            return self._inside(_Place(span, self._run.depth[key_of(span)] + 1, None, under))
+        place = next((place for place in self._tops() if place.id == under), None)
+        return self._inside(place) if place else []
+
+    def _inside(self, place: _Place) -> list[_Place]:
+        run = self._run
+        if isinstance(place.row, list):
+            return [_Place(span, place.level + 1, place.id, run.id(span)) for span in place.row]
+        if isinstance(place.row, tuple):
+            return []
+        children = run.tree.children(place.row)
+        found = [_Place(child, place.level + 1, place.id, run.id(child)) for child in children]
+        for number, gap in enumerate(self._gaps_in(place.row, children), 1):
+            found.append(_Place(gap, place.level + 1, place.id, f"gap-{place.id}-{number}"))
+        found.sort(key=self._start)
+        return found
+
+    def _start(self, place: _Place) -> int:
+        if isinstance(place.row, tuple):
+            return place.row[0]
+        return self._run.start(place.row if isinstance(place.row, SpanRow) else place.row[0])
+
+    def _gaps_in(self, span: SpanRow, children: Sequence[SpanRow]) -> list[Interval]:
+        """Where none of its children was open for long; not in a call or tool, whose own time is its work."""
+        run = self._run
+        if not children or span.kind in _WORK:
+            return []
+        bounds = (run.start(span), run.until(span))
+        if bounds[0] >= bounds[1]:
+            return []
+        busy = union((run.start(child), run.until(child)) for child in children)
+        return [gap for gap in without([bounds], busy) if gap[1] - gap[0] > self._least_gap]
+
+    # ---------------------------------------------------------------------------------------------------- the rows
+
+    def _row(self, place: _Place, inside: Sequence[_Place], *, collapsed: bool) -> WaterfallRow:
+        if isinstance(place.row, tuple):
+            return self._bare(place, "gap", "own code, no span", place.row)
+        if isinstance(place.row, list):
+            return self._placeholder(place, place.row, collapsed=collapsed)
+        run, span = self._run, place.row
+        key = key_of(span)
+        leaf = run.is_call(span) or (span.kind not in {"session", "agent", "workflow"} and key not in self._works)
+        return WaterfallRow(
+            id=place.id,
+            level=place.level,
+            parent=place.parent,
+            children=len(inside),
+            kind="step" if span.kind == "llm" and not run.is_call(span) else span.kind,
+            title=span.label or span.name,
+            detail=_detail(span),
+            start_ns=run.start(span),
+            end_ns=run.end(span),
+            leaf=leaf,
+            first_token_ns=span.first_token_ns if leaf else None,
+            critical=tuple(self._critical.get(key, ())) if leaf else (),
+            fate=run.failures.outcome(span).fate if span.failed else None,
+            numbers=run.numbers(span),
+            descendants=self._descendants[key],
+            collapsed=collapsed,
+        )
+
+    def _placeholder(self, place: _Place, spans: Sequence[SpanRow], *, collapsed: bool) -> WaterfallRow:
+        run = self._run
+        bounds = (min(map(run.start, spans)), max(map(run.until, spans)))
+        title = f"{format_count(len(spans), 'span')} of a parent that has not arrived"
+        row = self._bare(place, "placeholder", title, bounds)
+        inside = len(spans) + sum(self._descendants[key_of(span)] for span in spans)
+        return replace(row, children=len(spans), descendants=inside, collapsed=collapsed, leaf=False)
+
+    def _bare(self, place: _Place, kind: Literal["gap", "placeholder"], title: str, bounds: Interval) -> WaterfallRow:
+        return WaterfallRow(
+            id=place.id,
+            level=place.level,
+            parent=place.parent,
+            children=0,
+            kind=kind,
+            title=title,
+            detail="",
+            start_ns=bounds[0],
+            end_ns=bounds[1],
+            leaf=True,
+            first_token_ns=None,
+            critical=(),
+            fate=None,
+            numbers=Numbers(),
+        )
+
+
+def _detail(span: SpanRow) -> str:
+    if span.kind not in {"tool", "action"} or span.body is None or not span.body.arguments:
+        return ""
+    text = signature(span.body.arguments)
+    return text if len(text) <= _DETAIL else text[: _DETAIL - 1] + "…"
