@@ -38,7 +38,7 @@ document.addEventListener(
 
 const THEMES = { system: "as the system", light: "light", dark: "dark" };
 const root = document.documentElement;
-const button = document.getElementById("theme");
+const button = document.getElementById("theme-switch");
 
 function label() {
   const theme = root.dataset.theme ?? "system";

@@ -10,7 +10,8 @@ let release = false; // the person has asked for the new rows
 
 function isReading(rows) {
   const list = rows.closest("table");
-  const scrolled = list.getBoundingClientRect().top < list.querySelector("thead").getBoundingClientRect().top - 1;
+  const head = list.querySelector("thead th"); // it sticks to the top when the rows below are scrolled
+  const scrolled = scrollY > 0 && list.getBoundingClientRect().top < head.getBoundingClientRect().top - 1;
   const busy = rows.contains(document.activeElement) || rows.querySelector("input:checked");
   return scrolled || Boolean(busy) || rows.dataset.top !== "yes";
 }
@@ -36,7 +37,7 @@ document.addEventListener("ao:fresh", ({ detail: { page } }) => {
   }
   pill.hidden = !(wait && added && rows.dataset.top === "yes");
   pill.textContent = `${added} new`;
-  page.getElementById("fresh").textContent = pill.textContent;
+  for (const id of ["fresh", "selection"]) page.getElementById(id).replaceWith(document.getElementById(id).cloneNode(true));
 });
 
 document.addEventListener("click", (event) => {

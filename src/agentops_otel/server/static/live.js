@@ -3,7 +3,7 @@
 //
 // Before it is taken over, "ao:fresh" is dispatched on the document with the fresh page: a script may still change it.
 import { setClock } from "./clock.js";
-import { morph } from "./morph.js";
+import { patch } from "./patch.js";
 import { say, stand } from "./pulse.js";
 
 const main = document.getElementById("main");
@@ -56,7 +56,7 @@ function takeOver(html) {
     return;
   }
   document.dispatchEvent(new CustomEvent("ao:fresh", { detail: { page } }));
-  morph(main, document.adoptNode(fresh));
+  patch(main, document.adoptNode(fresh));
   if (document.title !== page.title) document.title = page.title;
 }
 

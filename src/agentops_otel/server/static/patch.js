@@ -1,11 +1,12 @@
 // Brings a part of the page to what a newer rendering says. Only what differs is touched, so that focus, selection,
-// scrolling and what was unfolded stay.
+// scrolling and what was unfolded stay. An element with data-keep is left as it is.
 
-const OURS = new Set(["open", "hidden", "tabindex", "aria-expanded", "aria-selected", "aria-pressed"]); // the reader's, not the server's
+/** The reader's, not the server's. */
+const OURS = new Set(["open", "hidden", "style", "tabindex", "value", "checked", "aria-expanded", "aria-selected", "aria-pressed"]);
 
 /** Makes `old` like `fresh`; elements with an id are found again wherever they have moved among their siblings. */
 export function patch(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
+  if (old.isEqualNode(fresh) || (old instanceof Element && old.hasAttribute("data-keep"))) return;
   if (old.nodeName !== fresh.nodeName || (old.id ?? "") !== (fresh.id ?? "")) {
     old.replaceWith(fresh);
   } else if (old.nodeType !== Node.ELEMENT_NODE) {
@@ -26,8 +27,15 @@ function attributes(old, fresh) {
 }
 
 function children(old, fresh) {
+  // Rows that were fetched one by one are not in the newer rendering.
+  const keep = old.hasAttribute("data-lazy");
+  const ids = new Set([...fresh.children].map((child) => child.id));
   const known = new Map();
-  for (const child of old.children) if (child.id) known.set(child.id, child);
+  // What is gone leaves first: a row that stays is then not moved, which would take the focus from it.
+  for (const child of [...old.children]) {
+    if (child.id && !keep && !ids.has(child.id)) child.remove();
+    else if (child.id) known.set(child.id, child);
+  }
   let place = old.firstChild;
   for (const node of [...fresh.childNodes]) {
     const match = node.id ? known.get(node.id) : place && !place.id && place.nodeName === node.nodeName ? place : null;
@@ -38,8 +46,6 @@ function children(old, fresh) {
       patch(match, node);
     }
   }
-  // Rows that were fetched one by one are not in the newer rendering.
-  const keep = old.hasAttribute("data-lazy");
   while (place) {
     const next = place.nextSibling;
     if (!keep || !place.id) place.remove();

@@ -2,7 +2,6 @@
 import "./replay.js";
 import "./waterfall.js";
 import { close, forPage, parameters, plain, rowOf } from "./panel.js";
-import { patch } from "./patch.js";
 
 // ------------------------------------------------------------------------------------------- unfold all, follow
 
@@ -74,24 +73,3 @@ if (row && !location.hash) {
   (row.matches("tr") ? row : row.querySelector("a"))?.focus({ preventScroll: true });
 }
 
-// -------------------------------------------------------------------------------------------------------- live
-
-const session = document.getElementById("view")?.dataset.session;
-let waiting = 0;
-let pause = 0; // milliseconds: a page that takes long to make is asked for less often
-
-async function refresh() {
-  waiting = 0;
-  const began = performance.now();
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
-  if (fresh) patch(document.getElementById("main"), fresh);
-  pause = Math.min(10_000, 4 * (performance.now() - began));
-}
-
-/** The event stream says that this session has changed, or that something was missed. */
-document.addEventListener("live", ({ detail }) => {
-  const ours = detail.event === "refetch" || (detail.event === "sessions" && detail.data.ids.includes(session));
-  if (ours && session && !waiting && !document.hidden) waiting = setTimeout(refresh, pause);
-});

@@ -18,6 +18,8 @@ from ..store import Facet, Facets, Figures, Filter, SessionList, Sort, Store
 
 LIMIT: Final = 50
 _MOST: Final = 500
+_FEWEST: Final = 3
+"""Sessions of which a line makes sense."""
 _SORTS: Final = get_args(Sort)
 _MENUS: Final = (
     ("Agent", "agent", "agents"),
@@ -221,6 +223,7 @@ def sessions(asked: Asked) -> SessionsPage:
     address = Address(asked.query)
     rows = tuple(Listed.of(row, asked.now_ns) for row in found.rows)
     is_empty = not found.total and not store.sessions(_ALL, limit=1).total
+    figures = store.figures(where)
     return SessionsPage(
         sessions=rows,
         total=found.total,
@@ -230,11 +233,11 @@ def sessions(asked: Asked) -> SessionsPage:
         sort=sort,
         descending=descending,
         limit=limit,
-        figures=store.figures(where),
+        figures=figures,
         before=_before(store, where, asked.now_ns),
         states=store.figures(replace(where, states=())),
         menus=_menus(store, where, address),
-        trends=_trends(store, where, asked.now_ns),
+        trends=_trends(store, where, asked.now_ns) if figures.sessions >= _FEWEST else Trends(),
         period=address.period,
         longest_ns=max((row.duration_ns for row in rows), default=0),
         decimals=max((decimals(row.cost) for row in rows if row.llm_calls), default=0),
