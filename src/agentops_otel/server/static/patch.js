@@ -39,6 +39,12 @@ function children(old, fresh) {
   let place = old.firstChild;
   for (const node of [...fresh.childNodes]) {
     const match = node.id ? known.get(node.id) : place && !place.id && place.nodeName === node.nodeName ? place : null;
+    // Nothing without an id pushes an element with one out of its place.
+    while (node.id && match && place && place !== match && !place.id) {
+      const gone = place;
+      place = place.nextSibling;
+      gone.remove();
+    }
     if (!match) old.insertBefore(node, place);
     else {
       if (match === place) place = place.nextSibling;
