@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from markupsafe import Markup
+
+from .marks import kind_hue
+from .views.session import WaterfallRow
+
 _STEPS: Final = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)
 _SECOND: Final = 1_000_000_000
 DIVISIONS: Final = 5
@@ -70,6 +75,48 @@ def _minutes(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def lane(row: WaterfallRow, scale_ns: int, now_ns: int) -> Markup:
+    """The bar of a row: leaves are ink and containers brackets, an LLM call is pale until its first token.
+
+    Args:
+        row: where it starts and ends.
+        scale_ns: what the whole width stands for.
+        now_ns: where what is running ends, from the session's start.
+    """
+    end = now_ns if row.end_ns is None else row.end_ns
+    x, width, right = along(row.start_ns, scale_ns), along(end - row.start_ns, scale_ns), along(end, scale_ns)
+    hue = kind_hue(row.kind)
+    if row.kind == "gap":
+        bars = f'<rect class="gap" x="{x}" y="7" width="{width}" height="12"/>'
+    elif not row.leaf:
+        bars = f'<rect class="agent" x="{x}" y="12" width="{width}" height="2"/>{_post(x, 0)}'
+        bars += "" if row.end_ns is None else _post(right, -2)
+    elif row.first_token_ns:
+        token = min(row.start_ns + row.first_token_ns, end)
+        at, rest = along(token, scale_ns), along(end - token, scale_ns)
+        bars = (
+            f'<rect class="{hue} bar pale" x="{x}" y="7" width="{width}" height="12"/>'
+            f'<rect class="{hue}" x="{at}" y="7" width="{rest}" height="12"/>'
+            f'<rect class="{hue}" x="{at}" y="4" width="1.5" height="15"/>'
+        )
+    else:
+        bars = f'<rect class="{hue} bar" x="{x}" y="7" width="{width}" height="12"/>'
+    if row.fate and row.leaf:
+        tone = "warn" if row.fate == "recovered" else "fatal"
+        bars += f'<rect class="{tone}" x="{right}" y="5" width="3" height="16" transform="translate(-3)"/>'
+    for start, stop in row.critical:
+        stretch = f'x="{along(start, scale_ns)}" y="21" width="{along(stop - start, scale_ns)}"'
+        bars += f'<rect class="path" {stretch} height="1.5"/>'
+    if row.end_ns is None:
+        bars += f'<rect class="live" x="{right}" y="0" width="2" height="26"/>'
+    return Markup(bars)  # noqa: S704  (numbers, and classes of ours)
+
+
+def _post(x: str, shift: int) -> str:
+    moved = f' transform="translate({shift})"' if shift else ""
+    return f'<rect class="agent" x="{x}" y="9" width="2" height="8"{moved}/>'
+
+
 class Timed(Protocol):
     """What stands somewhere in the tree and on the time line."""
 
@@ -127,4 +174,5 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "divisions": divisions,
     "end_mark": end_mark,
     "flame": flame,
+    "lane": lane,
 }

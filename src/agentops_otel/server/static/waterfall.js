@@ -1,13 +1,21 @@
 // <ao-waterfall>: a treegrid. One row has tabindex 0; arrows move and fold, z zooms, p goes along the critical path.
 import { close, forPage, show } from "./panel.js";
 
+// Rows stand in groups of 50.
+const after = (row) => row.nextElementSibling ?? row.parentElement.nextElementSibling?.rows[0] ?? null;
+const before = (row) => row.previousElementSibling ?? [...(row.parentElement.previousElementSibling?.rows ?? [])].pop() ?? null;
 const level = (row) => Number(row.getAttribute("aria-level"));
 const folded = (row) => row.getAttribute("aria-expanded") === "false";
+
+// One rule for all lanes: rows that are out of sight have no work with it. (A custom property would be inherited by all.)
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(".wf tbody .lane > svg {}");
+document.adoptedStyleSheets.push(sheet);
+const [lane] = sheet.cssRules;
 
 class Waterfall extends HTMLElement {
   connectedCallback() {
     this.table = this.querySelector("table");
-    this.body = this.table.tBodies[0];
     this.addEventListener("keydown", (event) => this.key(event));
     this.addEventListener("click", (event) => this.click(event));
     this.addEventListener("focusin", (event) => {
@@ -17,11 +25,11 @@ class Waterfall extends HTMLElement {
   }
 
   get current() {
-    return this.body.querySelector("tr[tabindex='0']") ?? this.body.rows[0];
+    return this.table.querySelector("tr[tabindex='0']") ?? this.first();
   }
 
   set current(row) {
-    for (const old of this.body.querySelectorAll("tr[tabindex='0']")) if (old !== row) old.tabIndex = -1;
+    for (const old of this.table.querySelectorAll("tr[tabindex='0']")) if (old !== row) old.tabIndex = -1;
     row.tabIndex = 0;
   }
 
@@ -31,37 +39,47 @@ class Waterfall extends HTMLElement {
     row.focus();
   }
 
-  next(row, step = "nextElementSibling") {
-    let other = row[step];
-    while (other?.hidden) other = other[step];
-    return other;
+  /** The next row that is shown, or the one before. */
+  next(row, step = after) {
+    let other = step(row);
+    while (other?.hidden) other = step(other);
+    return other?.closest("tbody") && other;
   }
 
   parent(row) {
-    let other = row.previousElementSibling;
-    while (other && level(other) >= level(row)) other = other.previousElementSibling;
-    return other;
+    let other = before(row);
+    while (other && !(level(other) < level(row))) other = before(other);
+    return other?.closest("tbody") && other;
   }
 
   /** Rows inside of a row. */
   *inside(row) {
-    for (let other = row.nextElementSibling; other && level(other) > level(row); other = other.nextElementSibling) yield other;
+    for (let other = after(row); other && level(other) > level(row); other = after(other)) yield other;
+  }
+
+  /** Says how much room a group takes that is out of sight. */
+  measure() {
+    for (const group of this.table.tBodies) {
+      group.style.setProperty("--rows", [...group.rows].filter((row) => !row.hidden).length);
+    }
   }
 
   fold(row) {
     row.setAttribute("aria-expanded", "false");
     for (const other of this.inside(row)) other.hidden = true;
+    this.measure();
   }
 
   async unfold(row) {
     row.setAttribute("aria-expanded", "true");
-    if (!row.nextElementSibling || level(row.nextElementSibling) <= level(row)) await this.load(row);
+    if (!(level(after(row) ?? row) > level(row))) await this.load(row);
     let under = Infinity; // rows deeper than this stay hidden: their own parent is folded
     for (const other of this.inside(row)) {
       if (level(other) <= under) under = Infinity;
       other.hidden = level(other) > under;
       if (under === Infinity && folded(other)) under = level(other);
     }
+    this.measure();
   }
 
   /** Fetches what is inside of a row of a very large tree. */
@@ -80,7 +98,7 @@ class Waterfall extends HTMLElement {
   click(event) {
     const row = event.target.closest("tbody tr");
     if (!row || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (event.target.closest(".twist, .i") && row.hasAttribute("aria-expanded")) {
+    if (event.target.closest(".m") && row.hasAttribute("aria-expanded")) {
       event.preventDefault();
       event.stopPropagation();
       if (folded(row)) this.unfold(row);
@@ -100,10 +118,10 @@ class Waterfall extends HTMLElement {
     const row = this.current;
     const does = {
       ArrowDown: () => this.go(this.next(row)),
-      ArrowUp: () => this.go(this.next(row, "previousElementSibling")),
+      ArrowUp: () => this.go(this.next(row, before)),
       j: () => this.go(this.next(row)),
-      k: () => this.go(this.next(row, "previousElementSibling")),
-      Home: () => this.go(this.body.rows[0]),
+      k: () => this.go(this.next(row, before)),
+      Home: () => this.go(this.first()),
       End: () => this.go(this.last()),
       ArrowRight: () => {
         if (folded(row)) this.unfold(row);
@@ -125,34 +143,37 @@ class Waterfall extends HTMLElement {
     does();
   }
 
+  first() {
+    return this.table.tBodies[0].rows[0];
+  }
+
   last() {
-    const row = this.body.rows[this.body.rows.length - 1];
-    return row.hidden ? this.next(row, "previousElementSibling") : row;
+    const row = this.table.rows[this.table.rows.length - 1];
+    return row.hidden ? this.next(row, before) : row;
   }
 
   /** Goes to the next leaf on the critical path, from the last one to the first again. */
   along(row) {
-    const path = [...this.body.querySelectorAll("tr[data-critical]")].filter((other) => !other.hidden);
+    const path = [...this.table.querySelectorAll("tr[data-critical]")].filter((other) => !other.hidden);
     const after = path.find((other) => row.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
     this.go(after ?? path[0]);
   }
 
   /** Makes one row's time as wide as the lane; the same row again, or none, shows all. */
   zoom(row) {
-    const { style } = this.table;
     const all = !row || this.zoomed === row;
     this.zoomed = all ? null : row;
     if (all) {
-      style.removeProperty("--zoom");
-      style.removeProperty("--pan");
+      lane.style.removeProperty("width");
+      lane.style.removeProperty("margin-left");
     } else {
       const bar = row.querySelector(".lane rect");
       const [start, length] = ["x", "width"].map((name) => parseFloat(bar.getAttribute(name)) / 100);
       // A little air on both sides, and no closer than a hundred thousandth of the whole.
       const share = Math.min(1, Math.max(length, 1e-5) * 1.1);
       const from = Math.max(0, Math.min(1 - share, start - share / 22));
-      style.setProperty("--zoom", `${100 / share}%`);
-      style.setProperty("--pan", `${(-100 * from) / share}%`);
+      lane.style.setProperty("width", `${100 / share}%`);
+      lane.style.setProperty("margin-left", `${(-100 * from) / share}%`);
       return this.scale(from, share);
     }
     return this.scale(0, 1);
