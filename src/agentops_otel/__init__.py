@@ -8,7 +8,18 @@ from __future__ import annotations
 # The first of all: OpenTelemetry must not see variables that are not valid; then what happens at a fork is registered.
 from . import environment, forks  # noqa: F401
 from ._session import EndState, Session
-from .client import add_tags, current_session, end_session, flush, init, session, set_tags, shutdown, start_session
+from .client import (
+    add_tags,
+    current_session,
+    end_session,
+    flush,
+    init,
+    score,
+    session,
+    set_tags,
+    shutdown,
+    start_session,
+)
 from .config import Configuration
 from .decorators import action, agent, record_action, record_function, record_tool, tool, track_agent, workflow
 from .events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent, record
@@ -40,6 +51,7 @@ __all__ = [
     "record_action",
     "record_function",
     "record_tool",
+    "score",
     "session",
     "set_tags",
     "shutdown",

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, Status, StatusCode
 
-from . import context, events, guard, providers, semconv
+from . import context, events, guard, providers, scores, semconv
 from .artifacts import store_video
 from .clock import monotonic
 from .config import Configuration
@@ -235,6 +235,25 @@ class Session:
         """Record an event, or an exception, in this session."""
         if self._open("record()"):
             events.record_in(self._scope, event)
+
+    @guard.logged("score()", None)
+    def score(
+        self, name: str, value: float | str, comment: str | None = None, span: Span | SpanContext | str | None = None
+    ) -> None:
+        """Say how good the session was, or one of its spans; also after its end.
+
+        Args:
+            name: what was judged, such as `"correct"`.
+            value: a number, True or False, or a word.
+            comment: why.
+            span: a span of OpenTelemetry, its context, or its id as 16 hex digits; None is the whole session.
+        """
+        try:
+            said, scored = scores.result(name, value, comment), scores.span_of(span, self._root)
+        except ValueError as error:
+            logger.warning("score(): %s; nothing was recorded", error)
+            return
+        self._emit(semconv.EVENT_EVALUATION_RESULT, {**said, semconv.SESSION_ID: self.session_id}, scored)
 
     @guard.logged("add_tags()", None)
     def add_tags(self, tags: Iterable[str] | str) -> None:
@@ -541,6 +560,7 @@ class UnrecordedSession(Session):
         self._lock = threading.RLock()
         self._tags: list[str] = []
         self._pipeline = None
+        self._root = INVALID_SPAN
         self.config = Configuration()
         self.name = self.project_id = self.video = None
         self.owner = False

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanContext
 
 from . import context, environment, events, guard, instrumentation
 from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_tags
@@ -478,6 +479,32 @@ def set_tags(tags: Iterable[str] | str) -> None:
     session = _current_for("set_tags()")
     if session is not None:
         session.set_tags(tags)
+
+
+@guard.logged("score()", None)
+def score(
+    name: str, value: float | str, comment: str | None = None, span: Span | SpanContext | str | None = None
+) -> None:
+    """Say how good the current session was, or one of its spans.
+
+    Args:
+        name: what was judged, such as `"correct"`.
+        value: a number, True or False, or a word such as `"good"`.
+        comment: why.
+        span: a span of OpenTelemetry, its context, or its id as 16 hex digits; None is the whole session.
+
+    Example:
+        ```python
+        import agentops_otel as agentops
+
+        agentops.init()
+        agentops.score("correct", True, "the order number is right")
+        agentops.end_session("Success")
+        ```
+    """
+    session = _current_for("score()")
+    if session is not None:
+        session.score(name, value, comment, span)
 
 
 @guard.logged("flush()", instead=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from opentelemetry import trace
 from typing_extensions import assert_type
 
 import agentops_otel as agentops
@@ -16,6 +17,8 @@ assert_type(agentops.start_session(["a"], Configuration(summary=False), name="or
 agentops.end_session("Success")
 agentops.end_session(EndState.Fail, "the payment was refused", video="screen.mp4")
 assert_type(agentops.flush(1.0), bool)
+agentops.score("correct", True)
+agentops.score("style", "good", comment="short and polite", span="00f067aa0ba902b7")
 agentops.shutdown(1.0)
 
 agentops.init(protocol="htp")  # type: ignore[arg-type]
@@ -24,6 +27,7 @@ agentops.init(journal="ram")  # type: ignore[arg-type]
 agentops.init(end_point="http://localhost:4318")  # type: ignore[call-arg]
 Configuration(protocol="htp")  # type: ignore[arg-type]
 agentops.end_session("Won")  # type: ignore[arg-type]
+agentops.score("correct", None)  # type: ignore[arg-type]
 
 with agentops.session(name="order 1842", tags=["shop"]) as session:
     assert_type(session, Session)
@@ -33,6 +37,7 @@ with agentops.session(name="order 1842", tags=["shop"]) as session:
     assert_type(session.environ(), dict[str, str])
     assert_type(session.end("Fail", "why"), bool)
     session.record(agentops.ActionEvent("search"))
+    session.score("correct", 0.5, span=trace.get_current_span())
     session.end("Won")  # type: ignore[arg-type]
 
 configuration = Configuration()

@@ -14,7 +14,12 @@ from .output import CannotPrint, tell
 
 INTERRUPTED: Final = 128 + 2  # what a shell makes of an end by SIGINT
 
-_COMMANDS: Final = ("sessions", "demo", "flush", "journal")
+_COMMANDS: Final = (
+    *("up", "open", "demo"),
+    *("sessions", "costs", "errors", "tools"),
+    *("import", "sql", "db", "projects", "keys", "score"),
+    *("flush", "journal"),
+)
 _EXTRA: Final = frozenset({"jinja2", "markupsafe", "rich", "starlette", "uvicorn"})
 
 

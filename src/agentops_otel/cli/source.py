@@ -37,6 +37,13 @@ class Source:
     db: str | None = None
     url: str | None = None
 
+    @property
+    def path(self) -> str:
+        """Of the store's file."""
+        from ..server.place import database_path
+
+        return database_path(self.db)
+
     def page(self, path: str, query: Query | None = None) -> Any:
         """The data of a page, as its ``.json`` has it.
 
@@ -59,12 +66,11 @@ class Source:
         Raises:
             click.ClickException: it cannot be opened.
         """
-        from ..server.place import database_path
         from ..server.store.database import StoreUnusable
 
         if self.url:
             raise click.UsageError("this reads the store itself: give --db instead of --url")
-        path = database_path(self.db)
+        path = self.path
         if not create and not os.path.exists(path):
             raise click.ClickException(f"there is no store at {path} yet: run agentops-otel up, or agentops-otel demo")
         try:
@@ -190,3 +196,27 @@ def reads(command: Command) -> Command:
         return command(*args, source=Source(db, url), **options)
 
     return with_source  # type: ignore[return-value]
+
+
+def stored(command: Command) -> Command:
+    """Give a command the options ``--db`` and ``--json``, as `source` and `as_json`."""
+
+    @click.option("--db", metavar="FILE", help="The store's file (default: that of this user).")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(command)
+    def with_source(*args: Any, db: str | None, **options: Any) -> Any:
+        return command(*args, source=Source(db), **options)
+
+    return with_source  # type: ignore[return-value]
+
+
+def newest(source: Source) -> str:
+    """The id of the session that started last.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    found = source.page("/", {"limit": "1"})["sessions"]
+    if not found:
+        raise click.ClickException("there is no session yet")
+    return str(found[0]["session_id"])
