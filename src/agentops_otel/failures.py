@@ -186,6 +186,15 @@ def error_of(span: SpanRow) -> tuple[str, str]:
     return kind, message.removeprefix(f"{kind}: ")
 
 
+def passing(message: str) -> tuple[tuple[str, bool], ...]:
+    """A message in pieces, and whether each is a number or an id that differs from time to time."""
+    found, end = [], 0
+    for match in _PASSING.finditer(message):
+        found += [(message[end : match.start()], False), (match[0], True)]
+        end = match.end()
+    return tuple(piece for piece in (*found, (message[end:], False)) if piece[0])
+
+
 @lru_cache(maxsize=4096)
 def fingerprint(kind: str, place: str, label: str, message: str) -> str:
     """16 hex digits, equal for errors that differ in numbers and ids only."""

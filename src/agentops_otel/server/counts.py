@@ -74,6 +74,11 @@ class Received:
         return sum(each.records for each in self.accepted if each.signal == "traces")
 
     @property
+    def trend(self) -> tuple[int, ...]:
+        """The rates in pieces of ten seconds."""
+        return tuple(sum(self.rates[start : start + 10]) for start in range(0, len(self.rates), 10))
+
+    @property
     def a_second(self) -> float:
         """Records a second over the last ten seconds."""
         return sum(self.rates[-10:]) / 10
