@@ -15,10 +15,10 @@ from ... import pricing
 from ...rows import ModelUse
 from ...usage import Usage
 from ..address import Address
+from ..export import csv_text
 from ..page import Asked, Download, action, page
 from ..period import Stretch, Unit, before, stretch
 from ..problem import Problem
-from ..sheet import sheet
 from ..split import Split, split, together
 from ..spread import Spread, spread
 from ..store import Figures, Filter, Price, Store, UseOfModel
@@ -218,7 +218,7 @@ def costs_csv(asked: Asked) -> Download:
         )
         for row in shown.rows
     ]
-    return Download(f"costs-by-{shown.by}.csv", "text/csv", sheet(_HEAD, rows))
+    return Download(f"costs-by-{shown.by}.csv", "text/csv", csv_text(_HEAD, rows))
 
 
 @action("/prices")

@@ -10,9 +10,9 @@ from typing import Any, Final
 from ...failures import passing
 from ...rows import ErrorFate, SessionRow, SpanRow
 from ...tree import Tree
+from ..export import csv_text
 from ..page import Asked, Download, page
 from ..period import before, stretch
-from ..sheet import sheet
 from ..store import ErrorGroup, Facets, Figures, Filter, Moved, Store
 
 _SESSIONS: Final = 5
@@ -179,7 +179,7 @@ def errors_csv(asked: Asked) -> Download:
         for cause in errors(asked).causes
         for group in (cause.group,)
     ]
-    return Download("errors.csv", "text/csv", sheet(_HEAD, rows))
+    return Download("errors.csv", "text/csv", csv_text(_HEAD, rows))
 
 
 def _known_before(store: Store, where: Filter) -> set[str] | None:
