@@ -28,7 +28,7 @@ _CELLS: Final = 40_000
 _SAME_NAME: Final = 1_000_000
 _SAME_ACT: Final = 1_000
 _SAME_KIND: Final = 1
-_WORDS: Final = re.compile(r"\w+|\s+|[^\w\s]")
+_WORDS: Final = re.compile(r"\d+(?:[.,]\d+)*|\w+|\s+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,12 @@ def runs(pieces: Iterable[tuple[int, int]], top: int, bottom: int) -> str:
     return "".join(f"M{start} {top}h{end - start}v{bottom - top}H{start}z" for start, end in pieces if end > start)
 
 
-def strip_width(duration_ns: int, longest_ns: int) -> str:
-    """The width of a strip: the root of its share of the longest on the page, at least 12 %."""
-    share = math.sqrt(duration_ns / longest_ns) if longest_ns > 0 else 0.0
+def strip_width(duration_ns: int, longest_ns: int, *, linear: bool = False) -> str:
+    """The width of a strip: the root of its share of the longest on the page, or that share; at least 12 %, or 1 %."""
+    share = duration_ns / longest_ns if longest_ns > 0 else 0.0
+    if linear:
+        return f"{max(1, min(100, round(100 * share)))}%"
+    share = math.sqrt(share)
     return f"{max(12, min(100, round(100 * share)))}%"
 
 

@@ -26,10 +26,29 @@ def called(arguments: str) -> str:
     return ", ".join(f"{name}={json.dumps(each, ensure_ascii=False)}" for name, each in value.items())
 
 
-def day_of(ns: int) -> str:
-    """A local day, such as ``21 Nov``."""
-    moment = local(ns)
-    return f"{moment.day} {MONTHS[moment.month - 1]}"
+def days_to(start_ns: int, end_ns: int) -> str:
+    """Local days from one to another: ``15 to 21 Nov``, ``21 Nov``; a dash instead of "to" between two months."""
+    start, end = local(start_ns), local(end_ns)
+    last = f"{end.day} {MONTHS[end.month - 1]}"
+    if start.date() == end.date():
+        return last
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} to {last}"
+    return f"{start.day} {MONTHS[start.month - 1]}\u2013{last}"
 
 
-FILTERS: Final[Mapping[str, Callable[..., object]]] = {"nth": nth, "called": called, "day_of": day_of}
+def long_time(ns: int) -> str:
+    """A time that is set in days or hours: ``30 days``, ``12 hours``, ``90 minutes``."""
+    for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        number, rest = divmod(ns // 10**9, length)
+        if number and not rest:
+            return f"{number:,} {name}" + ("" if number == 1 else "s")
+    return f"{ns / 1e9:,g} seconds"
+
+
+FILTERS: Final[Mapping[str, Callable[..., object]]] = {
+    "nth": nth,
+    "called": called,
+    "days_to": days_to,
+    "long_time": long_time,
+}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from ...rows import SessionRow
+from ...rows import SessionRow, SpanRow
 from ...usage import Usage
 from ..page import Asked
 from ..spread import Scale, Spread
-from ..store import Example, Facets, Figures
+from ..store import Example, Facets, Figures, Filter, Store
+from ..words import called
+
+_SESSIONS: Final = 5
+_LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,22 @@ class CallsRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Slow:
+    """One slow call."""
+
+    session_id: str
+    span: SpanRow
+    """Without its body."""
+    said: str
+    """What a tool was called with, what a model answered; at most 200 characters."""
+
+
+@dataclass(frozen=True, slots=True)
 class Slowest:
     """The slowest calls of one tool or model, and the last sessions that used it."""
 
     name: str
-    examples: Sequence[Example]
+    examples: Sequence[Slow]
     sessions: Sequence[SessionRow]
 
 
@@ -92,6 +107,25 @@ class CallsPage:
     def most(self, name: str) -> CallsRow | None:
         """The row with the most of a field."""
         return max(self.rows, key=lambda row: getattr(row, name) or 0, default=None)
+
+
+def slowest(store: Store, where: Filter, kind: Literal["tool", "llm"], name: str) -> Slowest:
+    """The slowest calls of one tool or model."""
+    used = replace(where, tools=(name,)) if kind == "tool" else replace(where, models=(name,))
+    examples = [
+        Slow(one.session_id, one.span, _said(store, one, where.project)[:_LONGEST])
+        for one in store.slowest(where, kind, name)
+    ]
+    return Slowest(name, examples, store.sessions(used, limit=_SESSIONS).rows)
+
+
+def _said(store: Store, example: Example, project: str | None) -> str:
+    span = example.span
+    if span.kind == "llm":
+        return span.answered or ", ".join(span.calls) or span.asked or span.name
+    whole = store.span(example.session_id, span.span_id, project)
+    arguments = whole.body.arguments if whole and whole.body else None
+    return f"{span.label}({called(arguments)})" if arguments else span.name
 
 
 SORTS: Final[Mapping[str, Callable[[CallsRow], Any]]] = {

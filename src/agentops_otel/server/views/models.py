@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
-
 from ..page import Asked, page
 from ..period import before, stretch
 from ..spread import Scale, scale, spread
 from ..store import UseOfModel
-from .calls import CallsPage, CallsRow, Slowest, ordered, shown_name
-
-_SESSIONS: Final = 5
+from .calls import CallsPage, CallsRow, ordered, shown_name, slowest
 
 
 @page("/models", "models.html")
@@ -33,13 +28,7 @@ def models(asked: Asked) -> CallsPage:
         sort=sort,
         descending=descending,
         facets=store.facets(where),
-        slowest=None
-        if name is None
-        else Slowest(
-            name,
-            store.slowest(where, "llm", name),
-            store.sessions(replace(where, models=(name,)), limit=_SESSIONS).rows,
-        ),
+        slowest=None if name is None else slowest(store, where, "llm", name),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ...rows import SessionRow
+from ..format import decimals
 from ..page import Asked, page
 from ..store import Hit
 
@@ -42,9 +43,9 @@ class SearchPage:
     """Of the last sessions, when nothing is searched for."""
 
     @property
-    def longest_ns(self) -> int:
-        """Of the sessions that are shown."""
-        return max((found.session.duration_ns for found in self.found), default=0)
+    def decimals(self) -> int:
+        """Of the longest cost that is shown."""
+        return max((decimals(found.session.cost) for found in self.found), default=0)
 
 
 @page("/search", "search.html")

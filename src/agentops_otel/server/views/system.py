@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -15,6 +15,7 @@ from ..counts import Received
 from ..page import Asked, page
 from ..store import ApiKey, Filter, Price, Seen, StoreStats
 
+_PROCESSES: Final = 200
 _PACKAGES: Final = (
     "starlette",
     "uvicorn",
@@ -36,6 +37,21 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """Processes of one service, host, runtime and SDK that sent spans."""
+
+    service: str
+    host: str
+    runtime: str
+    sdk: str
+    packages: tuple[str, ...]
+    """That were called, such as ``openai 3.52``."""
+    processes: int
+    sessions: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class SystemPage:
     """The page of the box."""
 
@@ -50,7 +66,8 @@ class SystemPage:
     """Sessions older than this are removed; None: never for their age."""
     retain_bytes: int | None
     """The oldest sessions are removed when the store is larger than this; None: never for its size."""
-    processes: Sequence[Seen]
+    programs: Sequence[Program]
+    """Of the last processes, the last seen first."""
     projects: Sequence[str]
     keys: Sequence[ApiKey]
     prices: Sequence[Price]
@@ -71,7 +88,7 @@ def system(asked: Asked) -> SystemPage:
         store=store.stats(),
         retain_ns=box.retain_ns,
         retain_bytes=box.retain_bytes,
-        processes=store.processes(Filter(project=asked.where.project)),
+        programs=programs(store.processes(Filter(project=asked.where.project), limit=_PROCESSES)),
         projects=store.projects(),
         keys=store.keys(),
         prices=store.prices(),
@@ -83,6 +100,23 @@ def system(asked: Asked) -> SystemPage:
             *(Version(name, _version(name)) for name in _PACKAGES),
         ],
     )
+
+
+def programs(seen: Iterable[Seen]) -> list[Program]:
+    """The programs of processes."""
+    found: dict[tuple[str, str, str, str], Program] = {}
+    for one in seen:
+        process = one.process
+        key = process.service, process.host, process.runtime, process.sdk
+        known = found.get(key, Program(*key, packages=(), processes=0, sessions=0, last_ns=0))
+        found[key] = replace(
+            known,
+            packages=tuple(dict.fromkeys((*known.packages, *one.sdks))),
+            processes=known.processes + 1,
+            sessions=known.sessions + one.sessions,
+            last_ns=max(known.last_ns, one.last_ns),
+        )
+    return sorted(found.values(), key=lambda program: -program.last_ns)
 
 
 def _version(name: str) -> str:
