@@ -53,13 +53,8 @@ class RunningBox:
         sockets = listen(None, 0)
         self.port = sockets[0].getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self.grpc_port = 0
-        grpc_at = []
-        if grpc:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.grpc_port = free.getsockname()[1]
-            grpc_at = [("127.0.0.1", self.grpc_port)]
+        grpc_at = listen(None, 0) if grpc else []
+        self.grpc_port = grpc_at[0].getsockname()[1] if grpc else 0
         self.auth = Auth(token, is_local, frozenset(hosts))
         self.box = Box(started_ns=time.time_ns(), endpoint=self.address, **box)
         self.live = Live(self.box.counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -36,7 +37,7 @@ def create_app(
     auth: Auth,
     box: Box | None = None,
     live: Live | None = None,
-    grpc_at: Sequence[tuple[str, int]] = (),
+    grpc_at: Sequence[socket.socket] = (),
 ) -> Starlette:
     """The ASGI application of a box.
 
@@ -45,7 +46,7 @@ def create_app(
         auth: who may read and send.
         box: where it answers, what it has received, and how it was started.
         live: tells pages what has changed; for whoever ends the application while pages are open.
-        grpc_at: addresses and ports at which OTLP over gRPC is taken.
+        grpc_at: sockets that listen for OTLP over gRPC.
     """
     box = box or Box(started_ns=time.time_ns(), endpoint="http://127.0.0.1:4318")
     live = live or Live(box.counts)

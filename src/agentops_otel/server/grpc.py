@@ -1,10 +1,13 @@
 """OTLP over gRPC, on a port of its own, where ``grpcio`` is installed; the answers are those of the receiver's HTTP.
 
-It is imported when it is wanted: ``grpc`` is large.
+``grpc`` takes 14 MB and a quarter of a second, and most boxes never meet a sender of it. So the port is listened at
+without it; the first connection loads it, and the bytes of each connection are handed to its server.
 """
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -37,26 +40,49 @@ class GrpcReceiver:
 
     Args:
         receiver: what takes the requests.
-        at: addresses and ports to listen at.
-        is_local: it listens on loopback only.
+        sockets: that listen.
+        is_local: they do so on loopback only.
     """
 
-    def __init__(self, receiver: Receiver, at: Sequence[tuple[str, int]], *, is_local: bool) -> None:
+    def __init__(self, receiver: Receiver, sockets: Sequence[socket.socket], *, is_local: bool) -> None:
         self._receiver = receiver
-        self._at = at
+        self._sockets = sockets
         self._is_local = is_local
+        self._starting = asyncio.Lock()
+        self._server: Any = None
+        self._port = 0
 
     async def run(self) -> None:
         """Answer until it is cancelled."""
-        await run_in_threadpool(import_module, "grpc.aio")  # a quarter of a second, in which pages are answered
-        server = self._made()
+        doors = [await asyncio.start_server(self._connected, sock=each) for each in self._sockets]
         try:
-            await server.start()
-            await server.wait_for_termination()
-        except RuntimeError as error:
-            logger.warning("OTLP over gRPC is not received: %s", str(error)[:300])
+            await asyncio.Event().wait()
         finally:
-            await server.stop(1.0)
+            for door in doors:
+                door.close()
+            if self._server is not None:
+                await self._server.stop(1.0)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hand a connection to the server of gRPC."""
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", await self._started())
+            await asyncio.gather(_copied(reader, inner_writer), _copied(inner_reader, writer))
+        except (OSError, RuntimeError) as error:
+            logger.warning("a connection of gRPC was not answered: %s", str(error)[:300])
+        finally:
+            writer.close()
+
+    async def _started(self) -> int:
+        """The port of the server, which is started when it is not there yet."""
+        async with self._starting:
+            if self._server is None:
+                await run_in_threadpool(import_module, "grpc.aio")
+                server = self._made()
+                self._port = server.add_insecure_port("127.0.0.1:0")
+                await server.start()
+                self._server = server
+        return self._port
 
     def _made(self) -> Any:
         import grpc  # type: ignore[import-untyped]
@@ -74,8 +100,6 @@ class GrpcReceiver:
             server.add_generic_rpc_handlers(
                 [grpc.method_handlers_generic_handler(_SERVICES[signal], {"Export": method})]
             )
-        for host, port in self._at:
-            server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         return server
 
     def _method(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
@@ -96,6 +120,18 @@ class GrpcReceiver:
             return response(taken.rejected, taken.reason)
 
         return export
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Everything of one side to the other, until it ends."""
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:  # one side is gone, so the other one ends too
+        pass
+    finally:
+        writer.close()
 
 
 async def _refuse(context: Any, refusal: Refusal) -> None:

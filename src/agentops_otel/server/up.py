@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,8 +98,8 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     except OSError as error:
         raise _cannot_listen(options, error) from None
     address = _address(options.host, sockets[0].getsockname()[1])
-    grpc_at, notes = _grpc_ports(options)
-    grpc_address = _address(options.host, grpc_at[0][1]) if grpc_at else None
+    grpc_at, notes = _listen_for_grpc(options)
+    grpc_address = _address(options.host, grpc_at[0].getsockname()[1]) if grpc_at else None
     before = os.umask(0o077)  # whatever it writes is for this user alone
     store = open_store(database)
     try:
@@ -170,18 +171,14 @@ def _cannot_listen(options: Options, error: OSError) -> CannotStart:
     return CannotStart(found.advice(options.port), running=found.address)
 
 
-def _grpc_ports(options: Options) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
-    """Where to listen for gRPC, and what to tell when that is nowhere."""
+def _listen_for_grpc(options: Options) -> tuple[list[socket.socket], tuple[str, ...]]:
+    """Sockets for gRPC, and what to tell when there are none."""
     if options.grpc_port is None:
         return [], ()
     if not grpc.is_installed():
         return [], ("OTLP over gRPC is not received: pip install 'agentops-otel[grpc]'",)
     try:
-        sockets = listen(options.host, options.grpc_port)
+        return listen(options.host, options.grpc_port), ()
     except OSError as error:
         why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror or error})"
         return [], (f"OTLP over gRPC is not received: port {options.grpc_port} {why}; --grpc-port sets another one",)
-    found = [each.getsockname()[:2] for each in sockets]
-    for each in sockets:  # gRPC makes its own
-        each.close()
-    return found, ()
