@@ -215,7 +215,7 @@ class Run:
             "agentops.session.end_state": state,
             "agentops.session.end_state_reason": reason,
         }
-        status = {"Success": 1, "Fail": 2}.get(state, 0)
+        status: Any = {"Success": 1, "Fail": 2}.get(state, 0)
         root = self._add(
             f"session {self.name}",
             {
@@ -255,7 +255,7 @@ class Run:
         scope_spans = resource_spans.scope_spans.add()
         scope_spans.scope.name, scope_spans.scope.version = "agentops_otel", "0.9.0"
         scope_spans.spans.extend(self.spans if spans is None else spans)
-        return request.SerializeToString()
+        return bytes(request.SerializeToString())
 
     def logs(self) -> bytes:
         """The body of a request to `/v1/logs`."""
@@ -265,7 +265,7 @@ class Run:
         scope_logs = resource_logs.scope_logs.add()
         scope_logs.scope.name = "agentops_otel"
         scope_logs.log_records.extend(self.records)
-        return request.SerializeToString()
+        return bytes(request.SerializeToString())
 
     def _calls(self) -> list[dict[str, Any]]:
         return [part for message in self.history for part in message["parts"] if part["type"] == "tool_call"]
@@ -288,7 +288,7 @@ class Run:
         if error is not None:
             kind_of_error, message = error
             span.attributes.extend(_pairs({"error.type": kind_of_error}))
-            span.status.CopyFrom(Status(code=2, message=f"{kind_of_error}: {message}"))
+            span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=f"{kind_of_error}: {message}"))
             stack = (
                 f'Traceback (most recent call last):\n  File "agent.py", line 41, in step\n{kind_of_error}: {message}\n'
             )
