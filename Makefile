@@ -4,7 +4,7 @@
 SHELL = /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL = help
-.PHONY: help demo jaeger test test-busy lint python
+.PHONY: help demo jaeger test test-busy lint screenshots python
 
 # The first that is there, runs (a shim of pyenv may not) and is new enough. `make PYTHON=/path/to/python demo` takes another.
 PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 python3.10 python3 python; do \
@@ -37,6 +37,10 @@ test-busy: python ## the same beside two processes that keep the processor busy:
 lint: python ## check style, types and the direction of imports
 	@"$(PYTHON)" tools/environment.py tox $(TOX)
 	@.venv/tox/bin/python -m tox run -q -e lint
+
+screenshots: python ## take the pictures of docs/images anew (ARGS="--all --into FOLDER": every page, width and theme)
+	@"$(PYTHON)" tools/environment.py screenshots -e ".[server]" playwright
+	@.venv/screenshots/bin/python tools/screenshots.py $(ARGS)
 
 python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or newer found: install one from https://www.python.org or run make PYTHON=/path/to/python" >&2; exit 1; }

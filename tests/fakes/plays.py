@@ -170,7 +170,7 @@ def killed(began_ns: int, key: str = "") -> Run:
     run = Run("nightly-index", began_ns, tags=["cron"], host="batch-2", service="search", key=key)
     run.ask("Re-index the help centre, 4,118 pages")
     for _ in range(12):
-        run.llm("text-embedding-3-small", 3.2, tokens=(90_000, 0), **{"gen_ai.operation.name": "embeddings"})
+        run.llm("text-embedding-3-small", 3.2, tokens=(90_000, 0), operation="embeddings")
     return run.heartbeat(("llm", "embeddings text-embedding-3-small", 1.0))
 
 

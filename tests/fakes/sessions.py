@@ -117,14 +117,14 @@ class Run:
         first: float | None = None,
         provider: str | None = None,
         error: tuple[str, str] | None = None,
-        **more: Any,
+        operation: str = "chat",
     ) -> Span:
         """A call of a model; `tokens` are input, output, read from a cache, reasoning."""
         provider = provider or ("anthropic" if model.startswith("claude") else "openai")
         names = ("input_tokens", "output_tokens", "cache_read.input_tokens", "reasoning.output_tokens")
         attributes: dict[str, Any] = {
             "agentops.span.kind": "llm",
-            "gen_ai.operation.name": "chat",
+            "gen_ai.operation.name": operation,
             "gen_ai.provider.name": provider,
             "gen_ai.request.model": model,
             "server.address": f"api.{provider}.com",
@@ -148,7 +148,7 @@ class Run:
             }
             attributes |= {f"gen_ai.usage.{name}": count for name, count in zip(names, tokens, strict=False)}
             self.history.append(message)
-        return self._span(f"chat {model}", {**attributes, **more}, seconds, kind=3, error=error)
+        return self._span(f"{operation} {model}", attributes, seconds, kind=3, error=error)
 
     def tool(
         self,

@@ -34,7 +34,7 @@ def full(box):
 
 def addresses(full):
     """Every page, and every view of one session that runs and one that failed."""
-    rows = full.json("/.json")["rows"]
+    rows = full.json("/sessions.json?limit=200")["sessions"]
     running = next(row["session_id"] for row in rows if row["name"] == "ci-medic")
     failed = next(row["session_id"] for row in rows if row["state"] == "fail")
     views = [f"/s/{session}?tab={tab}" for session in (running, failed) for tab in TABS]
@@ -135,7 +135,7 @@ def test_check_6_every_total_is_the_same(box, open_page, tmp_path):
     box.post(run.end())
     # gpt-4.1: 2 dollars a million in, 0.5 from the cache, 8 out
     cost = (3300 - 2200) * 2e-6 + 2200 * 0.5e-6 + 170 * 8e-6
-    row = box.json("/.json")["rows"][0]
+    row = box.json("/sessions.json?limit=200")["sessions"][0]
     assert (row["input_tokens"], row["output_tokens"], row["cache_read_tokens"]) == (3300, 170, 2200)
     assert row["cost"] == pytest.approx(cost, rel=1e-12)
     for address, selector in (("/", "table.list tbody data.usd"), (f"/s/{run.session_id}", ".facts data.usd")):
@@ -163,7 +163,7 @@ def test_check_7_a_recovered_error_is_told_from_a_fatal_one(box, open_page):
     """A failed tool that worked later is one recovered error, in the list, the head and the errors page."""
     run = refund(ago(60))
     box.post(run)
-    assert box.json("/.json")["rows"][0]["recovered_errors"] == 1
+    assert box.json("/sessions.json?limit=200")["sessions"][0]["recovered_errors"] == 1
     listed = open_page(box.url)
     expect(listed.locator("table.list .marks .warn")).to_contain_text("1")
     expect(listed.locator("table.list .marks .fatal")).to_have_count(0)
@@ -294,7 +294,7 @@ def test_check_13_hostile_text_is_only_text(box, open_page):
     big.ask("word " * 200_000)
     big.llm("gpt-4.1", 1.0, answer="data:image/png;base64," + "A" * 100_000, tokens=(10, 10))
     box.post(big.end())
-    rows = box.json("/.json")["rows"]
+    rows = box.json("/sessions.json?limit=200")["sessions"]
     assert len(rows) == len(HOSTILE) + 1
     views = [f"/s/{row['session_id']}?tab={tab}" for row in rows for tab in ("story", "waterfall", "raw")]
     for address in (*PAGES, *views):
@@ -358,7 +358,7 @@ def test_states_look_right(box, open_page):
     assert "now run_tests" in said
     assert "PermissionError: refund of 412.90 EUR needs approval. Same call three times" in said
     assert "no price" in said
-    states = {row["name"]: row["state"] for row in box.json("/.json")["rows"]}
+    states = {row["name"]: row["state"] for row in box.json("/sessions.json?limit=200")["sessions"]}
     assert states == {
         "ci-medic": "running",
         "support-desk": "fail",
