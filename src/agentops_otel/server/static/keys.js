@@ -6,7 +6,7 @@ const ITEMS = "#rows > tr, table[data-rows] > tbody > tr, .story .step, [data-it
 let went; // the time of the last g
 
 /** Whether a key is meant for the page. */
-function forPage(event) {
+export function forPage(event) {
   const typing = event.target.closest?.("input:not([type=checkbox], [type=range]), textarea, select, [contenteditable], dialog");
   return !typing && !event.ctrlKey && !event.altKey && !event.metaKey && !event.defaultPrevented;
 }

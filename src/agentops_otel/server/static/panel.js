@@ -3,12 +3,6 @@
 const view = document.getElementById("view");
 const here = view?.dataset.here;
 
-/** Whether a key is meant for the page: not while a field has focus, and none with Ctrl, Alt or Meta. */
-export function forPage(event) {
-  const typing = event.target.closest?.("input:not([type=range]), textarea, select, [contenteditable], dialog");
-  return !typing && !event.ctrlKey && !event.altKey && !event.metaKey && !event.defaultPrevented;
-}
-
 // ------------------------------------------------------------------------------------------------------- the panel
 
 /** The query of the page. */

@@ -1,5 +1,5 @@
 // <ao-replay>: the slider, the arrow keys and Play fetch one step after the other into the same place.
-import { forPage } from "./panel.js";
+import { forPage } from "./keys.js";
 
 const PACE = 1500; // milliseconds a step while it plays
 

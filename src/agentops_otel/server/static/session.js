@@ -1,7 +1,8 @@
 // The page of one session: unfolding, following, and the keys of the views.
 import "./replay.js";
 import "./waterfall.js";
-import { close, forPage, parameters, plain, rowOf } from "./panel.js";
+import { forPage } from "./keys.js";
+import { close, parameters, plain, rowOf } from "./panel.js";
 
 // ------------------------------------------------------------------------------------------- unfold all, follow
 
@@ -51,17 +52,7 @@ document.querySelector("[data-critical]")?.addEventListener("click", (event) => 
 // -------------------------------------------------------------------------------------------------------- keys
 
 addEventListener("keydown", (event) => {
-  if (!forPage(event)) return;
-  if (event.key === "Escape") {
-    if (close()) event.preventDefault();
-    return;
-  }
-  if (event.shiftKey || event.repeat) return;
-  const control = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (control) {
-    event.preventDefault();
-    control.click();
-  }
+  if (event.key === "Escape" && forPage(event) && close()) event.preventDefault();
 });
 
 // A deep link: the span that it names is in sight and has the focus.

@@ -1,5 +1,6 @@
 // <ao-waterfall>: a treegrid. One row has tabindex 0; arrows move and fold, z zooms, p goes along the critical path.
-import { close, forPage, show } from "./panel.js";
+import { forPage } from "./keys.js";
+import { close, show } from "./panel.js";
 
 // Rows stand in groups of 50.
 const after = (row) => row.nextElementSibling ?? row.parentElement.nextElementSibling?.rows[0] ?? null;
