@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from ...rows import Kind, SessionRow, SpanRow
+from ...rows import Kind, SessionEvent, SessionRow, SpanRow
 from ...summarize import ALIVE_NS
 from ...summarize import summarize as _summarize
 from . import (
@@ -179,6 +179,12 @@ class SqliteStore:
         with self._database.reading() as connection:
             found = _resolve(connection, session_id, project)
             return () if found is None else spans(connection, found[0], bodies=bodies)
+
+    def events(self, session_id: str, project: str | None = None) -> Sequence[SessionEvent]:
+        """The log events of a session by time."""
+        with self._database.reading() as connection:
+            found = _resolve(connection, session_id, project)
+            return () if found is None else rollups.events_of(connection, found[0])
 
     def span(self, session_id: str, span_id: str, project: str | None = None) -> SpanRow | None:
         """One span with its body."""

@@ -63,7 +63,7 @@ def text_piece(
     kind: Literal["text", "reasoning", "call", "result", "media", "other"] = "text",
     form: Form = "prose",
 ) -> Piece:
-    """A text, cut at `CUT` bytes; a result that is JSON is indented, one that is a diff says so."""
+    """A text, cut at `CUT` bytes; a result that is JSON is indented if it is long, a diff says so."""
     size = len(text.encode(errors="replace"))
     if form != "prose":
         text, form = _laid_out(text)
@@ -78,11 +78,15 @@ def _named(shown: Piece, name: str, arguments: str) -> Piece:
 
 
 def _laid_out(text: str) -> tuple[str, Form]:
-    if len(text) <= CUT and text[:1] in {"{", "["}:
+    if len(text) <= CUT and text[:1] in {"{", "[", '"'}:
         try:
-            return json.dumps(json.loads(text), indent=2, ensure_ascii=False), "json"
+            value = json.loads(text)
         except (ValueError, RecursionError):
-            pass
+            return text, "code"
+        if isinstance(value, str):
+            return value, "diff" if is_diff(value) else "code"
+        line = json.dumps(value, ensure_ascii=False)
+        return line if len(line) <= _LONGEST_VALUE else json.dumps(value, indent=2, ensure_ascii=False), "json"
     return text, "diff" if is_diff(text) else "code"
 
 
