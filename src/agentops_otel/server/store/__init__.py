@@ -6,7 +6,7 @@ what came without a key; `project=None` in a query is all projects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -342,8 +342,16 @@ class Store(Protocol):
         """One session whole, by session id or trace id, or by the beginning of one of at least 6 characters."""
         ...
 
-    def spans(self, session_id: str, *, bodies: bool = False, project: str | None = None) -> Sequence[SpanRow]:
-        """All spans of a session by start; open ones too."""
+    def spans(
+        self, session_id: str, *, bodies: bool | Collection[str] = False, project: str | None = None
+    ) -> Sequence[SpanRow]:
+        """All spans of a session by start; open ones too.
+
+        Args:
+            session_id: its id.
+            bodies: whether with their bodies, or the ids of the spans whose bodies are read.
+            project: None for any.
+        """
         ...
 
     def events(self, session_id: str, project: str | None = None) -> Sequence[SessionEvent]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 from ...rows import Kind, Process, Source, SpanBody, SpanRow
@@ -42,12 +44,14 @@ class _Reader:
             return value
 
 
-def spans(connection: sqlite3.Connection, session: int, *, bodies: bool) -> list[SpanRow]:
-    """All spans of a session, by start."""
+def spans(connection: sqlite3.Connection, session: int, *, bodies: bool | Collection[str]) -> list[SpanRow]:
+    """All spans of a session, by start; `bodies` are the ids of the spans that come with theirs, or True for all."""
     if not bodies:
         return rollups.spans_of(connection, session)
     reader = _Reader(connection)
-    return [reader.span(columns) for columns in connection.execute(statement("spans_with_bodies"), (session,))]
+    chosen = None if bodies is True else json.dumps([clean(span_id) for span_id in bodies])
+    found = connection.execute(statement("spans_with_bodies"), {"session": session, "chosen": chosen})
+    return [reader.span(columns) for columns in found]
 
 
 def span(connection: sqlite3.Connection, session: int, span_id: str) -> SpanRow | None:

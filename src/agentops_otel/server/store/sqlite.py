@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -174,7 +174,9 @@ class SqliteStore:
             row = connection.execute(statement("session"), (found[0],)).fetchone()
             return rollups.with_all(connection, *found, rollups.session_of(row))
 
-    def spans(self, session_id: str, *, bodies: bool = False, project: str | None = None) -> Sequence[SpanRow]:
+    def spans(
+        self, session_id: str, *, bodies: bool | Collection[str] = False, project: str | None = None
+    ) -> Sequence[SpanRow]:
         """All spans of a session by start."""
         with self._database.reading() as connection:
             found = _resolve(connection, session_id, project)

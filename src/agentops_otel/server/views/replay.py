@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
-from ...rows import SpanBody, SpanRow
+from ...rows import SpanBody
 from .run import Run, key_of
 from .session import Piece, Replay, ReplayStep, Said
 from .spoken import mark, piece, said
@@ -18,60 +19,65 @@ def replay(run: Run, *, at: int | None = None, selected: str | None = None) -> R
         at: the number of the step that is shown, from 1.
         selected: else the one of this span; else the last.
     """
-    ids = [run.id(call.span) for call in run.calls]
+    calls = run.calls
+    ids = [run.id(call.span) for call in calls]
     position = len(ids) - 1
     if at is not None:
         position = min(max(at - 1, 0), position)
     elif selected in ids:
         position = ids.index(selected)
     steps: list[ReplayStep] = []
-    before: dict[str | None, Counter[str]] = {}
-    seen: set[str] = set()
     input_tokens = output_tokens = 0
-    for number, call in enumerate(run.calls):
+    for number, call in enumerate(calls):
         if call.usage is not None:
             input_tokens += call.usage.input_tokens
             output_tokens += call.usage.output_tokens
-        span, body = call.span, call.span.body or SpanBody()
-        marks = Counter(mark(message) for message in body.input)
-        last = before.get(_speaker(span))
-        shown = number == position
-        steps.append(
-            ReplayStep(
-                id=ids[number],
-                number=number + 1,
-                title=run.call_name(span),
-                at_ns=run.start(span),
-                context=_context(body, seen) if shown else (),
-                answer=_answer(body) if shown else (),
-                context_tokens=call.usage.input_tokens if call.usage else None,
-                context_limit=None,
-                added=(marks - last).total() if last is not None else marks.total(),
-                removed=(last - marks).total() if last is not None else 0,
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-                cost=run.so_far[key_of(span)],
-                running=run.end(span) is None,
-            )
+        step = ReplayStep(
+            id=ids[number],
+            number=number + 1,
+            title=run.call_name(call.span),
+            at_ns=run.start(call.span),
+            context=(),
+            answer=(),
+            context_tokens=call.usage.input_tokens if call.usage else None,
+            context_limit=None,
+            added=0,
+            removed=0,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=run.so_far[key_of(call.span)],
+            running=run.end(call.span) is None,
         )
-        before[_speaker(span)] = marks
-        seen.update(marks)
+        steps.append(_shown(run, step, position) if number == position else step)
     return Replay(tuple(steps), max(position, 0))
 
 
-def _speaker(span: SpanRow) -> str | None:
-    """Whose conversation a call belongs to."""
-    return span.agent or span.parent_id
+def _shown(run: Run, step: ReplayStep, position: int) -> ReplayStep:
+    """The step that is shown: what was in front of the model, beside what it had in its last call."""
+    span = run.calls[position].span
+    earlier = (call.span for call in reversed(run.calls[:position]))
+    before = next((call.body for call in earlier if run.speaker(call) == run.speaker(span)), None)
+    body = span.body or SpanBody()
+    had = Counter(mark(message) for message in (*before.input, *before.output)) if before else Counter[str]()
+    sent = Counter(mark(message) for message in before.input) if before else Counter[str]()
+    has = Counter(mark(message) for message in body.input)
+    return replace(
+        step,
+        context=_context(body, had, system=before is not None and before.system == body.system),
+        answer=_answer(body),
+        added=(has - had).total(),
+        removed=(sent - has).total(),
+    )
 
 
-def _context(body: SpanBody, seen: set[str]) -> tuple[Said, ...]:
-    """The system instructions and the messages, in their order."""
+def _context(body: SpanBody, had: Counter[str], *, system: bool) -> tuple[Said, ...]:
+    """The system instructions and the messages, in their order; `system` tells whether the former were sent before."""
     found: list[Said] = []
     if body.system:
         pieces = tuple(piece(part, f"system.{number}") for number, part in enumerate(body.system))
-        found.append(Said("system", pieces, again=bool(seen)))
+        found.append(Said("system", pieces, again=system))
     for at, message in enumerate(body.input):
-        found.append(said(message, f"input.{at}", again=mark(message) in seen))
+        found.append(said(message, f"input.{at}", again=mark(message) in had))
     return tuple(found)
 
 

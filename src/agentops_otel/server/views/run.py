@@ -172,6 +172,10 @@ class Run:
         """Whether it is a counted call of a model."""
         return key_of(span) in self.call_of
 
+    def speaker(self, span: SpanRow) -> str | None:
+        """Whose conversation a call belongs to: an agent's, else that of the span around it."""
+        return span.agent or span.parent_id
+
     def call_name(self, span: SpanRow) -> str:
         """Such as ``gpt-4.1, turn 2``; of anything else its label."""
         turn = self.turns.get(key_of(span))

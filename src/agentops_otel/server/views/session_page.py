@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, cast, get_args
@@ -20,13 +21,17 @@ from .session import Calls, Errors, Part, Raw, Replay, Session, SpanPanel, SpanR
 from .spoken import whole_text
 from .story import STEPS, story
 from .tables import calls, errors, raw
-from .waterfall import MOST, waterfall
+from .wanted import wanted
+from .waterfall import waterfall
 from .why import seen, why
 
 _FINGERPRINTS: Final = 20
 """Kinds of errors of one session of which the store is asked how often they were seen."""
-_BODIES: Final = frozenset({"story", "replay", "raw", "calls", "errors"})
-"""The views that read what was said."""
+_TITLE: Final = 80
+"""Characters of what was asked that stand as they are."""
+_SENTENCE: Final = re.compile(r"(.{20,}?)(?:\.(?=\s)|(?<=[?!])(?=\s)|\n)", re.DOTALL)
+_SMALL: Final = 500
+"""Spans of a session that is read whole; of a larger one only what is shown is read with its body."""
 
 
 @page("/s/{key}", "session.html")
@@ -35,13 +40,13 @@ def session(asked: Asked) -> Session:
     row = find(asked)
     tab = cast("Tab", asked.one("tab") if asked.one("tab") in get_args(Tab) else "story")
     selected = asked.one("span") or None
-    run = read(asked, row, bodies=tab in _BODIES or selected is not None or row.spans <= MOST)
+    run = read(asked, row, tab, selected=selected)
     newer, older = asked.store.neighbours(row.session_id, asked.where)
     chosen = run.by_id.get(selected) if selected else None
     return Session(
         row=run.row,
         tab=tab,
-        title=row.asked or row.name or row.session_id,
+        title=first_sentence(row.asked) or row.name or row.session_id,
         verdict=verdict(run),
         running_since_ns=row.ending_since_ns if run.running else None,
         how_computed=how_computed(run),
@@ -80,9 +85,9 @@ def span_page(asked: Asked) -> SpanPanel:
 def rows_inside(asked: Asked) -> SpanRows:
     """The rows of the waterfall inside of a row that was folded."""
     row = find(asked)
-    run = read(asked, row, bodies=row.spans <= MOST)
-    selected = asked.one("span") or None
-    return SpanRows(run.row, waterfall(run, selected=selected, under=asked.one("under")), selected)
+    selected, under = asked.one("span") or None, asked.one("under")
+    run = read(asked, row, "waterfall", under=under)
+    return SpanRows(run.row, waterfall(run, selected=selected, under=under), selected)
 
 
 @page("/s/{key}/text", "")
@@ -118,19 +123,35 @@ def find(asked: Asked) -> SessionRow:
     return row
 
 
-def read(asked: Asked, row: SessionRow, *, bodies: bool) -> Run:
-    """A session as its views read it; of a very large one only those bodies that are shown."""
-    spans = asked.store.spans(row.session_id, bodies=bodies, project=asked.where.project)
-    return Run(row, spans, asked.now_ns)
+def read(
+    asked: Asked, row: SessionRow, tab: Tab | None, *, selected: str | None = None, under: str | None = None
+) -> Run:
+    """A session as a view reads it; of a large one only those bodies that the view shows.
+
+    Args:
+        asked: what was asked.
+        row: the session.
+        tab: the view; None is the panel alone.
+        selected: the span whose panel is open.
+        under: the row of the waterfall of which only the inside is shown.
+    """
+    store, project = asked.store, asked.where.project
+    whole = (tab == "raw" and asked.one("find")) or (tab == "story" and asked.one("steps") == "all")
+    if row.spans <= _SMALL or whole:
+        return Run(row, store.spans(row.session_id, bodies=True, project=project), asked.now_ns)
+    light = Run(row, store.spans(row.session_id, project=project), asked.now_ns)
+    offset = _number(asked.one("from")) or 0
+    chosen = wanted(light, tab, selected=selected, at=_number(asked.one("at")), offset=offset, under=under)
+    if not chosen:
+        return light
+    return Run(row, store.spans(row.session_id, bodies=chosen, project=project), asked.now_ns)
 
 
 def _run_and_span(asked: Asked, row: SessionRow, name: str) -> tuple[Run, SpanRow]:
-    run = read(asked, row, bodies=row.spans <= MOST)
+    run = read(asked, row, None, selected=name)
     found = run.by_id.get(name)
     if found is None:
         raise Missing(f"There is no span {name[:64]} in this session. Open the session again.")
-    if found.body is None:
-        found = asked.store.span(row.session_id, found.span_id, asked.where.project) or found
     return run, found
 
 
@@ -142,7 +163,7 @@ def _span(asked: Asked, row: SessionRow, name: str) -> SpanRow:
 
 
 def _first_call(asked: Asked, row: SessionRow) -> str:
-    run = read(asked, row, bodies=False)
+    run = Run(row, asked.store.spans(row.session_id, project=asked.where.project), asked.now_ns)
     return run.calls[0].span.span_id if run.calls else ""
 
 
@@ -255,6 +276,14 @@ def _unknown(run: Run) -> str:
     reason = reason[:1].lower() + reason[1:]
     last_ns = row.last_ns if not row.ended else None
     return f"{reason}. Last sign of life {local(last_ns):%H:%M:%S}" if last_ns else reason
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a long text, without its full stop; a short text as it is."""
+    if len(text) <= _TITLE:
+        return text
+    found = _SENTENCE.match(text)
+    return found[1] if found else text
 
 
 def how_computed(run: Run) -> str:

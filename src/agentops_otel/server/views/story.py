@@ -12,7 +12,7 @@ from ...strip import Interval, union, without
 from ...tree import Key
 from ..format import duration_text
 from .run import Run, key_of
-from .session import Fold, Piece, Step, Story
+from .session import Fold, Piece, Step, StepError, Story
 from .spoken import (
     as_text,
     blocks,
@@ -29,7 +29,7 @@ from .spoken import (
     text_piece,
 )
 
-STEPS: Final = 2_000
+STEPS: Final = 1_000
 """Steps of a story that are built before a reader asks for all."""
 _DEEPEST: Final = 16
 """Agents inside of agents; what is deeper stands at this level."""
@@ -75,6 +75,7 @@ class _Teller:
         self._results: dict[str, str] = {}  # ids of tool calls and gists of results, and the steps of the tools
         self._arguments: dict[tuple[str, str], int] = {}
         self._names: set[str] = set()
+        self._stacks: set[str] = set()
         self._content = False
         self._scores: dict[str, list[Score]] = {}
         for score in run.row.scores:
@@ -82,7 +83,9 @@ class _Teller:
                 self._scores.setdefault(score.span_id, []).append(score)
         self._least_gap = max(1, int(run.length_ns * GAP_SHARE))
         for span in run.tree.spans:
-            if span.kind == "tool":
+            if span.kind in _CONTAINERS:
+                self._names.add(span.label)
+            elif span.kind in {"tool", "action"}:
                 self._note_results(span)
 
     def _note_results(self, span: SpanRow) -> None:
@@ -219,11 +222,21 @@ class _Teller:
             start_ns=run.start(span),
             end_ns=run.end(span),
             title=span.label or span.name,
-            error=run.error(span) if run.own_error(span) else None,
+            error=self._error(span) if run.own_error(span) else None,
             numbers=run.numbers(span),
             span=replace(span, body=None),
             scores=tuple(self._scores.get(span.span_id, ())),
         )
+
+    def _error(self, span: SpanRow) -> StepError | None:
+        """The error of a span; a stack that was shown above is not shown again."""
+        error = self._run.error(span)
+        if error is None or not error.stack:
+            return error
+        if error.stack in self._stacks:
+            return replace(error, stack="", frames=0)
+        self._stacks.add(error.stack)
+        return error
 
     def _inside(self, span: SpanRow, depth: int) -> tuple[Step, ...]:
         visible, busy = self._visible(self._run.tree.children(span))
@@ -486,7 +499,8 @@ def _place(shown: Piece, summary: str, folds: list[Fold], pieces: list[Piece]) -
 
 def _result_summary(shown: Piece) -> str:
     first = shown.text.strip().split("\n", 1)[0].strip()
-    if shown.form in {"json", "diff"} or not 3 <= len(first) <= 60 or lines_in(shown.text) < 2:
+    telling = 3 <= len(first) <= 60 and shown.text[:1].isalpha() and lines_in(shown.text) > 1
+    if shown.form in {"json", "diff"} or not telling:
         return _amount(shown)
     return f"{first}, {_amount(shown)}"
 

@@ -17,7 +17,7 @@ from .session import Numbers, Waterfall, WaterfallRow
 from .spoken import signature
 from .story import GAP_SHARE
 
-MOST: Final = 5_000
+MOST: Final = 2_000
 """Rows beyond which subtrees are folded."""
 _DETAIL: Final = 100
 _WORK: Final = frozenset({"tool", "llm", "action"})
@@ -54,7 +54,6 @@ class _Tree:
         self._works = self._find_works()
         chosen = run.by_id.get(selected) if selected else None
         self._opened = run.ancestors(chosen) if chosen is not None else set()
-        self._room = MOST
 
     def _count_descendants(self) -> dict[Key, int]:
         counts: dict[Key, int] = {}
@@ -75,17 +74,16 @@ class _Tree:
 
     def build(self, under: str | None) -> Waterfall:
         run = self._run
-        whole = len(run.order) <= MOST
+        tops = self._tops() if under is None else self._inside_of(under)
+        last_level = self._last_level(tops) if len(run.order) > MOST else None
         rows: list[WaterfallRow] = []
-        waiting = list(reversed(self._tops() if under is None else self._inside_of(under)))
-        self._room -= len(waiting)
+        waiting = list(reversed(tops))
         while waiting:
             place = waiting.pop()
             inside = self._inside(place)
-            opened = whole or self._is_opened(place, inside)
+            opened = last_level is None or place.level <= last_level or self._is_chosen(place)
             rows.append(self._row(place, inside, collapsed=bool(inside) and not opened))
             if opened:
-                self._room -= 0 if whole else len(inside)
                 waiting.extend(reversed(inside))
         return Waterfall(
             rows=tuple(rows),
@@ -94,10 +92,19 @@ class _Tree:
             collapsed=any(row.collapsed for row in rows),
         )
 
-    def _is_opened(self, place: _Place, inside: Sequence[_Place]) -> bool:
-        if isinstance(place.row, SpanRow) and key_of(place.row) in self._opened:
-            return True
-        return place.level <= 2 or len(inside) <= self._room // 8
+    def _last_level(self, tops: Sequence[_Place]) -> int:
+        """The last level that is unfolded: the first always, the others while there is room for what is in them."""
+        level, count, places = 1, len(tops), list(tops)
+        while places:
+            places = [inside for place in places for inside in self._inside(place)]
+            count += len(places)
+            if level > 1 and count > MOST:
+                return level - 1 + (tops[0].level - 1)
+            level += 1
+        return level + tops[0].level if tops else 1
+
+    def _is_chosen(self, place: _Place) -> bool:
+        return isinstance(place.row, SpanRow) and key_of(place.row) in self._opened
 
     def _tops(self) -> list[_Place]:
         run = self._run
@@ -160,7 +167,7 @@ class _Tree:
             parent=place.parent,
             children=len(inside),
             kind="step" if span.kind == "llm" and not run.is_call(span) else span.kind,
-            title=span.label or span.name,
+            title=(run.row.name if span.kind == "session" else "") or span.label or span.name,
             detail=_detail(span),
             start_ns=run.start(span),
             end_ns=run.end(span),

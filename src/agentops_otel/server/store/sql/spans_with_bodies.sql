@@ -10,6 +10,6 @@ SELECT
     o.runtime, o.instance, o.sdk, o.resource, o.scope, o.scope_version, b.data, p.project
 FROM span p
 JOIN source o ON o.id = p.source
-LEFT JOIN body b ON b.span = p.id
-WHERE p.session = ?
+LEFT JOIN body b ON b.span = p.id AND (:chosen IS NULL OR p.span_id IN (SELECT value FROM json_each(:chosen)))
+WHERE p.session = :session
 ORDER BY p.start_ns, p.trace_id, p.span_id
