@@ -77,7 +77,7 @@ def _told(asked: Asked) -> tuple[Session, Run]:
     """The page of a session with its whole story, as if all was asked for."""
     everything = replace(asked, query={"tab": ["story"], "steps": ["all"]})
     told = session(everything)
-    run = read(everything, told.row, bodies=True)
+    run = read(everything, told.row, "story")
     story = cast("Story", told.view)
     whole = tuple(_whole_step(step, run) for step in story.steps)
     return replace(told, view=replace(story, steps=whole)), run
