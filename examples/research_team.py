@@ -84,65 +84,65 @@ async def use(call: Any) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call.id, "content": json.dumps(result)}
 
 
-async def ask(client: AsyncOpenAI, model: str, role: str, question: str) -> str:
-    """One question to a role without tools."""
-    messages = [{"role": "system", "content": role}, {"role": "user", "content": question}]
-    reply = await client.chat.completions.create(model=model, messages=messages)
-    return reply.choices[0].message.content or ""
+class Team:
+    """Four roles that share a client."""
 
+    def __init__(self, client: AsyncOpenAI) -> None:
+        self._client = client
 
-@agentops.agent("planner")
-async def plan(client: AsyncOpenAI, question: str) -> list[str]:
-    """Split the question."""
-    return list(json.loads(await ask(client, "gpt-4.1", PLANNER, question)))
+    @agentops.workflow("research")
+    async def answer(self, question: str) -> str:
+        """Plan, research at the same time, let the critic object once, write."""
+        questions = await self.plan(question)
+        findings = list(await asyncio.gather(*map(self.research, questions)))
+        verdict = await self.criticise("\n\n".join([question, *findings]))
+        if verdict.startswith("OBJECTION:"):
+            findings.append(await self.research(verdict.removeprefix("OBJECTION:").strip()))
+            await self.criticise("\n\n".join([question, *findings]))
+        return await self.write("\n\n".join([question, *findings]))
 
+    @agentops.agent("planner")
+    async def plan(self, question: str) -> list[str]:
+        """Split the question."""
+        return list(json.loads(await self._ask("gpt-4.1", PLANNER, question)))
 
-@agentops.agent("researcher")
-async def research(client: AsyncOpenAI, question: str) -> str:
-    """Answer one question from the library."""
-    messages: list[dict[str, Any]] = [{"role": "system", "content": RESEARCHER}, {"role": "user", "content": question}]
-    for _ in range(8):
-        reply = await client.chat.completions.create(model="gpt-4.1-mini", messages=messages, tools=SCHEMAS)
-        message = reply.choices[0].message
-        messages.append(message.model_dump(exclude_none=True))
-        if not message.tool_calls:
-            return message.content or ""
-        messages += await asyncio.gather(*map(use, message.tool_calls))
-    return "nothing was found"
+    @agentops.agent("researcher")
+    async def research(self, question: str) -> str:
+        """Answer one question from the library."""
+        messages: list[Any] = [{"role": "system", "content": RESEARCHER}, {"role": "user", "content": question}]
+        for _ in range(8):
+            reply = await self._client.chat.completions.create(model="gpt-4.1-mini", messages=messages, tools=SCHEMAS)
+            message = reply.choices[0].message
+            messages.append(message.model_dump(exclude_none=True))
+            if not message.tool_calls:
+                return message.content or ""
+            messages += await asyncio.gather(*map(use, message.tool_calls))
+        return "nothing was found"
 
+    @agentops.agent("critic")
+    async def criticise(self, findings: str) -> str:
+        """Agree, or say what is still open."""
+        return await self._ask("o4-mini", CRITIC, findings)
 
-@agentops.agent("critic")
-async def criticise(client: AsyncOpenAI, findings: str) -> str:
-    """Agree, or say what is still open."""
-    return await ask(client, "o4-mini", CRITIC, findings)
+    @agentops.agent("writer")
+    async def write(self, findings: str) -> str:
+        """Write the recommendation, and show it word by word."""
+        messages = [{"role": "system", "content": WRITER}, {"role": "user", "content": findings}]
+        answer = ""
+        stream = await self._client.chat.completions.create(
+            model="gpt-4.1", messages=messages, stream=True, stream_options={"include_usage": True}
+        )
+        async for chunk in stream:
+            word = (chunk.choices[0].delta.content or "") if chunk.choices else ""
+            print(word, end="", flush=True)
+            answer += word
+        print("\n")
+        return answer
 
-
-@agentops.agent("writer")
-async def write(client: AsyncOpenAI, findings: str) -> str:
-    """Write the recommendation, and show it word by word."""
-    messages = [{"role": "system", "content": WRITER}, {"role": "user", "content": findings}]
-    answer = ""
-    stream = await client.chat.completions.create(
-        model="gpt-4.1", messages=messages, stream=True, stream_options={"include_usage": True}
-    )
-    async for chunk in stream:
-        word = (chunk.choices[0].delta.content or "") if chunk.choices else ""
-        print(word, end="", flush=True)
-        answer += word
-    print("\n")
-    return answer
-
-
-@agentops.workflow("research")
-async def answer(client: AsyncOpenAI, question: str) -> str:
-    """Plan, research at the same time, let the critic object once, write."""
-    questions = await plan(client, question)
-    findings = list(await asyncio.gather(*(research(client, each) for each in questions)))
-    verdict = await criticise(client, "\n\n".join([question, *findings]))
-    if verdict.startswith("OBJECTION:"):
-        findings.append(await research(client, verdict.removeprefix("OBJECTION:").strip()))
-        await criticise(client, "\n\n".join([question, *findings]))
-    return await write(client, "\n\n".join([question, *findings]))
+    async def _ask(self, model: str, role: str, question: str) -> str:
+        messages = [{"role": "system", "content": role}, {"role": "user", "content": question}]
+        reply = await self._client.chat.completions.create(model=model, messages=messages)
+        return reply.choices[0].message.content or ""
 
 
 def stand_in(body: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +197,8 @@ def _research(question: str, turns: list[str]) -> dict[str, Any]:
 async def main(client: AsyncOpenAI) -> None:
     """Run the team in a session of its own."""
     with agentops.session(name="research_team", tags=["demo", "research"]) as session:
-        await answer(client, QUESTION)
+        await Team(client).answer(QUESTION)
+        agentops.score("sources named", True, "every finding names a page of the library")
     print(f"session {session.session_id}")
 
 

@@ -55,14 +55,6 @@ TOOLS = {"find_order": find_order, "refund": refund}
 SCHEMAS = [schema(find_order, order_id="integer"), schema(refund, order_id="integer", amount="number")]
 
 
-@agentops.action
-def plan(client: OpenAI, ticket: str) -> str:
-    """Let the model say what it will do."""
-    question = f"Plan in three short steps how to help this customer.\n\n{ticket}"
-    reply = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": question}])
-    return reply.choices[0].message.content or ""
-
-
 def use_tool(call: Any) -> dict:
     """Run the tool the model asked for; a failure is an answer too, so that the model can try again."""
     try:
@@ -72,28 +64,43 @@ def use_tool(call: Any) -> dict:
     return {"role": "tool", "tool_call_id": call.id, "content": json.dumps(result)}
 
 
-@agentops.agent("support_agent")
-def handle(client: OpenAI, ticket: str) -> str:
-    """Help one customer from the ticket to the answer."""
-    messages = [{"role": "system", "content": POLICY}, {"role": "user", "content": ticket}]
-    messages.append({"role": "assistant", "content": plan(client, ticket)})
-    for _ in range(8):
-        reply = client.chat.completions.create(model=MODEL, messages=messages, tools=SCHEMAS).choices[0].message
-        messages.append(reply.model_dump(exclude_none=True))
-        if not reply.tool_calls:
-            break
-        messages += [use_tool(call) for call in reply.tool_calls]
-    messages.append({"role": "user", "content": "Now write the answer to the customer, in two sentences."})
-    answer = ""
-    stream = client.chat.completions.create(
-        model=MODEL, messages=messages, stream=True, stream_options={"include_usage": True}
-    )
-    for chunk in stream:
-        word = (chunk.choices[0].delta.content or "") if chunk.choices else ""
-        print(word, end="", flush=True)
-        answer += word
-    print("\n")
-    return answer
+class SupportAgent:
+    """Helps customers, one after the other."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self._client = client
+
+    @agentops.action
+    def plan(self, ticket: str) -> str:
+        """Let the model say what it will do."""
+        question = f"Plan in three short steps how to help this customer.\n\n{ticket}"
+        messages = [{"role": "user", "content": question}]
+        reply = self._client.chat.completions.create(model=MODEL, messages=messages)
+        return reply.choices[0].message.content or ""
+
+    @agentops.agent("support_agent")
+    def handle(self, ticket: str) -> str:
+        """Help one customer from the ticket to the answer."""
+        messages = [{"role": "system", "content": POLICY}, {"role": "user", "content": ticket}]
+        messages.append({"role": "assistant", "content": self.plan(ticket)})
+        for _ in range(8):
+            answered = self._client.chat.completions.create(model=MODEL, messages=messages, tools=SCHEMAS)
+            reply = answered.choices[0].message
+            messages.append(reply.model_dump(exclude_none=True))
+            if not reply.tool_calls:
+                break
+            messages += [use_tool(call) for call in reply.tool_calls]
+        messages.append({"role": "user", "content": "Now write the answer to the customer, in two sentences."})
+        answer = ""
+        stream = self._client.chat.completions.create(
+            model=MODEL, messages=messages, stream=True, stream_options={"include_usage": True}
+        )
+        for chunk in stream:
+            word = (chunk.choices[0].delta.content or "") if chunk.choices else ""
+            print(word, end="", flush=True)
+            answer += word
+        print("\n")
+        return answer
 
 
 def main(client: OpenAI) -> None:
@@ -103,7 +110,7 @@ def main(client: OpenAI) -> None:
     session_id = agentops.init(
         name="support_agent", tags=["demo"], service_name="tea-shop", exporter=None if endpoint else spans
     )
-    handle(client, TICKET)
+    SupportAgent(client).handle(TICKET)
     agentops.add_tags(["refund"])
     agentops.end_session("Success")
     print(f"session {session_id}")

@@ -125,7 +125,8 @@ def perform(play: Play) -> None:
     ]
 
     @agentops.agent(play.name)
-    def work(client: OpenAI, question: str) -> str:
+    def work(question: str) -> str:
+        client = OpenAI(base_url=server.url, api_key="none")
         messages: list[Any] = [{"role": "system", "content": play.role}, {"role": "user", "content": question}]
         failures = 0
         while True:
@@ -148,7 +149,7 @@ def perform(play: Play) -> None:
         OpenAIServer(LATENCY, answer=answer) as server,
         agentops.session(name=play.name, tags=[tag for tag in play.tags if tag != "ratelimit"]),
     ):
-        work(OpenAI(base_url=server.url, api_key="none"), play.question)
+        work(play.question)
 
 
 def _takes_arguments(tool: Tool) -> Callable[..., Any]:
@@ -342,7 +343,7 @@ def _support(variant: int) -> None:
         OpenAIServer(LATENCY) as server,
         agentops.session(name="support_agent", tags=["prod", ["v2", "v1"][variant]]),
     ):
-        support_agent.handle(OpenAI(base_url=server.url, api_key="none"), support_agent.TICKET)
+        support_agent.SupportAgent(OpenAI(base_url=server.url, api_key="none")).handle(support_agent.TICKET)
 
 
 def _triage(variant: int) -> None:

@@ -15,9 +15,9 @@ from .output import CannotPrint, tell
 INTERRUPTED: Final = 128 + 2  # what a shell makes of an end by SIGINT
 
 _COMMANDS: Final = (
-    *("up", "open", "demo"),
-    *("sessions", "costs", "errors", "tools"),
-    *("import", "sql", "db", "projects", "keys", "score"),
+    *("up", "run", "open", "demo"),
+    *("sessions", "show", "tail", "costs", "errors", "tools", "diff"),
+    *("export", "import", "sql", "db", "projects", "keys", "score"),
     *("flush", "journal"),
 )
 _EXTRA: Final = frozenset({"jinja2", "markupsafe", "rich", "starlette", "uvicorn"})

@@ -68,9 +68,9 @@ def tell(text: str) -> None:
         sys.stderr.flush()
 
 
-def emit_json(value: Any) -> None:
+def emit_json(value: Any, indent: int | None = 2) -> None:
     """Print a value as JSON, in ASCII alone."""
-    emit(json.dumps(value, indent=2) + "\n")
+    emit(json.dumps(value, indent=indent) + "\n")
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -88,6 +88,8 @@ class Column:
     right: bool = False
     grows: bool = False
     """Takes the room that is left, and is cut first."""
+    indents: bool = False
+    """Begins with spaces that mean something."""
     style: Callable[[Any], str] | None = None
     """The value -> a style of rich."""
 
@@ -139,8 +141,10 @@ def _emit_rich(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> 
         cells = []
         for column in columns:
             value = row.get(column.key)
-            style = column.style(value) if column.style else ""
-            cells.append(Text("" if value is None else one_line(column.show(value)), style=style))
+            style = column.style(value) if column.style and value is not None else ""
+            text = "" if value is None else column.show(value)
+            indent = text[: len(text) - len(text.lstrip(" "))] if column.indents else ""
+            cells.append(Text(indent + one_line(text), style=style))
         table.add_row(*cells)
     emit_rich(table)
 

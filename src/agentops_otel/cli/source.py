@@ -149,7 +149,12 @@ def request(url: str, method: str, path: str, body: bytes | None = None) -> byte
     """
     parts = urlsplit(url if "://" in url else f"http://{url}")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    headers = {"accept": "application/json", **_credentials(parts.hostname or "")}
+    headers = {"accept": "application/json"}
+    key = os.environ.get("AGENTOPS_API_KEY")
+    if not path.startswith("/v1/"):
+        headers |= _credentials(parts.hostname or "")
+    elif key:  # which says the project
+        headers["authorization"] = f"Bearer {key}"
     if body is not None:
         headers |= {"content-type": "application/json", "x-agentops-otel": "1"}
     try:
@@ -187,10 +192,14 @@ def _reason(said: bytes) -> str:
 
 def reads(command: Command) -> Command:
     """Give a command the options ``--db``, ``--url`` and ``--json``, as `source` and `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(reads_only(command))
+
+
+def reads_only(command: Command) -> Command:
+    """Give a command the options ``--db`` and ``--url``, as `source`."""
 
     @click.option("--db", metavar="FILE", help="The store's file (default: that of this user).")
     @click.option("--url", metavar="URL", help="Ask a running box instead, such as http://127.0.0.1:4318.")
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
     def with_source(*args: Any, db: str | None, url: str | None, **options: Any) -> Any:
         return command(*args, source=Source(db, url), **options)

@@ -1,0 +1,116 @@
+"""`agentops-otel run`: a program with its sessions recorded and shown, without a change to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from .open import DEFAULT_URL, box_at
+from .output import tell
+
+_PATIENCE: Final = 15.0  # seconds for a box to start
+_ENDPOINTS: Final = ("AGENTOPS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_EXTRA: Final = ("jinja2", "starlette", "uvicorn")
+
+
+@click.command(
+    short_help="Run a program and record it.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- PROGRAM [ARGUMENTS]...")
+@click.option("--no-box", is_flag=True, help="Start no box; send to the endpoint that is set, or to what answers.")
+def command(program: tuple[str, ...], *, no_box: bool) -> int:
+    """Run a program and record it, such as agentops-otel run -- python agent.py.
+
+    It is recorded without a change, like with opentelemetry-instrument: the process is one session, unless the program
+    starts its own. Where no endpoint is set and nothing answers at http://127.0.0.1:4318, a box is started there, and
+    goes on running. At the program's end its summary is printed, with a link to what was received. The exit code is the
+    program's own, and so are signals: on POSIX the program takes this process's place.
+    """
+    if shutil.which(program[0]) is None:
+        raise click.ClickException(f"there is no program {program[0]}")
+    if not no_box and not any(os.environ.get(name) for name in _ENDPOINTS):
+        _ensure_box()
+    environ = {**os.environ, **_instrumented(os.environ)}
+    if sys.platform != "win32":
+        os.execvpe(program[0], program, environ)  # noqa: S606  (what the user asked for)
+    return subprocess.run(program, env=environ, check=False).returncode  # noqa: S603  (as above)
+
+
+def _instrumented(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that make each Python that is started load OpenTelemetry's instrumentors, and so ours."""
+    from opentelemetry.instrumentation import auto_instrumentation
+
+    folder = str(Path(auto_instrumentation.__file__).parent)
+    paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
+    return {"PYTHONPATH": os.pathsep.join([folder, *paths])}
+
+
+def _ensure_box() -> None:
+    """Start a box where nothing answers."""
+    if _answers():
+        return
+    missing = [name for name in _EXTRA if not _is_installed(name)]
+    if missing:
+        tell("agentops-otel run: no box is started, as its packages are missing: pip install 'agentops-otel[server]'")
+        return
+    process, log = _start()
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        if _answers():
+            tell(f"agentops-otel run: a box was started at {DEFAULT_URL}; end it with: kill {process.pid}")
+            return
+        time.sleep(0.05)
+    tell(f"agentops-otel run: no box could be started; {log} says why")
+
+
+def _answers() -> bool:
+    try:
+        box_at(DEFAULT_URL)
+    except (click.ClickException, ModuleNotFoundError):
+        return _is_taken()
+    return True
+
+
+def _is_taken() -> bool:
+    """Whether anything listens there, such as a Collector, which gets the spans then."""
+    import socket
+
+    try:
+        socket.create_connection(("127.0.0.1", 4318), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _start() -> tuple[subprocess.Popen[bytes], str]:
+    from ..server.place import data_directory
+
+    folder = data_directory()
+    os.makedirs(folder, 0o700, exist_ok=True)
+    log = os.path.join(folder, "up.log")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHONPATH"))}
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agentops_otel", "up"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environ,
+            start_new_session=True,  # it outlives the terminal's Ctrl-C, and the program
+        )
+    return process, log
+
+
+def _is_installed(name: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(name) is not None

@@ -1,0 +1,134 @@
+"""`agentops-otel tail`: what happens, while it happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from .figures import dollars, nanoseconds, state
+from .output import emit, emit_json, one_line
+from .show import MARKS, page_of
+from .source import Source, newest, reads
+
+_EVERY: Final = 0.5  # seconds
+_RECENT: Final = 50
+
+
+@click.command(short_help="Show spans as they come.")
+@click.option("--session", metavar="SESSION", help="Of this session alone, from its beginning: its id, or last.")
+@click.option("--errors", "only_errors", is_flag=True, help="Only those that failed.")
+@reads
+def command(session: str | None, source: Source, *, only_errors: bool, as_json: bool) -> None:
+    """Show each span when it has ended, indented as it is nested, until Ctrl-C; with --session until its end.
+
+    With --json each is one JSON object in a line.
+    """
+    follow = _Follow(source)
+    if session:
+        for key in _until_end(source, newest(source) if session == "last" else session):
+            _print(follow.news(key), only_errors=only_errors, as_json=as_json)
+        return
+    follow.forget_past()
+    while True:
+        for key in follow.changed():
+            _print(follow.news(key), only_errors=only_errors, as_json=as_json)
+        time.sleep(_EVERY)
+
+
+def _until_end(source: Source, key: str) -> Iterator[str]:
+    while True:
+        row = page_of(source, key, "waterfall")["row"]
+        yield key
+        if row["state"] != "running":
+            return
+        time.sleep(_EVERY)
+
+
+class _Follow:
+    """Remembers what was shown."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._versions: dict[str, tuple[Any, ...]] = {}
+        self._shown: set[tuple[str, str]] = set()
+        self._started: set[str] = set()
+
+    def forget_past(self) -> None:
+        """What has ended before now is not shown."""
+        for row in self._rows():
+            self._versions[row["session_id"]] = self._version(row)
+            if row["state"] == "running":
+                self._started.add(row["session_id"])
+                for span in page_of(self._source, row["session_id"], "waterfall")["view"]["rows"]:
+                    if span["end_ns"] is not None:
+                        self._shown.add((row["session_id"], span["id"]))
+
+    def changed(self) -> Iterator[str]:
+        """The sessions that have changed since, the oldest first."""
+        for row in reversed(self._rows()):
+            key, version = row["session_id"], self._version(row)
+            if self._versions.get(key) != version:
+                self._versions[key] = version
+                yield key
+
+    def _rows(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._source.page("/", {"limit": str(_RECENT)})["sessions"]
+        return found
+
+    @staticmethod
+    def _version(row: dict[str, Any]) -> tuple[Any, ...]:
+        """Differs when the session may have news: of a running one, every second."""
+        moment = int(time.time()) if row["state"] == "running" else row["duration_ns"]
+        return row["state"], row["llm_calls"], row["tool_calls"], row["errors"], row["output_tokens"], moment
+
+    def news(self, key: str) -> Iterator[dict[str, Any]]:
+        """Spans of a session that have ended and were not shown; its beginning, its end."""
+        page = page_of(self._source, key, "waterfall")
+        row = page["row"]
+        if key not in self._started:
+            self._started.add(key)
+            yield {"session_id": key, "event": "start", "name": row["name"], "asked": row["asked"]}
+        for span in page["view"]["rows"]:
+            name = (key, span["id"])
+            if span["end_ns"] is None or span["kind"] in ("session", "gap", "placeholder") or name in self._shown:
+                continue
+            self._shown.add(name)
+            numbers = span["numbers"]
+            yield {
+                "session_id": key,
+                "event": "span",
+                **{field: span[field] for field in ("id", "level", "kind", "title", "detail", "fate")},
+                "duration_ns": span["end_ns"] - span["start_ns"],
+                "cost": None if numbers["sums"] else numbers["cost"],
+            }
+        if row["state"] != "running" and (key, "") not in self._shown:
+            self._shown.add((key, ""))
+            yield {"session_id": key, "event": "end", "state": row["state"], "reason": row["reason"]}
+
+
+def _print(news: Iterator[dict[str, Any]], *, only_errors: bool, as_json: bool) -> None:
+    for each in news:
+        if only_errors and not each.get("fate") and each.get("state") != "fail":
+            continue
+        if as_json:
+            emit_json(each, indent=None)
+        else:
+            emit(f"{each['session_id'][:8]}  {_line(each)}\n")
+
+
+def _line(each: dict[str, Any]) -> str:
+    if each["event"] == "start":
+        return f"▸ {one_line(each['name'])}{'  ' + one_line(each['asked']) if each['asked'] else ''}"
+    if each["event"] == "end":
+        return f"{state(each['state'])}{': ' + one_line(each['reason']) if each['reason'] else ''}"
+    parts = [
+        f"{'  ' * max(0, each['level'] - 1)}{MARKS.get(each['kind'], ' ')} {one_line(each['title'])}",
+        one_line(each["detail"]),
+        nanoseconds(each["duration_ns"]),
+        "" if each["cost"] is None else dollars(each["cost"]),
+        f"✗ {each['fate']}" if each["fate"] else "",
+    ]
+    return "  ".join(part for part in parts if part)

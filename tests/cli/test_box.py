@@ -1,0 +1,348 @@
+"""The commands over a store and over a running box: the same figures, for people, for programs, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+from agentops_otel import cli
+from agentops_otel.rows import Process, SpanRow
+from agentops_otel.server.store import Batch
+from agentops_otel.server.store.sqlite import SqliteStore
+from tests.fakes.program import ROOT
+
+FIELDS = {
+    *("session_id", "trace_id", "name", "state", "reason", "start", "duration", "llm_calls", "tool_calls"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cost", "errors", "recovered_errors", "tags"),
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A user's folder of its own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for name in ("AGENTOPS_SERVER_TOKEN", "AGENTOPS_API_KEY", "AGENTOPS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "data" / "agentops-otel"
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command; returns its exit code, and what it printed."""
+
+    def run(*arguments):
+        code = cli.main(list(arguments))
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def demo(run):
+    """The recorded sessions are in the store."""
+    assert run("demo")[0] == 0
+
+
+@pytest.fixture
+def box(tmp_path):
+    """A running box, with a store of its own; the value is its address."""
+    command = [sys.executable, "-m", "agentops_otel", "up", "--port=0", "--grpc-port=off", f"--db={tmp_path}/box.db"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environ(tmp_path)) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(5)]
+            assert lines[-1] == "Ctrl-C ends it.\n", lines
+            yield re.search(r"(http://127\.0\.0\.1:\d+) \(HTTP\)", "".join(lines))[1]
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _environ(tmp_path, **variables):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "XDG_DATA_HOME": str(tmp_path / "data"), "XDG_STATE_HOME": str(tmp_path / "state"), **variables}
+
+
+def _json(run, *arguments):
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_sessions_as_json(run, demo):
+    """Each session has the documented fields, the newest first."""
+    rows = _json(run, "sessions")
+    assert len(rows) == 18
+    assert all(set(row) == FIELDS for row in rows)
+    assert [row["start"] for row in rows] == sorted((row["start"] for row in rows), reverse=True)
+
+
+def test_sessions_for_programs(run, demo):
+    """Where no person reads, there is a line of names, then tab-separated values that are exact."""
+    code, out, _ = run("sessions", "--limit", "3")
+    names, *rows = [line.split("\t") for line in out.splitlines()]
+    assert code == 0
+    assert set(names) == FIELDS
+    assert len(rows) == 3
+    assert {len(row) for row in rows} == {len(names)}
+
+
+@pytest.mark.parametrize(
+    ("options", "holds"),
+    [
+        (["--state", "fail"], lambda row: row["state"] == "fail"),
+        (["--tag", "ci"], lambda row: "ci" in row["tags"]),
+        (["--tag", "ci", "--tag", "offline"], lambda row: {"ci", "offline"} & set(row["tags"])),
+        (["--model", "qwen3-8b"], lambda row: row["name"] == "translator"),
+        (["--since", "2h"], lambda row: row["start"] > time.strftime("%Y-%m-%d", time.gmtime(time.time() - 9_000))),
+        (["-q", "teapot"], lambda row: row["name"] in ("support_agent", "morning_digest", "catalog_import")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_sessions_are_filtered(run, demo, options, holds):
+    """A filter leaves some, and only those for which it holds."""
+    rows = _json(run, "sessions", *options)
+    assert 0 < len(rows) < 18
+    assert all(holds(row) for row in rows)
+
+
+def test_sessions_are_sorted(run, demo):
+    """The most expensive first; those without a price last."""
+    costs = [row["cost"] for row in _json(run, "sessions", "--sort", "cost")]
+    priced = [cost for cost in costs if cost is not None]
+    assert priced == sorted(priced, reverse=True)
+    assert len(_json(run, "sessions", "--sort", "cost", "--limit", "2")) == 2
+
+
+def test_a_filter_that_is_not_valid(run, demo):
+    """A wrong time says what a right one looks like."""
+    code, out, err = run("sessions", "--since", "soon")
+    assert (code, out) == (1, "")
+    assert "since=soon is not a time. Use one such as 30m" in err
+
+
+def test_the_sums_agree(run, demo):
+    """The list, the costs by model and by day, and SQL say one number."""
+    of_list = sum(row["cost"] or 0 for row in _json(run, "sessions"))
+    by_model, by_day = _json(run, "costs"), _json(run, "costs", "--by", "day")
+    assert by_model["total"]["cost"] == pytest.approx(of_list)
+    assert sum(row["cost"] or 0 for row in by_model["rows"]) == pytest.approx(of_list)
+    assert sum(row["cost"] or 0 for row in by_day["rows"]) == pytest.approx(of_list)
+    [row] = _json(run, "sql", "SELECT sum(cost) AS cost FROM session")
+    assert row["cost"] == pytest.approx(of_list)
+
+
+@pytest.mark.parametrize("name", ["0", "last", "beginning"])
+def test_one_session(run, demo, name):
+    """By its id, by its beginning, or the last one."""
+    newest = _json(run, "sessions", "--limit", "1")[0]
+    key = {"0": newest["session_id"], "last": "last", "beginning": newest["session_id"][:8]}[name]
+    found = _json(run, "show", key)
+    assert found["session"]["session_id"] == newest["session_id"]
+    assert found["tree"]["rows"][0]["kind"] == "session"
+
+
+def test_what_a_session_said_and_what_failed(run, demo):
+    """The transcript has the question and the answer; the errors say what was done next."""
+    row = _json(run, "sessions", "-q", "SQLite or DuckDB", "--limit", "1")[0]
+    _, said, _ = run("show", row["session_id"], "--chat")
+    assert "Each of our ships stores 40 sensor readings a second" in said
+    assert "Use SQLite on the ships and DuckDB in the office" in said
+    _, failed, _ = run("show", row["session_id"], "--errors")
+    assert "✗ TimeoutError (recovered) in read_page" in failed
+    assert "which worked" in failed
+
+
+def test_no_such_session(run, demo):
+    """It is said, and nothing is printed for a program."""
+    code, out, err = run("show", "ffffffff")
+    assert (code, out) == (1, "")
+    assert "There is no session ffffffff" in err
+
+
+def test_no_store_yet(run, home):
+    """Reading makes no file; the line says what would."""
+    code, out, err = run("sessions")
+    assert (code, out) == (1, "")
+    assert "run agentops-otel up, or agentops-otel demo" in err
+    assert not home.exists()
+
+
+def test_tail_of_a_session_that_has_ended(run, demo):
+    """It is told from its beginning to its end, each span once."""
+    row = _json(run, "sessions", "--state", "fail", "--limit", "1")[0]
+    code, out, _ = run("tail", "--session", row["session_id"], "--json")
+    news = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [each["event"] for each in news if each["event"] != "span"] == ["start", "end"]
+    spans = [each["id"] for each in news if each["event"] == "span"]
+    assert len(spans) == len(set(spans)) > 5
+    _, failed, _ = run("tail", "--session", row["session_id"], "--errors", "--json")
+    assert {json.loads(line).get("fate") for line in failed.splitlines()} == {"fatal", None}
+
+
+def test_sql_changes_nothing(run, demo):
+    """What would change the store is refused; a mistake is one line."""
+    for query in ("DELETE FROM session", "CREATE TABLE x (y)", "PRAGMA user_version = 9", "SELEC 1"):
+        code, out, err = run("sql", query)
+        assert (code, out, len(err.splitlines())) == (1, "", 1), query
+    assert len(_json(run, "sessions")) == 18
+
+
+def test_the_file_is_looked_after(run, demo, home):
+    """Where it is, what is in it, whether it is sound, and what it loses."""
+    assert run("db", "path")[1] == f"{home}/sessions.db\n"
+    assert _json(run, "db", "stats")["sessions"] == 18
+    assert _json(run, "db", "check") == {"sessions": 18, "mended": [], "damage": []}
+    removed = _json(run, "db", "prune", "--retain", "1d")["removed"]
+    assert 0 < removed < 18
+    assert len(_json(run, "sessions")) == 18 - removed
+    assert _json(run, "db", "vacuum")["after"] <= _json(run, "db", "stats")["bytes"]
+    code, _, err = run("db", "prune", "--retain", "soon")
+    assert code == 2
+    assert "expected an age such as 30d or a size such as 2GB, got 'soon'" in err
+
+
+def test_keys_of_projects(run, demo):
+    """A key is shown once, listed by its beginning, and refused when it is revoked."""
+    key = _json(run, "keys", "create", "shop")["key"]
+    [row] = _json(run, "keys", "list")
+    assert (row["project"], row["revoked_ns"]) == ("shop", None)
+    assert key.startswith(row["key_id"])
+    assert key != row["key_id"]
+    assert {"project": "shop", "keys": 1} in _json(run, "projects")
+    assert _json(run, "keys", "revoke", key) == {"revoked": row["key_id"]}
+    assert _json(run, "keys", "list")[0]["revoked_ns"] > 0
+    assert run("keys", "revoke", "none")[0] == 1
+
+
+def test_a_score(run, demo):
+    """A session gets a score from the command line, and shows it."""
+    for value in ("0.5", "good"):
+        assert run("score", "last", "correct", value, "--comment", "why")[0] == 0
+    scores = _json(run, "show", "last")["session"]["scores"]
+    assert [(each["name"], each["value"], each["label"]) for each in scores] == [
+        ("correct", 0.5, None),
+        ("correct", None, "good"),
+    ]
+    assert run("score", "ffffffff", "correct", "1")[0] == 1
+    assert run("score", "last", "correct", "1", "--span", "0" * 16)[0] == 1
+
+
+def test_a_running_box_says_the_same(run, demo, box):
+    """What is sent to a box, and read from it, is what the store says of the same sessions."""
+    assert run("demo", "--url", box)[0] == 0
+    steady = ["name", "llm_calls", "tool_calls", "input_tokens", "cost", "errors", "recovered_errors", "tags"]
+    there, here = (_json(run, "sessions", *where) for where in (["--url", box], []))
+    assert [[row[name] for name in steady] for row in there] == [[row[name] for name in steady] for row in here]
+    assert _json(run, "costs", "--url", box)["total"]["cost"] == _json(run, "costs")["total"]["cost"]
+    assert _json(run, "show", "last", "--url", box)["session"]["name"] == "morning_digest"
+    link = _json(run, "open", "last", "--url", box)["url"]
+    assert link.startswith(f"{box}/s/{there[0]['session_id']}?token=")
+
+
+def test_no_box_there(run, home):
+    """A wrong address is told in one line."""
+    code, out, err = run("open", "--url", "http://127.0.0.1:9")
+    assert (code, out) == (1, "")
+    assert "no box answers at http://127.0.0.1:9: run agentops-otel up" in err
+
+
+def test_the_port_is_taken(run, box, tmp_path):
+    """A second box says that the first one runs already."""
+    port = box.rpartition(":")[2]
+    code, out, err = run("up", "--port", port, "--grpc-port", "off")
+    assert (code, out) == (1, "")
+    assert f"is running already at {box}" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--grpc-port", "many"], "expected a port, or off, got 'many'"),
+        (["--retain", "soon"], "expected an age such as 30d"),
+        (["--host", "0.0.0.0"], "a token is needed: set AGENTOPS_SERVER_TOKEN"),
+    ],
+)
+def test_a_box_that_does_not_start(run, arguments, why):
+    """A wrong option ends the command before anything listens."""
+    code, _, err = run("up", "--port", "0", *arguments)
+    assert code == 2
+    assert why in err
+
+
+def test_a_terminal_gets_a_table(demo, tmp_path):
+    """A person sees titles and rounded figures; with NO_COLOR there is no colour."""
+    plain = _on_terminal(tmp_path, ["sessions"], NO_COLOR="1")
+    assert "NAME · FIRST PROMPT" in plain
+    assert "✗ fail" in plain
+    assert not re.search(r"\x1b\[(?:\d+;)*3[0-7]m", plain)
+    assert "\x1b[31m" in _on_terminal(tmp_path, ["sessions"])
+
+
+def test_s20_hostile_text_on_a_terminal(tmp_path, home):
+    """What a prompt says is shown, and nothing of it is obeyed, in tables and in JSON."""
+    bad = "\x1b]0;owned\x07\x1b[2J\x9b31mhi\r\x08 \x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x1b\\ \u202etxt\t1\n2"
+    span = SpanRow(
+        trace_id="1" * 32,
+        span_id="2" * 16,
+        parent_id=None,
+        session_id=None,
+        kind="agent",
+        name=bad,
+        label=bad,
+        start_ns=time.time_ns(),
+        end_ns=time.time_ns() + 10**9,
+        status="error",
+        error_type=bad,
+        error_message=bad,
+        asked=bad,
+        agent=bad,
+        tags=(bad,),
+        process=Process(service=bad),
+    )
+    store = SqliteStore(home / "sessions.db")
+    store.add(Batch(spans=[span]), time.time_ns())
+    store.close()
+    for command in (["sessions"], ["show"], ["show", "--chat"], ["show", "--errors"], ["sessions", "--json"]):
+        printed = _on_terminal(tmp_path, command, NO_COLOR="1", TERM="dumb")
+        assert "hi" in printed
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202e]|\x1b[^\\[]|\x1b\\[2J", printed), (
+            command
+        )
+        assert "owned" not in printed or "--json" in command
+
+
+def _on_terminal(tmp_path, arguments, **variables):
+    """What a command prints on a terminal of 160 columns."""
+    ours, theirs = pty.openpty()
+    environ = _environ(tmp_path, COLUMNS="160", **{"TERM": "xterm-256color", **variables})
+    with subprocess.Popen(
+        [sys.executable, "-m", "agentops_otel", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environ,
+        cwd=ROOT,
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while select.select([ours], [], [], 30)[0]:
+            try:
+                part = os.read(ours, 65_536)
+            except OSError:  # Linux says so that the other end is closed
+                break
+            if not part:
+                break
+            said += part
+        process.wait(10)
+    os.close(ours)
+    return said.decode()
