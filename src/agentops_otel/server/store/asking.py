@@ -33,6 +33,7 @@ def ask(database: Database, query: str, *, seconds: float, limit: int) -> Table:
         connection.execute("PRAGMA query_only = ON")
         if sys.version_info >= (3, 11):
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+        connection.execute("SELECT 1 FROM text_index LIMIT 0")  # its tables are opened before they are guarded
         connection.set_authorizer(_may)
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 1_000)
         try:

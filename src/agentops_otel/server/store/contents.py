@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from .encoding import Content, Place, deflate, digests_of, encoded, searchable
+from .encoding import Contents, Place, named_by, packed_content
 from .statement import statement
 
 First = tuple[int, str, str, Place]
@@ -13,24 +13,27 @@ First = tuple[int, str, str, Place]
 
 
 class Links:
-    """The contents that a batch names; written at once, since most spans of a session name the same ones."""
+    """The contents that spans name; written at once, since most spans of a session name the same ones.
 
-    def __init__(self, connection: sqlite3.Connection, project: int) -> None:
+    Args:
+        contents: those of the batch; others are stored already.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, project: int, contents: Contents) -> None:
         self._connection = connection
         self._project = project
+        self._contents = contents
         self._first: dict[tuple[int, bytes], First] = {}
-        self._contents: dict[bytes, Content] = {}
 
-    def add(self, session: int, content: Content, start_ns: int, span_id: str, trace_id: str) -> None:
-        """Say that a span of a session has a content."""
-        self._contents.setdefault(content.digest, content)
-        self.name(session, content.digest, (start_ns, span_id, trace_id, content.place))
-
-    def name(self, session: int, digest: bytes, first: First) -> None:
-        """The same of a content that is stored."""
-        known = self._first.get((session, digest))
-        if known is None or first < known:
-            self._first[session, digest] = first
+    def add(
+        self, session: int, named: Iterable[tuple[bytes, Place]], start_ns: int, span_id: str, trace_id: str
+    ) -> None:
+        """Say that a span of a session has some contents."""
+        known = self._first
+        for digest, place in named:
+            first = (start_ns, span_id, trace_id, place)
+            if first < known.setdefault((session, digest), first):
+                known[session, digest] = first
 
     def write(self) -> None:
         """Store what is new, and the links."""
@@ -40,19 +43,17 @@ class Links:
             [(session, ids[digest], *first) for (session, digest), first in self._first.items() if ids[digest]],
         )
         self._first.clear()
-        self._contents.clear()
 
     def _id(self, digest: bytes) -> int | None:
         found = self._connection.execute(statement("find_content"), (digest, self._project)).fetchone()
         if found is not None:
             return int(found[0])
-        content = self._contents.get(digest)
-        if content is None:
+        if digest not in self._contents:
             return None
-        data = deflate(encoded(content.value))
-        values = (self._project, digest, content.kind, data)
-        number = self._connection.execute(statement("add_content"), values).lastrowid
-        self._connection.execute(statement("index_content"), (number, searchable(data, content.kind)))
+        kind, value = self._contents[digest]
+        data, words = packed_content(kind, value)
+        number = self._connection.execute(statement("add_content"), (self._project, digest, kind, data)).lastrowid
+        self._connection.execute(statement("index_content"), (number, words))
         return number
 
 
@@ -66,10 +67,9 @@ def relink(connection: sqlite3.Connection, sessions: Collection[int]) -> None:
         bodies = connection.execute(statement("bodies_of_session"), (session,)).fetchall()
         if not bodies:
             continue
-        links = Links(connection, bodies[0][3])
+        links = Links(connection, bodies[0][3], {})
         for start_ns, span_id, trace_id, _, data in bodies:
-            for digest, place in digests_of(data):
-                links.name(session, digest, (start_ns, span_id, trace_id, place))
+            links.add(session, named_by(data), start_ns, span_id, trace_id)
         links.write()
     drop(connection, before)
 

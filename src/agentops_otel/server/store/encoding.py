@@ -1,8 +1,8 @@
 """How rows are written into columns and bytes, and read back.
 
 A span is written as columns for what lists and sums need, and as a body of bytes. What is large or said many times
-(messages, arguments, results, definitions of tools) is a `Content` with a digest of its own, and the body names the
-digest: a conversation of a hundred turns stores each message once. Nothing here is ever read with pickle.
+(messages, arguments, results, definitions of tools) is a content, and the body names its digest: a conversation of a
+hundred turns stores each message once. Nothing here is ever read with pickle.
 """
 
 from __future__ import annotations
@@ -27,25 +27,21 @@ SEARCHED: Final = 100_000
 """So many characters of one content are searched."""
 _RAW: Final = b"\0"
 _DEFLATED: Final = b"\1"
-_SMALL: Final = 150  # bytes below which compressing saves nothing
+_SMALL: Final = 300  # bytes below which compressing saves less than it takes
+_SMALL_BODY: Final = 600  # half of a body is digests, which do not get smaller
 _DEEPEST: Final = 100
 _decode: Final = msgspec.msgpack.Decoder().decode
 _encode: Final = msgspec.msgpack.Encoder(enc_hook=str).encode
+_to_json: Final = msgspec.json.Encoder().encode
+_of_json: Final = msgspec.json.Decoder(tuple[Any, ...]).decode
 _events: Final = msgspec.msgpack.Decoder(SessionEvent)
 # Rows of a table go into rows by position.
 _span: Final[Callable[..., SpanRow]] = SpanRow
 _usage: Final[Callable[..., Usage]] = Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Something that is stored once, however many spans say it."""
-
-    digest: bytes
-    """16 bytes."""
-    kind: Kind
-    place: Place
-    value: Any
+Contents = dict[bytes, tuple[Kind, Any]]
+"""What is stored once, however many spans say it: kind and value by digest, which has 16 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,8 @@ class EncodedSpan:
     columns: tuple[Any, ...]
     """From ``trace_id`` on, as the table has them."""
     body: bytes | None
-    contents: tuple[Content, ...]
+    named: Sequence[tuple[bytes, Place]]
+    """The contents that the body names, and where they stand."""
     origin: Origin
     size: int
     digest: bytes
@@ -120,9 +117,9 @@ def pack(value: Any) -> bytes:
     return deflate(encoded(value))
 
 
-def deflate(data: bytes) -> bytes:
+def deflate(data: bytes, small: int = _SMALL) -> bytes:
     """Bytes with a first byte that says how they are kept."""
-    if len(data) < _SMALL:
+    if len(data) < small:
         return _RAW + data
     # A small window and little memory: most contents are of a few kilobytes, and setting up 256 kB takes longer than
     # compressing them.
@@ -175,19 +172,20 @@ def digest_of(*parts: bytes) -> bytes:
 # ----------------------------------------------------------------------------------------------------- spans
 
 
-def encode_spans(rows: Iterable[SpanRow]) -> list[EncodedSpan]:
-    """Spans, ready to be written; takes most of the time of a batch, and needs no database."""
+def encode_spans(rows: Iterable[SpanRow]) -> tuple[list[EncodedSpan], Contents]:
+    """Spans, ready to be written, and all that they name; takes much of the time of a batch, and no database."""
     origins: dict[tuple[int, Process], Origin] = {}
     sources: list[Source] = []  # kept, so that no id is used twice
-    encoded = []
+    contents: Contents = {}
+    spans = []
     for row in rows:
         source = _NOWHERE if row.body is None else row.body.source
         origin = origins.get((id(source), row.process))
         if origin is None:
             origin = origins[id(source), row.process] = _origin(source, row.process)
             sources.append(source)
-        encoded.append(_encode_span(row, origin))
-    return encoded
+        spans.append(_encode_span(row, origin, contents))
+    return spans, contents
 
 
 def _origin(source: Source, process: Process) -> Origin:
@@ -208,26 +206,33 @@ def _origin(source: Source, process: Process) -> Origin:
     return Origin(digest_of(_encode(columns), resource), (*columns, resource))
 
 
-def _encode_span(row: SpanRow, origin: Origin) -> EncodedSpan:
+def _encode_span(row: SpanRow, origin: Origin, contents: Contents) -> EncodedSpan:
     columns = _columns(row)
     try:
         light = _encode(columns)
-        if any(value.__class__ is int and value > LARGEST for value in columns):
+        if _too_large(row):
             raise OverflowError
     except (OverflowError, UnicodeEncodeError):
         columns = tuple(column(value) for value in columns)
         light = _encode(columns)
-    body, contents = _encode_body(row)
+    body, named = _encode_body(row, contents)
     size = len(light) + len(body or b"")
     return EncodedSpan(
         columns,
-        None if body is None else deflate(body),
-        contents,
+        None if body is None else deflate(body, _SMALL_BODY),
+        named,
         origin,
         size,
         digest_of(light, body or b"", origin.digest)[:8],
         columns[3] or None,
     )
+
+
+def _too_large(row: SpanRow) -> bool:
+    """Whether a number has more than 63 bits; fixed64 of OTLP may have 64."""
+    usage = 0 if row.usage is None else max(_tokens(row.usage))
+    others = (row.end_ns or 0, row.first_token_ns or 0, row.retries, row.dropped_spans)
+    return max(row.start_ns, usage, *others) > LARGEST or min(others) < -LARGEST
 
 
 def _columns(row: SpanRow) -> tuple[Any, ...]:
@@ -251,7 +256,7 @@ def _columns(row: SpanRow) -> tuple[Any, ...]:
         row.request_model,
         row.response_id,
         *tokens,
-        None if not usage or not usage.missing else json.dumps(sorted(usage.missing)),
+        None if usage is None or not usage.missing else listed(sorted(usage.missing)),
         row.cost,
         row.cost_source,
         row.price_table,
@@ -296,6 +301,7 @@ TOKENS: Final = (
 )
 """The columns of a usage, in the order of `Usage`."""
 _NO_TOKENS: Final = (None,) * len(TOKENS)
+_KNOWN: Final[frozenset[str]] = frozenset()
 
 
 def _tokens(usage: Usage) -> tuple[int, ...]:
@@ -322,12 +328,17 @@ def tokens(usage: Usage) -> tuple[int, ...]:
 
 def listed(values: Sequence[Any]) -> str | None:
     """Texts or numbers as a JSON list; None when there are none."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else None
+    if not values:
+        return None
+    try:
+        return _to_json(values).decode()
+    except (UnicodeEncodeError, OverflowError):
+        return _to_json(clean(values)).decode()
 
 
 def unlisted(text: str | None) -> tuple[Any, ...]:
     """What `listed` was given."""
-    return tuple(json.loads(text)) if text else ()
+    return _of_json(text) if text else ()
 
 
 def span_of(columns: Sequence[Any], processes: dict[tuple[Any, ...], Process], body: SpanBody | None = None) -> SpanRow:
@@ -336,12 +347,13 @@ def span_of(columns: Sequence[Any], processes: dict[tuple[Any, ...], Process], b
     Args:
         processes: those that were read before, so that the spans of one process share it.
     """
-    process = processes.get(tuple(columns[54:60]))
+    who = tuple(columns[54:60])
+    process = processes.get(who)
     if process is None:
-        process = processes[tuple(columns[54:60])] = Process(*columns[54:60])
+        process = processes[who] = Process(*who)
     usage = None
     if columns[16] is not None:
-        usage = _usage(*columns[16:28], missing=frozenset(unlisted(columns[28])))
+        usage = _usage(*columns[16:28], frozenset(unlisted(columns[28])) if columns[28] else _KNOWN)
     return _span(
         *columns[:16],
         usage,
@@ -385,26 +397,20 @@ class _Body(msgspec.Struct, array_like=True, omit_defaults=True):
 _bodies: Final = msgspec.msgpack.Decoder(_Body)
 
 
-def _encode_body(row: SpanRow) -> tuple[bytes | None, tuple[Content, ...]]:
+def _encode_body(row: SpanRow, contents: Contents) -> tuple[bytes | None, Sequence[tuple[bytes, Place]]]:
     error = _error(row)
     if row.body is None and error is None:
         return None, ()
     body = row.body or _EMPTY
-    inputs = [_message(message, "prompt") for message in body.input]
-    outputs = [_message(message, "answer") for message in body.output]
-    system = _parts(body.system)
-    tools = _tools(body.tools)
-    arguments = _text(body.arguments, "arguments")
-    result = _text(body.result, "result")
     kept = _Body(
-        None if system is None else system.digest,
-        b"".join([each.digest for each in inputs]),
-        b"".join([each.digest for each in outputs]),
+        _kept(contents, "parts", body.system) if body.system else None,
+        _messages(contents, body.input),
+        _messages(contents, body.output),
         [message.finish_reason for message in body.output],
-        None if tools is None else tools.digest,
-        None if arguments is None else arguments.digest,
-        None if result is None else result.digest,
-        None if error is None else error.digest,
+        None if body.tools is None else _kept(contents, "tools", body.tools),
+        None if body.arguments is None else _kept(contents, "text", body.arguments),
+        None if body.result is None else _kept(contents, "text", body.result),
+        None if error is None else _kept(contents, "text", error),
         body.logs,
         body.stack,
         dict(body.attributes),
@@ -414,8 +420,7 @@ def _encode_body(row: SpanRow) -> tuple[bytes | None, tuple[Content, ...]]:
         body.flags,
         body.otel_kind,
     )
-    single = [each for each in (system, tools, arguments, result, error) if each is not None]
-    return _plain(kept), (*inputs, *outputs, *single)
+    return _plain(kept), _named(kept)
 
 
 def _plain(body: _Body) -> bytes:
@@ -425,48 +430,58 @@ def _plain(body: _Body) -> bytes:
         return _encode(clean([getattr(body, name) for name in _Body.__struct_fields__]))
 
 
-def _message(message: Message, place: Place) -> Content:
-    value = (message.role, message.parts)
+def _messages(contents: Contents, messages: Sequence[Message]) -> bytes:
+    """Their digests, one after the other."""
+    if not messages:
+        return b""
     try:
-        digest = bytes.fromhex(message.digest)
+        joined = bytes.fromhex("".join([message.digest for message in messages]))
     except ValueError:
-        digest = b""
-    if len(digest) != 16:
-        digest = digest_of(b"message", encoded(value))
-    return Content(digest, "message", place, value)
+        joined = b""
+    if len(joined) != 16 * len(messages) or not all([len(message.digest) == 32 for message in messages]):  # noqa: C419
+        return b"".join([_kept(contents, "message", (message.role, message.parts)) for message in messages])
+    for place, message in enumerate(messages):
+        digest = joined[16 * place : 16 * place + 16]
+        if digest not in contents:
+            contents[digest] = "message", (message.role, message.parts)
+    return joined
 
 
-def _parts(parts: tuple[Mapping[str, Any], ...]) -> Content | None:
-    return Content(digest_of(b"parts", encoded(parts)), "parts", "prompt", parts) if parts else None
+def _kept(contents: Contents, kind: Kind, value: Any) -> bytes:
+    """Keep a value; its digest."""
+    digest = digest_of(kind.encode(), value.encode("utf-8", "replace") if kind == "text" else encoded(value))
+    contents.setdefault(digest, (kind, value))
+    return digest
 
 
-def _tools(tools: Any) -> Content | None:
-    return None if tools is None else Content(digest_of(b"tools", encoded(tools)), "tools", "tools", tools)
-
-
-def _text(text: str | None, place: Place) -> Content | None:
-    if text is None:
-        return None
-    return Content(digest_of(b"text", text.encode("utf-8", "replace")), "text", place, text)
-
-
-def _error(row: SpanRow) -> Content | None:
+def _error(row: SpanRow) -> str | None:
     if not row.error_message and not (row.error_type and row.status == "error"):
         return None
-    return _text(": ".join(filter(None, (row.error_type, row.error_message))), "error")
+    return ": ".join(filter(None, (row.error_type, row.error_message)))
 
 
 _EMPTY: Final = SpanBody()
 
 
-def digests_of(data: bytes) -> list[tuple[bytes, Place]]:
+def named_by(data: bytes) -> list[tuple[bytes, Place]]:
     """The contents that a stored body names, and where they stand."""
-    body = _bodies.decode(inflate(data))
-    named: list[tuple[bytes | None, Place]] = [(digest, "prompt") for digest in _digests(body.input)]
+    return _named(_bodies.decode(inflate(data)))
+
+
+def _named(body: _Body) -> list[tuple[bytes, Place]]:
+    named: list[tuple[bytes, Place]] = [(digest, "prompt") for digest in _digests(body.input)]
     named += [(digest, "answer") for digest in _digests(body.output)]
-    named += [(body.system, "prompt"), (body.tools, "tools"), (body.arguments, "arguments")]
-    named += [(body.result, "result"), (body.error, "error")]
-    return [(digest, place) for digest, place in named if digest is not None]
+    if body.system is not None:
+        named.append((body.system, "prompt"))
+    if body.tools is not None:
+        named.append((body.tools, "tools"))
+    if body.arguments is not None:
+        named.append((body.arguments, "arguments"))
+    if body.result is not None:
+        named.append((body.result, "result"))
+    if body.error is not None:
+        named.append((body.error, "error"))
+    return named
 
 
 def _digests(joined: bytes) -> list[bytes]:
@@ -511,9 +526,17 @@ def _said(digest: bytes, content: Callable[[bytes], Any], finish_reason: str | N
 
 def searchable(data: bytes, kind: str) -> str:
     """The words of a content, as the index has them. A change here needs a migration that builds the index anew."""
-    if kind == "tools":
-        return ""
-    value = unpack(data)
+    return "" if kind == "tools" else _words(inflate(data), kind)
+
+
+def packed_content(kind: Kind, value: Any) -> tuple[bytes, str]:
+    """The bytes of a content, and its words."""
+    data = encoded(value)
+    return deflate(data), "" if kind == "tools" else _words(data, kind)
+
+
+def _words(data: bytes, kind: str) -> str:
+    value = _decode(data)
     if kind == "text":
         return str(value)[:SEARCHED]
     return "\n".join(_texts(value[1] if kind == "message" else value))[:SEARCHED]

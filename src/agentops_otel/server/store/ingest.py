@@ -18,7 +18,7 @@ from ...rows import Score, SessionEvent, SessionRow, SpanRow
 from . import Added, Batch, Price, rollups
 from .contents import Links, relink
 from .database import transaction
-from .encoding import EncodedSpan, Origin, clean, encode_event, encode_spans, score_columns, score_digest
+from .encoding import Contents, EncodedSpan, Origin, clean, encode_event, encode_spans, score_columns, score_digest
 from .prices import Prices, prices, set_price
 from .statement import statement
 
@@ -52,6 +52,7 @@ class EncodedBatch:
 
     project: str
     spans: list[EncodedSpan]
+    contents: Contents
     events: list[tuple[SessionEvent, bytes, bytes]]
     """With its key and its bytes."""
     scores: list[tuple[Any, ...]]
@@ -75,13 +76,13 @@ def encode(batch: Batch) -> EncodedBatch:
         rows += [replace(row, session_id=row.session_id or event.session_id) for row in event.open_spans]
         events.append((event, *encode_event(event)))
         claim(clean(event.trace_id), min(event.time_ns, 2**63 - 1), clean(event.session_id))
-    spans = encode_spans(rows)
+    spans, contents = encode_spans(rows)
     for span in spans:
         claim(span.trace_id, span.start_ns, span.said)
     scores = [score_columns(score) for score in batch.scores]
     for session_id, trace_id, *_ in scores:
         claim(trace_id, 2**63 - 1, session_id)
-    return EncodedBatch(clean(batch.project), spans, events, scores, claims)
+    return EncodedBatch(clean(batch.project), spans, contents, events, scores, claims)
 
 
 @dataclass(slots=True)
@@ -142,7 +143,7 @@ class Ingest:
             for trace_id, claim in batch.claims.items()
         }
         counts = _Counts()
-        links = Links(connection, project)
+        links = Links(connection, project, batch.contents)
         sessions: dict[str, int] = {}
         for span in batch.spans:
             key = span.said or keys[span.trace_id]
@@ -230,8 +231,7 @@ class Ingest:
                 self.touch(connection, old_session)
         if span.body is not None:
             connection.execute(statement("add_body"), (number, span.body))
-            for content in span.contents:
-                links.add(session, content, span.start_ns, span.span_id, span.trace_id)
+            links.add(session, span.named, span.start_ns, span.span_id, span.trace_id)
         self._touched.sessions[session] = key
 
     def _priced(self, connection: sqlite3.Connection, span: EncodedSpan) -> tuple[Any, ...]:

@@ -140,13 +140,14 @@ def _model(use: ModelUse) -> tuple[Any, ...]:
         use.duration_ns,
         joined(use.durations_ns),
         joined(use.first_token_ns),
+        max(use.durations_ns, default=0),
     )
     return tuple(column(value) for value in columns)
 
 
 def _tool(use: ToolUse) -> tuple[Any, ...]:
-    times = joined(use.durations_ns)
-    columns = (use.tool, use.calls, use.failed, use.recovered, use.duration_ns, times, use.repeated)
+    times, longest = joined(use.durations_ns), max(use.durations_ns, default=0)
+    columns = (use.tool, use.calls, use.failed, use.recovered, use.duration_ns, times, use.repeated, longest)
     return tuple(column(value) for value in columns)
 
 

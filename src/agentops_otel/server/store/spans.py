@@ -61,21 +61,21 @@ def span(connection: sqlite3.Connection, session: int, span_id: str) -> SpanRow 
 
 
 def slowest(connection: sqlite3.Connection, where: Filter, kind: Kind, label: str, *, limit: int) -> list[Example]:
-    """The spans of a kind and label that took longest; of models those calls that count."""
+    """The spans of a tool or model that took longest; of models those calls that count.
+
+    They are in the sessions whose longest call is among the longest, of which there are not more than `limit`.
+    """
+    if kind not in {"llm", "tool"}:
+        return []
     text, values = condition(where)
-    query = statement("slowest").replace("/*where*/", text)
-    processes: dict[tuple[Any, ...], Process] = {}
-    counted: dict[int, set[tuple[str, str]]] = {}
+    query = statement("slowest_of_model" if kind == "llm" else "slowest_of_tool").replace("/*where*/", text)
     found: list[Example] = []
-    for *columns, session, session_id in connection.execute(query, [kind, clean(label), *values]):
-        if len(found) >= limit:
-            break
-        row = span_of(columns, processes)
+    for session, session_id in connection.execute(query, [clean(label), *values, limit]).fetchall():
+        rows = rollups.spans_of(connection, session)
         if kind == "llm":
-            if session not in counted:
-                calls = counted_calls(Tree(rollups.spans_of(connection, session)))
-                counted[session] = {(call.span.trace_id, call.span.span_id) for call in calls}
-            if (row.trace_id, row.span_id) not in counted[session]:
-                continue
-        found.append(Example(session_id, row))
-    return found
+            rows = [call.span for call in counted_calls(Tree(rows)) if call.span.model == label]
+        found += [Example(session_id, row) for row in rows if row.kind == kind and row.end_ns is not None]
+    if kind == "tool":
+        found = [example for example in found if example.span.label == label]
+    found.sort(key=lambda example: (-(example.span.duration_ns or 0), example.span.start_ns))
+    return found[:limit]

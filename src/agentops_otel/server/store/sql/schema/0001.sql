@@ -114,7 +114,6 @@ CREATE UNIQUE INDEX span_key ON span (trace_id, span_id, project);
 CREATE INDEX span_session ON span (session, start_ns);
 CREATE INDEX span_source ON span (source);
 CREATE INDEX span_unpriced ON span (model) WHERE kind = 'llm' AND (cost IS NULL OR price_table = 'override:store');
-CREATE INDEX span_slowest ON span (kind, label, end_ns - start_ns) WHERE kind IN ('llm', 'tool') AND end_ns IS NOT NULL;
 
 CREATE TABLE body (
     span INTEGER PRIMARY KEY,
@@ -275,6 +274,7 @@ CREATE TABLE session_model (
     duration_ns INTEGER NOT NULL,
     durations_ns TEXT,
     first_token_ns TEXT,
+    longest_ns INTEGER NOT NULL,
     PRIMARY KEY (session, provider, model, hour)
 ) WITHOUT ROWID;
 CREATE INDEX session_model_model ON session_model (model);
@@ -288,6 +288,7 @@ CREATE TABLE session_tool (
     duration_ns INTEGER NOT NULL,
     durations_ns TEXT,
     repeated INTEGER NOT NULL,
+    longest_ns INTEGER NOT NULL,
     PRIMARY KEY (session, tool)
 ) WITHOUT ROWID;
 CREATE INDEX session_tool_tool ON session_tool (tool);
