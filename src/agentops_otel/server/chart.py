@@ -61,6 +61,8 @@ class Bar:
     blocks: tuple[Block, ...]
     label: str
     """Below it; empty when there is no room."""
+    short: str
+    """The same where there is less room."""
     valued: bool
     """Whether there is room for its value above it."""
 
@@ -90,6 +92,7 @@ def bars(columns: Sequence[Stacked], unit: Unit) -> list[Bar]:
                 top=round(y, 2),
                 blocks=tuple(blocks),
                 label="" if index % every else tick(column.start_ns, unit, before),
+                short="" if index % every else tick(column.start_ns, unit, column.start_ns),
                 valued=sums[index] > 0 and (len(columns) <= _LABELS or sums[index] == highest),
             )
         )

@@ -67,6 +67,7 @@ class CostRow:
     since_ns: int | None = None
     """Of a day."""
     until_ns: int | None = None
+    """Of a day; None of the last one while the period has no end."""
 
     @property
     def known_cost(self) -> float | None:
@@ -84,7 +85,8 @@ class Column:
     """What an hour, day, week, month or year cost; by when its sessions began."""
 
     start_ns: int
-    end_ns: int
+    until_ns: int | None
+    """None of the last one while the period has no end."""
     cost: float
     parts: tuple[float, ...]
     """Of each of `CostsPage.top`, then of all others."""
@@ -134,9 +136,9 @@ class CostsPage:
     """The version of genai-prices that is installed."""
 
     @property
-    def highest(self) -> float:
-        """Of the columns."""
-        return max((column.cost for column in self.columns), default=0.0)
+    def timed(self) -> bool:
+        """Whether the durations of the rows are known."""
+        return any(row.duration.p50_ns is not None for row in self.rows)
 
 
 _SORTS: Final[Mapping[str, Callable[[CostRow], Any]]] = {
@@ -331,8 +333,8 @@ def _columns(
         until = where.until_ns if end == shown.end_ns else end
         uses = store.costs(replace(where, since_ns=since, until_ns=until))
         parts = [math.fsum(one.use.cost for one in uses if one.use.model == model) for model in top]
-        row = replace(cost_row("", uses, rates), since_ns=start, until_ns=end)
-        columns.append(Column(start, end, row.cost, (*parts, max(0.0, row.cost - math.fsum(parts)))))
+        row = replace(cost_row("", uses, rates), since_ns=start, until_ns=until)
+        columns.append(Column(start, until, row.cost, (*parts, max(0.0, row.cost - math.fsum(parts)))))
         days.append(row)
     return columns, days
 
