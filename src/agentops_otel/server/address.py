@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-_PLACE: Final = frozenset({"cursor", "at"})
+_PLACE: Final = frozenset({"cursor", "at", "field"})
 """What a link forgets that changes the filter: the place in a list that is another one then."""
 NAMES: Final = ("q", "state", "tag", "model", "agent", "tool", "error", "fate", "host", "since", "until")
 """The names of a query that leave sessions out."""
@@ -53,6 +53,10 @@ class Address:
             if value:
                 query[name] = [value] if isinstance(value, str) else list(value)
         return "?" + urlencode(query, doseq=True)
+
+    def own(self, *forgotten: str) -> str:
+        """The query itself, for another address, without some names."""
+        return urlencode({name: values for name, values in self.query.items() if name not in forgotten}, doseq=True)
 
     def toggled(self, name: str, value: str) -> str:
         """A link with one value of a name added, or taken away when it is there."""

@@ -19,17 +19,35 @@ export function closeMenus(except) {
 
 document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
 
-// A menu is narrower than the way to the edge of the window.
+/** Moves a list that would reach over the edge of the window. */
+function place(list) {
+  list.style.removeProperty("translate");
+  const { left, right } = list.getBoundingClientRect();
+  const edge = document.documentElement.clientWidth - 8;
+  const shift = right > edge ? edge - right : Math.max(0, 8 - left);
+  if (shift) list.style.setProperty("translate", `${shift}px 0`);
+}
+
+/** Fetches what a menu shows, each time that it is opened. */
+async function fill(list) {
+  list.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(list.dataset.from, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    list.replaceChildren(...(answer.ok ? page.body.childNodes : []));
+  } catch {
+    list.textContent = "The box does not answer.";
+  }
+  list.removeAttribute("aria-busy");
+}
+
 document.addEventListener(
   "toggle",
-  (event) => {
+  async (event) => {
     const list = event.target.matches("details.menu[open]") && event.target.querySelector(":scope > div");
     if (!list) return;
-    list.style.removeProperty("translate");
-    const { left, right } = list.getBoundingClientRect();
-    const edge = document.documentElement.clientWidth - 8;
-    const shift = right > edge ? edge - right : Math.max(0, 8 - left);
-    if (shift) list.style.setProperty("translate", `${shift}px 0`);
+    if (list.dataset.from) await fill(list);
+    place(list);
   },
   true,
 );

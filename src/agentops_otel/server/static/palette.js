@@ -38,18 +38,15 @@ function show(found) {
   list.replaceChildren(
     ...found.map(({ name, kind, href }, index) => {
       const item = document.createElement("li");
-      const link = document.createElement("a");
       const small = document.createElement("small");
       small.textContent = kind;
       const text = document.createElement("bdi");
       text.className = "clip";
       text.textContent = name;
-      link.append(text, small);
-      link.href = href;
-      link.tabIndex = -1;
+      item.append(text, small);
       item.id = `palette-${index}`;
+      item.dataset.href = href;
       item.setAttribute("role", "option");
-      item.append(link);
       return item;
     }),
   );
@@ -88,6 +85,14 @@ async function look() {
   }
 }
 
+function go(item) {
+  if (!item) return;
+  dialog.close();
+  location.assign(item.dataset.href);
+}
+
+list.addEventListener("click", (event) => go(event.target.closest("[role=option]")));
+
 let timer;
 input.addEventListener("input", () => {
   clearTimeout(timer);
@@ -96,7 +101,7 @@ input.addEventListener("input", () => {
 input.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step) choose(chosen + step);
-  else if (event.key === "Enter") list.children[chosen]?.querySelector("a").click();
+  else if (event.key === "Enter") go(list.children[chosen]);
   else return;
   event.preventDefault();
 });

@@ -1,5 +1,5 @@
 // Brings a part of the page to what a newer rendering says. Only what differs is touched, so that focus, selection,
-// scrolling and what was unfolded stay. An element with data-keep is left as it is.
+// scrolling and what was unfolded stay. An element with data-keep is left as it is, and what one with data-from holds.
 
 /** The reader's, not the server's. */
 const OURS = new Set(["open", "hidden", "style", "tabindex", "value", "checked", "aria-expanded", "aria-selected", "aria-pressed"]);
@@ -13,6 +13,7 @@ export function patch(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
   } else {
     attributes(old, fresh);
+    if (old.hasAttribute("data-from")) return;
     if (old !== document.activeElement || !old.matches("input, textarea, select")) children(old, fresh);
   }
 }

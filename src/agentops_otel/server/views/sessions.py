@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 from typing import Any, Final, cast, get_args
 
 from ...rows import SessionRow, State, Strip
-from .. import page as pages
-from ..address import Address, Period
+from .. import demo
+from ..address import Address, Period, segment
 from ..counts import Received
 from ..format import decimals
-from ..page import Asked, page
+from ..page import Asked, Missing, action, page
 from ..period import before, stretch
-from ..store import Facet, Facets, Figures, Filter, SessionList, Sort, Store
+from ..store import Facet, Figures, Filter, SessionList, Sort, Store
 
 LIMIT: Final = 50
 _MOST: Final = 500
@@ -145,10 +145,19 @@ class Trends:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """A field by which the list can be filtered."""
+    """A field by which the list can be filtered. Its values are a page of their own: few people open a menu."""
 
     label: str
     name: str
+    """In the query."""
+    chosen: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FacetsPage:
+    """The values of one field of the sessions that a filter leaves, most frequent first."""
+
+    field: str
     """In the query."""
     values: Sequence[Facet]
     """Without this field's own filter, so that another value can be chosen."""
@@ -175,8 +184,6 @@ class Waiting:
     """Empty where gRPC is not served."""
     port: str
     received: Received
-    demo: bool
-    """Whether the box can load a session to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +242,8 @@ def sessions(asked: Asked) -> SessionsPage:
         limit=limit,
         figures=figures,
         before=_before(store, where, asked.now_ns),
-        states=store.figures(replace(where, states=())),
-        menus=_menus(store, where, address),
+        states=store.figures(_without(where, "state")) if where.states else figures,
+        menus=tuple(Menu(label, name, address.values(name)) for label, name, _ in _MENUS),
         trends=_trends(store, where, asked.now_ns) if figures.sessions >= _FEWEST else Trends(),
         period=address.period,
         longest_ns=max((row.duration_ns for row in rows), default=0),
@@ -244,6 +251,24 @@ def sessions(asked: Asked) -> SessionsPage:
         hidden=() if found.total or is_empty else _hidden(store, where, address),
         waiting=_waiting(asked) if is_empty else None,
     )
+
+
+@page("/facets", "facets.html")
+def facets(asked: Asked) -> FacetsPage:
+    """The values of the field that ``field`` names: agent, model, tool, tag, error or host."""
+    name = asked.one("field", "agent")
+    of = {name: of for _, name, of in _MENUS}.get(name)
+    if of is None:
+        raise Missing(f"There are no values of {name[:40]}. Ask for one of agent, model, tool, tag, error and host.")
+    found: Sequence[Facet] = getattr(asked.store.facets(_without(asked.where, name)), of)
+    return FacetsPage(name, found, Address(asked.query).values(name))
+
+
+@action("/demo")
+def load_demo(asked: Asked) -> str:
+    """Load the recorded sessions, and go to the one that is worth a look."""
+    ids = demo.load(asked.store, asked.now_ns)
+    return f"/s/{segment(ids[1])}"
 
 
 def _utc(ns: int) -> str:
@@ -280,18 +305,6 @@ def _trends(store: Store, where: Filter, now_ns: int) -> Trends:
     )
 
 
-def _menus(store: Store, where: Filter, address: Address) -> list[Menu]:
-    facets = store.facets(where)
-    menus = []
-    for label, name, of in _MENUS:
-        chosen = address.values(name)
-        found: Facets = store.facets(_without(where, name)) if chosen else facets
-        values: Sequence[Facet] = getattr(found, of)
-        if values or chosen:
-            menus.append(Menu(label, name, values, chosen))
-    return menus
-
-
 def _without(where: Filter, name: str) -> Filter:
     """A filter without what one name of the query says."""
     empty: dict[str, Any] = {_FIELDS[name]: getattr(_ALL, _FIELDS[name])}
@@ -313,5 +326,4 @@ def _waiting(asked: Asked) -> Waiting:
         grpc_endpoint=asked.box.grpc_endpoint,
         port=endpoint.rpartition(":")[2],
         received=asked.box.counts.read(asked.now_ns),
-        demo=any(action.path == "/demo" for action in pages.actions),
     )
