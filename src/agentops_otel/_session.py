@@ -514,6 +514,9 @@ class Session:
     @property
     def _trace_url(self) -> str | None:
         link = self.config.trace_url
+        if link is None and self._pipeline is not None and self._pipeline.acknowledged(self.session_id):
+            box = self._pipeline.exporter.transport.box
+            return None if box is None else f"{box}/s/{self.session_id}"
         return None if link is None else link.format(trace_id=self.trace_id, session_id=self.session_id)
 
     def _duration(self) -> float:

@@ -57,11 +57,11 @@ def _rows(step: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "mark": ">" if a is None else "<" if b is None else "~",
-            "step": shown.get("title") or shown.get("label") or shown.get("name") or "",
+            "step": shown.get("label", ""),
             "a_ns": (a or {}).get("duration_ns"),
             "b_ns": (b or {}).get("duration_ns"),
             "a_cost": (a or {}).get("cost"),
             "b_cost": (b or {}).get("cost"),
-            "changes": ", ".join(change.get("name", "") for change in step.get("changes") or ()),
+            "changes": step["difference"],
         }
     ]

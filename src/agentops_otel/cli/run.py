@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +15,6 @@ from typing import Final
 
 import click
 
-from .open import DEFAULT_URL, box_at
 from .output import tell
 
 _PATIENCE: Final = 15.0  # seconds for a box to start
@@ -26,8 +27,11 @@ _EXTRA: Final = ("jinja2", "starlette", "uvicorn")
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- PROGRAM [ARGUMENTS]...")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=4318, metavar="PORT", help="Of the box (default: 4318)."
+)
 @click.option("--no-box", is_flag=True, help="Start no box; send to the endpoint that is set, or to what answers.")
-def command(program: tuple[str, ...], *, no_box: bool) -> int:
+def command(program: tuple[str, ...], port: int, *, no_box: bool) -> int:
     """Run a program and record it, such as agentops-otel run -- python agent.py.
 
     It is recorded without a change, like with opentelemetry-instrument: the process is one session, unless the program
@@ -37,9 +41,11 @@ def command(program: tuple[str, ...], *, no_box: bool) -> int:
     """
     if shutil.which(program[0]) is None:
         raise click.ClickException(f"there is no program {program[0]}")
-    if not no_box and not any(os.environ.get(name) for name in _ENDPOINTS):
-        _ensure_box()
     environ = {**os.environ, **_instrumented(os.environ)}
+    if not any(os.environ.get(name) for name in _ENDPOINTS):
+        environ["AGENTOPS_ENDPOINT"] = f"http://127.0.0.1:{port}"
+        if not no_box:
+            _ensure_box(port)
     if sys.platform != "win32":
         os.execvpe(program[0], program, environ)  # noqa: S606  (what the user asked for)
     return subprocess.run(program, env=environ, check=False).returncode  # noqa: S603  (as above)
@@ -54,53 +60,41 @@ def _instrumented(environ: Mapping[str, str]) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([folder, *paths])}
 
 
-def _ensure_box() -> None:
+def _ensure_box(port: int) -> None:
     """Start a box where nothing answers."""
-    if _answers():
+    if _answers(port):
         return
     missing = [name for name in _EXTRA if not _is_installed(name)]
     if missing:
         tell("agentops-otel run: no box is started, as its packages are missing: pip install 'agentops-otel[server]'")
         return
-    process, log = _start()
+    process, log = _start(port)
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
-        if _answers():
-            tell(f"agentops-otel run: a box was started at {DEFAULT_URL}; end it with: kill {process.pid}")
+        if _answers(port):
+            tell(f"agentops-otel run: a box was started at http://127.0.0.1:{port}; end it with: kill {process.pid}")
             return
         time.sleep(0.05)
     tell(f"agentops-otel run: no box could be started; {log} says why")
 
 
-def _answers() -> bool:
-    try:
-        box_at(DEFAULT_URL)
-    except (click.ClickException, ModuleNotFoundError):
-        return _is_taken()
-    return True
+def _answers(port: int) -> bool:
+    """Whether anything listens there: a box, or a Collector, which gets the spans then."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        return True
+    return False
 
 
-def _is_taken() -> bool:
-    """Whether anything listens there, such as a Collector, which gets the spans then."""
-    import socket
-
-    try:
-        socket.create_connection(("127.0.0.1", 4318), timeout=1.0).close()
-    except OSError:
-        return False
-    return True
-
-
-def _start() -> tuple[subprocess.Popen[bytes], str]:
+def _start(port: int) -> tuple[subprocess.Popen[bytes], str]:
     from ..server.place import data_directory
 
     folder = data_directory()
     os.makedirs(folder, 0o700, exist_ok=True)
     log = os.path.join(folder, "up.log")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHONPATH"))}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agentops_otel", "up"],
+        process = subprocess.Popen(  # noqa: S603  (ourselves)
+            [sys.executable, "-m", "agentops_otel", "up", "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -7,6 +7,7 @@ package.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import math
@@ -96,6 +97,7 @@ class Transport(Protocol):
     """One attempt at a time, at most `timeout` seconds as far as the transport can help it."""
 
     name: str  # where spans go, for messages; without secrets
+    box: str | None  # where the pages are of the box of ours that has acknowledged something
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """Try to deliver spans once."""
@@ -302,6 +304,10 @@ _PACKED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 _HTTPS_WANTED: Final = re.compile(rb"HTTP request (was sent )?to (an )?HTTPS", re.IGNORECASE)
 
 
+_BOX_HEADER: Final = "x-agentops-otel"
+_BOX_URL: Final = re.compile(r'url="(https?://[0-9A-Za-z.:\[\]-]+)"')
+
+
 class HttpTransport:
     """OTLP/HTTP with protobuf bodies and kept connections.
 
@@ -313,6 +319,7 @@ class HttpTransport:
         self._traces = _without_user(config._signal_endpoint("traces"))
         self._logs = _without_user(config._signal_endpoint("logs"))
         self.name: str = shown_url(self._traces)
+        self.box: str | None = None
         self._sent_headers = {
             **_headers(config, config._signal_endpoint("traces")),
             "content-type": "application/x-protobuf",
@@ -403,7 +410,10 @@ class HttpTransport:
         if answer.status in unsupported:
             return Reply(Verdict.UNSUPPORTED, str(answer.status))
         if 200 <= answer.status < 300:
-            return read(answer)
+            reply = read(answer)
+            if reply.verdict is Verdict.ACCEPTED:
+                self.box = _box(answer.headers.get(_BOX_HEADER), url)
+            return reply
         return _http_failure(answer, url, self._credentials)
 
     def _post(self, url: str, body: bytes, until: float) -> Answer:
@@ -421,6 +431,24 @@ class HttpTransport:
         secure = url.startswith("https:")
         cause = outage.connection_failed(error, place, secure=secure, answered=self._answered)
         return Reply(Verdict.REFUSED if cause.lasting else Verdict.RETRY, cause.text)
+
+
+def _box(about: str | None, url: str) -> str | None:
+    """Where the pages are of a box of ours, which says so of itself; None when another backend has answered.
+
+    Args:
+        about: its header, such as ``0.9.0; url="http://127.0.0.1:4318"``.
+        url: where it was reached. What it says of its address is followed on this machine alone, where the name that
+            it goes by matters to its cookie.
+    """
+    if about is None:
+        return None
+    parts = urlsplit(url)
+    said = _BOX_URL.search(about)
+    with contextlib.suppress(ValueError):  # what it says is no URL
+        if said and is_loopback(parts.hostname) and is_loopback(urlsplit(said[1]).hostname):
+            return said[1]
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _without_user(url: str) -> str:
@@ -501,6 +529,8 @@ _CHANNEL_OPTIONS: Final = (
 
 class GrpcTransport:
     """OTLP/gRPC: ``http://`` without, ``https://`` with TLS. ``grpc`` is imported at the first request."""
+
+    box: str | None = None
 
     def __init__(self, config: Configuration) -> None:
         url = config._signal_endpoint("traces")
@@ -645,6 +675,8 @@ def _retry_delay(error: Any) -> float | None:
 class ConsoleTransport:
     """One readable line per span on standard output, indented under its parent: time, name, duration, tokens, cost."""
 
+    box: str | None = None
+
     name = "the console"
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
@@ -726,6 +758,8 @@ class FileTransport:
     A file holds one signal only, so log events are not written:
     https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
     """
+
+    box: str | None = None
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -809,6 +843,8 @@ class CustomTransport:
     Repeating is that exporter's own business, and a batch that it failed is dropped:
     https://opentelemetry.io/docs/specs/otel/trace/sdk/#exportbatch
     """
+
+    box: str | None = None
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
