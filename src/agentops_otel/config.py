@@ -348,7 +348,7 @@ class _Table:
     endpoint: Setting[str | None] = Setting(_endpoint, None,
             "OTLP endpoint as a URL; `http://localhost:4318` (gRPC: `http://localhost:4317`) when none is given. With protocol `file`: the path.",
             ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True)
-    max_wait_time: Setting[int] = Setting(_milliseconds, 5000, "Longest time in milliseconds that a finished span waits before it is sent.",
+    max_wait_time: Setting[int] = Setting(_milliseconds, 5000, "Longest time in milliseconds that a finished span waits before it is sent; to this machine, 200 when it is not set.",
             ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",))
     max_queue_size: Setting[int] = Setting(_whole(1), 2048, "Largest number of finished spans that wait in memory. Further ones wait in the journal; without a journal they are dropped and counted.",
             ("AGENTOPS_MAX_QUEUE_SIZE",), ("OTEL_BSP_MAX_QUEUE_SIZE",))
