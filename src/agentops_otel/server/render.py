@@ -11,7 +11,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from . import address, chart, marks, shape, timeline, words
+from . import address, chart, marks, prose, shape, timeline, words
 from . import format as formats
 from .address import PERIODS, Address, Period
 from .assets import static_url
@@ -77,7 +77,7 @@ def environment() -> Environment:
         auto_reload="AGENTOPS_RELOAD" in os.environ,
         cache_size=-1,
     )
-    for module in (formats, shape, timeline, marks, address, chart, words):
+    for module in (formats, shape, timeline, marks, prose, address, chart, words):
         made.filters.update(module.FILTERS)
     made.globals.update(static_url=static_url)
     return made
