@@ -7,10 +7,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from agentops_otel import semconv
+from agentops_otel.normalize import normalize
 from agentops_otel.rows import CELLS, Process, SessionEvent, SpanBody, SpanRow
+from agentops_otel.server.otlp import spans_from_protobuf
 from agentops_otel.summarize import summarize
+from agentops_otel.totals import Totals
 from agentops_otel.usage import Usage
 
 TRACE = "01b6f2a49c1e7d308a553f0e6c21d9b7"
@@ -441,6 +449,79 @@ def test_what_took_hardly_any_time_has_a_cell():
 
 
 # -------------------------------------------------------------------------------------------------------- properties
+
+
+@st.composite
+def programs(draw):
+    """What a program does: spans that begin below others that are open, and end in any order, some with an error."""
+    steps, opened, count = [], [], 0
+    for _ in range(draw(st.integers(1, 24))):
+        if opened and draw(st.booleans()):
+            ended = opened.pop(draw(st.integers(0, len(opened) - 1)))
+            steps.append(("end", ended, draw(st.booleans())))
+        else:
+            count += 1
+            kind = draw(st.sampled_from(["agent", "tool", "llm", "action", "workflow", "error", None]))
+            parent = draw(st.sampled_from([0, *opened]))
+            steps.append(("start", count, (parent, kind, draw(st.sampled_from("ab")), draw(st.booleans()))))
+            opened.append(count)
+    steps += [("end", number, False) for number in reversed(opened)]
+    return steps
+
+
+def run_program(steps, state):
+    """The totals of our SDK, and the spans as a box receives them."""
+    totals, sent, spans = Totals(), InMemorySpanExporter(), {}
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(sent))
+    tracer, clock = provider.get_tracer("agentops_otel"), itertools.count(START, 1000)
+    end_state = {semconv.SESSION_END_STATE: state.capitalize()}
+    spans[0] = tracer.start_span(
+        "session", start_time=next(clock), attributes={semconv.SPAN_KIND: "session"} | end_state
+    )
+    for verb, number, what in steps:
+        if verb == "end":
+            if what:
+                spans[number].set_status(Status(StatusCode.ERROR, "ValueError: no"))
+            spans[number].end(next(clock))
+            totals.on_end(spans[number])
+            continue
+        parent, kind, name, priced = what
+        attributes = {} if kind is None else {semconv.SPAN_KIND: kind}
+        if kind == "llm":
+            model = "gpt-4o-mini" if priced else "no-such-model"
+            attributes |= {
+                semconv.OPERATION_NAME: "chat",
+                semconv.PROVIDER_NAME: "openai",
+                semconv.REQUEST_MODEL: model,
+            }
+            attributes |= {semconv.USAGE_INPUT_TOKENS: 100, semconv.USAGE_OUTPUT_TOKENS: 7} if name == "a" else {}
+            name = f"chat {model}"
+        elif kind in {"tool", "agent"}:
+            attributes |= {semconv.TOOL_NAME if kind == "tool" else semconv.AGENT_NAME: name}
+        elif kind == "error" and number > 1:
+            attributes |= {semconv.ERROR_TRIGGER_SPAN_ID: f"{spans[number - 1].get_span_context().span_id:016x}"}
+        below = set_span_in_context(spans[parent])
+        spans[number] = tracer.start_span(name, below, start_time=next(clock), attributes=attributes)
+        totals.on_start(spans[number])
+    spans[0].end(next(clock))
+    body = encode_spans(sent.get_finished_spans()).SerializeToString()
+    return totals, [normalize(one) for one in spans_from_protobuf(body).spans]
+
+
+@settings(max_examples=150, deadline=None)
+@given(programs(), st.sampled_from(["success", "fail", "indeterminate"]))
+def test_a_reader_counts_as_our_sdk_does(steps, state):
+    """What the summary of a program says at its end, and what its page says."""
+    totals, spans = run_program(steps, state)
+    told, found = totals.snapshot(survived=state == "success"), row(*spans)
+    assert (len(found.errors), found.recovered_errors) == (told.errors, told.recovered_errors)
+    assert found.open_errors == 0
+    assert (found.llm_calls, found.tool_calls, found.actions) == (told.llm_calls, told.tool_calls, told.actions)
+    assert (found.usage, found.unpriced_calls) == (told.usage, told.unpriced_calls)
+    assert (found.cost if found.priced_calls else None) == (
+        told.cost if told.cost is None else pytest.approx(told.cost)
+    )
 
 
 @st.composite

@@ -168,6 +168,44 @@ def test_a_recovered_error_is_told_apart(feed, start):
     assert (found.errors, found.recovered_errors) == (3, 2)
 
 
+def test_an_error_is_recovered_when_the_same_tool_works_later(feed, start):
+    """Under the same parent: not another tool, and not a call that was already under way."""
+    kind = {semconv.SPAN_KIND: "tool"}
+    early = start("search", attributes=kind)
+    end(start("search", attributes=kind), failed=True)
+    end(early)
+    end(start("read", attributes=kind))
+    end(start("search", start("agent"), attributes=kind))
+    assert feed.totals.snapshot().recovered_errors == 0
+    end(start("search", attributes=kind))
+    found = feed.totals.snapshot(survived=True)
+    assert (found.errors, found.recovered_errors) == (1, 1)
+
+
+def test_a_recorded_error_is_recovered_when_its_tool_works_later(feed, start):
+    """An error that was recorded about a call of a tool belongs to that tool."""
+    kind = {semconv.SPAN_KIND: "tool"}
+    tool = start("search", attributes=kind)
+    end(tool)
+    about = {semconv.SPAN_KIND: "error", semconv.ERROR_TRIGGER_SPAN_ID: f"{tool.get_span_context().span_id:016x}"}
+    end(start("error ValueError", attributes=about), failed=True)
+    assert feed.totals.snapshot().recovered_errors == 0
+    end(start("search", attributes=kind))
+    found = feed.totals.snapshot()
+    assert (found.errors, found.recovered_errors) == (1, 1)
+
+
+def test_a_span_that_fails_after_it_has_recovered_has_an_error_of_its_own(feed, start):
+    """What it had recovered from is not why it failed."""
+    kind = {semconv.SPAN_KIND: "tool"}
+    agent = start("agent")
+    end(start("search", agent, attributes=kind), failed=True)
+    end(start("search", agent, attributes=kind))
+    end(agent, failed=True)
+    found = feed.totals.snapshot()
+    assert (found.errors, found.recovered_errors) == (2, 1)
+
+
 def test_a_session_that_ends_well_has_survived_all(feed, start):
     """Errors right below the root are recovered when the session is a success."""
     end(start("tool"), failed=True)

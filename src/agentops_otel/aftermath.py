@@ -40,7 +40,8 @@ class Aftermath:
         if failed.kind == "llm":
             if call is None:
                 return Move("nothing")
-            return Move("same call" if call.label == failed.label else "other tool", call)
+            same = self._tree.act(call)[2] == self._tree.act(failed)[2]
+            return Move("same call" if same else "other tool", call)
         act = _next(self._acts.get(scope, ()), failed, time_ns)
         if act is None:
             return Move("nothing") if call is None else Move("answer", call)

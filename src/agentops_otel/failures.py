@@ -12,11 +12,11 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from .aftermath import Aftermath, Move
 from .rows import ErrorFate, ErrorUse, SpanRow, State
-from .tree import Key, Tree
+from .tree import Act, Key, Tree
 
 _NAMED: Final = frozenset({"tool", "llm", "agent", "workflow", "action"})
 # What differs from time to time: UUIDs, hexadecimal numbers and ids of 8 digits or more, numbers.
@@ -24,7 +24,6 @@ _PASSING: Final = re.compile(
     r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b0x[0-9a-fA-F]+\b"
     r"|\b(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]{8,}\b|\d+(?:[.,:]\d+)*"
 )
-_Alike: TypeAlias = tuple[Key | None, str, str]
 
 
 class Outcome(NamedTuple):
@@ -50,18 +49,18 @@ class Failures:
         self._outcomes: dict[Key, Outcome] = {}
         self._successes = self._find_successes() if self._failed else {}
 
-    def _find_successes(self) -> dict[_Alike, list[tuple[int, str, str]]]:
+    def _find_successes(self) -> dict[Act, list[tuple[int, str, str]]]:
         """Start, trace id and span id of what worked, for everything like it that has failed."""
-        found: dict[_Alike, list[tuple[int, str, str]]] = {
-            _alike(span): [] for span in map(self.place, self._failed) if span.kind in _NAMED
+        found: dict[Act, list[tuple[int, str, str]]] = {
+            self._tree.act(span): [] for span in map(self.place, self._failed) if span.kind in _NAMED
         }
-        found |= {_alike(span): [] for span in self._failed if span.kind in _NAMED}
+        found |= {self._tree.act(span): [] for span in self._failed if span.kind in _NAMED}
         if found:
             for span in self._tree.spans:
                 if (
                     span.status != "error"
                     and span.end_ns is not None
-                    and (times := found.get(_alike(span))) is not None
+                    and (times := found.get(self._tree.act(span))) is not None
                 ):
                     times.append((span.start_ns, span.trace_id, span.span_id))
         return found
@@ -86,7 +85,9 @@ class Failures:
         passed_on: set[Key] = set()
         for span in self._failed:
             parent = self._tree.parent(span)
-            if parent is not None and parent.status == "error" and _ended_within(span, parent):
+            if parent is None or parent.status != "error" or not _ended_within(span, parent):
+                continue
+            if self._later_success(span) is None:  # what was recovered from is not why the parent failed
                 passed_on.add((parent.trace_id, parent.span_id))
         found = [
             span for span in self._failed if span.kind != "session" and (span.trace_id, span.span_id) not in passed_on
@@ -120,11 +121,16 @@ class Failures:
 
     def _later_success(self, node: SpanRow) -> Key | None:
         like = self.place(node) if node.trigger_id is not None else node
-        times = self._successes.get(_alike(like))
+        times = self._successes.get(self._tree.act(like))
         if not times:
             return None
-        at = bisect_left(times, (failed_at(node), "", ""))
-        return times[at][1:] if at < len(times) else None
+        parent = self._tree.parent(like)
+        for at in range(bisect_left(times, (failed_at(node), "", "")), len(times)):
+            key = times[at][1:]
+            worked_ns = self._tree.by_key[key].end_ns or 0
+            if parent is None or parent.end_ns is None or worked_ns <= parent.end_ns:
+                return key
+        return None
 
     def errors(self) -> list[ErrorUse]:
         """The errors, in the order in which they happened; `cost_after` is not filled in."""
@@ -210,9 +216,3 @@ def failed_at(span: SpanRow) -> int:
 def _ended_within(span: SpanRow, parent: SpanRow) -> bool:
     """Whether a span ended before its parent did; else the parent could not know."""
     return parent.end_ns is not None and failed_at(span) <= parent.end_ns
-
-
-def _alike(span: SpanRow) -> _Alike:
-    """What a later call has in common with it: parent, kind and label. The tops of several traces are turns."""
-    parent = None if span.parent_id is None else (span.trace_id, span.parent_id)
-    return parent, span.kind, span.label

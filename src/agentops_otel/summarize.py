@@ -64,13 +64,14 @@ class Call(NamedTuple):
     span: SpanRow
     usage: Usage | None
     cost: float | None
+    failed: bool = False
 
     @property
     def unpriced(self) -> bool:
         """Whether its price is missing; a failed or open call without usage costs nothing that is known of."""
         if self.cost is not None or self.span.end_ns is None:
             return False
-        return self.usage is not None or self.span.status != "error"
+        return self.usage is not None or not self.failed
 
 
 def summarize(
@@ -242,7 +243,7 @@ def counted_calls(tree: Tree) -> list[Call]:
                 calls[same] = _merged(calls[same], span)
                 continue
             seen.append(len(calls))
-        calls.append(Call(span, span.usage, span.cost))
+        calls.append(Call(span, span.usage, span.cost, span.failed))
     return calls
 
 
@@ -266,6 +267,7 @@ def _merged(call: Call, span: SpanRow) -> Call:
         call.span,
         span.usage if call.usage is None else call.usage,
         span.cost if call.cost is None else call.cost,
+        call.failed or span.failed,
     )
 
 
@@ -290,7 +292,7 @@ def _model(provider: str, model: str, hour: int, calls: Sequence[Call]) -> Model
         model=model,
         hour=hour,
         calls=len(calls),
-        failed=sum(call.span.status == "error" for call in calls),
+        failed=sum(call.failed for call in calls),
         usage=_sum(call.usage for call in calls if call.usage is not None),
         cost=math.fsum(call.cost for call in calls if call.cost is not None),
         unpriced=sum(call.unpriced for call in calls),

@@ -2,18 +2,20 @@
 
 Only *leaf* LLM spans count: a span that wraps another LLM span, or an agent span that carries the sums of its calls,
 would count the same tokens twice. An error counts once, where it happened, however many enclosing spans fail with it;
-it is *recovered* when a span around it ends well.
+it is *recovered* when a later call of the same tool, model or agent under the same parent succeeds, or when a span
+around it ends well.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
@@ -33,12 +35,23 @@ _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which ta
 _COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM, semconv.RESPONSE_ID, semconv.RESPONSE_STATUS}
 _UNFINISHED: Final = ("queued", "in_progress")
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
+_MOST_ACTS: Final = 4096
+# What is done again when it has failed.
+_ACTS: Final = frozenset({
+    semconv.KIND_ACTION,
+    semconv.KIND_AGENT,
+    semconv.KIND_LLM,
+    semconv.KIND_TOOL,
+    semconv.KIND_WORKFLOW,
+})  # fmt: skip
 _KIND_OF_OPERATION: Final = {
     semconv.OPERATION_INVOKE_AGENT: semconv.KIND_AGENT,
     semconv.OPERATION_INVOKE_WORKFLOW: semconv.KIND_WORKFLOW,
     semconv.OPERATION_EXECUTE_TOOL: semconv.KIND_TOOL,
     **dict.fromkeys(semconv.LLM_OPERATIONS, semconv.KIND_LLM),
 }
+_SPAN_ID: Final = re.compile("[0-9a-f]{16}")
+_Act: TypeAlias = "tuple[int, str | None, str]"
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str | None:
@@ -77,6 +90,7 @@ class _Ended(NamedTuple):
     failed: bool
     times: tuple[int | None, int | None]
     attributes: Mapping[str, Any]  # of an LLM span, those that count
+    trigger_id: int = 0  # of an error, the span that failed
 
     @classmethod
     def of(cls, span: ReadableSpan) -> _Ended:
@@ -87,7 +101,23 @@ class _Ended(NamedTuple):
         if kind == semconv.KIND_LLM:
             names = _COUNTED.intersection(attributes)
             read = {name: value for name in names if not _is_content(value := attributes[name])}
-        return cls(_id(span), _parent_id(span), span.name, kind, failed, (span.start_time, span.end_time), read)
+        trigger = attributes.get(semconv.ERROR_TRIGGER_SPAN_ID) if kind == semconv.KIND_ERROR else None
+        trigger_id = int(trigger, 16) if isinstance(trigger, str) and _SPAN_ID.fullmatch(trigger) else 0
+        times = span.start_time, span.end_time
+        return cls(_id(span), _parent_id(span), span.name, kind, failed, times, read, trigger_id)
+
+    @property
+    def act(self) -> _Act | None:
+        """What is done again when it has failed: its parent, kind and name."""
+        return (self.parent_id, self.kind, self.name) if self.kind in _ACTS else None
+
+
+class _Unhandled(NamedTuple):
+    """Errors that nothing has survived so far: what failed with them last, when, and how many they are."""
+
+    act: _Act | None
+    ended: int
+    errors: int
 
 
 class OpenSpan(NamedTuple):
@@ -161,7 +191,8 @@ class Totals:
         self.longest_wait = _LONGEST_WAIT
         """Seconds to wait for another thread that counts; little when a signal handler may have stopped it for good."""
         self._with_llm_below: set[int] = set()  # spans above an LLM call
-        self._unhandled: Counter[int] = Counter()  # errors below an open span that nothing in between has survived
+        self._unhandled: dict[int, list[_Unhandled]] = {}  # right below an open span
+        self._acts: dict[int, _Act] = {}  # the last that have ended, for errors that are recorded about them
         self._models: dict[str, ModelTotals] = {}
         self._kinds: Counter[str] = Counter()
         self._errors = self._recovered = self._llm_calls = 0
@@ -233,7 +264,7 @@ class Totals:
                 above = parents[above]
 
     def _count(self, span: _Ended) -> None:
-        self._count_error(span.span_id, span.parent_id, failed=span.failed)
+        self._count_error(span)
         if span.kind != semconv.KIND_LLM:
             self._kinds[span.kind or ""] += 1
         elif span.span_id not in self._with_llm_below:
@@ -245,14 +276,29 @@ class Totals:
             if self._slowest is None or seconds > self._slowest[1]:
                 self._slowest = (shown(span.name), seconds)
 
-    def _count_error(self, span_id: int, parent_id: int, *, failed: bool) -> None:
-        below = self._unhandled.pop(span_id, 0)
-        if not failed:
-            self._recovered += below
+    def _count_error(self, span: _Ended) -> None:
+        below = sum(each.errors for each in self._unhandled.pop(span.span_id, ()))
+        act = span.act
+        if act is not None:
+            if len(self._acts) >= _MOST_ACTS:
+                self._acts.pop(next(iter(self._acts)))
+            self._acts[span.span_id] = act
+        if not span.failed:
+            self._recovered += below + (0 if act is None else self._done_again(act, span.times[0] or 0))
             return
         if not below:
             self._errors += 1
-        self._unhandled[parent_id] += below or 1
+        act = self._acts.get(span.trigger_id, act)
+        self._unhandled.setdefault(span.parent_id, []).append(_Unhandled(act, span.times[1] or 0, below or 1))
+
+    def _done_again(self, act: _Act, started: int) -> int:
+        """How many errors are recovered by a success that has started later and is the same act."""
+        waiting = self._unhandled.get(act[0])
+        if not waiting:
+            return 0
+        left = [each for each in waiting if each.act != act or each.ended > started]
+        self._unhandled[act[0]] = left
+        return sum(each.errors for each in waiting) - sum(each.errors for each in left)
 
     def _count_call(self, attributes: Mapping[str, Any], *, failed: bool) -> None:
         name = str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or "unknown")
@@ -296,7 +342,7 @@ class Totals:
                 tool_calls=self._kinds[semconv.KIND_TOOL],
                 actions=self._kinds[semconv.KIND_ACTION],
                 errors=self._errors,
-                recovered_errors=self._recovered + (self._unhandled.total() if survived else 0),
+                recovered_errors=self._recovered + (self._unsurvived() if survived else 0),
                 usage=self._usage,
                 cost=self._cost,
                 unpriced_calls=self._unpriced,
@@ -304,6 +350,9 @@ class Totals:
                 models={name: ModelTotals(m.calls, m.cost) for name, m in self._models.items()},
                 slowest=self._slowest,
             )
+
+    def _unsurvived(self) -> int:
+        return sum(each.errors for waiting in self._unhandled.values() for each in waiting)
 
     def open_ids(self) -> list[int]:
         """The ids of the spans that are open now."""

@@ -10,6 +10,7 @@ from .rows import SpanRow
 
 Key: TypeAlias = tuple[str, str]
 """Trace id and span id."""
+Act: TypeAlias = tuple[Key | None, str, str]
 _BY_START: Final = attrgetter("start_ns", "trace_id", "span_id")
 
 
@@ -56,6 +57,14 @@ class Tree:
     def calls(self) -> list[SpanRow]:
         """The calls of models, by start."""
         return [span for span in self.spans if self.is_call(span)]
+
+    def act(self, span: SpanRow) -> Act:
+        """What is done again when it has failed: parent, kind and name; the tops of several traces are turns.
+
+        A call's name is the model that was asked for: a call that failed knows no other.
+        """
+        parent = None if span.parent_id is None else (span.trace_id, span.parent_id)
+        return parent, span.kind, (span.kind == "llm" and span.request_model) or span.label
 
     def children(self, span: SpanRow) -> list[SpanRow]:
         """The spans right below it, by start."""

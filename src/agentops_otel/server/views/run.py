@@ -91,7 +91,11 @@ class Run:
         counts: dict[tuple[str | None, str | None, str], int] = {}
         turns: dict[Key, int] = {}
         for call in self.calls:
-            of = (call.span.agent, call.span.parent_id if call.span.agent is None else None, call.span.label)
+            of = (
+                call.span.agent,
+                call.span.parent_id if call.span.agent is None else None,
+                self.tree.act(call.span)[2],
+            )
             turns[key_of(call.span)] = counts[of] = counts.get(of, 0) + 1
         return turns
 
