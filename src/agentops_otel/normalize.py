@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from . import pricing, semconv
 from .dialects.dialect import Content, Cost, Dialect, Field
 from .dialects.order import spoken
-from .messages import as_text, digest, opened, structured, text_of
+from .messages import as_json, as_text, digest, opened, plain, structured, text_of
 from .rows import (
     Kind,
     Message,
@@ -39,9 +40,8 @@ _INT64: Final = 2**63
 _STATUS: Final[tuple[Status, ...]] = ("unset", "ok", "error")
 _STATES: Final[Mapping[str, State]] = {"success": "success", "fail": "fail", "indeterminate": "indeterminate"}
 _WITH_OUTPUT: Final = frozenset({"embeddings", "embedding"})
-_ASKED_FIRST: Final[frozenset[Kind]] = frozenset({"session", "agent", "workflow"})
 # What an agent was asked, among the arguments of a function.
-_QUESTIONS: Final = ("question", "prompt", "query", "task", "input", "message", "text", "topic", "messages", "kwargs")
+_QUESTIONS: Final = ("question", "prompt", "query", "task", "input", "message", "text", "topic", "messages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +127,20 @@ class _Said:
 def normalize(span: ReceivedSpan) -> SpanRow:
     """The row of a span, with its body."""
     attributes = span.attributes
-    dialect, dialects, fields = spoken(span.source.scope, attributes)
+    by, dialects, fields = spoken(span.source.scope, attributes)
     said = _Said(attributes, fields)
-    kind = _kind(attributes, dialects)
+    usage = _usage(attributes, by, dialects)
+    kind = _kind(span, dialects, said, usage)
     content = _content(span, dialects, kind)
-    arguments, result = (None, None) if kind == "llm" else (said.content("arguments"), said.content("result"))
+    arguments, result = (None, None) if kind == "llm" else (_arguments(said), _unquoted(said.content("result")))
     status = _status(span, said)
     error = _error(span, said) if status == "error" or kind == "error" else _NO_ERROR
-    operation, tool, agent = said.text("operation"), said.text("tool"), said.text("agent")
-    request_model = said.text("request_model")
-    model = said.text("response_model") or request_model
-    provider = said.text("provider") or (pricing.provider_of(model) if model and kind == "llm" else None)
-    usage = _usage(attributes, dialects)
+    request_model, model = _models(attributes, dialects, said)
+    provider = _provider(said, kind, model)
     cost, table = _cost(span, dialects, kind, provider, model, usage, said)
     asked, answered = _previews(kind, content, arguments, result)
     state = said.text("end_state")
-    label = _label(span, kind, said, model, tool, agent, error.type)
+    label = _label(span, kind, said, model, error.type)
     return SpanRow(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -151,11 +149,11 @@ def normalize(span: ReceivedSpan) -> SpanRow:
         kind=kind,
         name=span.name[:_SPAN_NAME_LENGTH],
         label=label,
-        start_ns=span.start_ns,
+        start_ns=_start(span, kind),
         end_ns=span.end_ns,
         status=status,
         status_message=(span.status_message or said.text("status_message", _MESSAGE_LENGTH) or "")[:_MESSAGE_LENGTH],
-        operation=operation,
+        operation=said.text("operation"),
         provider=provider,
         model=model,
         request_model=request_model,
@@ -171,21 +169,21 @@ def normalize(span: ReceivedSpan) -> SpanRow:
         server=_server(said),
         tool_call_id=said.text("tool_call_id"),
         arguments_digest=_arguments_digest(kind, label, arguments),
-        agent=agent,
+        agent=said.text("agent") or (label if kind == "agent" else None),
         error_type=error.type,
         error_message=error.message,
         trigger_id=said.text("trigger_id"),
         asked=asked,
         answered=answered,
         calls=_calls(content.output),
-        tags=said.texts("tags"),
+        tags=_tags(said, by),
         end_state=None if state is None else _STATES.get(state.lower()),
         end_reason=said.text("end_reason", _MESSAGE_LENGTH),
-        session_name=said.text("session_name"),
+        session_name=said.text("session_name") or (said.text("label") if kind == "session" else None),
         video=said.text("video", _MESSAGE_LENGTH),
         dropped_spans=_dropped(attributes),
         replayed=attributes.get(semconv.REPLAYED) is True,
-        dialect="genai" if dialect == "other" and (content.input or content.output) else dialect,
+        dialect=_dialect(by, content),
         process=process_of(span.source.resource),
         body=SpanBody(
             system=content.system,
@@ -207,7 +205,12 @@ def normalize(span: ReceivedSpan) -> SpanRow:
     )
 
 
-def _kind(attributes: Mapping[str, Any], dialects: Iterable[Dialect]) -> Kind:
+def _kind(span: ReceivedSpan, dialects: Iterable[Dialect], said: _Said, usage: Usage | None) -> Kind:
+    attributes = span.attributes
+    for dialect in dialects:
+        kind = None if dialect.kind is None else dialect.kind(span.source.scope, attributes)
+        if kind is not None:
+            return kind
     for dialect in dialects:
         for name, kinds in dialect.kinds:
             value = attributes.get(name)
@@ -215,34 +218,93 @@ def _kind(attributes: Mapping[str, Any], dialects: Iterable[Dialect]) -> Kind:
                 kind = kinds.get(value) or kinds.get(value.lower())
                 if kind is not None:
                     return kind
-    return "step"
+    return _implied_kind(attributes, usage)
 
 
-def _label(
-    span: ReceivedSpan,
-    kind: Kind,
-    said: _Said,
-    model: str | None,
-    tool: str | None,
-    agent: str | None,
-    error: str | None,
-) -> str:
-    found: str | None = None
-    if kind == "llm":
-        found = model
-    elif kind == "tool":
-        found = tool
-    elif kind == "agent":
-        found = agent
-    elif kind == "workflow":
-        found = said.text("workflow")
-    elif kind == "action":
-        found = said.text("action")
-    elif kind == "error":
-        found = error
-    elif kind == "session":
-        found = said.text("session_name")
-    return found or span.name[:_NAME_LENGTH]
+def _implied_kind(attributes: Mapping[str, Any], usage: Usage | None) -> Kind:
+    """The kind of a span that does not say it, as of releases before the conventions had operations."""
+    if semconv.OPERATION_NAME in attributes:
+        return "step"
+    if usage is not None and semconv.REQUEST_MODEL in attributes:
+        return "llm"
+    if semconv.TOOL_NAME in attributes:
+        return "tool"
+    return "agent" if "agent_name" in attributes else "step"
+
+
+_LABELS: Final[Mapping[Kind, Field]] = {
+    "action": "action",
+    "agent": "agent",
+    "session": "session_name",
+    "tool": "tool",
+    "workflow": "workflow",
+}
+
+
+def _label(span: ReceivedSpan, kind: Kind, said: _Said, model: str | None, error: str | None) -> str:
+    found = model if kind == "llm" else error if kind == "error" else None
+    if kind in _LABELS:
+        found = said.text(_LABELS[kind])
+    return found or said.text("label") or span.name[:_NAME_LENGTH]
+
+
+def _models(attributes: Mapping[str, Any], dialects: Iterable[Dialect], said: _Said) -> tuple[str | None, str | None]:
+    """The model that was asked for, and the one that answered or else was asked for."""
+    request = said.text("request_model")
+    answered = said.text("response_model")
+    if request is None and answered is None:
+        found = (dialect.model(attributes) for dialect in dialects if dialect.model is not None)
+        request = _text(next(filter(None, found), None))
+    return request, answered or request
+
+
+def _provider(said: _Said, kind: Kind, model: str | None) -> str | None:
+    """As the conventions name it; of a call that does not say it, whose model it can only be."""
+    name = said.text("provider")
+    if name is not None:
+        return _PROVIDERS.get(name.lower(), name.lower())
+    return pricing.provider_of(model) if model and kind == "llm" else None
+
+
+_PROVIDERS: Final = {
+    "aws": "aws.bedrock",
+    "aws_bedrock": "aws.bedrock",
+    "az.ai.inference": "azure.ai.inference",
+    "az.ai.openai": "azure.ai.openai",
+    "azure": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "google": "gcp.gemini",
+    "google-gla": "gcp.gemini",
+    "google-vertex": "gcp.vertex_ai",
+    "google_genai": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "xai": "x_ai",
+}
+
+
+def _dialect(by: Dialect | None, content: Content) -> str:
+    if by is not None:
+        return by.name
+    # (as it is when its messages have the names of the conventions: an exported span is imported as the same)
+    return "genai" if content.input or content.output or content.tools is not None else "other"
+
+
+def _tags(said: _Said, by: Dialect | None) -> tuple[str, ...]:
+    tags = said.texts("tags")
+    return tags if by is None or not by.own_tags else tuple(tag for tag in tags if tag not in by.own_tags)
+
+
+def _start(span: ReceivedSpan, kind: Kind) -> int:
+    """Logfire's log of a streamed answer is a point in time and says how long it took."""
+    seconds = span.attributes.get("duration")
+    if kind != "llm" or span.start_ns != span.end_ns or type(seconds) is not float or not 0 < seconds < 1e6:
+        return span.start_ns
+    return max(1, span.start_ns - round(seconds * 1e9))
 
 
 def _without(attributes: Mapping[str, Any], used: frozenset[str]) -> Mapping[str, Any]:
@@ -256,30 +318,49 @@ def _without(attributes: Mapping[str, Any], used: frozenset[str]) -> Mapping[str
 
 def _content(span: ReceivedSpan, dialects: Iterable[Dialect], kind: Kind) -> Content:
     """The messages, each kind of them from the first dialect that has any."""
-    found = Content()
+    system: tuple[Mapping[str, Any], ...] = ()
+    given: tuple[Message, ...] = ()
+    said: tuple[Message, ...] = ()
+    tools: Any = None
+    used: set[str] = set()
     for dialect in dialects:
-        if dialect.content is None:
-            continue
-        new = dialect.content(span.attributes, span.events, kind)
-        if new is None:
-            continue
-        found = Content(
-            found.system or new.system,
-            found.input or new.input,
-            found.output or new.output,
-            new.tools if found.tools is None else found.tools,
-            found.used | new.used,
-        )
-    return found
+        new = None if dialect.content is None else dialect.content(span.attributes, span.events, kind)
+        if new is not None:
+            system, given, said = system or new.system, given or new.input, said or new.output
+            tools = new.tools if tools is None else tools
+            used |= new.used
+    found = zip(_CONTENT, (system, given, said, tools is not None), strict=True)
+    used.update(name for name, is_there in found if is_there)
+    return Content(system, given, said, tools, frozenset(used))
+
+
+_CONTENT: Final = (
+    semconv.SYSTEM_INSTRUCTIONS,
+    semconv.INPUT_MESSAGES,
+    semconv.OUTPUT_MESSAGES,
+    semconv.TOOL_DEFINITIONS,
+)
+
+
+def _arguments(said: _Said) -> str | None:
+    """Without the wrapper that others put around the arguments of a Python function, where one half is empty."""
+    text = said.content("arguments")
+    if text is None or not text.startswith('{"args":'):
+        return text
+    found = opened(text)
+    if not isinstance(found, dict) or found.keys() != {"args", "kwargs"} or (found["args"] and found["kwargs"]):
+        return text
+    return as_json(plain(found["kwargs"] or found["args"]))
 
 
 def _previews(kind: Kind, content: Content, arguments: str | None, result: str | None) -> tuple[str | None, str | None]:
     """What it was asked and what it answered, in short."""
+    arguments = None if arguments in ("[]", "{}") else arguments
     users = [text for each in content.input if each.role == "user" and (text := text_of(each.parts))]
     said = [text for each in content.output if (text := text_of(each.parts))]
     if kind == "llm":
         return _brief(users[-1] if users else None), _brief(said[0] if said else None)
-    if kind not in _ASKED_FIRST:
+    if kind in ("tool", "action"):
         return _brief(arguments), _brief(result)
     asked = _spoken_text(arguments) or (users[0] if users else None)
     return _brief(asked), _brief(_spoken_text(result) or (said[-1] if said else None))
@@ -290,6 +371,12 @@ def _brief(text: str | None) -> str | None:
     if not text:
         return None
     return text if len(text) <= _BRIEF_LENGTH else f"{text[: _BRIEF_LENGTH - 1]}…"
+
+
+def _unquoted(text: str | None) -> str | None:
+    """A text that was written as JSON."""
+    found = opened(text) if text and text.startswith('"') else text
+    return found if isinstance(found, str) else text
 
 
 def _spoken_text(text: str | None) -> str | None:
@@ -323,8 +410,8 @@ def _calls(output: Iterable[Message]) -> tuple[str, ...]:
 
 def _finish_reasons(said: _Said, content: Content) -> tuple[str, ...]:
     value = said.value("finish_reasons")
-    if type(value) is str:
-        value = opened(value) if value.startswith("[") else [value]
+    value = opened(value) if type(value) is str and value.startswith(("[", '"')) else value
+    value = [value] if type(value) is str else value
     if type(value) is list and value:
         return tuple(each[:_NAME_LENGTH] for each in value[:_MOST_TAGS] if type(each) is str)
     return tuple(each.finish_reason for each in content.output if each.finish_reason)
@@ -337,10 +424,11 @@ def _arguments_digest(kind: Kind, label: str, arguments: str | None) -> str | No
 # ------------------------------------------------------------------------------------------------------ usage and cost
 
 
-def _usage(attributes: Mapping[str, Any], dialects: Iterable[Dialect]) -> Usage | None:
+def _usage(attributes: Mapping[str, Any], by: Dialect | None, dialects: Iterable[Dialect]) -> Usage | None:
     for dialect in dialects:
         usage = None if dialect.usage is None else dialect.usage(attributes)
         if usage is not None:
+            usage = usage if by is None or by.amend is None else by.amend(usage, attributes)
             return (
                 usage if max(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens) <= _MOST_TOKENS else None
             )
@@ -378,13 +466,24 @@ def _first_token(span: ReceivedSpan, said: _Said) -> int | None:
         return round(seconds * 1e9)
     began = said.text("completion_start")
     if began is None:
-        return None
+        first = next((event.time_ns for event in span.events if event.name in _FIRST_TOKENS), None)
+        return None if first is None else max(0, first - span.start_ns)
     try:
         moment = datetime.fromisoformat(began.strip('"').replace("Z", "+00:00"))
     except ValueError:
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
     return max(0, round(moment.timestamp() * 1e9) - span.start_ns)
+
+
+_FIRST_TOKENS: Final = frozenset(
+    {
+        "First Token Stream Event",
+        "first_token_received",
+        "gen_ai.content.completion.chunk",
+        "llm.content.completion.chunk",
+    }
+)
 
 
 # --------------------------------------------------------------------------------------------------- status and errors
@@ -409,7 +508,7 @@ def _error(span: ReceivedSpan, said: _Said) -> _Error:
     exception: Mapping[str, Any] = next(
         (each.attributes for each in reversed(span.events) if each.name == semconv.EXCEPTION_EVENT), {}
     )
-    kind = said.text("error_type") or _text(exception.get(semconv.EXCEPTION_TYPE))
+    kind = _class_name(said.text("error_type") or _text(exception.get(semconv.EXCEPTION_TYPE)))
     message = _text(exception.get(semconv.EXCEPTION_MESSAGE), _MESSAGE_LENGTH)
     if message is None:
         message = said.text("error_message", _MESSAGE_LENGTH) or span.status_message[:_MESSAGE_LENGTH]
@@ -417,6 +516,12 @@ def _error(span: ReceivedSpan, said: _Said) -> _Error:
         message = message.removeprefix(f"{kind}: ") if message and kind else message
     stack = exception.get(semconv.EXCEPTION_STACKTRACE)
     return _Error(kind, message or None, stack if type(stack) is str and stack else None)
+
+
+def _class_name(kind: str | None) -> str | None:
+    """Without its module, which the same exception has in some dialects and not in others; a code stays as it is."""
+    _, dot, name = (kind or "").rpartition(".")
+    return name if dot and name[:1].isupper() else kind
 
 
 def _text(value: object, length: int = _NAME_LENGTH) -> str | None:
@@ -432,11 +537,20 @@ def _dropped(attributes: Mapping[str, Any]) -> int:
 
 
 def _server(said: _Said) -> str | None:
-    address = said.text("server_address")
+    address, port = said.text("server_address"), said.count("server_port")
+    if address is None:
+        address, port = _address(said.text("server_url", _MESSAGE_LENGTH))
     if address is None:
         return None
-    port = said.count("server_port")
     return f"{address}:{port}" if port not in (0, 443) else address
+
+
+def _address(url: str | None) -> tuple[str | None, int]:
+    try:
+        parts = urlsplit(url or "")
+        return parts.hostname, parts.port or (80 if parts.scheme == "http" else 443)
+    except ValueError:
+        return None, 0
 
 
 def process_of(resource: Mapping[str, Any]) -> Process:

@@ -316,20 +316,41 @@ _scalars = _texts | st.booleans() | _numbers | st.binary(max_size=8) | st.none()
 _values = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3))
 
 
+# Those that the functions of the dialects read; the tables name the others.
+_READ = [
+    *("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions"),
+    *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.cache_read.input_tokens"),
+    *(
+        "gen_ai.prompt.0.role",
+        "gen_ai.prompt.0.content",
+        "gen_ai.completion.0.content",
+        "gen_ai.prompt.1.tool_calls.0.name",
+    ),
+    *("llm.input_messages.0.message.role", "llm.input_messages.0.message.content", "llm.tools.0.tool.json_schema"),
+    *("llm.input_messages.0.message.contents.0.message_content.text", "llm.output_messages.0.message.content"),
+    *("llm.output_messages.0.message.tool_calls.0.tool_call.function.name", "llm.request.functions.0.name"),
+    *("llm.token_count.prompt", "llm.token_count.completion", "llm.cost.total", "llm.invocation_parameters"),
+    *("langfuse.observation.usage_details", "langfuse.observation.cost_details", "operation.cost", "gen_ai.usage.raw"),
+    *(
+        "pydantic_ai.all_messages",
+        "events",
+        "request_data",
+        "response_data",
+        "duration",
+        "agent_name",
+        "logfire.level_num",
+    ),
+]
+
+
 def _names():
     from agentops_otel.dialects.order import ORDER
 
     found = {name for dialect in ORDER for names in dialect.fields.values() for name in names}
-    found |= {name for dialect in ORDER for name, _ in dialect.kinds}
-    found |= {
-        "gen_ai.input.messages",
-        "gen_ai.output.messages",
-        "gen_ai.system_instructions",
-        "gen_ai.tool.definitions",
-    }
-    return sorted(found)
+    return sorted(found | {name for dialect in ORDER for name, _ in dialect.kinds} | {*_READ})
 
 
+_KINDS = ["llm", "LLM", "TOOL", "agent", "session", "error", "chat", "execute_tool", "generation", "action"]
 _KEYS = [
     *("role", "parts", "type", "content", "id", "name", "arguments", "tool_calls", "function", "text", "message"),
     *("finish_reason", "response", "choices", "messages", "data", "kwargs", "image_url", "source", "reasoning"),
@@ -346,7 +367,9 @@ _json_texts = st.recursive(
         )
     ),
 ).map(json.dumps)
-_attributes = st.dictionaries(st.sampled_from(_names()) | _texts, _values | _json_texts, max_size=12)
+_attributes = st.dictionaries(
+    st.sampled_from(_names()) | _texts, _values | _json_texts | st.sampled_from(_KINDS), max_size=12
+)
 _spans = st.builds(
     ReceivedSpan,
     trace_id=st.just(TRACE),
@@ -370,7 +393,7 @@ _spans = st.builds(
         max_size=2,
     ).map(tuple),
     links=st.lists(st.builds(SpanLink, st.just(TRACE), st.just(PARENT), _attributes), max_size=1).map(tuple),
-    source=st.builds(Source, _attributes, _texts, _texts),
+    source=st.builds(Source, _attributes, _texts | st.sampled_from(["logfire.openai", "openai"]), _texts),
     otel_kind=st.integers(0, 5),
     trace_state=_texts,
     flags=st.integers(0, 2**32 - 1),

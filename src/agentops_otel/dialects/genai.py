@@ -44,13 +44,7 @@ def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -
         input=given,
         output=said,
         tools=plain(opened(get(semconv.TOOL_DEFINITIONS))),
-        used=_CONTENT,
     )
-
-
-_CONTENT: Final = frozenset(
-    {semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS}
-)
 
 
 def event_message(name: str, said: Mapping[str, Any]) -> tuple[bool, Any] | None:
@@ -99,7 +93,7 @@ def cost(attributes: Attributes) -> Cost | None:
 
 GENAI: Final = Dialect(
     name="genai",
-    heads=frozenset({"gen_ai", "server", "error"}),
+    heads=frozenset({"gen_ai", "server", "error", "url", "anthropic"}),
     kinds=((semconv.OPERATION_NAME, _KINDS),),
     usage=Usage.from_attributes,
     cost=cost,
@@ -109,7 +103,7 @@ GENAI: Final = Dialect(
         "arguments": (semconv.TOOL_CALL_ARGUMENTS,),
         "error_message": ("error.message",),
         "error_type": (semconv.ERROR_TYPE,),
-        "finish_reasons": (semconv.RESPONSE_FINISH_REASONS,),
+        "finish_reasons": (semconv.RESPONSE_FINISH_REASONS, "anthropic.message.stop_reason"),
         "first_token_seconds": (semconv.RESPONSE_TIME_TO_FIRST_CHUNK, "gen_ai.server.time_to_first_token"),
         "operation": (semconv.OPERATION_NAME,),
         "provider": (semconv.PROVIDER_NAME, semconv.OLD_PROVIDER_NAME),
@@ -120,6 +114,7 @@ GENAI: Final = Dialect(
         "retries": (semconv.RESEND_COUNT,),
         "server_address": (semconv.SERVER_ADDRESS,),
         "server_port": (semconv.SERVER_PORT,),
+        "server_url": ("url.full",),
         "service_tier": (semconv.OPENAI_RESPONSE_SERVICE_TIER,),
         "tool": (semconv.TOOL_NAME,),
         "tool_call_id": (semconv.TOOL_CALL_ID,),

@@ -7,11 +7,24 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from .agentops import OURS
+from .agentops04 import AGENTOPS04
 from .dialect import Dialect, Field
 from .genai import GENAI
+from .langfuse import LANGFUSE
+from .logfire import LOGFIRE
+from .openinference import OPENINFERENCE
+from .openllmetry import OPENLLMETRY
 
-ORDER: Final[tuple[Dialect, ...]] = (OURS, GENAI)
-_HEADS: Final = frozenset(head for dialect in ORDER for head in dialect.heads)
+ORDER: Final[tuple[Dialect, ...]] = (OURS, GENAI, OPENINFERENCE, OPENLLMETRY, LANGFUSE, LOGFIRE, AGENTOPS04)
+
+
+def _heads_of(dialect: Dialect) -> frozenset[str]:
+    named = [*dialect.fields.values(), [name for name, _ in dialect.kinds]]
+    return dialect.heads.union(name.partition(".")[0] for names in named for name in names)
+
+
+_HEADS_OF: Final = {dialect.name: _heads_of(dialect) for dialect in ORDER}
+_HEADS: Final = frozenset(head for heads in _HEADS_OF.values() for head in heads)
 # Whose names a span has is asked in another order: everybody writes `gen_ai.*` beside their own.
 _BY_MARK: Final = (*(dialect for dialect in ORDER if dialect is not GENAI), GENAI)
 
@@ -19,8 +32,8 @@ _BY_MARK: Final = (*(dialect for dialect in ORDER if dialect is not GENAI), GENA
 class Spoken(NamedTuple):
     """What a span speaks."""
 
-    name: str
-    """The dialect that it is called by; ``other`` for one that is of none."""
+    by: Dialect | None
+    """The dialect that it is called by."""
     dialects: tuple[Dialect, ...]
     """Those whose names it may have."""
     fields: Mapping[Field, tuple[str, ...]]
@@ -34,11 +47,11 @@ def spoken(scope: str, attributes: Mapping[str, object]) -> Spoken:
 
 @lru_cache(maxsize=512)
 def _spoken(scope: str, heads: frozenset[str]) -> Spoken:
-    found = tuple(dialect for dialect in ORDER if dialect.heads & heads or dialect is GENAI)
+    found = tuple(dialect for dialect in ORDER if _HEADS_OF[dialect.name] & heads or dialect is GENAI)
     fields: dict[Field, tuple[str, ...]] = {}
     for dialect in found:
         for name, attributes in dialect.fields.items():
             fields[name] = tuple(dict.fromkeys((*fields.get(name, ()), *attributes)))
     named = [dialect for dialect in ORDER if scope.startswith(dialect.scopes)] if scope else []
     named += [dialect for dialect in _BY_MARK if dialect.marks & heads]
-    return Spoken(named[0].name if named else "other", found, fields)
+    return Spoken(named[0] if named else None, found, fields)
