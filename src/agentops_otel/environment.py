@@ -55,6 +55,11 @@ def warn_of_part(variable: str, expected: str) -> None:
         logger.warning("%s: a part is left out: expected %s", variable, expected)
 
 
+def ignored() -> list[str]:
+    """The variables of which something was said so."""
+    return sorted({variable for variable, _ in _told})
+
+
 def shown(value: object) -> str:
     """A value as a message may show it: one short line."""
     text = repr(value)

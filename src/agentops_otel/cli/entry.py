@@ -18,7 +18,7 @@ _COMMANDS: Final = (
     *("up", "run", "open", "demo"),
     *("sessions", "show", "tail", "costs", "errors", "tools", "diff"),
     *("export", "import", "sql", "db", "projects", "keys", "score"),
-    *("flush", "journal"),
+    *("doctor", "flush", "journal"),
 )
 _EXTRA: Final = frozenset({"jinja2", "markupsafe", "rich", "starlette", "uvicorn"})
 

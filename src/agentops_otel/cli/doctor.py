@@ -1,0 +1,309 @@
+"""`agentops-otel doctor`: what is recorded, where it goes, and what stands in the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from email.utils import parsedate_to_datetime
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import click
+
+from .. import environment, pricing
+from ..config import Configuration
+from ..exceptions import ConfigurationError
+from ..figures import format_count, format_duration
+from ..version import __version__
+from .output import Column, emit, emit_json, emit_table, on_terminal
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from ..pipeline.transport import Transport
+
+_PATIENCE: Final = 10.0  # seconds for an answer
+_SKEW: Final = 5.0  # seconds by which clocks may differ
+_MARKS: Final = {"ok": "✓", "note": "·", "warning": "⚠", "failure": "✗"}
+_EXTRAS: Final = {"grpc": ("grpc",), "server": ("jinja2", "rich", "starlette", "uvicorn")}
+# Distributions of LLM SDKs that `init()` does not patch, and what is true of each.
+_UNPATCHED: Final = {
+    "anthropic": "makes spans itself since version 2, with messages only if "
+    "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE=content",
+    "boto3": "",
+    "cohere": "",
+    "google-genai": "",
+    "groq": "",
+    "litellm": "",
+    "mistralai": "",
+    "ollama": "",
+}
+_ELSEWHERE: Final = (
+    "not patched: an OpenTelemetry instrumentation of its own, or record(LLMEvent(...)), records its calls"
+)
+# Packages that record the same calls as we do, where the program starts them.
+_DOUBLES: Final = {
+    "agentops": "agentops.init()",
+    "langfuse": "langfuse.openai",
+    "logfire": "logfire.instrument_openai()",
+    "openinference-instrumentation-openai": "OpenAIInstrumentor().instrument()",
+    "traceloop-sdk": "Traceloop.init()",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: Literal["ok", "note", "warning", "failure"]
+    text: str
+
+
+@click.command(short_help="Check what is recorded and where it goes.")
+@click.option("--no-send", is_flag=True, help="Send no test span.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
+def command(*, no_send: bool, as_json: bool) -> int:
+    """Check versions and settings, send a test span, and say which SDKs are recorded, and why not.
+
+    Settings are read from the environment, as by init(). The exit code is 1 when something does not work.
+    """
+    findings = []
+    for finding in _all(send=not no_send):
+        findings.append(finding)
+        if on_terminal() and not as_json:
+            emit(f"{_MARKS[finding.state]} {finding.name:<12} {finding.text}\n")
+    if as_json:
+        emit_json([asdict(finding) for finding in findings])
+    elif not on_terminal():
+        emit_table([Column("state"), Column("name"), Column("text")], [asdict(finding) for finding in findings])
+    return int(any(finding.state == "failure" for finding in findings))
+
+
+def _all(*, send: bool) -> Iterator[Finding]:
+    yield from _versions()
+    try:
+        config = Configuration()
+    except ConfigurationError as error:
+        yield Finding("settings", "failure", str(error))
+        return
+    yield from _settings(config)
+    yield from _endpoint(config, send=send)
+    yield from _sdks(config)
+    yield from _doubles()
+    yield _prices()
+    yield _journal(config)
+
+
+def _version(distribution: str) -> str | None:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(distribution)
+    return None
+
+
+# ---------------------------------------------------------------------------------------------- versions and settings
+
+
+def _versions() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    parts = [f"agentops-otel {__version__}", f"Python {python}", f"OpenTelemetry SDK {_version('opentelemetry-sdk')}"]
+    yield Finding("versions", "ok", ", ".join(parts))
+    for extra, modules in _EXTRAS.items():
+        missing = [name for name in modules if find_spec(name) is None]
+        if missing:
+            yield Finding(f"extra {extra}", "note", f"not installed: pip install 'agentops-otel[{extra}]'")
+        else:
+            yield Finding(f"extra {extra}", "ok", "installed")
+
+
+def _settings(config: Configuration) -> Iterator[Finding]:
+    names = sorted(name for name in os.environ if name.startswith(("AGENTOPS_", "OTEL_")))
+    yield Finding("settings", "ok", f"set in the environment: {', '.join(names)}" if names else "all are the defaults")
+    if wrong := environment.ignored():
+        yield Finding("settings", "warning", f"not valid, and ignored: {', '.join(wrong)}")
+    if config._disabled:
+        yield Finding("settings", "failure", "OTEL_SDK_DISABLED switches everything off")
+    elif not config._exports:
+        yield Finding("settings", "failure", "nothing is exported: OTEL_TRACES_EXPORTER says so")
+
+
+# ------------------------------------------------------------------------------------------------------- the endpoint
+
+
+def _endpoint(config: Configuration, *, send: bool) -> Iterator[Finding]:
+    from ..pipeline.transport import Verdict, open_transport
+
+    if config._disabled or not config._exports:
+        return
+    transport = open_transport(config)
+    if config.protocol not in ("http/protobuf", "grpc"):
+        yield Finding("endpoint", "ok", f"{config.protocol}: {transport.name}")
+        return
+    if not send:
+        yield Finding("endpoint", "note", f"{transport.name}, not asked")
+        return
+    try:
+        started = time.monotonic()
+        reply = transport.send([_test_span()], _PATIENCE)
+        took = format_duration(time.monotonic() - started)
+    finally:
+        transport.close()
+    if reply.verdict is not Verdict.ACCEPTED:
+        advice = "; start a box there: agentops-otel up" if "nothing listens" in reply.reason else ""
+        yield Finding("endpoint", "failure", f"{transport.name} did not take a test span: {reply.reason}{advice}")
+    elif reply.rejected:
+        yield Finding("endpoint", "failure", f"{transport.name} rejected a test span: {reply.reason}")
+    else:
+        yield Finding("endpoint", "ok", f"{transport.name} acknowledged a test span in {took}")
+    if transport.box:
+        yield Finding("box", "ok", f"the pages are at {transport.box}")
+    if reply.reached:
+        yield from _clock(transport)
+
+
+def _test_span() -> ReadableSpan:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": "agentops-otel doctor"}), shutdown_on_exit=False
+    )
+    span = provider.get_tracer("agentops_otel.doctor", __version__).start_span("agentops-otel doctor")
+    span.end()
+    assert isinstance(span, ReadableSpan)  # noqa: S101  (every span of the SDK is one)
+    return span
+
+
+def _clock(transport: Transport) -> Iterator[Finding]:
+    """The clock of whoever answers, as HTTP says it, beside ours; nothing where it does not."""
+    import http.client
+
+    parts = urlsplit(transport.name)
+    kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}.get(parts.scheme)
+    if kind is None or not parts.hostname:
+        return
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError):
+        with contextlib.closing(kind(parts.hostname, parts.port, timeout=2.0)) as connection:
+            connection.request("HEAD", "/")
+            said = connection.getresponse().getheader("date")
+        if said is None:
+            return
+        apart = parsedate_to_datetime(said).timestamp() - time.time()
+        if abs(apart) > _SKEW:
+            yield Finding("clock", "warning", f"differs by {format_duration(abs(apart))} from that of {parts.netloc}")
+        else:
+            yield Finding("clock", "ok", f"agrees with that of {parts.netloc}")
+
+
+# --------------------------------------------------------------------------------------------------------------- SDKs
+
+
+def _sdks(config: Configuration) -> Iterator[Finding]:
+    from .. import instrumentation
+
+    for name in sorted(instrumentation.known()):
+        if find_spec(name) is None:
+            yield Finding(name, "note", "not installed")
+        elif not config.instrument_llm_calls:
+            yield Finding(name, "warning", "not recorded: AGENTOPS_INSTRUMENT_LLM_CALLS is false")
+        else:
+            yield _patched(name)
+    for name, text in _UNPATCHED.items():
+        if version := _version(name):
+            yield Finding(name, "note", f"{version}: {text or _ELSEWHERE}")
+
+
+def _patched(name: str) -> Finding:
+    from .. import instrumentation
+
+    version = _version(name) or "of unknown version"
+    try:
+        with instrumentation.instrument(name):
+            import_module(name)
+            found = instrumentation.targets()
+    except Exception as error:
+        return Finding(name, "failure", f"{version}: not recorded: {type(error).__name__}: {str(error)[:200]}")
+    mine = {target: state for target, state in found.items() if target.startswith(f"{name}.")}
+    missing = sorted(target for target, state in mine.items() if state != "live")
+    if missing:
+        return Finding(name, "failure", f"{version}: not recorded, as {', '.join(missing)} is not there")
+    return Finding(name, "ok", f"{version}: recorded ({format_count(len(mine), 'patch', 'patches')})")
+
+
+def _doubles() -> Iterator[Finding]:
+    """What would record the same calls a second time."""
+    from ..instrumentation import known
+
+    off = set(re.split(r"\s*,\s*", os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")))
+    for point in metadata.entry_points(group="opentelemetry_instrumentor"):
+        sdk = re.split(r"[_-]", point.name)[0]
+        if sdk in known() and point.name not in off:
+            yield Finding(
+                "doubles",
+                "warning",
+                f"{_name(point)} records {sdk} too under agentops-otel run: switch one off, this one with "
+                f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS={point.name}",
+            )
+    for name, how in _DOUBLES.items():
+        if _version(name):
+            yield Finding(
+                "doubles", "note", f"{name} is installed: where a program uses {how}, its calls are two spans"
+            )
+
+
+def _name(point: Any) -> str:
+    return str(getattr(point.dist, "name", None) or point.value)
+
+
+# ----------------------------------------------------------------------------------------------- prices and journal
+
+
+def _prices() -> Finding:
+    version = pricing.table_version()
+    if not version:
+        return Finding("prices", "failure", "the table of genai-prices cannot be loaded; calls have no cost")
+    newest = _newest_price()
+    return Finding("prices", "ok", f"genai-prices {version}{f', with prices of {newest}' if newest else ''}")
+
+
+def _newest_price() -> str:
+    """When the newest price that has a date began to hold: the table itself has none."""
+    with contextlib.suppress(Exception):
+        from genai_prices.data import providers
+
+        prices = [model.prices for provider in providers for model in provider.models]
+        dates = [
+            getattr(each.constraint, "start_date", None) for some in prices if isinstance(some, list) for each in some
+        ]
+        return str(max((day for day in dates if day and day <= date.today()), default=""))  # noqa: DTZ011  (a table's day)
+    return ""
+
+
+def _journal(config: Configuration) -> Finding:
+    from ..pipeline.claim import state
+    from ..pipeline.destination import journal_directory
+
+    if config.journal != "disk":
+        return Finding(
+            "journal", "warning", f"AGENTOPS_JOURNAL={config.journal}: what is not sent is lost with the process"
+        )
+    directory = journal_directory(config.journal_dir)
+    above = directory
+    while not os.path.exists(above) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+    if not os.access(above, os.W_OK):
+        return Finding("journal", "failure", f"{directory} cannot be written")
+    found = state(directory).destinations
+    left, rejected = sum(each.left for each in found), sum(each.rejected for each in found)
+    if left:
+        return Finding("journal", "warning", f"{format_count(left, 'span')} kept in {directory}: agentops-otel flush")
+    refused = f"; {format_count(rejected, 'span')} refused for good" if rejected else ""
+    return Finding("journal", "ok", f"{directory}, nothing is left in it{refused}")
