@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from html import escape
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -17,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from .page import Action, Asked, Box, Download, Missing, View
 from .problem import Problem
 from .query import where
-from .render import TEMPLATES, render
+from .render import environment, render
 from .store import Store
 
 _LARGEST_FORM: Final = 1024 * 1024
@@ -59,7 +58,7 @@ class Answers:
                 return _file(found)
             if as_json:
                 return Response(json_text(found), media_type="application/json")
-            return Response(_render(view.template, found, asked), media_type="text/html")
+            return Response(render(view.template, found, asked), media_type="text/html")
 
         async def answer(request: Request) -> Response:
             return await run_in_threadpool(build, request)
@@ -70,7 +69,7 @@ class Answers:
         """What is done at a POST."""
 
         async def answer(request: Request) -> Response:
-            asked = self._asked(request, await _form(request))
+            asked = self._asked(request, await form(request))
             try:
                 target = await run_in_threadpool(action.run, asked)
             except Missing as missing:
@@ -91,11 +90,10 @@ class Answers:
             return Response(json_text(said), problem.status, media_type="application/json")
         if "hx-request" in request.headers or "text/html" not in request.headers.get("accept", ""):
             return Response(f"{problem}\n", problem.status, media_type="text/plain")
-        asked = Asked(self._store, {}, {}, time.time_ns(), self._box)
-        html = await run_in_threadpool(_render, "problem.html", problem, asked)
+        html = environment().get_template("problem.html").render(page=problem)
         return Response(html, problem.status, media_type="text/html")
 
-    def _asked(self, request: Request, form: Mapping[str, list[str]] | None = None) -> Asked:
+    def _asked(self, request: Request, sent: Mapping[str, list[str]] | None = None) -> Asked:
         now_ns = time.time_ns()
         query: dict[str, list[str]] = {}
         for name, value in request.query_params.multi_items():
@@ -107,7 +105,7 @@ class Answers:
             now_ns=now_ns,
             where=where(query, now_ns),
             box=self._box,
-            form=form or {},
+            form=sent or {},
         )
 
 
@@ -117,7 +115,7 @@ def wants_json(request: Request) -> bool:
     return path.endswith(".json") or path.startswith("/api/") or "json" in request.headers.get("accept", "")
 
 
-async def _form(request: Request) -> dict[str, list[str]]:
+async def form(request: Request) -> dict[str, list[str]]:
     """The fields of a form, or of one JSON object.
 
     Raises:
@@ -150,9 +148,3 @@ def _file(download: Download) -> Response:
         media_type=download.media_type,
         headers={"content-disposition": f'{disposition}; filename="{name}"'},
     )
-
-
-def _render(template: str, page: Any, asked: Asked) -> str:
-    if not (TEMPLATES / template).is_file():  # not drawn yet
-        return f"<!doctype html><title>agentops-otel</title><pre>{escape(json_text(page).decode())}</pre>"
-    return render(template, page, asked)

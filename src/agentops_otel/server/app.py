@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,10 +17,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..version import __version__
-from . import assets, page
+from . import assets, page, views
 from . import live as live_pages
 from . import receiver as receiving
-from .answers import Answers, json_text
+from .answers import Answers, form, json_text
 from .auth import Auth
 from .gate import ABOUT, LOGIN, STATIC, Gate, let_in
 from .grpc import GrpcReceiver
@@ -53,7 +54,7 @@ def create_app(
     receiver = Receiver(store, auth, box.counts, live)
     grpc = GrpcReceiver(receiver, grpc_at, is_local=auth.is_local) if grpc_at else None
     answers = Answers(store, box)
-    _load_views()
+    load_views()
 
     async def answer_problem(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, Problem)  # noqa: S101  (as it is registered below)
@@ -96,12 +97,8 @@ def create_app(
     return app
 
 
-def _load_views() -> None:
-    """Import every module of `views`, each of which registers its pages."""
-    try:
-        views = import_module(".views", __package__)
-    except ModuleNotFoundError:
-        return
+def load_views() -> None:
+    """Import every module of `views`, each of which registers its pages; once."""
     for module in pkgutil.iter_modules(views.__path__, f"{views.__name__}."):
         import_module(module.name)
 
@@ -114,15 +111,19 @@ def _own_routes(auth: Auth, address: str) -> Iterator[BaseRoute]:
 
     async def login(request: Request) -> Response:
         """The token itself instead of a one-time address, for a box on another machine."""
-        body = b"".join([chunk async for chunk in request.stream()][:1])[:1000]
-        token = body.partition(b"token=")[2].partition(b"&")[0].decode("ascii", "replace").strip()
+        token = (await form(request)).get("token", [""])[-1].strip()
         if not auth.is_token(token):
             raise Problem(401, "The token is not right.", todo="Copy it once more, or run agentops-otel open.")
         response = RedirectResponse("/", 303)
         let_in(response, auth, address)
         return response
 
+    async def api(request: Request) -> Response:
+        """What the JSON of each page is."""
+        return Response(Path(__file__).with_name("openapi.json").read_bytes(), media_type="application/json")
+
     yield Route(ABOUT, about)
+    yield Route("/api/openapi.json", api)
     yield Route(LOGIN, login, methods=["POST"])
     yield Route(STATIC + "{version}/{name}", _static)
 

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Final
 
 from ..pipeline.address import is_loopback
@@ -21,7 +20,8 @@ from .page import Box
 from .place import data_directory, database_path
 from .replay import JournalReplay
 from .serve import listen, serve
-from .store import Store
+from .store.database import StoreUnusable
+from .store.sqlite import SqliteStore
 
 DEFAULT_PORT: Final = 4318
 DEFAULT_GRPC_PORT: Final = 4317
@@ -101,7 +101,10 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     grpc_at, notes = _listen_for_grpc(options)
     grpc_address = _address(options.host, grpc_at[0].getsockname()[1]) if grpc_at else None
     before = os.umask(0o077)  # whatever it writes is for this user alone
-    store = open_store(database)
+    try:
+        store = SqliteStore(database)
+    except StoreUnusable as error:
+        raise CannotStart(f"The store cannot be used: {error}") from None
     try:
         box = Box(
             started_ns=time.time_ns(),
@@ -130,12 +133,6 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     finally:
         store.close()
         os.umask(before)
-
-
-def open_store(path: str) -> Store:
-    """The store of a file, which is made if it is missing."""
-    found: Store = import_module(".store.sqlite", __package__).SqliteStore(path)
-    return found
 
 
 def _auth(options: Options) -> Auth:
