@@ -103,7 +103,7 @@ def duration(ns: float | None) -> Markup:
 
 def duration_text(ns: float) -> str:
     """A duration in a sentence: as `duration`, without markup."""
-    return " ".join(f"{number}\u202f{unit}" for number, unit in _parts(max(0, ns)))
+    return " ".join(f"{Markup(number).unescape()}\u202f{unit}" for number, unit in _parts(max(0, ns)))
 
 
 def _parts(ns: float) -> tuple[tuple[str, str], ...]:

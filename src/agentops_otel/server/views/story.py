@@ -33,6 +33,8 @@ STEPS: Final = 1_000
 """Steps of a story that are built before a reader asks for all."""
 _DEEPEST: Final = 16
 """Agents inside of agents; what is deeper stands at this level."""
+_FRAMES: Final = 4
+"""Agents around everything that are no steps."""
 GAP_SHARE: Final = 0.02
 """A gap is own code that takes more than this share of a session."""
 _INLINE_LINES: Final = 8
@@ -104,16 +106,21 @@ class _Teller:
         for span in self._run.orphans():
             orphans.setdefault((span.trace_id, span.parent_id or ""), []).append(span)
         visible, busy = self._visible(tops)
-        while len(visible) == 1 and self._is_frame(visible[0]):
-            visible, busy = self._visible(self._run.tree.children(visible[0]))
+        for _ in range(_FRAMES):
+            inside = self._inside_of_frame(visible)
+            if not inside[0]:
+                break
+            visible, busy = inside
         steps = self._level(visible, busy, (0, self._run.length_ns), 0)
         for number, spans in enumerate(orphans.values(), 1):
             steps.append(self._placeholder(number, spans))
         return Story(tuple(steps), self._content or not self._run.calls, self._left_out)
 
-    def _is_frame(self, span: SpanRow) -> bool:
-        """Whether a span is only what is around everything: then its steps are the session's."""
-        return span.kind in _CONTAINERS and not self._run.happened_in(span) and bool(self._run.tree.children(span))
+    def _inside_of_frame(self, visible: Sequence[SpanRow]) -> tuple[list[SpanRow], list[Interval]]:
+        """What is inside of an agent that is around everything: its steps are the session's. Else nothing."""
+        if len(visible) != 1 or visible[0].kind not in _CONTAINERS or self._run.happened_in(visible[0]):
+            return [], []
+        return self._visible(self._run.tree.children(visible[0]))
 
     # ---------------------------------------------------------------------------------------------------- the tree
 
@@ -305,7 +312,8 @@ class _Teller:
     def _call(self, span: SpanRow, depth: int) -> list[Step]:
         step, body = self._base(span), span.body
         if body is None:
-            return [replace(step, note=_call_note(span, has_text=bool(span.answered)))]
+            note = _call_note(span, has_text=bool(span.answered))
+            return [replace(step, note=note, children=self._inside(span, depth) if depth >= 0 else ())]
         steps: list[Step] = []
         again, asked, others = self._sort(body.input, span)
         folds: list[Fold] = []

@@ -1,0 +1,264 @@
+"""The story of a session: each message once, what is new in each turn, errors and gaps as steps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentops_otel.rows import Message, SpanBody, SpanRow
+from agentops_otel.server.views.run import Run
+from agentops_otel.server.views.story import story
+from agentops_otel.summarize import summarize
+from tests.fakes import plays
+from tests.fakes.sessions import Run as Play
+from tests.server.played import NOW, SECOND, played, steps_of
+
+
+def told(play, **more):
+    return list(steps_of(story(played(play), **more).steps))
+
+
+def step_of(steps, title, number=0):
+    return [step for step in steps if step.title == title][number]
+
+
+@pytest.fixture(scope="module")
+def ci():
+    return told(plays.ci_medic(NOW))
+
+
+def test_a_question_stands_once(ci):
+    """As a step of the user, with the system instructions folded; not again in each turn."""
+    asks = [step for step in ci if step.kind == "user"]
+    assert [step.id for step in asks] == ["ask"]
+    assert asks[0].asked.startswith("Find out why test_checkout_retry fails")
+    assert [fold.summary for fold in asks[0].folds] == ["System instructions, 1,120 characters"]
+    assert not any(fold.messages for step in ci for fold in step.folds)
+
+
+def test_a_turn_says_how_much_was_sent_again(ci):
+    """And how much of it came from the cache; a link leads to where it stands in full."""
+    again = step_of(ci, plays.CLAUDE, 1).folds[0]
+    assert again.summary == "3 messages sent again, 4,612 of 6,214 tokens from the cache"
+    assert again.link == "ask"
+    assert again.messages == ()
+
+
+def test_an_agent_has_its_steps_inside_and_their_sum(ci):
+    """What it was asked is not said again by its first call."""
+    agent = step_of(ci, "log-reader")
+    assert agent.note == "agent, 2 LLM calls, 3 tools"
+    assert agent.asked.startswith("Compare the red runs 88121")
+    assert [step.kind for step in agent.children] == ["llm", "together", "llm"]
+    assert agent.numbers.sums
+    assert (agent.numbers.input_tokens, agent.numbers.output_tokens) == (1848 + 61400, 74 + 388)
+    calls = [step.numbers.cost for step in agent.children if step.kind == "llm"]
+    assert agent.numbers.cost == pytest.approx(sum(calls))
+
+
+def test_calls_at_once_say_what_that_saved(ci):
+    """Where it saved something worth to tell."""
+    titles = [step.title for step in ci if step.kind == "together"]
+    assert titles == ["2 calls at once", "3 calls at once, 2.89\u202fs instead of 6.57\u202fs", "2 calls at once"]
+
+
+def test_a_long_result_is_folded_and_a_short_one_stands(ci):
+    """The summary says what is inside and how much."""
+    logs = sorted(step.folds[0].summary for step in ci if step.title == "fetch_ci_log")
+    assert logs[0] == "assert 0.553 < 0.5, 240 lines"
+    assert sorted(step.folds[0].summary for step in ci if step.title == "read_file") == ["112 lines", "64 lines"]
+    assert [piece.text for piece in step_of(ci, "run_tests", 1).pieces] == ["4 passed in 4.91s"]
+
+
+def test_a_patch_is_shown_as_a_diff(ci):
+    """An argument of several lines stands below the call, not in it."""
+    step = step_of(ci, "apply_patch")
+    assert step.signature == 'path="tests/checkout/test_retry.py"'
+    assert [piece.form for piece in step.pieces] == ["diff", "code"]
+
+
+def test_thoughts_are_folded(ci):
+    """With their tokens."""
+    folds = step_of(ci, plays.CLAUDE, 2).folds
+    assert [fold.summary for fold in folds][1:] == ["Thought, 412 tokens"]
+
+
+def test_own_code_is_a_step(ci):
+    """A gap of more than 2 % of the session."""
+    gaps = [step for step in ci if step.kind == "gap"]
+    assert [round((gap.end_ns - gap.start_ns) / SECOND, 1) for gap in gaps] == [5.5]
+    assert gaps[0].title == "no span for 5.53\u202fs: own code, or waiting for something that is not instrumented"
+
+
+def test_an_error_says_what_recovered_from_it(ci):
+    """The stack, where it was raised, and the step that worked."""
+    error = step_of(ci, "run_tests").error
+    assert (error.type, error.fate, error.frames, error.raised_in) == ("TimeoutExpired", "recovered", 1, "agent.py:41")
+    assert error.recovered_by == step_of(ci, "run_tests", 1).id
+    assert error.recovery == "run_tests worked 10.0\u202fs later"
+
+
+def test_a_running_step_has_no_end(ci):
+    """It ticks."""
+    assert ci[-1].title == "run_tests"
+    assert ci[-1].end_ns is None
+
+
+def test_the_costs_add_up(ci):
+    """What the session cost so far at its last call is what the session cost."""
+    row = played(plays.ci_medic(NOW)).row
+    calls = [step for step in ci if step.kind == "llm"]
+    assert len(calls) == row.llm_calls == 7
+    assert calls[-1].numbers.so_far == pytest.approx(row.cost)
+    assert sum(step.numbers.cost for step in calls) == pytest.approx(row.cost)
+
+
+def test_the_same_call_again_is_said():
+    """Its stack stands once."""
+    refunds = [step for step in told(plays.refused_refund(NOW)) if step.title == "refund"]
+    assert [step.note for step in refunds] == ["", "same arguments, 2nd time", "same arguments, 3rd time"]
+    assert [bool(step.error.stack) for step in refunds] == [True, False, False]
+    assert {step.error.fate for step in refunds} == {"fatal"}
+
+
+def test_system_instructions_say_in_how_many_sessions_they_were_before():
+    """As the store knows it."""
+    ask = told(plays.refund(NOW), seen_before=lambda digests: dict.fromkeys(digests, 36))[0]
+    assert ask.folds[0].summary.endswith(", the same as in 36 sessions before")
+
+
+def test_a_later_question_is_a_step_of_its_own():
+    """In a conversation of several turns."""
+    play = Play("chat", NOW)
+    play.ask("What is it?")
+    play.llm("gpt-4.1", 1, answer="A kettle.")
+    play.ask("And its price?")
+    play.llm("gpt-4.1", 1, answer="19 EUR.")
+    steps = told(play.end())
+    assert [(step.kind, step.asked) for step in steps if step.kind != "llm"] == [
+        ("user", "What is it?"),
+        ("user", "And its price?"),
+    ]
+    assert steps[2].id == f"ask-{steps[3].id}"
+
+
+def test_a_story_without_content_says_so():
+    """As with capture_content = metadata: the numbers stand."""
+    span = SpanRow("1" * 32, "2" * 16, None, None, "llm", "chat m", "m", NOW, NOW + SECOND)
+    found = story(Run(summarize("s", [span], [], now_ns=NOW), [span], NOW))
+    assert not found.content
+    assert [step.kind for step in found.steps] == ["llm"]
+
+
+def test_spans_without_their_parent_stand_under_a_placeholder():
+    """Until it arrives."""
+    spans = [
+        SpanRow("1" * 32, f"{number:016x}", "f" * 16, None, "tool", "t", "t", NOW + number, NOW + number + 5)
+        for number in (1, 6)
+    ]
+    steps = story(Run(summarize("s", spans, [], now_ns=NOW), spans, NOW)).steps
+    assert [(step.kind, len(step.children)) for step in steps] == [("placeholder", 2)]
+    assert steps[0].title == "2 spans have a parent that has not arrived"
+
+
+def test_a_large_story_is_told_in_parts():
+    """The first steps, and how many more there are."""
+    run = played(plays.large(NOW, 400))
+    part, whole = story(run, most=100), story(run, most=0)
+    counted = [step for step in steps_of(part.steps) if step.span is not None]
+    assert len(counted) == 100
+    assert part.folded > 0
+    assert whole.folded == 0
+    assert len([step for step in steps_of(whole.steps) if step.span is not None]) == 400 - 1  # all but the root
+
+
+def test_spans_as_deep_as_a_sender_likes_are_told():
+    """Nothing recurses without a bound."""
+    spans = [
+        SpanRow(
+            "1" * 32,
+            f"{n:016x}",
+            f"{n - 1:016x}" if n > 1 else None,
+            None,
+            "tool",
+            "a",
+            f"a{n}",
+            NOW + n,
+            NOW + 9000 - n,
+        )
+        for n in range(1, 3000)
+    ]
+    found = story(Run(summarize("s", spans, [], now_ns=NOW), spans, NOW), most=0)
+    deepest = found.steps
+    depth = 0
+    while deepest:
+        deepest, depth = max((step.children for step in deepest), key=len), depth + 1
+    assert depth < 40
+    assert len(list(steps_of(found.steps))) > 2900
+
+
+@st.composite
+def hostile(draw):
+    """Spans with anything in their bodies, in any tree."""
+    text = st.text(max_size=9)
+    anything = st.one_of(text, st.none(), st.integers(), st.floats(), st.lists(st.integers(), max_size=2))
+    part = st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(
+                ["text", "tool_call", "tool_call_response", "reasoning", "blob", "uri", "x", None, 3]
+            ),
+            "content": anything,
+            "arguments": st.one_of(text, st.dictionaries(text, text, max_size=2)),
+            "response": anything,
+            "name": anything,
+            "id": anything,
+        },
+    )
+    parts = st.lists(part, max_size=3).map(tuple)
+    message = st.builds(Message, st.sampled_from(["user", "assistant", "tool", "system", "?"]), parts)
+    messages = st.lists(message, max_size=3).map(tuple)
+    given_text = st.one_of(st.none(), text, st.sampled_from([json.dumps({"task": "a\nb"}), '"x', "[" * 900]))
+    body = st.builds(
+        SpanBody,
+        system=parts,
+        input=messages,
+        output=messages,
+        arguments=given_text,
+        result=given_text,
+        stack=given_text,
+    )
+    spans = []
+    for number in range(draw(st.integers(1, 8))):
+        start = draw(st.integers(0, 50))
+        spans.append(
+            SpanRow(
+                draw(st.sampled_from(["1" * 32, "2" * 32])),
+                f"{number:016x}",
+                draw(st.one_of(st.none(), st.integers(0, 9).map("{:016x}".format))),
+                "s",
+                draw(st.sampled_from(["session", "agent", "tool", "llm", "error", "step", "action"])),
+                "n",
+                draw(st.sampled_from(["a", "b", ""])),
+                NOW + start,
+                draw(st.one_of(st.none(), st.integers(start, 60).map(lambda end: NOW + end))),
+                status=draw(st.sampled_from(["unset", "error"])),
+                body=draw(st.one_of(st.none(), body)),
+            )
+        )
+    return spans
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile())
+def test_every_step_stands_once_whatever_was_sent(spans):
+    """Ids are unique; each call, tool, action and error has one step."""
+    run = Run(summarize("s", spans, [], now_ns=NOW + 70), spans, NOW + 70)
+    ids = [step.id for step in steps_of(story(run, most=0).steps)]
+    assert len(ids) == len(set(ids))
+    for span in run.tree.spans:
+        if span.kind in {"tool", "action", "error"} or run.is_call(span):
+            assert run.id(span) in ids
