@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Final
 
 from markupsafe import Markup
@@ -103,7 +104,7 @@ def duration(ns: float | None) -> Markup:
 
 def duration_text(ns: float) -> str:
     """A duration in a sentence: as `duration`, without markup."""
-    return " ".join(f"{Markup(number).unescape()}\u202f{unit}" for number, unit in _parts(max(0, ns)))
+    return " ".join(f"{unescape(number)}\u202f{unit}" for number, unit in _parts(max(0, ns)))
 
 
 def _parts(ns: float) -> tuple[tuple[str, str], ...]:
