@@ -17,12 +17,12 @@ ARGS =
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 11
 
-demo: python ## run an agent against a server on this machine and see its session: no key, no account
-	@"$(PYTHON)" tools/environment.py demo -e . openai
-	@.venv/demo/bin/python $(DEMO)
+demo: python ## run a team of agents and open the dashboard on their session: no key, no account (ARGS=--once: print it and leave)
+	@"$(PYTHON)" tools/environment.py demo -e '.[server]' openai
+	@.venv/demo/bin/python tools/demo.py $(ARGS)
 
 jaeger: python ## build and run Jaeger and the Collector, send the demo through them, print where to see it (ONCE=1: end then)
-	@"$(PYTHON)" tools/environment.py demo -e . openai
+	@"$(PYTHON)" tools/environment.py demo -e '.[server]' openai
 	@"$(PYTHON)" tools/backends.py build >/dev/null
 	@.venv/demo/bin/python -m tests.backends $(DEMO)
 
