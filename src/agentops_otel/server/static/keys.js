@@ -14,7 +14,7 @@ export function forPage(event) {
 // -------------------------------------------------------------------------------------------------------- j, k, x
 
 const items = () => [...document.querySelectorAll(ITEMS)].filter((item) => item.checkVisibility());
-const focusOf = (item) => item.querySelector("a.clip, h3 a, a[href], summary") ?? item;
+const focusOf = (item) => item.querySelector("a.clip, h3 a") ?? item.querySelector("a[href], summary") ?? item;
 
 function move(by) {
   const all = items();

@@ -20,6 +20,25 @@ function mark(span) {
   else row.setAttribute("aria-current", "true");
 }
 
+/** Where the focus goes in a view: a row itself, of a step its title. */
+export function focusOn(span) {
+  const row = rowOf(span);
+  const target = row?.matches("tr[tabindex]") ? row : row?.querySelector("h3 a, a.call") ?? row?.closest("a") ?? row?.querySelector("a");
+  target?.focus({ preventScroll: true });
+  return target;
+}
+
+/** The links to the other views show the same span. */
+function carry() {
+  const query = parameters();
+  for (const link of document.querySelectorAll(".tabs a[data-key]")) {
+    const target = new URL(link.href);
+    if (query.has("span")) target.searchParams.set("span", query.get("span"));
+    else target.searchParams.delete("span");
+    link.setAttribute("href", target.search);
+  }
+}
+
 /** Shows the details of a span beside the view, and says so in the address. */
 export async function show(span, { part = "", push = true } = {}) {
   const query = parameters();
@@ -28,6 +47,7 @@ export async function show(span, { part = "", push = true } = {}) {
   else query.delete("part");
   if (push && query.toString() !== parameters().toString()) history.pushState(null, "", `?${query}${location.hash}`);
   mark(span);
+  carry();
   asked?.abort();
   asked = new AbortController();
   view.setAttribute("aria-busy", "true");
@@ -64,9 +84,9 @@ export function close({ push = true } = {}) {
   const inside = panel.contains(document.activeElement);
   panel.remove();
   view.className = "whole";
-  const row = rowOf(span);
   mark(null);
-  if (inside && row) (row.matches("tr") ? row : row.querySelector("a"))?.focus();
+  carry();
+  if (inside) focusOn(span);
   return true;
 }
 
@@ -101,7 +121,7 @@ addEventListener("popstate", () => {
   if (!view || location.hash) return;
   if (span) {
     show(span, { part: parameters().get("part") ?? "", push: false });
-    rowOf(span)?.focus();
+    focusOn(span);
   } else close({ push: false });
 });
 

@@ -1,5 +1,6 @@
 // <ao-replay>: the slider, the arrow keys and Play fetch one step after the other into the same place.
 import { forPage } from "./keys.js";
+import { patch } from "./patch.js";
 
 const PACE = 1500; // milliseconds a step while it plays
 
@@ -81,21 +82,18 @@ class Replay extends HTMLElement {
     }
   }
 
-  /** Takes over a step but for the slider, which may be in a hand. */
+  /** Takes over a step. The slider, which may be in a hand, is kept, and what it says is not. */
   put(fresh) {
     const now = this.querySelector("#replay");
-    const slider = now.querySelector(".slider");
-    const range = fresh.querySelector("[type=range]");
-    this.range.setAttribute("aria-valuetext", range.getAttribute("aria-valuetext"));
-    for (const rel of ["prev", "next"]) {
-      const href = fresh.querySelector(`a[rel=${rel}]`).getAttribute("href");
-      const link = slider.querySelector(`a[rel=${rel}]`);
-      if (href) link.setAttribute("href", href);
-      else link.removeAttribute("href");
+    for (const selector of ["a[rel=prev]", "a[rel=next]", "[type=range]"]) {
+      const told = fresh.querySelector(selector);
+      for (const name of ["href", "aria-valuetext"]) {
+        const value = told.getAttribute(name);
+        if (value === null) this.querySelector(selector).removeAttribute(name);
+        else this.querySelector(selector).setAttribute(name, value);
+      }
     }
-    fresh.querySelector(".slider").replaceWith(slider);
-    now.replaceWith(fresh);
-    this.ready();
+    patch(now, fresh);
   }
 }
 

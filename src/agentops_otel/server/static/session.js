@@ -2,7 +2,7 @@
 import "./replay.js";
 import "./waterfall.js";
 import { forPage } from "./keys.js";
-import { close, parameters, plain, rowOf } from "./panel.js";
+import { close, focusOn, parameters, plain, rowOf } from "./panel.js";
 
 // ------------------------------------------------------------------------------------------- unfold all, follow
 
@@ -61,6 +61,6 @@ const row = rowOf(first);
 if (row && !location.hash) {
   const { top, bottom } = row.getBoundingClientRect();
   if (top < 150 || bottom > innerHeight) row.scrollIntoView({ block: "center" });
-  (row.matches("tr") ? row : row.querySelector("a"))?.focus({ preventScroll: true });
+  focusOn(first);
 }
 
