@@ -122,7 +122,7 @@ def slowest(store: Store, where: Filter, kind: Literal["tool", "llm"], name: str
 def _said(store: Store, example: Example, project: str | None) -> str:
     span = example.span
     if span.kind == "llm":
-        return span.answered or ", ".join(span.calls) or span.asked or span.name
+        return span.answered or (f"asks for {', '.join(span.calls)}" if span.calls else span.asked or span.name)
     whole = store.span(example.session_id, span.span_id, project)
     arguments = whole.body.arguments if whole and whole.body else None
     return f"{span.label}({called(arguments)})" if arguments else span.name
