@@ -34,6 +34,7 @@ def ns(*parts: int) -> int:
     ("start", "end", "unit", "columns"),
     [
         pytest.param((2026, 11, 20, 14, 30), (2026, 11, 21, 14, 30), "hour", 25, id="a day"),
+        pytest.param((2026, 11, 21, 13, 32), (2026, 11, 21, 14, 32), "minutes", 13, id="an hour"),
         pytest.param((2026, 11, 7, 14, 30), (2026, 11, 21, 14, 30), "day", 15, id="two weeks"),
         pytest.param((2026, 10, 20), (2026, 10, 30), "day", 10, id="the day of 25 hours is one day"),
         pytest.param((2026, 10, 24, 12), (2026, 10, 25, 12), "hour", 25, id="the hour that comes twice is two"),
@@ -51,8 +52,10 @@ def test_columns_follow_the_local_clock(start, end, unit, columns):
     assert (found[0][0], found[-1][1]) == (shown.start_ns, shown.end_ns)
     assert all(one[1] == other[0] for one, other in pairwise(found))
     begins = [datetime.fromtimestamp(first / SECOND, BERLIN) for first, _ in found[1:]]
-    assert all(moment.minute == moment.second == 0 for moment in begins)
-    if unit != "hour":
+    assert all(
+        moment.second == 0 and moment.minute in ((0,) if unit != "minutes" else range(0, 60, 5)) for moment in begins
+    )
+    if unit not in {"minutes", "hour"}:
         assert all(moment.hour == 0 for moment in begins)
     if unit == "week":
         assert all(moment.weekday() == 0 for moment in begins)

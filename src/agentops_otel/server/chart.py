@@ -18,6 +18,8 @@ FLOOR: Final = 170
 TALLEST: Final = 146
 _PLOT: Final = 91.0
 """Percent of the width for columns; the names of the shades stand to the right."""
+_SLOTS: Final = 12
+"""A column is never wider than if there were so many."""
 _LABELS: Final = 20
 _SHADES: Final[Mapping[str, str]] = {"cache read": "q4", "input": "q2", "cache write": "q3", "output": "q1"}
 _LEAST: Final = 0.5
@@ -73,7 +75,7 @@ def bars(columns: Sequence[Stacked], unit: Unit) -> list[Bar]:
         return []
     sums = [sum(column.parts) for column in columns]
     highest = max(sums)
-    step = _PLOT / len(columns)
+    step = _PLOT / max(len(columns), _SLOTS)
     every = 1 if len(columns) <= _LABELS else -(-len(columns) // 12)
     found = []
     for index, column in enumerate(columns):
@@ -99,6 +101,11 @@ def bars(columns: Sequence[Stacked], unit: Unit) -> list[Bar]:
     return found
 
 
+def after(bars: Sequence[Bar]) -> str:
+    """Where the room beside the last column begins."""
+    return percent(max((float(bar.x[:-1]) + float(bar.width[:-1]) / 0.84 for bar in bars), default=0.0) + 0.5)
+
+
 def names(bar: Bar | None, labels: Sequence[str]) -> list[tuple[float, str]]:
     """Where the names of the shades stand beside the last column: at their blocks, 12 pixels apart at least."""
     blocks = {block.shade: block for block in bar.blocks} if bar else {}
@@ -116,8 +123,10 @@ def names(bar: Bar | None, labels: Sequence[str]) -> list[tuple[float, str]]:
 def tick(ns: int, unit: Unit, before_ns: int | None = None) -> str:
     """What stands below a column: ``14:00``, ``8 Nov``, ``9``, ``Nov``, ``2026``; the month where it is a new one."""
     moment = local(ns)
+    if unit == "minutes":
+        return f"{moment:%H}:{moment.minute // 5 * 5:02d}"
     if unit == "hour":
-        return f"{moment:%H:%M}"
+        return f"{moment:%H}:00"
     if unit == "year":
         return str(moment.year)
     before = None if before_ns is None else local(before_ns)
@@ -136,7 +145,7 @@ def span_name(ns: int, unit: Unit) -> str:
     """What a column is called in a sentence: ``Sat 21 Nov 2026``, ``21 Nov 2026, 14:00``, ``Week of 16 Nov 2026``."""
     moment = local(ns)
     date = f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
-    if unit == "hour":
+    if unit in {"minutes", "hour"}:
         return f"{date}, {moment:%H:%M}"
     if unit == "day":
         return day(moment)
@@ -238,6 +247,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "bars": bars,
     "names": names,
     "filled": filled,
+    "after": after,
     "span_name": span_name,
     "flows": flows,
     "shares": shares,

@@ -10,7 +10,8 @@ from typing import Final, Literal
 from .format import local
 from .store import Filter, Store
 
-Unit = Literal["hour", "day", "week", "month", "year"]
+Unit = Literal["minutes", "hour", "day", "week", "month", "year"]
+"""``minutes`` are five of them."""
 _PIECES: Final = 14
 _SECOND: Final = 1_000_000_000
 _HOUR: Final = 3600 * _SECOND
@@ -33,6 +34,8 @@ class Stretch:
     def unit(self) -> Unit:
         """The unit in which a chart of about 30 columns shows it."""
         length = self.end_ns - self.start_ns
+        if length <= 3 * _HOUR:
+            return "minutes"
         if length <= 1.5 * _DAY:
             return "hour"
         if length <= 32 * _DAY:
@@ -42,7 +45,7 @@ class Stretch:
         return "month" if length <= 1100 * _DAY else "year"
 
     def columns(self) -> Iterator[tuple[int, int]]:
-        """Its hours, days, weeks, months or years by the local clock; the first and the last may be shorter."""
+        """Its parts of a unit by the local clock; the first and the last may be shorter."""
         start, unit = self.start_ns, self.unit
         while start < self.end_ns:
             after = _after(start, unit)
@@ -59,7 +62,7 @@ def stretch(store: Store, where: Filter, now_ns: int) -> Stretch:
         first = store.sessions(where, sort="started", descending=False, limit=1).rows
         start = first[0].started_ns if first else end - _DAY
     start = max(start, 0)  # a sender without a clock says 1970, and a year before it is no year of ours
-    return Stretch(start, max(end, start + _HOUR))
+    return Stretch(start, max(end, start + _SECOND))
 
 
 def before(where: Filter, now_ns: int) -> Filter | None:
@@ -71,9 +74,11 @@ def before(where: Filter, now_ns: int) -> Filter | None:
 
 
 def _after(ns: int, unit: Unit) -> int:
-    """The start of the next hour, day, week, month or year."""
+    """The start of the next five minutes, hour, day, week, month or year."""
     moment = local(ns)
     day = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001  (local days have 23 to 25 hours)
+    if unit == "minutes":
+        return ns - (moment.minute % 5 * 60 + moment.second) * _SECOND - ns % _SECOND + 300 * _SECOND
     if unit == "hour":
         return ns - (moment.minute * 60 + moment.second) * _SECOND - ns % _SECOND + _HOUR
     if unit == "day":
