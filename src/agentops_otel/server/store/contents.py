@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from .encoding import Contents, Place, named_by, packed_content
+from .encoding import Contents, Place, named_by, packed_content, searchable
 from .statement import statement
 
 First = tuple[int, str, str, Place]
@@ -74,8 +74,13 @@ def relink(connection: sqlite3.Connection, sessions: Collection[int]) -> None:
     drop(connection, before)
 
 
-def drop(connection: sqlite3.Connection, contents: Iterable[int]) -> None:
-    """Remove those contents that stand in no session any more."""
-    numbers = [(content,) for content in contents]
-    connection.executemany(statement("unindex_content"), numbers)
-    connection.executemany(statement("remove_content"), numbers)
+def drop(connection: sqlite3.Connection, contents: Iterable[int]) -> int:
+    """Remove those contents that stand in no session any more; how many bytes they took."""
+    size = 0
+    for content in contents:
+        found = connection.execute(statement("lost_content"), (content,)).fetchone()
+        if found is not None:
+            connection.execute(statement("unindex_content"), (content, searchable(*found)))
+            connection.execute(statement("remove_content"), (content,))
+            size += len(found[0])
+    return size

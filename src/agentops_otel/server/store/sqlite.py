@@ -104,11 +104,12 @@ class SqliteStore:
         return tuple(sorted(late))
 
     def retain(self, now_ns: int, *, max_age_ns: int | None, max_bytes: int | None) -> int:
-        """Remove a few of the oldest sessions beyond the limits; how many."""
+        """Remove the oldest sessions beyond the limits, a few in each transaction; how many.
+
+        A store that is too large is made smaller by a tenth of its limit, so that this happens seldom.
+        """
         self._max_bytes = max_bytes
-        return self._writer.run(
-            lambda connection: retain(connection, now_ns, max_age_ns, max_bytes, self._ingest.forget)
-        )
+        return retain(self._writer.run, now_ns, max_age_ns=max_age_ns, max_bytes=max_bytes, changed=self._ingest.forget)
 
     def check(self) -> Checked:
         """Count every roll-up anew from the spans, mend what differs, and let SQLite check the file."""

@@ -1,2 +1,1 @@
-DELETE FROM content
-WHERE id = ? AND NOT EXISTS (SELECT 1 FROM session_content l WHERE l.content = content.id)
+DELETE FROM content WHERE id = ?

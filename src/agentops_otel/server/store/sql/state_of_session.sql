@@ -1,1 +1,0 @@
-SELECT state FROM session WHERE id = ?
