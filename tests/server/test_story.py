@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from agentops_otel.rows import Message, SpanBody, SpanRow
+from agentops_otel.rows import SpanRow
 from agentops_otel.server.views.run import Run
 from agentops_otel.server.views.story import story
 from agentops_otel.summarize import summarize
 from tests.fakes import plays
 from tests.fakes.sessions import Run as Play
-from tests.server.played import NOW, SECOND, played, steps_of
+from tests.server.played import NOW, SECOND, hostile, played, steps_of
 
 
 def told(play, **more):
@@ -198,58 +195,6 @@ def test_spans_as_deep_as_a_sender_likes_are_told():
         deepest, depth = max((step.children for step in deepest), key=len), depth + 1
     assert depth < 40
     assert len(list(steps_of(found.steps))) > 2900
-
-
-@st.composite
-def hostile(draw):
-    """Spans with anything in their bodies, in any tree."""
-    text = st.text(max_size=9)
-    anything = st.one_of(text, st.none(), st.integers(), st.floats(), st.lists(st.integers(), max_size=2))
-    part = st.fixed_dictionaries(
-        {},
-        optional={
-            "type": st.sampled_from(
-                ["text", "tool_call", "tool_call_response", "reasoning", "blob", "uri", "x", None, 3]
-            ),
-            "content": anything,
-            "arguments": st.one_of(text, st.dictionaries(text, text, max_size=2)),
-            "response": anything,
-            "name": anything,
-            "id": anything,
-        },
-    )
-    parts = st.lists(part, max_size=3).map(tuple)
-    message = st.builds(Message, st.sampled_from(["user", "assistant", "tool", "system", "?"]), parts)
-    messages = st.lists(message, max_size=3).map(tuple)
-    given_text = st.one_of(st.none(), text, st.sampled_from([json.dumps({"task": "a\nb"}), '"x', "[" * 900]))
-    body = st.builds(
-        SpanBody,
-        system=parts,
-        input=messages,
-        output=messages,
-        arguments=given_text,
-        result=given_text,
-        stack=given_text,
-    )
-    spans = []
-    for number in range(draw(st.integers(1, 8))):
-        start = draw(st.integers(0, 50))
-        spans.append(
-            SpanRow(
-                draw(st.sampled_from(["1" * 32, "2" * 32])),
-                f"{number:016x}",
-                draw(st.one_of(st.none(), st.integers(0, 9).map("{:016x}".format))),
-                "s",
-                draw(st.sampled_from(["session", "agent", "tool", "llm", "error", "step", "action"])),
-                "n",
-                draw(st.sampled_from(["a", "b", ""])),
-                NOW + start,
-                draw(st.one_of(st.none(), st.integers(start, 60).map(lambda end: NOW + end))),
-                status=draw(st.sampled_from(["unset", "error"])),
-                body=draw(st.one_of(st.none(), body)),
-            )
-        )
-    return spans
 
 
 @settings(max_examples=100, deadline=None)
