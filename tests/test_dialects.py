@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from agentops_otel.dialects.counts import count, dollars, usage_of
-from agentops_otel.normalize import ReceivedSpan, normalize
+from agentops_otel.normalize import ReceivedSpan, content_of, normalize, with_content
 from agentops_otel.rows import Source
-from agentops_otel.server.otlp import spans_from_json, spans_from_protobuf
+from agentops_otel.server.otlp import logs_from_protobuf, spans_from_json, spans_from_protobuf
 from agentops_otel.server.otlp_export import to_otlp_json
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dialects"
@@ -196,6 +196,24 @@ def test_export_and_import_give_the_same_rows(name):
     for row in found:
         assert by_id[row.span_id] == row
         assert by_id[row.span_id].body == row.body
+
+
+@pytest.mark.parametrize("name", ["genai-logs", "genai-events"])
+def test_messages_in_log_records(name):
+    """They are joined to their span, in order, whether a record has a call's messages or one of them; once."""
+    logs = logs_from_protobuf((FIXTURES / f"{name}.logs.pb").read_bytes()).logs
+    contents = [content for log in logs if (content := content_of(log)) is not None]
+    assert len(contents) == len(logs)
+    second = next(row for row in talk(name) if row.response_id == "chatcmpl-2")
+    of_span = [content for content in contents if content.span_id == second.span_id]
+    whole = with_content(second, [*reversed(of_span), *of_span])
+    (same,) = [row for row in talk("openinference") if row.answered == "Ada Lovelace"]
+    assert [each.digest for each in whole.body.input] == [each.digest for each in same.body.input]
+    assert [each.digest for each in whole.body.output] == [each.digest for each in same.body.output]
+    assert (whole.asked, whole.answered, whole.finish_reasons) == (QUESTION, "Ada Lovelace", ("stop",))
+    first = next(row for row in talk(name) if row.response_id == "chatcmpl-1")
+    assert with_content(first, [each for each in contents if each.span_id == first.span_id]).calls == ("search",)
+    assert with_content(whole, []) == whole
 
 
 # What no recording has ----------------------------------------------------------------------------------------------

@@ -359,6 +359,7 @@ def test_threads_see_the_same_price():
     """Many threads that ask for the first price at once all get it."""
     pricing._snapshot.cache_clear()
     pricing._find.cache_clear()
+    pricing._prices.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         priced = set(pool.map(lambda _: cost("openai", "gpt-4o", Usage(MILLION)), range(64)))
 

@@ -342,7 +342,7 @@ def merged(drafts: Iterable[_Drafted]) -> tuple[Message, ...]:
             found[-1] = role, [*found[-1][1], *own], finish or found[-1][2]
             continue
         found.append((role, own, finish))
-    return tuple(Message(role, tuple(own), _digest(role, own), finish) for role, own, finish in found)
+    return tuple(Message(role, tuple(own), digest(role, own), finish) for role, own, finish in found)
 
 
 def _without_empty(found: list[Part]) -> list[Part]:
@@ -356,16 +356,6 @@ def _belong_together(before: list[Part], after: list[Part]) -> bool:
     return all(each["type"] == "reasoning" for each in before) or all(
         each["type"] in ("tool_call", "reasoning") for each in after
     )
-
-
-def _digest(role: str, own: list[Part]) -> str:
-    """Without reasoning, which is not always sent back, and without white space around texts."""
-    said = [
-        {**each, "content": each["content"].strip()} if each["type"] == "text" else each
-        for each in own
-        if each["type"] != "reasoning"
-    ]
-    return digest(role, said or own)
 
 
 def text_of(found: Iterable[Mapping[str, Any]]) -> str:

@@ -130,7 +130,7 @@ def cost(
     if found is None:
         return None
     try:
-        amount = _table_price(found, usage, at, service_tier)
+        amount = _table_price(found, (provider, model), usage, at, service_tier)
     except ValueError as error:
         # Whatever came out would be invented.
         logger.debug("no cost for %r: %s", model, error)
@@ -287,18 +287,35 @@ def _find(provider: str, model: str) -> tuple[Any, Any] | None:
     return table_model, table_provider
 
 
-def _table_price(found: tuple[Any, Any], usage: Usage, at: datetime | None, service_tier: str | None) -> float:
+def _table_price(
+    found: tuple[Any, Any], names: tuple[str, str], usage: Usage, at: datetime | None, service_tier: str | None
+) -> float:
     """US dollars; ValueError when the table prices no tokens, or the classes do not fit into the totals."""
     model, provider = found
-    # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
-    own = any(model is each for each in provider.models)
-    context = {"service_tier": service_tier} if own and service_tier else None
     at = at or datetime.now(timezone.utc)
-    prices = {name: price for name, price in vars(model.get_prices(at, context)).items() if price is not None}
+    # The table's prices may change with the minute (some are lower at night), and to look them up takes longer than
+    # everything else here.
+    prices, context = _prices(*names, at.replace(second=0, microsecond=0), service_tier)
     if usage and not prices.keys() & _FOR_TOKENS:
         raise ValueError("its price does not depend on tokens alone")
     rates = _flat_rates(prices, usage)
     return _amount(rates, usage) if rates is not None else _calculated(model, provider, usage, at, context)
+
+
+@lru_cache(maxsize=4096)
+def _prices(
+    provider: str, model: str, at: datetime, service_tier: str | None
+) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
+    """The table's prices for a model that it knows, and what they depend on besides the time."""
+    found = _find(provider, model)
+    if found is None:
+        return {}, None
+    table_model, table_provider = found
+    # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
+    own = any(table_model is each for each in table_provider.models)
+    context = {"service_tier": service_tier} if own and service_tier else None
+    listed = vars(table_model.get_prices(at, context))
+    return {name: price for name, price in listed.items() if price is not None}, context
 
 
 def _flat_rates(prices: Mapping[str, Any], usage: Usage) -> dict[str, float] | None:

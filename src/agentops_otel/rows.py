@@ -194,6 +194,19 @@ class SpanRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanContent:
+    """Messages of a span that came apart from it, in log records."""
+
+    trace_id: str
+    span_id: str
+    time_ns: int
+    system: tuple[Mapping[str, Any], ...] = ()
+    input: tuple[Message, ...] = ()
+    output: tuple[Message, ...] = ()
+    tools: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEvent:
     """A log event of a session: ``session.start``, ``agentops.session.join``, a heartbeat, ``session.end``."""
 

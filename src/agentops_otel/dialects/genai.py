@@ -31,8 +31,10 @@ _EVENT_PROMPT: Final = ("gen_ai.content.prompt", "gen_ai.prompt")
 _EVENT_COMPLETION: Final = ("gen_ai.content.completion", "gen_ai.completion")
 
 
-def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -> Content:
+def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -> Content | None:
     """The messages on attributes; those on the events of the span where there are none."""
+    if not events and _CONTENT.isdisjoint(attributes):
+        return None
     get = attributes.get
     given, said = messages(get(semconv.INPUT_MESSAGES)), messages(get(semconv.OUTPUT_MESSAGES), "assistant")
     if events and not (given and said):
@@ -45,6 +47,11 @@ def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -
         output=said,
         tools=plain(opened(get(semconv.TOOL_DEFINITIONS))),
     )
+
+
+_CONTENT: Final = frozenset(
+    {semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS}
+)
 
 
 def event_message(name: str, said: Mapping[str, Any]) -> tuple[bool, Any] | None:

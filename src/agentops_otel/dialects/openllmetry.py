@@ -12,6 +12,7 @@ from .numbered import numbered
 
 _PROMPT: Final = "gen_ai.prompt."
 _COMPLETION: Final = "gen_ai.completion."
+_FIRST: Final = frozenset(f"{prefix}0.{name}" for prefix in (_PROMPT, _COMPLETION) for name in ("role", "content"))
 _FUNCTIONS: Final = ("llm.request.functions.", "gen_ai.request.functions.")
 _CALL_TYPES: Final[dict[str, Kind]] = {
     **dict.fromkeys(("chat", "completion", "embedding", "embeddings"), "llm"),
@@ -22,7 +23,7 @@ _KINDS: Final[dict[str, Kind]] = {"workflow": "workflow", "task": "action", "age
 
 def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -> Content | None:
     """The numbered messages, of releases before they became JSON."""
-    if not any(f"{prefix}0.{name}" in attributes for prefix in (_PROMPT, _COMPLETION) for name in ("role", "content")):
+    if _FIRST.isdisjoint(attributes):
         return None
     used: set[str] = set()
     given = messages([_message(each) for each in numbered(attributes, _PROMPT, used)])

@@ -1,0 +1,82 @@
+"""What was asked and what was answered, in short, for lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..dialects.dialect import Content
+from ..messages import as_json, opened, plain, text_of
+from ..rows import Kind, Message
+from .said import NAME_LENGTH, Said
+
+_LENGTH: Final = 300
+# What an agent was asked, among the arguments of a function.
+_QUESTIONS: Final = ("question", "prompt", "query", "task", "input", "message", "text", "topic", "messages")
+
+
+def arguments_of(said: Said) -> str | None:
+    """Without the wrapper that others put around the arguments of a Python function, where one half is empty."""
+    text = said.content("arguments")
+    if text is None or not text.startswith('{"args":'):
+        return text
+    found = opened(text)
+    if not isinstance(found, dict) or found.keys() != {"args", "kwargs"} or (found["args"] and found["kwargs"]):
+        return text
+    return as_json(plain(found["kwargs"] or found["args"]))
+
+
+def previews(kind: Kind, content: Content, arguments: str | None, result: str | None) -> tuple[str | None, str | None]:
+    """What it was asked and what it answered, in short."""
+    arguments = None if arguments in ("[]", "{}") else arguments
+    users = [text for each in content.input if each.role == "user" and (text := text_of(each.parts))]
+    said = [text for each in content.output if (text := text_of(each.parts))]
+    if kind == "llm":
+        return _brief(users[-1] if users else None), _brief(said[0] if said else None)
+    if kind in ("tool", "action"):
+        return _brief(arguments), _brief(result)
+    asked = _spoken_text(arguments) or (users[0] if users else None)
+    return _brief(asked), _brief(_spoken_text(result) or (said[-1] if said else None))
+
+
+def _brief(text: str | None) -> str | None:
+    text = text and text[: _LENGTH * 4].strip()
+    if not text:
+        return None
+    return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
+
+
+def unquoted(text: str | None) -> str | None:
+    """A text that was written as JSON."""
+    found = opened(text) if text and text.startswith('"') else text
+    return found if isinstance(found, str) else text
+
+
+def _spoken_text(text: str | None) -> str | None:
+    """The text in the arguments or the result of a function: ``{"question": "Who?"}`` asks ``Who?``."""
+    if not text or not text.startswith(("{", "[", '"')):
+        return text
+    found = _text_in(opened(text), 4)
+    return found or text
+
+
+def _text_in(value: Any, depth: int) -> str | None:
+    if isinstance(value, str):
+        return value
+    if not depth or not value:
+        return None
+    if isinstance(value, list):
+        texts = (_text_in(each, depth - 1) for each in value[:8])
+    elif isinstance(value, dict):
+        names = [name for name in _QUESTIONS if name in value] or [*value][:8]
+        texts = (_text_in(value[name], depth - 1) for name in names)
+    else:
+        return None
+    return next(filter(None, texts), None)
+
+
+def calls_of(output: Iterable[Message]) -> tuple[str, ...]:
+    """The names of the tools that an answer asks for."""
+    return tuple(
+        part["name"][:NAME_LENGTH] for message in output for part in message.parts if part["type"] == "tool_call"
+    )
