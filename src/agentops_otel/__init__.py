@@ -25,6 +25,7 @@ from .decorators import action, agent, record_action, record_function, record_to
 from .events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent, record
 from .exceptions import AgentOpsError, ConfigurationError
 from .instrumentation import instrument, uninstrument
+from .notebook import load_ipython_extension
 from .version import __version__
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "flush",
     "init",
     "instrument",
+    "load_ipython_extension",
     "record",
     "record_action",
     "record_function",

@@ -553,6 +553,9 @@ class Session:
             for name, value in rows.items()
             if value not in (None, "")
         )
+        link = self._trace_url
+        if link and link.startswith(("http://", "https://")):
+            cells += f'<tr><th>page</th><td><a href="{escape(link)}">{escape(link)}</a></td></tr>'
         return f"<table><caption>Session {escape(self.name or self.session_id)}</caption>{cells}</table>"
 
 

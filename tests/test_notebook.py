@@ -1,0 +1,102 @@
+"""`%load_ext agentops_otel` and `%%session`, in a real IPython."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.fakes.fault_server import FaultServer
+from tests.fakes.program import ROOT
+
+pytest.importorskip("IPython")
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """Runs cells in an IPython of its own, which sends to a server; gives what was printed, and the server's spans."""
+
+    def notebook(*cells, **variables):
+        program = tmp_path / "cells.py"
+        program.write_text(
+            "from IPython.core.interactiveshell import InteractiveShell\n"
+            "shell = InteractiveShell()\n"
+            "shell.run_cell('%load_ext agentops_otel')\n"
+            + "".join(f"shell.run_cell({textwrap.dedent(cell)!r})\n" for cell in cells)
+        )
+        with FaultServer() as server:
+            environ = {"PYTHONPATH": str(ROOT / "src"), "HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
+            environ |= {"AGENTOPS_ENDPOINT": server.url, "AGENTOPS_SUMMARY": "false", "PATH": "/usr/bin:/bin"}
+            done = subprocess.run(
+                [sys.executable, str(program)],
+                env={**environ, **variables},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout + done.stderr, server.spans()
+
+    return notebook
+
+
+def _attributes(span):
+    values = {item.key: item.value for item in span.attributes}
+    return {
+        key: value.string_value or [each.string_value for each in value.array_value.values]
+        for key, value in values.items()
+    }
+
+
+def test_a_cell_is_a_session(notebook):
+    """Its name and tags are those of the line; what the cell records is in it; what it defines stays."""
+    said, spans = notebook(
+        """\
+        %%session order 1842 --tag shop --tag 'two words'
+        import agentops_otel as agentops
+        agentops.record(agentops.ActionEvent("search"))
+        answer = 42
+        """,
+        "print('the answer is', answer, session.end_state.value)",
+    )
+    [root] = [span for span in spans if not span.parent_span_id]
+    assert {span.name for span in spans} == {"session order 1842", "search"}
+    said_of_root = _attributes(root)
+    assert said_of_root["agentops.session.tags"] == ["shop", "two words"]
+    assert said_of_root["agentops.session.end_state"] == "Success"
+    assert "the answer is 42 Success" in said
+    assert "<Session " in said
+
+
+def test_a_cell_that_fails(notebook):
+    """The session has failed, the traceback is shown once, and the notebook goes on."""
+    said, spans = notebook("%%session\nraise KeyError('order')", "print('next', session.end_state.value)")
+    [root] = [span for span in spans if not span.parent_span_id]
+    assert _attributes(root)["agentops.session.end_state"] == "Fail"
+    assert _attributes(root)["agentops.session.end_state_reason"] == "KeyError: 'order'"
+    assert said.count("Traceback (most recent call last)") == 1
+    assert "next Fail" in said
+
+
+def test_a_cell_that_is_no_python(notebook):
+    """A mistake in the cell is shown, and fails the session too."""
+    said, spans = notebook("%%session\ndef :")
+    assert "SyntaxError" in said
+    assert [_attributes(span)["agentops.session.end_state"] for span in spans] == ["Fail"]
+
+
+def test_a_line_that_is_not_valid(notebook):
+    """It says what is expected, and the cell does not run."""
+    said, spans = notebook("%%session --tags shop\nprint('ran')")
+    assert "expected %%session NAME --tag TAG" in said
+    assert "ran\n" not in said
+    assert spans == []
+
+
+def test_ipython_is_not_loaded_by_us():
+    """Who does not use a notebook pays nothing for it."""
+    code = "import sys, agentops_otel; sys.exit('IPython' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
