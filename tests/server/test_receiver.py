@@ -10,6 +10,7 @@ import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -59,10 +60,14 @@ def test_the_python_sdk_exporter_delivers(box, compression):
 def test_logs_and_metrics_are_accepted_and_counted(box):
     """A sender of all three signals meets no error."""
     assert box.post("/v1/logs", logs()).status == 200
-    assert box.post("/v1/metrics", b"").status == 200
+    metrics = ExportMetricsServiceRequest()
+    metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="a")
+    assert box.post("/v1/metrics", metrics.SerializeToString()).status == 200
+    document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "a"}, {"name": "b"}]}]}]}
+    assert box.post("/v1/metrics", json.dumps(document).encode(), "application/json").status == 200
     accepted = {each.signal: each for each in box.box.counts.read(time.time_ns()).accepted}
     assert accepted["logs"].records == 1
-    assert accepted["metrics"].requests == 1
+    assert (accepted["metrics"].requests, accepted["metrics"].records) == (2, 3)
 
 
 def test_a_span_that_is_not_valid_is_left_out_alone(box):

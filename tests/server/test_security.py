@@ -361,6 +361,34 @@ def test_s10_two_million_spans_in_a_few_bytes_are_refused(box):
     assert psutil.Process().memory_info().rss - before < 200 << 20
 
 
+def _inside(tag, content):
+    return bytes([tag]) + _varint(len(content)) + content
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param(lambda: b"\x4a\x00" * (2 << 20), id="attributes"),
+        pytest.param(lambda: b"\x5a\x00" * (2 << 20), id="events"),
+        pytest.param(lambda: _inside(0x5A, b"\x1a\x00" * (2 << 20)), id="attributes-of-an-event"),
+        pytest.param(lambda: _inside(0x4A, _inside(0x12, _inside(0x2A, b"\x0a\x00" * (2 << 20)))), id="list"),
+        pytest.param(lambda: _inside(0x4A, _inside(0x12, _inside(0x32, b"\x0a\x00" * (2 << 20)))), id="map"),
+    ],
+)
+def test_s10_what_a_span_holds_is_counted_too(box, inside):
+    """One span with two million attributes, events, or items of a list."""
+    body = _inside(0x0A, _inside(0x12, _inside(0x12, inside())))
+    before = psutil.Process().memory_info().rss
+    assert box.post("/v1/traces", body).status == 413
+    assert psutil.Process().memory_info().rss - before < 100 << 20
+
+
+def test_s10_a_large_request_of_a_real_sender_is_taken(box):
+    """Long texts are few parts: 15 MiB in 30 spans."""
+    assert box.post("/v1/traces", traces(30, gen_ai_prompt="word " * 100_000)).status == 200
+    assert box.store.session(TRACE).spans == 30
+
+
 def _varint(value):
     found = bytearray()
     while value > 127:

@@ -23,9 +23,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ..normalize import ReceivedLog, ReceivedSpan
 from ..rows import Source, SpanEvent, SpanLink
 from ..text import encodable
+from .prescan import MOST_RECORDS, NotProtobuf, TooMuch, prescan
 
-MOST_RECORDS: Final = 50_000
-"""The most spans, or log records, of one request."""
 _MOST_DEPTH: Final = 64
 _LAST_NS: Final = 2**63 - 1
 _INT64: Final = 2**63
@@ -101,63 +100,36 @@ def logs_from_protobuf(body: bytes) -> Logs:
     return found
 
 
+def count_metrics(body: bytes, *, as_json: bool) -> int:
+    """How many metrics stand in an ``ExportMetricsServiceRequest``, of which nothing else is read.
+
+    Raises:
+        DecodeError: it is none.
+        TooMany: it holds more than `MOST_RECORDS` metrics.
+    """
+    if as_json:
+        return sum(1 for _ in _records(_document(body), "resourceMetrics", "scopeMetrics", "metrics"))
+    return _scanned(body)
+
+
+def _scanned(body: bytes) -> int:
+    """How many records there are, all of which may be made into objects."""
+    try:
+        return prescan(body)
+    except TooMuch as error:
+        raise TooMany(f"the request holds more than {error}: send it in parts") from None
+    except NotProtobuf as error:
+        raise DecodeError(f"the body is not OTLP: {error}") from None
+
+
 def _parsed(kind: type[_Request], body: bytes) -> _Request:
-    if _records_in(body) > MOST_RECORDS:
-        raise TooMany(f"the request holds more than {MOST_RECORDS:,} spans or log records: send it in parts")
+    _scanned(body)
     try:
         request = kind()
         request.ParseFromString(body)
         return request
     except (ProtobufError, RecursionError) as error:
         raise DecodeError(f"the body is not an {kind.DESCRIPTOR.name}: {error}") from None
-
-
-def _records_in(body: bytes) -> int:
-    """How many spans or log records stand in a request, without making one of them.
-
-    Two bytes of the wire make an object of about 160 bytes, so they are counted first. Request, resource and scope
-    hold what is inside of them in the fields 1, 2 and 2, in traces and in logs.
-    """
-    return sum(
-        1
-        for start, end in _fields(body, 1, 0, len(body))
-        for scope_start, scope_end in _fields(body, 2, start, end)
-        for _ in _fields(body, 2, scope_start, scope_end)
-    )
-
-
-def _fields(body: bytes, number: int, at: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where the messages of one field begin and end."""
-    while at < end:
-        tag, at = _varint(body, at, end)
-        wire = tag & 7
-        if wire == 2:
-            length, at = _varint(body, at, end)
-            if length > end - at:
-                raise DecodeError("the body is not OTLP: a field is longer than what it is in")
-            if tag >> 3 == number:
-                yield at, at + length
-            at += length
-        elif wire == 0:
-            _, at = _varint(body, at, end)
-        elif wire == 1:
-            at += 8
-        elif wire == 5:
-            at += 4
-        else:
-            raise DecodeError("the body is not OTLP: a field has no known type")
-
-
-def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < end and shift < 70:
-        byte = body[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise DecodeError("the body is not OTLP: it ends within a number")
 
 
 def _span(span: Any, source: Source) -> ReceivedSpan:

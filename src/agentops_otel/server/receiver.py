@@ -28,6 +28,7 @@ from .live import Live
 from .otlp import (
     DecodeError,
     TooMany,
+    count_metrics,
     logs_from_json,
     logs_from_protobuf,
     spans_from_json,
@@ -194,7 +195,7 @@ def _logs(content: bytes, as_json: bool) -> tuple[_Read, list[str]]:  # noqa: FB
 
 def _metrics(content: bytes, as_json: bool) -> tuple[_Read, list[str]]:  # noqa: FBT001
     """Accepted, so that a sender of all three signals does not complain; kept is nothing of it."""
-    return _Read(), []
+    return _Read(received=count_metrics(content, as_json=as_json)), []
 
 
 _READERS: Final[dict[Signal, Callable[[bytes, bool], tuple[_Read, list[str]]]]] = {
