@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -24,6 +25,11 @@ def called(arguments: str) -> str:
     if not isinstance(value, dict):
         return arguments
     return ", ".join(f"{name}={json.dumps(each, ensure_ascii=False)}" for name, each in value.items())
+
+
+def anchor(text: str) -> str:
+    """12 letters and digits that stand for a text in an ``id``."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def days_to(start_ns: int, end_ns: int) -> str:
@@ -49,6 +55,7 @@ def long_time(ns: int) -> str:
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "nth": nth,
     "called": called,
+    "anchor": anchor,
     "days_to": days_to,
     "long_time": long_time,
 }

@@ -330,8 +330,13 @@ class Store(Protocol):
         """The six numbers of the sessions of a filter."""
         ...
 
-    def figures_over_time(self, where: Filter, edges_ns: Sequence[int]) -> Sequence[Figures]:
-        """The figures of the sessions that started between each two edges; for sparklines."""
+    def figures_over_time(
+        self, where: Filter, edges_ns: Sequence[int], *, percentiles: bool = True
+    ) -> Sequence[Figures]:
+        """The figures of the sessions that started between each two edges; for sparklines.
+
+        Without `percentiles` (which take most of the time) there is no median and no 95 %.
+        """
         ...
 
     def facets(self, where: Filter) -> Facets:

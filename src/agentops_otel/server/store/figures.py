@@ -30,12 +30,12 @@ _BY: Final[dict[By, tuple[str, str]]] = {
 }
 
 
-def figures(connection: sqlite3.Connection, where: Filter) -> Figures:
+def figures(connection: sqlite3.Connection, where: Filter, *, percentiles: bool = True) -> Figures:
     """The six numbers of the sessions of a filter."""
     text, values = condition(where)
     row = connection.execute(statement("figures").replace("/*where*/", text), values).fetchone()
     sessions, running, *_ = row
-    ended = sessions - running
+    ended = sessions - running if percentiles else 0
     return _figures(
         *row[:9],
         usage=_usage(*row[14:26]),
@@ -60,13 +60,15 @@ def _percentile(
     return None if found is None else int(found[0])
 
 
-def figures_over_time(connection: sqlite3.Connection, where: Filter, edges_ns: Sequence[int]) -> list[Figures]:
+def figures_over_time(
+    connection: sqlite3.Connection, where: Filter, edges_ns: Sequence[int], *, percentiles: bool
+) -> list[Figures]:
     """The figures of the sessions that started between each two edges."""
     found = []
     for start, end in pairwise(edges_ns):
         since = start if where.since_ns is None else max(start, where.since_ns)
         until = end if where.until_ns is None else min(end, where.until_ns)
-        found.append(figures(connection, replace(where, since_ns=since, until_ns=until)))
+        found.append(figures(connection, replace(where, since_ns=since, until_ns=until), percentiles=percentiles))
     return found
 
 

@@ -206,10 +206,12 @@ class SqliteStore:
         with self._database.reading() as connection:
             return figures.figures(connection, where)
 
-    def figures_over_time(self, where: Filter, edges_ns: Sequence[int]) -> Sequence[Figures]:
+    def figures_over_time(
+        self, where: Filter, edges_ns: Sequence[int], *, percentiles: bool = True
+    ) -> Sequence[Figures]:
         """The figures of the sessions that started between each two edges."""
         with self._database.reading() as connection:
-            return figures.figures_over_time(connection, where, edges_ns)
+            return figures.figures_over_time(connection, where, edges_ns, percentiles=percentiles)
 
     def facets(self, where: Filter) -> Facets:
         """The values of the fields among the sessions of a filter."""

@@ -26,6 +26,8 @@ from ..store import Figures, Filter, Price, Store, UseOfModel
 By = Literal["model", "agent", "tag", "tool", "name", "day"]
 _TOP: Final = 3
 """The models that have a shade of their own in the chart of days."""
+_FOR_EVER: Final = 10**9
+"""Hours of a bucket that holds everything: the times of single calls are read only without buckets."""
 _RATES: Final = ("input", "output", "cache_read", "cache_write")
 _HEAD: Final = (
     "name",
@@ -166,8 +168,8 @@ def costs(asked: Asked) -> CostsPage:
     figures = store.figures(where)
     total = replace(cost_row("All", of_models, rates), sessions=figures.sessions)
     top = _top(of_models)
-    columns, days = _columns(store, where, shown, top, rates)
     by = _by(asked)
+    columns, days = _columns(store, where, shown, top, rates, hours=0 if by == "day" else _FOR_EVER)
     rows = days if by == "day" else _rows(store, where, by, of_models, rates)
     sort = asked.one("sort") if asked.one("sort") in _SORTS else "name" if by == "day" else "cost"
     descending = asked.one("order", "asc" if sort == "name" else "desc") != "asc"
@@ -176,9 +178,9 @@ def costs(asked: Asked) -> CostsPage:
     return CostsPage(
         figures=figures,
         before=store.figures(earlier) if earlier else None,
-        trend=store.figures_over_time(where, shown.edges_ns),
+        trend=store.figures_over_time(where, shown.edges_ns, percentiles=False),
         failed=store.figures(failed) if failed else Figures(),
-        failed_trend=store.figures_over_time(failed, shown.edges_ns) if failed else (),
+        failed_trend=store.figures_over_time(failed, shown.edges_ns, percentiles=False) if failed else (),
         split=total.split,
         unit=shown.unit,
         columns=columns,
@@ -324,14 +326,14 @@ def _rows(store: Store, where: Filter, by: By, of_models: Sequence[UseOfModel], 
 
 
 def _columns(
-    store: Store, where: Filter, shown: Stretch, top: Sequence[str], rates: Rates
+    store: Store, where: Filter, shown: Stretch, top: Sequence[str], rates: Rates, *, hours: int
 ) -> tuple[list[Column], list[CostRow]]:
     """The columns of the chart, and the same as rows. What lies beyond an open end is in the column at that end."""
     columns, days = [], []
     for start, end in shown.columns():
         since = where.since_ns if start == shown.start_ns else start
         until = where.until_ns if end == shown.end_ns else end
-        uses = store.costs(replace(where, since_ns=since, until_ns=until))
+        uses = store.costs(replace(where, since_ns=since, until_ns=until), hours=hours)
         parts = [math.fsum(one.use.cost for one in uses if one.use.model == model) for model in top]
         row = replace(cost_row("", uses, rates), since_ns=start, until_ns=until)
         columns.append(Column(start, until, row.cost, (*parts, max(0.0, row.cost - math.fsum(parts)))))

@@ -139,11 +139,11 @@ def errors(asked: Asked) -> ErrorsPage:
     return ErrorsPage(
         figures=store.figures(whole),
         before=store.figures(earlier) if earlier else None,
-        trend=store.figures_over_time(whole, shown.edges_ns),
+        trend=store.figures_over_time(whole, shown.edges_ns, percentiles=False),
         fatal_sessions=store.figures(replace(whole, fates=("fatal",))).sessions,
         recovered_sessions=store.figures(replace(whole, fates=("recovered",))).sessions,
         failed=store.figures(failed) if failed else Figures(),
-        failed_trend=store.figures_over_time(failed, shown.edges_ns) if failed else (),
+        failed_trend=store.figures_over_time(failed, shown.edges_ns, percentiles=False) if failed else (),
         facets=store.facets(whole),
         fate=fate,
         sort=sort,

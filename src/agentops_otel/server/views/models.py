@@ -22,7 +22,7 @@ def models(asked: Asked) -> CallsPage:
         kind="llm",
         figures=store.figures(where),
         before=store.figures(earlier) if earlier else None,
-        trend=store.figures_over_time(where, stretch(store, where, asked.now_ns).edges_ns),
+        trend=store.figures_over_time(where, stretch(store, where, asked.now_ns).edges_ns, percentiles=False),
         rows=rows,
         scale=whole,
         sort=sort,

@@ -22,7 +22,7 @@ def tools(asked: Asked) -> CallsPage:
         kind="tool",
         figures=store.figures(where),
         before=store.figures(earlier) if earlier else None,
-        trend=store.figures_over_time(where, stretch(store, where, asked.now_ns).edges_ns),
+        trend=store.figures_over_time(where, stretch(store, where, asked.now_ns).edges_ns, percentiles=False),
         rows=rows,
         scale=whole,
         sort=sort,
