@@ -7,7 +7,7 @@ again: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,12 +18,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ..normalize import normalize, normalize_log
-from ..rows import Score
+from ..normalize import content_of, normalize, normalize_log
+from ..rows import Score, SpanContent
 from ..version import __version__
 from .auth import Auth
 from .counts import Counts, Signal
 from .inflate import MOST_WIRE, NotPacked, TooLarge, inflated
+from .late import LateContent
 from .live import Live
 from .otlp import (
     DecodeError,
@@ -90,6 +91,7 @@ class Receiver:
         self._auth = auth
         self._counts = counts
         self._live = live
+        self._late = LateContent(store)
         self._limiter: CapacityLimiter | None = None
         self._waiting = 0
         self._waiting_bytes = 0
@@ -131,16 +133,22 @@ class Receiver:
             raise Refusal(400, str(error), "the body is not gzip") from None
         except DecodeError as error:
             raise Refusal(400, str(error), str(error).partition(":")[0]) from None
-        if batch.spans or batch.events or batch.scores:
-            try:
-                added = self._store.add(replace(batch, project=project), time.time_ns())
-            except StoreFull as error:
-                reason = f"the store is full, so nothing was stored: {error}"
-                raise Refusal(503, reason, "the store is full", retry_after=30) from None
-            self._live.changed(added.sessions)
+        self._add(replace(batch, project=project))
+        whole = self._late.keep(batch.contents, project) or self._late.joined(batch.spans, project)
+        self._add(Batch(spans=whole, project=project))
         reasons = list(dict.fromkeys(rejected))
         text = "; ".join(reasons[:_REASONS]) + (f"; and {len(reasons) - _REASONS} more" if reasons[_REASONS:] else "")
         return Taken(batch.received, len(rejected), text)
+
+    def _add(self, batch: Batch) -> None:
+        if not (batch.spans or batch.events or batch.scores):
+            return
+        try:
+            added = self._store.add(batch, time.time_ns())
+        except StoreFull as error:
+            reason = f"the store is full, so nothing was stored: {error}"
+            raise Refusal(503, reason, "the store is full", retry_after=30) from None
+        self._live.changed(added.sessions)
 
     def project(self, headers: Headers) -> str:
         """The project that a sender writes to.
@@ -176,6 +184,8 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class _Read(Batch):
+    contents: Sequence[SpanContent] = ()
+    """Messages of spans, in log records."""
     received: int = 0
     """Spans, log records or metrics that are in order."""
 
@@ -190,7 +200,8 @@ def _logs(content: bytes, as_json: bool) -> tuple[_Read, list[str]]:  # noqa: FB
     rows = [row for row in map(normalize_log, found.logs) if row is not None]
     scores = [row for row in rows if isinstance(row, Score)]
     events = [row for row in rows if not isinstance(row, Score)]
-    return _Read(events=events, scores=scores, received=len(found.logs)), found.rejected
+    contents = [each for log in found.logs if (each := content_of(log)) is not None]
+    return _Read(events=events, scores=scores, contents=contents, received=len(found.logs)), found.rejected
 
 
 def _metrics(content: bytes, as_json: bool) -> tuple[_Read, list[str]]:  # noqa: FBT001

@@ -364,7 +364,7 @@ class Store(Protocol):
         ...
 
     def span(self, session_id: str, span_id: str, project: str | None = None) -> SpanRow | None:
-        """One span with its body."""
+        """One span with its body; the id of its trace serves as well as that of its session."""
         ...
 
     def neighbours(self, session_id: str, where: Filter) -> tuple[str | None, str | None]:
