@@ -1,138 +1,187 @@
-"""The page of a session as HTML, of recorded sessions: every view is made, and says what it must."""
+"""The page of a session over a real store and real sockets: the numbers of its row, sentences, addresses."""
 
 from __future__ import annotations
 
-import re
+import json
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 
-from agentops_otel.rows import SpanBody
-from agentops_otel.server import demo
-from agentops_otel.server.page import Asked
-from agentops_otel.server.render import render
-from agentops_otel.server.store import Batch
-from agentops_otel.server.store.sqlite import SqliteStore
-from agentops_otel.server.views.session_page import rows_inside, session, span_panel
+from agentops_otel.rows import SessionRow
+from agentops_otel.server.views.run import Run
+from agentops_otel.server.views.session_page import first_sentence, how_computed, verdict
+from agentops_otel.summarize import summarize
+from agentops_otel.usage import Usage
+from tests.fakes import plays
+from tests.fakes.sessions import Run as Play
+from tests.server.played import NOW, played
+from tests.server.running import RunningBox
 
-NOW_NS = 1_790_000_000 * 10**9
-TABS = ("story", "waterfall", "replay", "calls", "errors", "raw")
-PARTS = ("messages", "params", "attributes", "events")
-
-
-class Outline(HTMLParser):
-    """The ids of a page, and its elements that are open at the end."""
-
-    VOID = frozenset({"meta", "link", "input", "img", "br"})
-
-    def __init__(self, html):
-        super().__init__()
-        self.ids, self.open, self.styles = [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        named = dict(attrs)
-        if "id" in named:
-            self.ids.append(named["id"])
-        self.styles += [tag for name in named if name == "style" or name.startswith("on")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+TABS = ["story", "waterfall", "replay", "calls", "errors", "raw"]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    opened = SqliteStore(tmp_path_factory.mktemp("store") / "sessions.db")
-    demo.load(opened, NOW_NS)
-    yield opened
-    opened.close()
+def runs():
+    hour = 3_600_000_000_000
+    return {
+        "refund": plays.refund(NOW - hour),
+        "refused": plays.refused_refund(NOW),
+        "killed": plays.killed(NOW - 9 * hour),
+        "large": plays.large(NOW - 5 * hour, 2600),
+    }
 
 
 @pytest.fixture(scope="module")
-def ids(store):
-    return demo.load(store, NOW_NS)
+def box(tmp_path_factory, runs):
+    with RunningBox(tmp_path_factory.mktemp("box")) as box:
+        for run in [*runs.values(), plays.refund(NOW - 7_200_000_000_000)]:
+            plays.post(box.address, run)
+        yield box
 
 
-def asked(store, key, **query):
-    return Asked(store, {"key": key}, {name: [value] for name, value in query.items()}, NOW_NS)
-
-
-def html_of(store, key, **query):
-    question = asked(store, key, **query)
-    return render("session.html", session(question), question)
+def asked(box, path):
+    answer = box.get(path, accept="application/json")
+    assert answer.status == 200, answer.text[:500]
+    return json.loads(answer.text)
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_every_view_is_sound_html_for_the_security_policy(store, ids, tab):
-    """Elements are closed, ids are there once, and nothing needs an inline style or script."""
-    for key in ids:
-        outline = Outline(html_of(store, key, tab=tab))
-        assert not outline.open
-        assert len(outline.ids) == len(set(outline.ids))
-        assert not outline.styles
+@pytest.mark.parametrize("name", ["refund", "refused", "killed", "large"])
+def test_every_view_of_every_session_is_drawn(box, runs, name, tab):
+    """As HTML and as JSON, whose row is that of the list."""
+    path = f"/s/{runs[name].session_id}"
+    html = box.get(f"{path}?tab={tab}")
+    assert html.status == 200, html.text[:2000]
+    assert "<script>" not in html.text
+    page = asked(box, f"{path}.json?tab={tab}")
+    listed = next(row for row in asked(box, "/sessions.json")["sessions"] if row["session_id"] == runs[name].session_id)
+    assert page["row"]["cost"] == pytest.approx(listed["cost"])
+    assert page["row"]["usage"]["input_tokens"] == listed["input_tokens"]
+    assert page["row"]["llm_calls"] == listed["llm_calls"]
 
 
-def test_flame_is_sound_html_too(store, ids):
-    """It is the waterfall, stacked."""
-    html = html_of(store, ids[1], tab="waterfall", flame="1")
-    assert not Outline(html).open
-    assert html.count("<rect") > 20
+def test_the_views_agree_on_what_it_cost(box, runs):
+    """The last line of the ledger, the sum of the calls, the root of the tree and the ribbon."""
+    path = f"/s/{runs['refused'].session_id}.json"
+    cost = asked(box, path)["row"]["cost"]
+    steps = asked(box, path)["view"]["steps"]
+    assert [step["numbers"]["so_far"] for step in steps if step["kind"] == "llm"][-1] == pytest.approx(cost)
+    assert asked(box, f"{path}?tab=calls")["view"]["total"]["cost"] == pytest.approx(cost)
+    assert asked(box, f"{path}?tab=waterfall")["view"]["rows"][0]["numbers"]["cost"] == pytest.approx(cost)
+    assert sum(band["cost"] for band in asked(box, path)["ribbon"]["money"]) == pytest.approx(cost)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_panel_of_every_span_is_made(store, ids, part):
-    """Each kind of span has its details, alone and inside of the page."""
-    for key in ids[:6]:
-        for span in store.spans(key):
-            question = asked(store, key, span=span.span_id, part=part, tab="waterfall")
-            html = render("panel.html", span_panel(question), question)
-            assert not Outline(html).open
-            assert f'data-span="{span.span_id}"' in html
+def test_a_span_is_opened_by_its_address(box, runs):
+    """In the page, alone, and as a fragment; one that is not there is a plain 404."""
+    session = runs["refund"]
+    path, span_id = f"/s/{session.session_id}", session.spans[0].span_id.hex()
+    assert asked(box, f"{path}.json?tab=waterfall&span={span_id}")["panel"]["span"]["span_id"] == span_id
+    assert box.get(f"{path}/panel?span={span_id}").status == 200
+    assert asked(box, f"{path}/spans/{span_id}.json")["panel"]["turn"] == 1
+    assert box.get(f"{path}/panel?span=nothing").status == 404
+    assert asked(box, f"{path}.json?span=nothing")["selected"] is None
 
 
-def test_rows_inside_of_a_row_are_rows_of_the_table(store, ids):
-    """What a folded row holds is fetched as the rows that the whole table has."""
-    root = session(asked(store, ids[1], tab="waterfall")).view.rows[0]
-    question = asked(store, ids[1], under=root.id)
-    rows = re.findall(r'<tr role="row" id="([^"]+)"', render("rows.html", rows_inside(question), question))
-    whole = re.findall(r'<tr role="row" id="([^"]+)"', html_of(store, ids[1], tab="waterfall"))
-    assert rows == whole[1:]
+def test_a_folded_row_is_loaded_when_it_is_unfolded(box, runs):
+    """Of a large session."""
+    path = f"/s/{runs['large'].session_id}"
+    folded = next(row for row in asked(box, f"{path}.json?tab=waterfall")["view"]["rows"] if row["collapsed"])
+    inside = asked(box, f"{path}/rows.json?under={folded['id']}")["view"]["rows"]
+    assert {row["parent"] for row in inside} == {folded["id"]}
+    assert next(row["detail"] for row in inside if row["kind"] == "tool").startswith("url=")
 
 
-def test_deep_link_selects_its_span(store, ids):
-    """The row is selected and can be reached by Tab, its panel is open, and the tabs keep it."""
-    span = next(span for span in store.spans(ids[1]) if span.kind == "llm")
-    html = html_of(store, ids[1], tab="waterfall", span=span.span_id)
-    assert re.search(rf'id="s-{span.span_id}"[^>]*aria-selected="true" tabindex="0"', html)
-    assert html.count('tabindex="0"') == 1
-    assert f'data-span="{span.span_id}"' in html
-    assert re.search(rf'href="\?[^"]*span={span.span_id}[^"]*"[^>]*data-key="1"', html)
+def test_only_what_is_shown_of_a_large_session_is_read(box, runs):
+    """And it is what a small one shows: arguments, messages, the text of the panel."""
+    path = f"/s/{runs['large'].session_id}.json"
+    story = asked(box, path)["view"]
+    assert story["folded"] > 1000
+    assert story["steps"][0]["asked"].startswith("Read the catalogue") or story["steps"][0]["kind"] == "agent"
+    shown = asked(box, f"{path}?tab=replay&at=40")["view"]
+    assert shown["steps"][39]["context"]
+    assert sum(bool(step["context"]) for step in shown["steps"]) == 1
+    last = asked(box, f"{path}?tab=raw&from=2400")["view"]["spans"]
+    assert all(raw["attributes"] for raw in last)
 
 
-def test_story_opens_a_stack_once(store, ids):
-    """Of errors that are alike, the first one has its stack open."""
-    failed = next(key for key in ids if store.session(key).state == "fail")
-    stacks = re.findall(r"<details class=\"fold\"( open)?><summary>Stack", html_of(store, failed))
-    assert stacks
-    assert [bool(opened) for opened in stacks].count(True) == 1
+def test_a_whole_text_is_had_by_its_place(box, tmp_path):
+    """What a page shows cut."""
+    play = Play("long", NOW)
+    play.ask("x" * 70_000, system="s" * 70_000)
+    play.llm("gpt-4.1", 1, answer="ok")
+    plays.post(box.address, play.end())
+    path = f"/s/{play.session_id}"
+    ask = asked(box, f"{path}.json")["view"]["steps"][0]
+    assert ask["folds"][0]["pieces"][0]["whole"] == "system.0"
+    assert box.get(f"{path}/text?span=ask&part=system.0").text == "s" * 70_000
+    assert box.get(f"{path}/text?span=ask&part=input.0.0").text == "x" * 70_000
+    assert box.get(f"{path}/text?span=ask&part=../../etc/passwd").status == 404
 
 
-def test_session_without_content_says_so(store, ids, tmp_path):
-    """A page of spans without messages names the setting, and has its numbers all the same."""
-    bare = SqliteStore(tmp_path / "bare.db")
-    try:
-        spans = [replace(span, body=SpanBody(), asked=None, answered=None) for span in store.spans(ids[1])]
-        bare.add(Batch(tuple(spans), store.events(ids[1])), NOW_NS)
-        html = html_of(bare, ids[1])
-        assert "capture_content" in html
-        assert "tokens" in html.lower()
-    finally:
-        bare.close()
+def test_instructions_say_how_often_they_were_sent_before(box, runs):
+    """In sessions before this one."""
+    ask = asked(box, f"/s/{runs['refund'].session_id}.json")["view"]["steps"][0]
+    assert ask["folds"][0]["summary"] == "System instructions, 35 characters, the same as in 1 session before"
+
+
+def test_a_session_that_is_not_there_says_what_to_do(box):
+    """404, in words."""
+    answer = box.get("/s/no-such-session", accept="text/html")
+    assert answer.status == 404
+    assert "Look for it in the list of sessions" in answer.text
+
+
+# --------------------------------------------------------------------------------------------------------- sentences
+
+
+def said(run):
+    return "".join(text for text, _ in verdict(run))
+
+
+def test_a_verdict_is_one_sentence():
+    """What it does, how it ended, what is known of it."""
+    assert said(played(plays.ci_medic(NOW))) == "One error so far, recovered. Running run_tests"
+    assert said(played(plays.refund(NOW))) == "Success after 1 recovered error"
+    assert said(played(plays.refused_refund(NOW))) == "Failed: PermissionError: refund of 412.90 EUR needs approval"
+    killed = said(played(plays.killed(NOW), NOW + 3_600_000_000_000))
+    assert killed.startswith("Indeterminate: no end recorded. Last sign of life ")
+
+
+def test_a_reason_that_is_not_an_error_is_said():
+    """As when somebody pressed Ctrl-C."""
+    play = Play("x", NOW)
+    play.tool("t", {}, None, 1, error=("ValueError", "no"))
+    assert said(played(play.end("Fail", "Interrupted (SIGINT)"))) == "Failed: Interrupted (SIGINT)"
+
+
+def test_a_cost_says_how_it_is_computed():
+    """How many calls, with which table, and what is not in it."""
+    text = how_computed(played(plays.refund(NOW)))
+    assert text.startswith("Sum of 4 LLM calls, priced one by one with the price table ")
+    assert text.endswith(". Agents are not added again.")
+    assert "7 calls without a price are not in it." in how_computed(played(plays.unpriced(NOW)))
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Refund order 1907", "Refund order 1907"),
+        ("Find out why it fails, and fix it. " + "More. " * 30, "Find out why it fails, and fix it"),
+        ("Why does version 1.2 of the parser fail? " + "More. " * 30, "Why does version 1.2 of the parser fail?"),
+        ("x" * 300, "x" * 300),
+    ],
+)
+def test_the_title_is_the_first_sentence(text, title):
+    """Of what was asked, when that is long."""
+    assert first_sentence(text) == title
+
+
+def test_a_row_without_spans_has_a_page():
+    """As right after the start of a session."""
+    row = replace(summarize("s", [], [], now_ns=NOW), state="running", started_ns=NOW, last_ns=NOW)
+    run = Run(row, [], NOW + 5_000_000_000)
+    assert isinstance(row, SessionRow)
+    assert (run.length_ns, run.row.own_ns) == (5_000_000_000, 5_000_000_000)
+    assert said(run).startswith("Running")
+    assert how_computed(run) == "No call of a model, so no cost."
+    assert run.row.usage == Usage()

@@ -123,7 +123,7 @@ def test_the_same_call_again_is_said():
 
 def test_system_instructions_say_in_how_many_sessions_they_were_before():
     """As the store knows it."""
-    ask = told(plays.refund(NOW), seen_before=lambda digests: dict.fromkeys(digests, 36))[0]
+    ask = told(plays.refund(NOW), sessions_before=lambda parts: 36)[0]
     assert ask.folds[0].summary.endswith(", the same as in 36 sessions before")
 
 

@@ -6,9 +6,9 @@ what came without a key; `project=None` in a query is all projects.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ...rows import (
     ErrorFate,
@@ -410,6 +410,12 @@ class Store(Protocol):
 
     def seen_before(self, digests: Iterable[str], session_id: str, project: str | None = None) -> dict[str, int]:
         """In how many sessions before this one each message was sent."""
+        ...
+
+    def instructions_before(
+        self, parts: Sequence[Mapping[str, Any]], session_id: str, project: str | None = None
+    ) -> int:
+        """In how many sessions before this one these system instructions were sent."""
         ...
 
     def retain(self, now_ns: int, *, max_age_ns: int | None, max_bytes: int | None) -> int:

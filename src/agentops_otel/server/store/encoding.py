@@ -454,6 +454,11 @@ def _kept(contents: Contents, kind: Kind, value: Any) -> bytes:
     return digest
 
 
+def digest_of_parts(parts: Sequence[Mapping[str, Any]]) -> bytes:
+    """The digest under which system instructions are kept."""
+    return digest_of(b"parts", encoded(tuple(parts)))
+
+
 def _error(row: SpanRow) -> str | None:
     if not row.error_message and not (row.error_type and row.status == "error"):
         return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ...rows import Kind, SessionEvent, SessionRow, SpanRow
 from ...summarize import ALIVE_NS
@@ -37,7 +37,7 @@ from . import (
 )
 from .asking import ask
 from .database import Database
-from .encoding import clean
+from .encoding import clean, digest_of_parts
 from .failures import errors
 from .figures import By
 from .filters import after
@@ -257,6 +257,13 @@ class SqliteStore:
         with self._database.reading() as connection:
             found = _resolve(connection, session_id, project)
             return {} if found is None else seen_before(connection, digests, *found)
+
+    def instructions_before(
+        self, parts: Sequence[Mapping[str, Any]], session_id: str, project: str | None = None
+    ) -> int:
+        """In how many sessions before this one these system instructions were sent."""
+        digest = digest_of_parts(parts).hex()
+        return self.seen_before([digest], session_id, project).get(digest, 0)
 
     def prices(self) -> Sequence[Price]:
         """The prices that were set, by model."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from ...failures import error_of
 from ...figures import format_count
@@ -195,10 +195,10 @@ def view(run: Run, tab: Tab, asked: Asked) -> Story | Waterfall | Replay | Calls
         return raw(run, query=asked.one("find")[:200], offset=offset, selected=selected)
     most = 0 if asked.one("steps") == "all" else STEPS
 
-    def seen_before(digests: Iterable[str]) -> dict[str, int]:
-        return store.seen_before(digests, run.row.session_id)
+    def sessions_before(parts: Sequence[Mapping[str, Any]]) -> int:
+        return store.instructions_before(parts, run.row.session_id, asked.where.project)
 
-    return story(run, seen_before=seen_before, most=most)
+    return story(run, sessions_before=sessions_before, most=most)
 
 
 def _groups(run: Run, store: Store) -> Callable[[str], ErrorGroup | None]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from ...figures import format_count
 from ...rows import Message, Score, SpanBody, SpanRow
@@ -41,7 +41,7 @@ _INLINE_LINES: Final = 8
 _INLINE: Final = 600
 _MANY_TOKENS: Final = 10_000
 _CONTAINERS: Final = frozenset({"agent", "workflow"})
-Seen = Callable[[Iterable[str]], Mapping[str, int]]
+Before = Callable[[Sequence[Mapping[str, Any]]], int]
 
 
 @dataclass(slots=True)
@@ -54,21 +54,21 @@ class _Entry:
     span: SpanRow | None = None
 
 
-def story(run: Run, *, seen_before: Seen | None = None, most: int = STEPS) -> Story:
+def story(run: Run, *, sessions_before: Before | None = None, most: int = STEPS) -> Story:
     """The transcript of a session.
 
     Args:
         run: the session, with the bodies of its spans.
-        seen_before: tells in how many sessions before each of some messages was sent.
+        sessions_before: tells in how many sessions before some system instructions were sent.
         most: steps that are built; 0 is all.
     """
-    return _Teller(run, seen_before, most or len(run.order) + 1).tell()
+    return _Teller(run, sessions_before, most or len(run.order) + 1).tell()
 
 
 class _Teller:
-    def __init__(self, run: Run, seen_before: Seen | None, most: int) -> None:
+    def __init__(self, run: Run, sessions_before: Before | None, most: int) -> None:
         self._run = run
-        self._seen_before = seen_before
+        self._before = sessions_before
         self._most = most
         self._built = self._left_out = self._gaps = self._groups = 0
         self._shown: dict[str, str] = {}  # messages, and the step where each stands
@@ -169,7 +169,7 @@ class _Teller:
 
     def _entry(self, span: SpanRow, depth: int) -> _Entry | None:
         if self._built >= self._most:
-            self._left_out += 1
+            self._left_out += len(self._flattened([span]))
             return None
         self._built += 1
         steps = self._steps(span, depth)
@@ -410,9 +410,7 @@ class _Teller:
         return Fold(summary, pieces=pieces)
 
     def _sessions_before(self, body: SpanBody) -> int:
-        if self._seen_before is None:
-            return 0
-        return max(self._seen_before(system_digests(body)).values(), default=0)
+        return 0 if self._before is None else self._before(body.system)
 
     def _again_fold(self, span: SpanRow, again: Sequence[Message]) -> Fold:
         summary = f"{format_count(len(again), 'message')} sent again"
@@ -437,11 +435,6 @@ class _Teller:
                 elif shown.kind == "media" or shown.text:
                     pieces.append(shown)
         return thoughts, pieces
-
-
-def system_digests(body: SpanBody) -> list[str]:
-    """The digests under which system instructions may be known to a store."""
-    return [mark(Message("system", body.system))]
 
 
 # ------------------------------------------------------------------------------------------------------------- words
