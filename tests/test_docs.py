@@ -13,10 +13,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 
 import agentops_otel
 from agentops_otel import semconv
+from agentops_otel.cli.entry import program
 from agentops_otel.config import SETTINGS
 from examples.openai_server import OpenAIServer
 from tests.fakes.fault_server import FaultServer
@@ -101,6 +103,30 @@ def test_the_settings_page_is_current():
     page = _read("docs/settings.md")
     generated = runpy.run_path(str(DOCS / "generate_settings.py"))["generated"]
     assert page == generated(page), "run python docs/generate_settings.py"
+
+
+def test_the_commands_page_is_current():
+    """Its reference is what docs/generate_cli.py writes: every command with every option."""
+    page = _read("docs/cli.md")
+    generated = runpy.run_path(str(DOCS / "generate_cli.py"))["generated"]
+    assert page == generated(page), "run python docs/generate_cli.py"
+
+
+def test_every_command_and_option_is_documented():
+    """The page names each command in a heading, and each option in that command's table."""
+    sections = dict(
+        re.findall(r"^#{2,3} ([a-z ]+)\n(.*?)(?=^## |^### |\Z)", _read("docs/cli.md"), re.MULTILINE | re.DOTALL)
+    )
+    context = click.Context(program)
+    commands = {name: program.get_command(context, name) for name in program.list_commands(context)}
+    for name, group in list(commands.items()):
+        commands |= {f"{name} {inner}": each for inner, each in getattr(group, "commands", {}).items()}
+    assert len(commands) > 25
+    for name, command in commands.items():
+        options = [name for each in command.params if isinstance(each, click.Option) for name in each.opts]
+        assert [option for option in options if f"`{option}" not in sections[name]] == [], name
+        assert command.help, f"{name} does not say what it does"
+        assert all(each.help for each in command.params if isinstance(each, click.Option)), name
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

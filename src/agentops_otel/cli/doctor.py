@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from email.utils import parsedate_to_datetime
 from importlib import import_module, metadata
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from ..config import Configuration
 from ..exceptions import ConfigurationError
 from ..figures import format_count, format_duration
 from ..version import __version__
+from .extras import EXTRAS, is_installed, missing
 from .output import Column, emit, emit_json, emit_table, on_terminal
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 10.0  # seconds for an answer
 _SKEW: Final = 5.0  # seconds by which clocks may differ
 _MARKS: Final = {"ok": "✓", "note": "·", "warning": "⚠", "failure": "✗"}
-_EXTRAS: Final = {"grpc": ("grpc",), "server": ("jinja2", "rich", "starlette", "uvicorn")}
 # Distributions of LLM SDKs that `init()` does not patch, and what is true of each.
 _UNPATCHED: Final = {
     "anthropic": "makes spans itself since version 2, with messages only if "
@@ -116,9 +115,8 @@ def _versions() -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     parts = [f"agentops-otel {__version__}", f"Python {python}", f"OpenTelemetry SDK {_version('opentelemetry-sdk')}"]
     yield Finding("versions", "ok", ", ".join(parts))
-    for extra, modules in _EXTRAS.items():
-        missing = [name for name in modules if find_spec(name) is None]
-        if missing:
+    for extra in EXTRAS:
+        if missing(extra):
             yield Finding(f"extra {extra}", "note", f"not installed: pip install 'agentops-otel[{extra}]'")
         else:
             yield Finding(f"extra {extra}", "ok", "installed")
@@ -210,7 +208,7 @@ def _sdks(config: Configuration) -> Iterator[Finding]:
     from .. import instrumentation
 
     for name in sorted(instrumentation.known()):
-        if find_spec(name) is None:
+        if not is_installed(name):
             yield Finding(name, "note", "not installed")
         elif not config.instrument_llm_calls:
             yield Finding(name, "warning", "not recorded: AGENTOPS_INSTRUMENT_LLM_CALLS is false")

@@ -10,6 +10,7 @@ import click
 
 from ..exceptions import ConfigurationError
 from ..version import __version__
+from .extras import EXTRAS
 from .output import CannotPrint, tell
 
 INTERRUPTED: Final = 128 + 2  # what a shell makes of an end by SIGINT
@@ -20,7 +21,6 @@ _COMMANDS: Final = (
     *("export", "import", "sql", "db", "projects", "keys", "score"),
     *("doctor", "flush", "journal"),
 )
-_EXTRA: Final = frozenset({"jinja2", "markupsafe", "rich", "starlette", "uvicorn"})
 
 
 class _Failed(click.ClickException):
@@ -58,7 +58,7 @@ class _Commands(click.Group):
         except ConfigurationError as error:
             raise _Unusable(ctx, str(error)) from None
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in _EXTRA:
+            if (error.name or "").partition(".")[0] not in EXTRAS["server"]:
                 raise
             raise _Unusable(ctx, f"{error.name} is not installed: pip install 'agentops-otel[server]'") from None
         except click.UsageError:
@@ -69,7 +69,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="agentops-otel %(version)s")
-def _program() -> None:
+def program() -> None:
     """Sessions of AI agents over OpenTelemetry."""
 
 
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         or setting or a package that is not installed, 130 after Ctrl-C.
     """
     try:
-        code = _program.main(arguments, prog_name="agentops-otel", standalone_mode=False)
+        code = program.main(arguments, prog_name="agentops-otel", standalone_mode=False)
     except click.Abort:
         return INTERRUPTED
     except click.UsageError as error:

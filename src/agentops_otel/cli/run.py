@@ -15,11 +15,11 @@ from typing import Final
 
 import click
 
+from .extras import missing
 from .output import tell
 
 _PATIENCE: Final = 15.0  # seconds for a box to start
 _ENDPOINTS: Final = ("AGENTOPS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_EXTRA: Final = ("jinja2", "starlette", "uvicorn")
 
 
 @click.command(
@@ -64,8 +64,7 @@ def _ensure_box(port: int) -> None:
     """Start a box where nothing answers."""
     if _answers(port):
         return
-    missing = [name for name in _EXTRA if not _is_installed(name)]
-    if missing:
+    if missing("server"):
         tell("agentops-otel run: no box is started, as its packages are missing: pip install 'agentops-otel[server]'")
         return
     process, log = _start(port)
@@ -102,9 +101,3 @@ def _start(port: int) -> tuple[subprocess.Popen[bytes], str]:
             start_new_session=True,  # it outlives the terminal's Ctrl-C, and the program
         )
     return process, log
-
-
-def _is_installed(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
