@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,7 +34,10 @@ _BY: Final[dict[By, tuple[str, str]]] = {
 
 def figures(connection: sqlite3.Connection, where: Filter, *, percentiles: bool = True) -> Figures:
     """The six numbers of the sessions of a filter."""
-    text, values = condition(where)
+    return _figures_of(connection, *condition(where), percentiles=percentiles)
+
+
+def _figures_of(connection: sqlite3.Connection, text: str, values: Sequence[Any], *, percentiles: bool) -> Figures:
     row = connection.execute(statement("figures").replace("/*where*/", text), values).fetchone()
     sessions, running, *_ = row
     ended = sessions - running if percentiles else 0
@@ -64,12 +69,28 @@ def figures_over_time(
     connection: sqlite3.Connection, where: Filter, edges_ns: Sequence[int], *, percentiles: bool
 ) -> list[Figures]:
     """The figures of the sessions that started between each two edges."""
+    if replace(where, since_ns=None, until_ns=None, project=None) != Filter():
+        return _figures_of_parts(connection, where, edges_ns, percentiles=percentiles)
     found = []
     for start, end in pairwise(edges_ns):
         since = start if where.since_ns is None else max(start, where.since_ns)
         until = end if where.until_ns is None else min(end, where.until_ns)
         found.append(figures(connection, replace(where, since_ns=since, until_ns=until), percentiles=percentiles))
     return found
+
+
+def _figures_of_parts(
+    connection: sqlite3.Connection, where: Filter, edges_ns: Sequence[int], *, percentiles: bool
+) -> list[Figures]:
+    """The same, with one search for the sessions of a filter that no index of times answers."""
+    text, values = condition(where)
+    parts: list[list[int]] = [[] for _ in edges_ns[1:]]
+    for session, started_ns in connection.execute(statement("started").replace("/*where*/", text), values):
+        place = bisect_right(edges_ns, started_ns) - 1
+        if 0 <= place < len(parts):
+            parts[place].append(session)
+    text = "s.id IN (SELECT value FROM json_each(?))"
+    return [_figures_of(connection, text, [json.dumps(ids)], percentiles=percentiles) for ids in parts]
 
 
 def facets(connection: sqlite3.Connection, where: Filter) -> Facets:

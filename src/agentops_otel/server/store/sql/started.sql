@@ -1,0 +1,1 @@
+SELECT s.id, s.started_ns FROM session s WHERE /*where*/
