@@ -2,7 +2,7 @@
 import { closeMenus } from "./controls.js";
 
 const PAGES = { s: "/", c: "/costs", e: "/errors", t: "/tools", m: "/models", y: "/system" };
-const ITEMS = "#rows > tr, table[data-rows] > tbody > tr, .story .step, [data-items] > *";
+const ITEMS = "#rows > tr, table[data-rows] > tbody > tr:not(.more), .story .step, [data-items] > *";
 let went; // the time of the last g
 
 /** Whether a key is meant for the page. */

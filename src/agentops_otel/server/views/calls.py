@@ -152,6 +152,6 @@ def ordered(asked: Asked, rows: Sequence[CallsRow]) -> tuple[str, bool, list[Cal
 
 
 def shown_name(asked: Asked, rows: Sequence[CallsRow]) -> str | None:
-    """Whose slowest calls are shown: the one that is asked for, else the first; none for ``show=``."""
+    """Whose slowest calls are shown: the one that is asked for, else the first; none for ``show=-``."""
     show = asked.query.get("show")
     return next((row.name for row in rows if show is None or row.name == show[-1]), None)

@@ -245,7 +245,7 @@ def set_price(asked: Asked) -> str:
         set_ns=asked.now_ns,
     )
     asked.store.set_price(price)
-    return "/costs" + Address(asked.query).having()
+    return ("/costs" + Address(asked.query).having()).rstrip("?")
 
 
 def _rate(name: str, text: str) -> float | None:

@@ -231,7 +231,7 @@ def _seconds(ns: int) -> str:
 
 
 def _sample(store: Store, where: Filter, groups: Iterable[ErrorGroup], show: Sequence[str] | None) -> Sample | None:
-    """The last error of the cause that is asked for; of the first one when none is; of none for ``show=``."""
+    """The last error of the cause that is asked for; of the first one when none is; of none for ``show=-``."""
     group = next((group for group in groups if show is None or group.fingerprint == show[-1]), None)
     if group is None:
         return None
