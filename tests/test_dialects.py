@@ -20,6 +20,7 @@ from agentops_otel.server.otlp_export import to_otlp_json
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dialects"
 ALL = sorted(path.name.partition(".")[0] for path in FIXTURES.glob("*.traces.pb"))
+GRAPHS = {"pydantic-ai", "openinference-langchain"}  # frameworks that loop by themselves: a question, and no more
 TALKING = sorted({*ALL} - {"anthropic", "genai-logs", "genai-events"})  # those with messages on their spans
 QUESTION = "Who wrote the first program?"
 
@@ -41,7 +42,7 @@ def talk(name):
     return [row for row in found if row.status != "error"] + [row for row in found if row.status == "error"]
 
 
-@pytest.mark.parametrize("name", [*{*ALL} - {"pydantic-ai"}])
+@pytest.mark.parametrize("name", [*{*ALL} - GRAPHS])
 def test_the_calls_of_a_talk(name):
     """Four LLM calls with provider, model, label and the error of the last; a streamed one is one call."""
     found = talk(name)
@@ -117,7 +118,7 @@ def test_the_tool(name):
         assert tool.arguments_digest
 
 
-@pytest.mark.parametrize("name", [*{*TALKING} - {"genai-spans", "logfire"}])
+@pytest.mark.parametrize("name", [*{*TALKING} - {"genai-spans", "logfire", "openinference-langchain"}])
 def test_the_agent(name):
     """The agent has its name, what it was asked and what it answered."""
     (agent,) = [row for row in rows(name) if row.kind == "agent"]
@@ -174,6 +175,16 @@ def test_a_session_of_agentops():
     """Its root has a name and an end state."""
     (root,) = [row for row in rows("agentops04") if row.kind == "session"]
     assert (root.label, root.session_name, root.end_state) == ("visit", "visit", "success")
+
+
+def test_a_graph_of_langchain():
+    """Its nodes say what was asked and answered, out of whatever state of messages they were given."""
+    found = rows("openinference-langchain")
+    (root,) = [row for row in found if row.parent_id is None]
+    assert (root.kind, root.label, root.asked, root.answered) == ("step", "planner", QUESTION, "Ada Lovelace")
+    agents = [row for row in found if row.kind == "agent"]
+    assert {row.asked for row in agents} == {QUESTION}
+    assert agents[-1].answered == "Ada Lovelace"
 
 
 def test_a_generation_made_by_hand_in_langfuse():

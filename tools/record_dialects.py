@@ -34,6 +34,11 @@ OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
 # Name of the recording -> program, packages, environment.
 RECORDINGS: Final[dict[str, tuple[str, tuple[str, ...], dict[str, str]]]] = {
     "openinference": ("openinference_sdk", ("openai", "openinference-instrumentation-openai", *EXPORTER), {}),
+    "openinference-langchain": (
+        "openinference_langchain_sdk",
+        ("langchain-openai", "langgraph", "openinference-instrumentation-langchain", *EXPORTER),
+        {},
+    ),
     "openllmetry": (
         "openllmetry_sdk",
         ("openai", "httpx", "traceloop-sdk", "opentelemetry-instrumentation-openai", *EXPORTER),

@@ -276,6 +276,8 @@ _Drafted = tuple[str, list[Part], "str | None"]
 
 
 def _message(value: Any, role: str) -> _Drafted:
+    if isinstance(value, list) and len(value) == 2 and value[0] in _PAIRED:  # LangChain's short way
+        value = {"role": value[0], "content": value[1]}
     if not isinstance(value, dict):
         return role, parts(value), None
     finish = _finish(value)
@@ -298,6 +300,7 @@ def _message(value: Any, role: str) -> _Drafted:
     return role, parts(value.get("text", value)), finish
 
 
+_PAIRED: Final = ("user", "human", "assistant", "ai", "system")
 _INNER: Final = ("message", "kwargs", "data")
 _SAYS: Final = frozenset({"role", "parts", "content", "tool_calls", "function_call", "refusal", "reasoning_content"})
 

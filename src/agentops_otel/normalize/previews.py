@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..dialects.dialect import Content
-from ..messages import as_json, opened, plain, text_of
+from ..messages import as_json, messages, opened, plain, text_of
 from ..rows import Kind, Message
 from .said import NAME_LENGTH, Said
 
 _LENGTH: Final = 300
 # What an agent was asked, among the arguments of a function.
-_QUESTIONS: Final = ("question", "prompt", "query", "task", "input", "message", "text", "topic", "messages")
+_QUESTIONS: Final = ("question", "prompt", "query", "task", "input", "message", "text", "topic")
 
 
 def arguments_of(said: Said) -> str | None:
@@ -26,17 +26,32 @@ def arguments_of(said: Said) -> str | None:
     return as_json(plain(found["kwargs"] or found["args"]))
 
 
+def result_of(said: Said) -> str | None:
+    """As a text what was written as one in JSON, or is the content of a tool's message of LangChain."""
+    text = said.content("result")
+    if not text or not text.startswith(('"', '{"type": "tool"')):
+        return text
+    found = opened(text)
+    data = found.get("data") if isinstance(found, dict) else None
+    content = data.get("content") if isinstance(data, dict) else found
+    return content if isinstance(content, str) else text
+
+
 def previews(kind: Kind, content: Content, arguments: str | None, result: str | None) -> tuple[str | None, str | None]:
     """What it was asked and what it answered, in short."""
     arguments = None if arguments in ("[]", "{}") else arguments
-    users = [text for each in content.input if each.role == "user" and (text := text_of(each.parts))]
+    users = _texts(content.input, "user")
     said = [text for each in content.output if (text := text_of(each.parts))]
     if kind == "llm":
         return _brief(users[-1] if users else None), _brief(said[0] if said else None)
     if kind in ("tool", "action"):
         return _brief(arguments), _brief(result)
-    asked = _spoken_text(arguments) or (users[0] if users else None)
-    return _brief(asked), _brief(_spoken_text(result) or (said[-1] if said else None))
+    asked = users[0] if users and (arguments or "{").startswith(("{", "[")) else _spoken_text(arguments, "user")
+    return _brief(asked), _brief(_spoken_text(result, "assistant") or (said[-1] if said else None))
+
+
+def _texts(found: Iterable[Message], role: str) -> list[str]:
+    return [text for each in found if each.role == role and (text := text_of(each.parts))]
 
 
 def _brief(text: str | None) -> str | None:
@@ -46,18 +61,21 @@ def _brief(text: str | None) -> str | None:
     return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
 
 
-def unquoted(text: str | None) -> str | None:
-    """A text that was written as JSON."""
-    found = opened(text) if text and text.startswith('"') else text
-    return found if isinstance(found, str) else text
+def _spoken_text(text: str | None, role: str) -> str | None:
+    """The text in the arguments or the result of a function: ``{"question": "Who?"}`` asks ``Who?``.
 
-
-def _spoken_text(text: str | None) -> str | None:
-    """The text in the arguments or the result of a function: ``{"question": "Who?"}`` asks ``Who?``."""
+    Of messages it is what the user said first, or the assistant last.
+    """
     if not text or not text.startswith(("{", "[", '"')):
         return text
-    found = _text_in(opened(text), 4)
-    return found or text
+    found = opened(text)
+    if isinstance(found, dict) and not _MESSAGES.isdisjoint(found):
+        texts = _texts(messages(found, role), role)
+        return (texts[0] if role == "user" else texts[-1]) if texts else None
+    return _text_in(found, 4) or text
+
+
+_MESSAGES: Final = frozenset({"messages", "data", "role"})
 
 
 def _text_in(value: Any, depth: int) -> str | None:

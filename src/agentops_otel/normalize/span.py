@@ -14,7 +14,7 @@ from ..rows import Kind, Message, SpanBody, SpanRow
 from ..usage import Usage
 from .failure import NO_FAILURE, failure_of, status_of
 from .log import SPAN_NAME_LENGTH, STATES
-from .previews import arguments_of, calls_of, previews, unquoted
+from .previews import arguments_of, calls_of, previews, result_of
 from .process import process_of, server_of
 from .received import ReceivedSpan
 from .said import MESSAGE_LENGTH, NAME_LENGTH, Said, text_of_value
@@ -32,7 +32,7 @@ def normalize(span: ReceivedSpan) -> SpanRow:
     usage = usage_of(attributes, by, dialects)
     kind = _kind(span, dialects, said, usage)
     content = _content(span, dialects, kind)
-    arguments, result = (None, None) if kind == "llm" else (arguments_of(said), unquoted(said.content("result")))
+    arguments, result = (None, None) if kind == "llm" else (arguments_of(said), result_of(said))
     status = status_of(span, said)
     error = failure_of(span, said) if status == "error" or kind == "error" else NO_FAILURE
     request_model, model = _models(attributes, dialects, said)
