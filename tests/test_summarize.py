@@ -396,6 +396,20 @@ def test_a_row_says_what_was_asked_and_answered():
     assert (own.asked, own.ending) == ("Refund order 1842", "Refund of 61.90 EUR is on its way.")
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ('["Who wrote it?"]', "Who wrote it?"),
+        ('{"question": "Who wrote it?"}', "Who wrote it?"),
+        ('{"a": 1, "b": 2}', '{"a": 1, "b": 2}'),
+        ("[not json", "[not json"),
+    ],
+)
+def test_what_was_asked_is_read_out_of_arguments(said, asked):
+    """Of an agent that was called with one text."""
+    assert row(root(asked=said)).asked == asked
+
+
 def test_a_success_without_words_says_its_last_act():
     """As when no content is captured."""
     assert row(root(), call(2, 1, 2), span(3, "tool", "save", 3, 4)).ending == "execute_tool save"

@@ -157,6 +157,13 @@ def _rate(provider: str, model: str, thousand: Usage) -> float | None:
     return None if once is None or twice is None else (twice.amount - once.amount) * 1000
 
 
+def context_window(provider: str, model: str) -> int | None:
+    """How many tokens a model takes at most in one call; None when the table does not know."""
+    found = _find(provider, model)
+    window = None if found is None else getattr(found[0], "context_window", None)
+    return window if isinstance(window, int) and window > 0 else None
+
+
 def table_version() -> str:
     """The version of the price table that is installed."""
     return _table_version()

@@ -5,6 +5,7 @@ The same row comes out in whatever order spans and events come in, and however o
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -360,7 +361,23 @@ def _asked(tree: Tree) -> str:
     """What the root was asked, else the first span that was asked something."""
     asked = [span for span in tree.spans if span.asked]
     first = next((span for span in asked if span.kind == "session"), None) or next(iter(asked), None)
-    return (first.asked or "") if first else ""
+    return _unwrapped(first.asked or "") if first else ""
+
+
+def _unwrapped(text: str) -> str:
+    """The one text in the JSON of a call's arguments; any other text as it is."""
+    value: Any = text
+    for _ in range(3):
+        if isinstance(value, str) and value[:1] in {"[", "{", '"'}:
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                return text
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+    return value if isinstance(value, str) else text
 
 
 def _tags(tree: Tree, root: SpanRow | None, events: Sequence[SessionEvent]) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def test_media_are_told_not_shown_as_text():
         ('{"code": "a\\nb"}', "code=…"),
         ("not json", '"not json"'),
         ("{}", ""),
-        ('["a", 1]', '["a", 1]'),
+        ('["a", 1]', '"a", 1'),
     ],
 )
 def test_arguments_are_written_as_a_call(arguments, shown):
@@ -218,6 +218,7 @@ def test_the_replay_shows_one_step(ci):
     found = replay(ci, at=4)
     shown = found.steps[found.position]
     assert (shown.number, shown.title, shown.added, shown.removed) == (4, "claude-sonnet-4-5, turn 2", 1, 0)
+    assert (shown.context_tokens, shown.context_limit) == (6214, 200_000)
     assert [said.again for said in shown.context] == [True, True, True, False]
     assert [step.number for step in found.steps if step.context] == [4]
     assert found.steps[-1].cost == pytest.approx(ci.row.cost)

@@ -127,6 +127,30 @@ def test_system_instructions_say_in_how_many_sessions_they_were_before():
     assert ask.folds[0].summary.endswith(", the same as in 36 sessions before")
 
 
+def test_system_instructions_that_are_a_message_are_told_as_such():
+    """As the API of OpenAI has them: once, however often they are sent."""
+    play = Play("chat", NOW)
+    play.history.append({"role": "system", "parts": [{"type": "text", "content": "Be kind"}]})
+    play.ask("What is it?")
+    play.llm("gpt-4.1", 1, answer="A kettle.")
+    play.llm("gpt-4.1", 1, answer="It boils water.")
+    steps = told(play.end())
+    assert [[fold.summary for fold in step.folds] for step in steps] == [
+        ["System instructions, 7 characters"],
+        [],
+        ["3 messages sent again"],
+    ]
+
+
+def test_a_short_gap_is_no_step():
+    """2 % of a short session is nothing."""
+    play = Play("chat", NOW)
+    play.tool("t", {}, "ok", 0.1)
+    play.wait(0.03)
+    play.tool("t", {}, "ok", 0.1)
+    assert [step.kind for step in told(play.end())] == ["tool", "tool"]
+
+
 def test_a_later_question_is_a_step_of_its_own():
     """In a conversation of several turns."""
     play = Play("chat", NOW)

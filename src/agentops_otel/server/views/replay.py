@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from ... import pricing
 from ...rows import SpanBody
 from .run import Run, key_of
 from .session import Piece, Replay, ReplayStep, Said
@@ -63,6 +64,7 @@ def _shown(run: Run, step: ReplayStep, position: int) -> ReplayStep:
     has = Counter(mark(message) for message in body.input)
     return replace(
         step,
+        context_limit=pricing.context_window(span.provider or "", span.model or ""),
         context=_context(body, had, system=before is not None and before.system == body.system),
         answer=_answer(body),
         added=(has - had).total(),

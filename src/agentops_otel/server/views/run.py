@@ -17,6 +17,10 @@ from .session import Numbers, StepError
 
 _PYTHON: Final = re.compile(r'^\s*File "([^"\n]{1,500})", line (\d+)', re.MULTILINE)
 _JAVASCRIPT: Final = re.compile(r"^\s+at [^\n]{0,300}?\(?([^\s()]{1,500}):(\d+):\d+\)?$", re.MULTILINE)
+GAP_SHARE: Final = 0.02
+"""A gap is own code that takes more than this share of a session."""
+_LEAST_GAP_NS: Final = 50_000_000
+"""However short the session is: starting a program takes as long."""
 _STACK: Final = 20_000
 """Characters of a stack that are shown: the end, where it was raised."""
 
@@ -143,6 +147,11 @@ class Run:
         return names
 
     # ---------------------------------------------------------------------------------------------------- questions
+
+    @property
+    def least_gap_ns(self) -> int:
+        """How long no span must be open until that is worth a row."""
+        return max(int(self.length_ns * GAP_SHARE), _LEAST_GAP_NS)
 
     @property
     def length_ns(self) -> int:

@@ -195,7 +195,7 @@ class ReplayStep:
     answer: tuple[Piece, ...]
     context_tokens: int | None
     context_limit: int | None
-    """The model's, where it is known."""
+    """The model's, where it is known; of the shown step."""
     added: int
     """Messages that the step before did not have."""
     removed: int

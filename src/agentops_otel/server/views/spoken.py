@@ -132,6 +132,8 @@ def signature(arguments: Any) -> str:
     value = opened(arguments)
     if value is None or value in ("", {}):
         return ""
+    if isinstance(value, list):
+        return _shortened(", ".join(map(_literal, value)), LONGEST_SIGNATURE)
     if not isinstance(value, dict):
         return _shortened(_literal(value), LONGEST_SIGNATURE)
     shown = {name: _literal(each) for name, each in value.items() if not is_block(each)}

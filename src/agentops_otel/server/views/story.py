@@ -11,7 +11,7 @@ from ...rows import Message, Score, SpanBody, SpanRow
 from ...strip import Interval, union, without
 from ...tree import Key
 from ..format import duration_text
-from .run import Run, key_of
+from .run import GAP_SHARE, Run, key_of
 from .session import Fold, Piece, Step, StepError, Story
 from .spoken import (
     as_text,
@@ -35,11 +35,10 @@ _DEEPEST: Final = 16
 """Agents inside of agents; what is deeper stands at this level."""
 _FRAMES: Final = 4
 """Agents around everything that are no steps."""
-GAP_SHARE: Final = 0.02
-"""A gap is own code that takes more than this share of a session."""
 _INLINE_LINES: Final = 8
 _INLINE: Final = 600
 _MANY_TOKENS: Final = 10_000
+_INSTRUCTING: Final = frozenset({"system", "developer"})
 _CONTAINERS: Final = frozenset({"agent", "workflow"})
 Before = Callable[[Sequence[Mapping[str, Any]]], int]
 
@@ -83,7 +82,7 @@ class _Teller:
         for score in run.row.scores:
             if score.span_id:
                 self._scores.setdefault(score.span_id, []).append(score)
-        self._least_gap = max(1, int(run.length_ns * GAP_SHARE))
+        self._least_gap = run.least_gap_ns
         for span in run.tree.spans:
             if span.kind in _CONTAINERS:
                 self._names.add(span.label)
@@ -317,7 +316,8 @@ class _Teller:
         steps: list[Step] = []
         again, asked, others = self._sort(body.input, span)
         folds: list[Fold] = []
-        system = self._system(body)
+        system = self._system(body, others)
+        others = [(at, message) for at, message in others if message.role not in _INSTRUCTING]
         if asked:
             name = "ask" if "ask" not in self._shown.values() else f"ask-{step.id}"
             for _, message in asked:
@@ -391,16 +391,21 @@ class _Teller:
             name, "user", start, start, "User", asked=text_piece(asked, "").text, folds=folds, pieces=tuple(others)
         )
 
-    def _system(self, body: SpanBody) -> Fold | None:
-        """The system instructions, when they were not shown before."""
-        parts = [part for part in body.system if as_text(part.get("content"))]
+    def _system(self, body: SpanBody, others: Sequence[tuple[int, Message]]) -> Fold | None:
+        """The system instructions, of their own or as messages, when they were not shown before."""
+        found = [(f"system.{number}", part) for number, part in enumerate(body.system)]
+        for at, message in others:
+            if message.role in _INSTRUCTING:
+                self._shown.setdefault(mark(message), "ask")
+                found += [(f"input.{at}.{number}", part) for number, part in enumerate(message.parts)]
+        parts = [part for _, part in found if as_text(part.get("content"))]
         if not parts:
             return None
         digest = gist([dict(part) for part in parts])
         if digest in self._systems:
             return None
         self._systems.add(digest)
-        pieces = tuple(piece(part, f"system.{number}") for number, part in enumerate(body.system))
+        pieces = tuple(piece(part, where) for where, part in found)
         summary = (
             f"System instructions, {format_count(sum(len(as_text(part.get('content'))) for part in parts))} characters"
         )
@@ -410,7 +415,7 @@ class _Teller:
         return Fold(summary, pieces=pieces)
 
     def _sessions_before(self, body: SpanBody) -> int:
-        return 0 if self._before is None else self._before(body.system)
+        return self._before(body.system) if self._before is not None and body.system else 0
 
     def _again_fold(self, span: SpanRow, again: Sequence[Message]) -> Fold:
         summary = f"{format_count(len(again), 'message')} sent again"

@@ -15,7 +15,6 @@ from .critical import critical_path
 from .run import Run, key_of
 from .session import Numbers, Waterfall, WaterfallRow
 from .spoken import signature
-from .story import GAP_SHARE
 
 MOST: Final = 2_000
 """Rows beyond which subtrees are folded."""
@@ -48,7 +47,7 @@ class _Tree:
     def __init__(self, run: Run, selected: str | None) -> None:
         self._run = run
         self._critical = critical_path(run)
-        self._least_gap = max(1, int(run.length_ns * GAP_SHARE))
+        self._least_gap = run.least_gap_ns
         self._gaps: dict[Key, list[Interval]] = {}
         self._descendants = self._count_descendants()
         self._works = self._find_works()
