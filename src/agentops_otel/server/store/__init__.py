@@ -56,7 +56,10 @@ class Filter:
     """Which sessions: all that are given must hold. Several values of one field are alternatives."""
 
     text: str = ""
-    """Words of prompts, answers, tool arguments and errors; also the beginning of a session or trace id."""
+    """Words of prompts, answers, tool arguments and errors; also the beginning of a session or trace id.
+
+    All words must stand in one text; one of three letters or more finds what begins with it.
+    """
     states: tuple[State, ...] = ()
     tags: tuple[str, ...] = ()
     models: tuple[str, ...] = ()

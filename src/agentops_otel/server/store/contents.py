@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from .encoding import Contents, Place, named_by, packed_content, searchable
 from .statement import statement
 
+_AT_ONCE: Final = 128
+_FIND: Final = statement("find_contents").replace("/*marks*/", ", ".join("?" * _AT_ONCE))
 First = tuple[int, str, str, Place]
 """Where a content stands first: start, span id, trace id, place."""
 
@@ -37,24 +40,34 @@ class Links:
 
     def write(self) -> None:
         """Store what is new, and the links."""
-        ids = {digest: self._id(digest) for digest in {digest for _, digest in self._first}}
+        ids = self._ids(list(dict.fromkeys(digest for _, digest in self._first)))
         self._connection.executemany(
             statement("link_content"),
-            [(session, ids[digest], *first) for (session, digest), first in self._first.items() if ids[digest]],
+            [(session, ids[digest], *first) for (session, digest), first in self._first.items() if digest in ids],
         )
         self._first.clear()
 
-    def _id(self, digest: bytes) -> int | None:
-        found = self._connection.execute(statement("find_content"), (digest, self._project)).fetchone()
-        if found is not None:
-            return int(found[0])
-        if digest not in self._contents:
-            return None
-        kind, value = self._contents[digest]
-        data, words = packed_content(kind, value)
-        number = self._connection.execute(statement("add_content"), (self._project, digest, kind, data)).lastrowid
-        self._connection.execute(statement("index_content"), (number, words))
-        return number
+    def _ids(self, digests: list[bytes]) -> dict[bytes, int]:
+        """The numbers of contents, of which those are stored now that are new."""
+        ids: dict[bytes, int] = {}
+        for start in range(0, len(digests), _AT_ONCE):
+            some = digests[start : start + _AT_ONCE]
+            some += [b""] * (_AT_ONCE - len(some))
+            ids.update(self._connection.execute(_FIND, (self._project, *some)))
+        new = [digest for digest in digests if digest not in ids and digest in self._contents]
+        if not new:
+            return ids
+        last = int(self._connection.execute(statement("last_content")).fetchone()[0] or 0)
+        rows, words = [], []
+        for number, digest in enumerate(new, last + 1):
+            kind, value = self._contents[digest]
+            data, text = packed_content(kind, value)
+            ids[digest] = number
+            rows.append((number, self._project, digest, kind, data))
+            words.append((number, text))
+        self._connection.executemany(statement("add_content"), rows)
+        self._connection.executemany(statement("index_content"), words)
+        return ids
 
 
 def relink(connection: sqlite3.Connection, sessions: Collection[int]) -> None:

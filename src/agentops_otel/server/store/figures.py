@@ -97,7 +97,9 @@ def facets(connection: sqlite3.Connection, where: Filter) -> Facets:
     """The values of each field among the sessions of a filter."""
     text, values = condition(where)
     found: dict[str, list[Facet]] = defaultdict(list)
-    for name, value, sessions in connection.execute(statement("facets").replace("/*where*/", text), values):
+    among = "1" if text == "1" else "session IN (SELECT id FROM chosen)"
+    query = statement("facets").replace("/*where*/", text).replace("/*among*/", among)
+    for name, value, sessions in connection.execute(query, values):
         found[name].append(Facet(value, sessions))
     names = ("state", "tag", "model", "agent", "tool", "error", "host")
     return Facets(*(tuple(found[name]) for name in names))

@@ -24,6 +24,7 @@ _BEGINNING: Final = """s.id IN (
     JOIN session i ON i.project = r.project AND i.session_id = coalesce(r.session_id, r.trace_id)
     WHERE r.project IN (SELECT id FROM project) AND r.trace_id >= ? AND r.trace_id < ?
 )"""
+_BEGINNING_OF: Final = 3
 _WORD: Final = re.compile(r"[^\W_]")
 
 
@@ -86,9 +87,12 @@ def _text(text: str) -> Condition:
 
 
 def words(text: str) -> str | None:
-    """A text as a query of FTS5 in which all words must stand, and nothing is an operator; None without a word."""
+    """A text as a query of FTS5 in which nothing is an operator, and all words must stand; None without a word.
+
+    A word of three letters or more also finds what begins with it: ``refund`` finds ``refunds``.
+    """
     quoted = [word.replace('"', '""').replace("\0", " ") for word in text.split() if _WORD.search(word)]
-    return " ".join(f'"{word}"' for word in quoted[:64]) or None
+    return " ".join(f'"{word}"*' if len(word) >= _BEGINNING_OF else f'"{word}"' for word in quoted[:64]) or None
 
 
 def after(text: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
+from ... import guard
 from ...rows import Score, SessionEvent, SessionRow, SpanRow
 from . import Added, Batch, Price, rollups
 from .contents import Links, relink
@@ -111,7 +112,7 @@ class Ingest:
         self._due: dict[int, float] = {}
         """When large sessions may be summarized again, by the monotonic clock."""
         self._looked = False  # for what a process left that was killed
-        self._late: set[str] = set()
+        self._late: deque[str] = deque(maxlen=10_000)
         self._now_ns = 0
         self._prices: Prices | None = None
 
@@ -309,18 +310,31 @@ class Ingest:
             return None
         started = time.monotonic()
         now_ns = now_ns or known_ns
-        row = self._summarize(
-            session_id,
-            rollups.spans_of(connection, session),
-            rollups.events_of(connection, session),
-            rollups.scores_of(connection, project, session_id),
-            now_ns=now_ns,
-        )
+        row = self._row(connection, project, session, session_id, now_ns)
         rollups.write(connection, session, row, now_ns)
         if spans > _LARGE:
             took = time.monotonic() - started
             self._due[session] = started + took + max(_PAUSE_SECONDS, 4 * took)
         return row
+
+    def _row(
+        self, connection: sqlite3.Connection, project: int, session: int, session_id: str, now_ns: int
+    ) -> SessionRow:
+        spans = rollups.spans_of(connection, session)
+        events = rollups.events_of(connection, session)
+        scores = rollups.scores_of(connection, project, session_id)
+        try:
+            return self._summarize(session_id, spans, events, scores, now_ns=now_ns)
+        except Exception:
+            # A defect of ours must not cost a span: they are stored, and the session says that it has no numbers.
+            guard.report("summarize()")
+            times = [span.start_ns for span in spans] + [event.time_ns for event in events]
+            trace_id = (spans[0] if spans else events[0]).trace_id
+            first, last = min(times), max(times)
+            text = "This session could not be summed up; its spans are here."
+            return SessionRow(
+                session_id, trace_id, "indeterminate", "", first, last, ended=False, ending=text, spans=len(spans)
+            )
 
     def rest(self, connection: sqlite3.Connection, *, all_of_them: bool = False) -> float | None:
         """Summarize large sessions whose time has come; the seconds until the next one, None when there is none."""
@@ -333,7 +347,7 @@ class Ingest:
         if ready:
             with transaction(connection):
                 rows = [self.summarize(connection, session, self._now_ns) for session in ready]
-            self._late.update(row.session_id for row in rows if row is not None)
+            self._late.extend(row.session_id for row in rows if row is not None)
         waiting = set(stale).difference(ready)
         self._due = {session: due for session, due in self._due.items() if due > now}
         return max(0.01, min(self._due[session] for session in waiting) - now) if waiting else None
@@ -355,8 +369,10 @@ class Ingest:
         return len(sessions)
 
     def late(self) -> set[str]:
-        """The sessions whose rows have changed since they were asked for, without a batch."""
-        late, self._late = self._late, set()
+        """The sessions whose rows have changed without a batch since this was called last; from any thread."""
+        late = set()
+        while self._late:
+            late.add(self._late.popleft())
         return late
 
     def forget(self) -> None:

@@ -40,18 +40,18 @@ class Run(Protocol):
 
 
 def retain(run: Run, now_ns: int, *, max_age_ns: int | None, max_bytes: int | None, changed: Callable[[], None]) -> int:
-    """Remove the sessions that are beyond the limits, those first whose last sign is oldest; how many.
+    """Remove sessions that are beyond the limits, those first whose last sign is oldest; how many.
+
+    A few that are too old; when there are none and the store is too large, as many as bring it below its limit.
 
     Args:
         changed: called when something was removed that is remembered elsewhere.
     """
+    if max_age_ns is not None:
+        removed, _ = run(partial(_remove_some, changed=changed, before_ns=now_ns - max_age_ns))
+        if removed:
+            return removed
     removed = 0
-    before_ns = None if max_age_ns is None else now_ns - max_age_ns
-    while before_ns is not None:
-        sessions, _ = run(partial(_remove_some, changed=changed, before_ns=before_ns))
-        if not sessions:
-            break
-        removed += sessions
     while max_bytes is not None:
         excess = run(lambda connection: used_bytes(connection) - max_bytes)
         if excess <= 0:

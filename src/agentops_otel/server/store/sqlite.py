@@ -104,9 +104,10 @@ class SqliteStore:
         return tuple(sorted(late))
 
     def retain(self, now_ns: int, *, max_age_ns: int | None, max_bytes: int | None) -> int:
-        """Remove the oldest sessions beyond the limits, a few in each transaction; how many.
+        """Remove some of the oldest sessions beyond the limits; how many. Call again until it returns 0.
 
-        A store that is too large is made smaller by a tenth of its limit, so that this happens seldom.
+        A few that are too old; when there are none and the store is too large, as many as make it smaller by a tenth
+        of its limit, so that this happens seldom, a few in each transaction.
         """
         self._max_bytes = max_bytes
         return retain(self._writer.run, now_ns, max_age_ns=max_age_ns, max_bytes=max_bytes, changed=self._ingest.forget)

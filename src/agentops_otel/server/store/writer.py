@@ -21,7 +21,9 @@ from .database import Database, StoreUnusable, transaction
 Result = TypeVar("Result")
 _SHARED: Final = 64
 """So many callers share one transaction at most."""
+_AGAIN_SECONDS: Final = 5.0
 _FULL: Final = ("database or disk is full", "disk I/O error")
+_BUSY: Final = ("database is locked", "database table is locked")
 
 
 @dataclass(slots=True)
@@ -73,7 +75,10 @@ class Writer:
             if self._closed:
                 raise StoreUnusable("the store is closed")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="agentops-store", daemon=True)
+                connection = self._database.connect()
+                self._thread = threading.Thread(
+                    target=self._work, args=(connection,), name="agentops-store", daemon=True
+                )
                 self._thread.start()
             self._jobs.put(job)
         result: Result = job.future.result()
@@ -89,8 +94,7 @@ class Writer:
         if thread is not None:
             thread.join()
 
-    def _work(self) -> None:
-        connection = self._database.connect()
+    def _work(self, connection: sqlite3.Connection) -> None:
         try:
             wait: float | None = 0.0
             while True:
@@ -127,10 +131,10 @@ class Writer:
     def _pause(self, connection: sqlite3.Connection, rest: Callable[[sqlite3.Connection], Result]) -> Result | float:
         try:
             return rest(connection)
-        except sqlite3.Error as error:
+        except Exception as error:
             logger.warning("the store cannot bring sessions up to date now: %s", error)
             self._forget()
-            return 1.0
+            return _AGAIN_SECONDS
 
     def _run_all(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
         alone = [job for job in jobs if not job.shares]
@@ -167,4 +171,6 @@ class Writer:
 def _named(error: BaseException) -> BaseException:
     if isinstance(error, sqlite3.OperationalError) and str(error) in _FULL:
         return StoreFull(f"the store is full: {error}")
+    if isinstance(error, sqlite3.OperationalError) and str(error) in _BUSY:
+        return StoreFull("another process writes into the store and does not end: try again later")
     return error

@@ -1,1 +1,1 @@
-INSERT INTO content (project, digest, kind, data) VALUES (?, ?, ?, ?)
+INSERT INTO content (id, project, digest, kind, data) VALUES (?, ?, ?, ?, ?)
