@@ -39,6 +39,7 @@ def test_every_total_is_the_sum_of_the_leaf_calls(shop, by):
     tokens = sum(span.usage.input_tokens + span.usage.output_tokens for span in spans if span.usage)
     assert sum(share["tokens"] for share in found["split"]["shares"]) == tokens
     assert found["total"]["calls"] == len(spans)
+    assert shop.box.store.sql("SELECT total(cost) FROM session").rows[0][0] == total
 
 
 def test_what_an_agent_repeats_of_its_children_is_not_added(tmp_path):

@@ -15,6 +15,7 @@ from ... import pricing
 from ...rows import ModelUse
 from ...usage import Usage
 from ..address import Address
+from ..chart import span_name
 from ..export import csv_text
 from ..page import Asked, Download, action, page
 from ..period import Stretch, Unit, before, stretch
@@ -335,7 +336,7 @@ def _columns(
         until = where.until_ns if end == shown.end_ns else end
         uses = store.costs(replace(where, since_ns=since, until_ns=until), hours=hours)
         parts = [math.fsum(one.use.cost for one in uses if one.use.model == model) for model in top]
-        row = replace(cost_row("", uses, rates), since_ns=start, until_ns=until)
+        row = replace(cost_row(span_name(start, shown.unit), uses, rates), since_ns=start, until_ns=until)
         columns.append(Column(start, until, row.cost, (*parts, max(0.0, row.cost - math.fsum(parts)))))
         days.append(row)
     return columns, days
