@@ -15,7 +15,7 @@ from tests.fakes.program import ROOT, run
 
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 # Imported only where the program, or a newer Python, has it.
-OPTIONAL = {"annotationlib", "fsspec", "pytest"}
+OPTIONAL = {"IPython", "annotationlib", "fsspec", "pytest"}
 HIDE = """
 import sys
 class Hidden:

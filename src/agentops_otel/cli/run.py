@@ -53,9 +53,9 @@ def command(program: tuple[str, ...], port: int, *, no_box: bool) -> int:
 
 def _instrumented(environ: Mapping[str, str]) -> dict[str, str]:
     """Variables that make each Python that is started load OpenTelemetry's instrumentors, and so ours."""
-    from opentelemetry.instrumentation import auto_instrumentation
+    from opentelemetry.instrumentation.auto_instrumentation import __file__ as place
 
-    folder = str(Path(auto_instrumentation.__file__).parent)
+    folder = str(Path(place).parent)
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != folder]
     return {"PYTHONPATH": os.pathsep.join([folder, *paths])}
 
