@@ -77,3 +77,11 @@ def test_the_period_before_is_as_long():
     closed = Filter(since_ns=10, until_ns=15)
     assert before(closed, now) == Filter(since_ns=5, until_ns=10)
     assert before(Filter(until_ns=15), now) is None
+
+
+@pytest.mark.usefixtures("_berlin")
+def test_a_morning_is_compared_with_a_morning():
+    """Today until now has yesterday until the same time before it."""
+    today, now = ns(2026, 11, 21), ns(2026, 11, 21, 9, 30)
+    expected = Filter(since_ns=ns(2026, 11, 20), until_ns=ns(2026, 11, 20, 9, 30))
+    assert before(Filter(since_ns=today), now) == expected

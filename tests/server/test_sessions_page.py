@@ -195,7 +195,7 @@ def test_a_box_without_sessions_says_what_to_do(box):
     html = box.get("/").text
     assert "Waiting for the first span" in html
     assert f"{box.address}/v1/traces" in html
-    assert f"finds this dashboard on port {box.port}" in html
+    assert f'agentops.init(endpoint="{box.address}")' in unescape(html)
     assert "1 request" in _text(html)
     assert not _rows(html)
     assert "Waiting for the first span" in box.get("/?state=fail").text

@@ -66,11 +66,22 @@ def stretch(store: Store, where: Filter, now_ns: int) -> Stretch:
 
 
 def before(where: Filter, now_ns: int) -> Filter | None:
-    """The filter of the time of equal length before; None for all time."""
+    """The filter of the time of equal length before; None for all time.
+
+    A day that is not over yet is compared with the same hours of the day before: a morning with a morning.
+    """
     if where.since_ns is None:
         return None
     end = now_ns if where.until_ns is None else where.until_ns
-    return replace(where, since_ns=2 * where.since_ns - end, until_ns=where.since_ns)
+    length = end - where.since_ns
+    if length < _DAY and where.until_ns is None and _is_midnight(where.since_ns):
+        length = _DAY
+    return replace(where, since_ns=where.since_ns - length, until_ns=end - length)
+
+
+def _is_midnight(ns: int) -> bool:
+    moment = local(ns)
+    return not (moment.hour or moment.minute or moment.second or ns % _SECOND)
 
 
 def _after(ns: int, unit: Unit) -> int:
