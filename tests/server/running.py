@@ -18,7 +18,7 @@ from agentops_otel.server.auth import Auth
 from agentops_otel.server.live import Live
 from agentops_otel.server.page import Box
 from agentops_otel.server.serve import Server, listen
-from agentops_otel.server.store import Store
+from agentops_otel.server.store import Filter, Store
 from agentops_otel.server.store.sqlite import SqliteStore
 
 TOKEN = "t" * 43
@@ -99,12 +99,12 @@ class RunningBox:
             raw.sendall(request)
             return raw.recv(65_536)
 
-    def wait_for(self, session_id: str):
-        """The row of a session, as soon as it is there."""
-        until = time.monotonic() + 20
+    def wait_until(self, wanted):
+        """The first of the rows that a function chooses of those of all sessions, as soon as there is one."""
+        until = time.monotonic() + 30
         while time.monotonic() < until:
-            row = self.store.session(session_id)
-            if row is not None:
-                return row
+            found = wanted(self.store.sessions(Filter()).rows)
+            if found:
+                return found[0]
             time.sleep(0.02)
-        raise AssertionError(f"{session_id} did not come")
+        raise AssertionError(f"it did not come: {self.store.sessions(Filter()).rows}")
