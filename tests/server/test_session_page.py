@@ -9,7 +9,7 @@ import pytest
 
 from agentops_otel.rows import SessionRow
 from agentops_otel.server.views.run import Run
-from agentops_otel.server.views.session_page import first_sentence, how_computed, verdict
+from agentops_otel.server.views.session_page import errors_so_far, first_sentence, how_computed, verdict
 from agentops_otel.summarize import summarize
 from agentops_otel.usage import Usage
 from tests.fakes import plays
@@ -140,7 +140,8 @@ def said(run):
 
 def test_a_verdict_is_one_sentence():
     """What it does, how it ended, what is known of it."""
-    assert said(played(plays.ci_medic(NOW))) == "One error so far, recovered. Running run_tests"
+    running = played(plays.ci_medic(NOW))
+    assert (said(running), errors_so_far(running.row)) == ("Running run_tests", "One error so far, recovered.")
     assert said(played(plays.refund(NOW))) == "Success after 1 recovered error"
     assert said(played(plays.refused_refund(NOW))) == "Failed: PermissionError: refund of 412.90 EUR needs approval"
     killed = said(played(plays.killed(NOW), NOW + 3_600_000_000_000))

@@ -99,9 +99,10 @@ def test_an_error_says_what_recovered_from_it(ci):
 
 
 def test_a_running_step_has_no_end(ci):
-    """It ticks."""
+    """It ticks; its arguments are those with which the model asked for it."""
     assert ci[-1].title == "run_tests"
     assert ci[-1].end_ns is None
+    assert ci[-1].signature == 'path="tests/checkout/test_retry.py", count=50'
 
 
 def test_the_costs_add_up(ci):

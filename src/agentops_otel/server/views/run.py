@@ -14,6 +14,7 @@ from ...summarize import Call, counted_calls
 from ...tree import Key, Tree
 from ..format import duration_text
 from .session import Numbers, StepError
+from .spoken import as_text
 
 _PYTHON: Final = re.compile(r'^\s*File "([^"\n]{1,500})", line (\d+)', re.MULTILINE)
 _JAVASCRIPT: Final = re.compile(r"^\s+at [^\n]{0,300}?\(?([^\s()]{1,500}):(\d+):\d+\)?$", re.MULTILINE)
@@ -249,6 +250,19 @@ class Run:
         if around is None or around.kind == "session":
             return "the session ended well"
         return f"{around.label or around.name} ended well"
+
+    def arguments(self, span: SpanRow) -> str | None:
+        """The arguments of a tool: its own, and of one that still runs those with which a model asked for it."""
+        if span.body is not None and span.body.arguments:
+            return span.body.arguments
+        if span.end_ns is not None or span.kind != "tool":
+            return None
+        asker = next((call.span for call in reversed(self.calls) if span.label in call.span.calls), None)
+        if asker is None or asker.start_ns > span.start_ns or asker.body is None:
+            return None
+        parts = [part for message in asker.body.output for part in message.parts if part.get("type") == "tool_call"]
+        asked = [part.get("arguments") for part in parts if part.get("name") == span.label]
+        return as_text(asked[0]) if len(asked) == 1 else None
 
     def own_error(self, span: SpanRow) -> bool:
         """Whether a span's error is shown at it: where it happened, and at the tool or call in which it did."""

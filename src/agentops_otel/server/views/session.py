@@ -429,6 +429,8 @@ class Session:
     """Pieces of the sentence, and whether each is strong."""
     running_since_ns: int | None
     """Since the epoch: of the running span that the verdict speaks of."""
+    so_far: str
+    """What follows the verdict of a running session: ``One error so far, recovered.``"""
     how_computed: str
     """The cost as a sentence."""
     newer: str | None

@@ -49,6 +49,7 @@ def session(asked: Asked) -> Session:
         title=first_sentence(row.asked) or row.name or row.session_id,
         verdict=verdict(run),
         running_since_ns=row.ending_since_ns if run.running else None,
+        so_far=errors_so_far(row) if run.running else "",
         how_computed=how_computed(run),
         newer=newer,
         older=older,
@@ -225,11 +226,9 @@ def verdict(run: Run) -> tuple[tuple[str, bool], ...]:
     """How a session stands, in pieces, each strong or not."""
     row = run.row
     if row.state == "running":
-        doing = row.ending.removeprefix("now ")
-        errors_so_far = _errors_so_far(row)
         if row.ending.startswith("now "):
-            return _present((errors_so_far, False), ("Running ", False), (doing, True))
-        return _present((errors_so_far, False), ("Running", True), (f": {row.ending}" if row.ending else "", False))
+            return (("Running ", False), (row.ending.removeprefix("now "), True))
+        return _present(("Running", True), (f": {row.ending}" if row.ending else "", False))
     if row.state == "success":
         return _present(("Success", False), (_survived(row), False))
     if row.state == "fail":
@@ -241,16 +240,17 @@ def _present(*pieces: tuple[str, bool]) -> tuple[tuple[str, bool], ...]:
     return tuple(each for each in pieces if each[0])
 
 
-def _errors_so_far(row: SessionRow) -> str:
+def errors_so_far(row: SessionRow) -> str:
+    """The errors of a running session in a sentence; empty when there are none."""
     total = row.recovered_errors + row.open_errors
     if not total:
         return ""
     number = "One error" if total == 1 else f"{format_count(total)} errors"
     if not row.open_errors:
-        return f"{number} so far, recovered. "
+        return f"{number} so far, recovered."
     if not row.recovered_errors:
-        return f"{number} so far. "
-    return f"{number} so far, {format_count(row.recovered_errors)} recovered. "
+        return f"{number} so far."
+    return f"{number} so far, {format_count(row.recovered_errors)} recovered."
 
 
 def _survived(row: SessionRow) -> str:

@@ -278,9 +278,10 @@ class _Teller:
     def _tool(self, span: SpanRow, depth: int) -> Step:
         step, body = self._base(span), span.body
         folds, pieces = list[Fold](), list[Piece]()
-        if body is not None and body.arguments:
+        arguments = self._run.arguments(span)
+        if arguments:
             self._content = True
-            for name, text in blocks(body.arguments):
+            for name, text in blocks(arguments):
                 shown = text_piece(text, "arguments", form="diff" if is_diff(text) else "code")
                 _place(shown, f"{name}, {_amount(shown)}", folds, pieces)
         if body is not None and body.result:
@@ -292,7 +293,7 @@ class _Teller:
             folds.append(Fold(f"Logs, {_amount(shown)}", pieces=(shown,)))
         return replace(
             step,
-            signature=signature(body.arguments) if body else "",
+            signature=signature(arguments),
             note=self._repeat(span),
             folds=tuple(folds),
             pieces=tuple(pieces),

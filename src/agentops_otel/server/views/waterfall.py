@@ -167,7 +167,7 @@ class _Tree:
             children=len(inside),
             kind="step" if span.kind == "llm" and not run.is_call(span) else span.kind,
             title=(run.row.name if span.kind == "session" else "") or span.label or span.name,
-            detail=_detail(span),
+            detail=_detail(run, span),
             start_ns=run.start(span),
             end_ns=run.end(span),
             leaf=leaf,
@@ -206,8 +206,6 @@ class _Tree:
         )
 
 
-def _detail(span: SpanRow) -> str:
-    if span.kind not in {"tool", "action"} or span.body is None or not span.body.arguments:
-        return ""
-    text = signature(span.body.arguments)
+def _detail(run: Run, span: SpanRow) -> str:
+    text = signature(run.arguments(span)) if span.kind in {"tool", "action"} else ""
     return text if len(text) <= _DETAIL else text[: _DETAIL - 1] + "…"
