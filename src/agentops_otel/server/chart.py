@@ -22,6 +22,7 @@ _SLOTS: Final = 12
 """A column is never wider than if there were so many."""
 _LABELS: Final = 20
 _SHADES: Final[Mapping[str, str]] = {"cache read": "q4", "input": "q2", "cache write": "q3", "output": "q1"}
+_LINE: Final = 13
 _LEAST: Final = 0.5
 """A column or bar that is not nothing is seen: at least so many pixels."""
 
@@ -67,6 +68,8 @@ class Bar:
     """The same where there is less room."""
     valued: bool
     """Whether there is room for its value above it."""
+    after: str
+    """Where the room beside it begins."""
 
 
 def bars(columns: Sequence[Stacked], unit: Unit) -> list[Bar]:
@@ -96,26 +99,22 @@ def bars(columns: Sequence[Stacked], unit: Unit) -> list[Bar]:
                 label="" if index % every else tick(column.start_ns, unit, before),
                 short="" if index % every else tick(column.start_ns, unit, column.start_ns),
                 valued=sums[index] > 0 and (len(columns) <= _LABELS or sums[index] == highest),
+                after=percent(x + step + 0.5),
             )
         )
     return found
 
 
-def after(bars: Sequence[Bar]) -> str:
-    """Where the room beside the last column begins."""
-    return percent(max((float(bar.x[:-1]) + float(bar.width[:-1]) / 0.84 for bar in bars), default=0.0) + 0.5)
-
-
 def names(bar: Bar | None, labels: Sequence[str]) -> list[tuple[float, str]]:
-    """Where the names of the shades stand beside the last column: at their blocks, 12 pixels apart at least."""
+    """Where the names of the shades stand beside the last column: at their blocks, 13 pixels apart at least."""
     blocks = {block.shade: block for block in bar.blocks} if bar else {}
     found: list[tuple[float, str]] = []
-    last = float(FLOOR) + 12
+    last = float(FLOOR) + _LINE
     for index, label in enumerate(labels):
         block = blocks.get(f"q{index + 1}")
         if not block:
             continue
-        last = min(block.y + block.height / 2 + 4, last - 12)
+        last = min(block.y + block.height / 2 + 4, last - _LINE)
         found.append((round(last, 2), label))
     return found
 
@@ -247,7 +246,6 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "bars": bars,
     "names": names,
     "filled": filled,
-    "after": after,
     "span_name": span_name,
     "flows": flows,
     "shares": shares,
