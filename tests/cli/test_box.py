@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +177,84 @@ def test_no_store_yet(run, home):
     assert (code, out) == (1, "")
     assert "run agentops-otel up, or agentops-otel demo" in err
     assert not home.exists()
+
+
+def test_a_session_as_a_file_and_back(run, demo, tmp_path):
+    """What is exported as OTLP JSON and imported into another store is the same session; twice does not double it."""
+    row = _json(run, "sessions", "-q", "SQLite or DuckDB", "--limit", "1")[0]
+    file, other = str(tmp_path / "session.json"), f"--db={tmp_path}/other.db"
+    assert run("export", row["session_id"], "--json", "-o", file)[0] == 0
+    for _ in range(2):
+        assert _json(run, "import", file, other)["spans"] == 30
+    assert _json(run, "sessions", other) == [row]
+    lines = "".join(json.dumps(each) + "\n" for each in [json.loads(Path(file).read_bytes())] * 2)
+    packed = tmp_path / "lines.jsonl.gz"
+    packed.write_bytes(gzip.compress(lines.encode()))
+    assert _json(run, "import", str(packed), other)["spans"] == 60
+    assert _json(run, "sessions", other) == [row]
+
+
+def test_a_session_for_people(run, demo, tmp_path):
+    """As one HTML file and as Markdown, both with what was said; from a store and from its beginning of an id."""
+    row = _json(run, "sessions", "-q", "SQLite or DuckDB", "--limit", "1")[0]
+    for form in ("--html", "--md"):
+        file = tmp_path / "session"
+        assert run("export", row["session_id"][:8], form, "-o", str(file))[0] == 0
+        said = file.read_text(encoding="utf-8")
+        assert "Use SQLite on the ships and DuckDB in the office" in said
+    assert run("export", "ffffffff")[0] == 1
+
+
+def test_a_file_that_is_none(run, tmp_path):
+    """What is no OTLP is told in one line, and makes no session."""
+    bad = tmp_path / "bad.json"
+    for content in (b"nothing", b"[1]", b"\x1f\x8b broken"):
+        bad.write_bytes(content)
+        code, out, err = run("import", str(bad))
+        assert (code, out, len(err.splitlines())) == (1, "", 1), content
+    assert _json(run, "sessions") == []
+
+
+def test_two_sessions_side_by_side(run, demo):
+    """Two runs of the same agent part at their answers; a session is like itself."""
+    first, second = _json(run, "sessions", "--tag", "ci", "--limit", "2")
+    code, out, _ = run("diff", first["session_id"], second["session_id"])
+    assert code == 1
+    assert "steps alike" in out
+    assert out.rstrip().endswith("answer")
+    code, out, _ = run("diff", first["session_id"], first["session_id"][:8])
+    assert code == 0
+    assert run("diff", first["session_id"], "ffffffff")[0] == 1
+
+
+def test_errors_and_tools(run, demo):
+    """Errors are grouped by cause with what became of them; tools have their calls and durations."""
+    errors = {row["type"]: row for row in _json(run, "errors")}
+    assert errors["FileNotFoundError"]["recovered"] == 3
+    assert errors["ConnectionError"]["fatal"] > 0
+    tools = {row["name"]: row for row in _json(run, "tools")}
+    assert tools["read_page"]["failed"] == tools["read_page"]["recovered"] == 2
+    assert tools["run_tests"]["median_ns"] > 10**9
+    assert _json(run, "errors", "--since", "1s") == _json(run, "tools", "--since", "1s") == []
+
+
+def test_tail_shows_what_comes(run, demo, box, tmp_path):
+    """What arrives at a box while it is followed is shown; what was there before is not."""
+    command = [sys.executable, "-m", "agentops_otel", "tail", "--url", box, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environ(tmp_path)) as process:
+        try:
+            time.sleep(2)  # until it has looked once; else all of it is new, which the test allows
+            assert run("demo", "--url", box)[0] == 0
+            news = []
+            while not any(each["event"] == "end" and each["state"] == "fail" for each in news):
+                news.append(json.loads(process.stdout.readline()))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(10)
+        assert process.returncode == 130
+    assert {"start", "span", "end"} <= {each["event"] for each in news}
+    spans = [(each["session_id"], each["id"]) for each in news if each["event"] == "span"]
+    assert len(spans) == len(set(spans))
 
 
 def test_tail_of_a_session_that_has_ended(run, demo):

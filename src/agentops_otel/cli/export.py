@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from .output import CannotPrint, progress, tell
+from .output import CannotPrint, emit, progress, tell
 from .source import Source, newest, reads_only
 
 _ENDINGS: Final = {"html": "html", "json": "json", "md": "md"}
@@ -44,8 +44,6 @@ def command(session: str, form: str, output: str | None, source: Source) -> None
 
 def _write(body: bytes) -> None:
     """Print a file as it is: whoever sends it to a terminal gets Markdown or JSON, in which nothing is obeyed."""
-    from .output import emit
-
     if sys.stdout is None or not hasattr(sys.stdout, "buffer") or sys.stdout.isatty():
         emit(body.decode("utf-8", "replace"))
         return

@@ -19,7 +19,7 @@ from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state,
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
-from .output import emit
+from .output import emit, progress
 
 if TYPE_CHECKING:
     from ..config import Protocol
@@ -87,7 +87,8 @@ def _flush(
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
         exporter.deadline = deadline if math.isfinite(deadline) else None
         try:
-            done = replay(folder, exporter, deadline, books)
+            with progress(f"flush to {meant.endpoint if meant else own.endpoint}", before.left) as settled:
+                done = replay(folder, exporter, deadline, books, settled=settled)
             why = "the time is up" if books.late or monotonic() >= deadline else exporter.last_error
             if exporter.key_refused:
                 why = f"{why}; {how_to_send(config, key_refused=True)}"

@@ -8,6 +8,7 @@ import click
 
 from ..version import __version__
 from . import browser
+from .open import link_to
 from .output import emit
 from .retention import Retention, retention
 
@@ -94,10 +95,13 @@ def command(
     try:
         up.run(options, ready)
     except up.CannotStart as refused:
-        failed = click.ClickException(str(refused))
+        if opens and refused.running:
+            emit(f"{refused}\n")
+            browser.show(link_to(refused.running, "/"))
+            return 0
         if refused.code == 2:
             raise click.UsageError(str(refused)) from None
-        raise failed from None
+        raise click.ClickException(str(refused)) from None
     return 0
 
 
@@ -110,7 +114,7 @@ def _banner(running: Running) -> str:
         f"  dashboard  {running.url}",
         f"  OTLP       {receives}",
         f"  store      {running.database}",
-        *(f"  {note}" for note in getattr(running, "notes", ())),
+        *(f"  {note}" for note in running.notes),
         "Ctrl-C ends it.",
     ]
     return "\n".join(lines) + "\n"

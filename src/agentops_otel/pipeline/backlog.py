@@ -180,6 +180,7 @@ def replay(
     *,
     not_yet: Collection[int] = (),
     yielding: bool = False,
+    settled: Callable[[int], None] = lambda spans: None,
 ) -> bool:
     """Send what dead processes have left for one destination; True when all of it is settled.
 
@@ -191,6 +192,7 @@ def replay(
         books: counts what was sent and rejected, in addition to what is in there.
         not_yet: trace ids of sessions whose roots are not to be made anew yet.
         yielding: give way to a flush.
+        settled: told after each batch of how many spans something is known.
     """
     took = 0.0
     for claim in claims(directory):
@@ -209,6 +211,7 @@ def replay(
                     claim.reject(sent.refused)
                     books.sent += len(sent.outcome.acknowledged)
                     books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
+                settled(len(sent.outcome.acknowledged) + len(sent.outcome.rejected) + len(sent.outcome.unnamed))
                 took = monotonic() - begun
                 if sent.unsent:
                     return False
