@@ -124,7 +124,9 @@ def test_a_file_that_may_not_grow_is_full(tmp_path):
     """A store without room says so for each batch, keeps what it has, and goes on when there is room."""
     with closing(SqliteStore(tmp_path / "a.db")) as store:
         store.add(Batch(session(9_999)), NOW)
-        store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 400").fetchall(), shares=False)
+        store._writer.run(
+            lambda connection: connection.execute("PRAGMA max_page_count = 400").fetchall(), transaction="none"
+        )
         stored = _until_full(store) + 1
         assert stored > 5
         _still_whole(store, stored)
@@ -133,7 +135,7 @@ def test_a_file_that_may_not_grow_is_full(tmp_path):
             store.add(Batch([llm(9_998, 1, body=replace(llm().body, input=(text("user", noise),)))]), NOW)
         _still_whole(store, stored)
         store._writer.run(
-            lambda connection: connection.execute("PRAGMA max_page_count = 9999").fetchall(), shares=False
+            lambda connection: connection.execute("PRAGMA max_page_count = 9999").fetchall(), transaction="none"
         )
         store.add(Batch(session(9_997)), NOW)
         _still_whole(store, stored + 1)

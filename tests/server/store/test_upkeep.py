@@ -90,6 +90,38 @@ def test_a_session_that_was_removed_may_come_again(store):
     assert len(store.span("session-1", span_id(1003)).body.input) == 4
 
 
+def test_what_arrives_is_not_removed_before_it_is_summed_up(tmp_path):
+    """Removal, checks and arrivals at the same moment do not see each other half done."""
+    with closing(SqliteStore(tmp_path / "a.db", summarize=slowly)) as store:
+        store.add(Batch(session(1)), NOW)
+        stop = threading.Event()
+        removed, mended = [], []
+
+        def remove() -> None:
+            while not stop.is_set():
+                removed.append(store.retain(NOW, max_age_ns=NOW - START - 12 * SECOND, max_bytes=None))
+                mended.extend(store.check().mended)
+
+        remover = threading.Thread(target=remove)
+        remover.start()
+        threads = [threading.Thread(target=store.add, args=(Batch(session(trace)), NOW)) for trace in range(2, 30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stop.set()
+        remover.join()
+        assert sum(removed) == 1
+        assert mended == []
+        assert store.sessions(Filter()).total == 28
+
+
+def slowly(session_id, spans, events, scores=(), *, now_ns):
+    """Sum up so slowly that others wait."""
+    time.sleep(0.005)
+    return summarize(session_id, spans, events, scores, now_ns=now_ns)
+
+
 def _large(trace: int) -> Batch:
     dice = random.Random(trace)
     words = " ".join(f"w{dice.randrange(5_000)}" for _ in range(20_000))

@@ -36,12 +36,13 @@ from . import (
     rollups,
 )
 from .asking import ask
+from .batches import encode
 from .database import Database
 from .encoding import clean, digest_of_parts
 from .failures import errors
 from .figures import By
 from .filters import after
-from .ingest import Ingest, Summarize, encode
+from .ingest import Ingest, Summarize
 from .lists import neighbours, processes, sessions
 from .prices import prices
 from .retention import check_room, retain, stats, vacuum
@@ -91,7 +92,7 @@ class SqliteStore:
             check_room(connection, self._max_bytes)
             return self._ingest.add(connection, encoded, now_ns)
 
-        return self._writer.run(write)
+        return self._writer.run(write, transaction="shared")
 
     def refresh(self, now_ns: int) -> tuple[str, ...]:
         """Bring sessions up to date that change with time alone; their ids."""
@@ -110,13 +111,15 @@ class SqliteStore:
         of its limit, so that this happens seldom, a few in each transaction.
         """
         self._max_bytes = max_bytes
-        return retain(self._writer.run, now_ns, max_age_ns=max_age_ns, max_bytes=max_bytes, changed=self._ingest.forget)
+        return retain(
+            self._writer.run, now_ns, max_age_ns=max_age_ns, max_bytes=max_bytes, changed=self._ingest.removed
+        )
 
     def check(self) -> Checked:
         """Count every roll-up anew from the spans, mend what differs, and let SQLite check the file."""
         with self._database.reading() as connection:
             found = repair.damage(connection)
-        self._writer.run(lambda connection: self._ingest.rest(connection, all_of_them=True), shares=False)
+        self._writer.run(lambda connection: self._ingest.rest(connection, all_of_them=True), transaction="none")
         self._writer.run(repair.adopt)
         with self._database.reading() as connection:
             numbers = [number for (number,) in connection.execute(statement("session_numbers"))]
@@ -130,7 +133,7 @@ class SqliteStore:
 
     def vacuum(self) -> None:
         """Give room that is no longer used back to the file system."""
-        self._writer.run(vacuum, shares=False)
+        self._writer.run(vacuum, transaction="none")
 
     def set_price(self, price: Price) -> int:
         """Price the calls of a model that have no price; how many sessions changed."""

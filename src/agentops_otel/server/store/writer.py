@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from ...log import logger
 from . import StoreFull
 from .database import Database, StoreUnusable, transaction
 
 Result = TypeVar("Result")
+Transaction = Literal["shared", "own", "none"]
 _SHARED: Final = 64
 """So many callers share one transaction at most."""
 _AGAIN_SECONDS: Final = 5.0
@@ -29,7 +30,7 @@ _BUSY: Final = ("database is locked", "database table is locked")
 @dataclass(slots=True)
 class _Job:
     run: Callable[[sqlite3.Connection], Any]
-    shares: bool
+    transaction: Transaction
     future: Future[Any] = field(default_factory=Future)
     result: Any = None
 
@@ -61,16 +62,17 @@ class Writer:
         self._closed = False
         self._last: Callable[[sqlite3.Connection], object] = rest
 
-    def run(self, work: Callable[[sqlite3.Connection], Result], *, shares: bool = True) -> Result:
+    def run(self, work: Callable[[sqlite3.Connection], Result], *, transaction: Transaction = "own") -> Result:
         """Run a function in a transaction, and return when that is committed.
 
         Args:
-            shares: False for work that has transactions of its own, such as VACUUM.
+            transaction: ``shared`` with what others ask for at the same time, which the work may see half done; its
+                ``own``; or ``none``, for work that has transactions of its own, such as VACUUM.
 
         Raises:
             StoreFull: there is no room; nothing is changed.
         """
-        job = _Job(work, shares)
+        job = _Job(work, transaction)
         with self._lock:
             if self._closed:
                 raise StoreUnusable("the store is closed")
@@ -117,7 +119,7 @@ class Writer:
         jobs: list[_Job] = []
         while job is not None:
             jobs.append(job)
-            if not job.shares or len(jobs) == _SHARED:
+            if job.transaction != "shared" or len(jobs) == _SHARED:
                 return jobs
             try:
                 job = self._jobs.get_nowait()
@@ -137,15 +139,21 @@ class Writer:
             return _AGAIN_SECONDS
 
     def _run_all(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
-        alone = [job for job in jobs if not job.shares]
-        shared = [job for job in jobs if job.shares]
+        shared = [job for job in jobs if job.transaction == "shared"]
         if shared:
             self._commit(connection, shared)
-        for job in alone:
-            try:
-                job.future.set_result(job.run(connection))
-            except BaseException as error:
-                job.future.set_exception(_named(error))
+        for job in jobs:
+            if job.transaction == "own":
+                self._commit(connection, [job])
+            elif job.transaction == "none":
+                self._run_bare(connection, job)
+
+    def _run_bare(self, connection: sqlite3.Connection, job: _Job) -> None:
+        try:
+            job.future.set_result(job.run(connection))
+        except BaseException as error:
+            self._forget()
+            job.future.set_exception(_named(error))
 
     def _commit(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
         try:

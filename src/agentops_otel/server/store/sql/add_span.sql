@@ -1,5 +1,5 @@
 INSERT INTO span (
-    project, session, source, size, digest, trace_id, span_id, parent_id, session_id, kind, name, label,
+    id, project, session, source, size, digest, trace_id, span_id, parent_id, session_id, kind, name, label,
     start_ns, end_ns, status, status_message, operation, provider, model, request_model, response_id,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, input_audio_tokens,
     output_audio_tokens, input_text_tokens, input_image_tokens, input_video_tokens, output_text_tokens,
@@ -8,6 +8,6 @@ INSERT INTO span (
     asked, answered, calls, tags, end_state, end_reason, session_name, video, dropped_spans, replayed, dialect
 )
 VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
