@@ -22,9 +22,10 @@ def box(tmp_path):
 class Page:
     """Reads the events of a box, one by one."""
 
-    def __init__(self, box, last=None):
+    def __init__(self, box, last=None, accept_encoding="identity"):
         self._connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=20)
-        self._connection.request("GET", "/live", headers={} if last is None else {"Last-Event-ID": last})
+        headers = {"Accept-Encoding": accept_encoding} | ({} if last is None else {"Last-Event-ID": last})
+        self._connection.request("GET", "/live", headers=headers)
         self.answer = self._connection.getresponse()
 
     def __enter__(self):
@@ -124,6 +125,13 @@ def test_live_pages_do_not_keep_a_box_from_ending(tmp_path):
         page.next("hello")
     with page:
         page.answer.fp.read()  # returns, as the connection has ended
+
+
+def test_events_are_not_packed(box):
+    """What is packed waits for more, and a page for it."""
+    with Page(box, accept_encoding="gzip") as page:
+        assert "content-encoding" not in page.answer.headers
+        page.next("hello")
 
 
 def test_live_pages_need_the_cookie(tmp_path):

@@ -85,9 +85,9 @@ class Server(uvicorn.Server):
         self._on_ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say that requests are answered."""
+        """Say that requests are answered, when it waits for them: a signal before that would cut the start short."""
         await super().startup(sockets)
-        self._on_started()
+        asyncio.get_running_loop().call_soon(self._on_started)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End answers that last, then the rest."""
