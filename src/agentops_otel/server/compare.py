@@ -290,9 +290,9 @@ def _pair(a: Step | None, b: Step | None) -> Pair:
         return Pair(a, b, "only here")
     difference = _difference(a, b)
     names = [*a.arguments, *(name for name in b.arguments if name not in a.arguments)]
-    changes = [_change(name, a.arguments.get(name), b.arguments.get(name)) for name in sorted(names)]
+    changes = [change(name, a.arguments.get(name), b.arguments.get(name)) for name in sorted(names)]
     if a.kind == "llm" and a.says != b.says:
-        changes.append(_change("", a.says, b.says))
+        changes.append(change("", a.says, b.says))
     same_call = a.kind != "llm" and difference in {"", "failure"}
     return Pair(a, b, difference, tuple(changes), other_result=same_call and a.result != b.result)
 
@@ -309,7 +309,8 @@ def _difference(a: Step, b: Step) -> Difference:
     return "failure" if a.failed != b.failed else ""
 
 
-def _change(name: str, a: str | None, b: str | None) -> Change:
+def change(name: str, a: str | None, b: str | None) -> Change:
+    """A text of both sides, of which one may be missing, with what differs marked."""
     if a is None or b is None:
         return Change(name, None if a is None else ((a, True),), None if b is None else ((b, True),))
     return Change(name, *pieces(a, b))

@@ -82,3 +82,12 @@ def test_a_session_that_is_not_there_is_not_found(shop):
     answer = shop.box.get("/compare?a=00000000000&b=11111111111", accept="text/html")
     assert answer.status == 404
     assert "There is no session 00000000000 here" in answer.text
+
+
+def test_what_both_were_given_is_compared(shop):
+    """Two agents have other instructions; two runs of one agent have the same."""
+    found = page(shop.box, address(shop.refund, shop.medic))["sides"]
+    assert [change["name"] for change in found["given"]] == ["instructions"]
+    text = words(html(shop.box, address(shop.refund, shop.medic)))
+    assert "You are the support desk of a shop." in text
+    assert page(shop.box, address(shop.refund, shop.refused))["sides"]["given"] == []

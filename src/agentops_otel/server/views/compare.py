@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...rows import SessionRow
-from ..compare import Pair, compare
+from ..compare import Change, Pair, compare
+from ..given import differences, given
 from ..page import Asked, Missing, page
 from ..store import Store
 
@@ -30,6 +31,8 @@ class Sides:
 
     a: SessionRow
     b: SessionRow
+    given: Sequence[Change]
+    """What their first calls were given that differs: instructions, tools, settings."""
     steps: Sequence[Alike | Pair]
     """In order."""
     first: int | None
@@ -70,13 +73,13 @@ def comparison(asked: Asked) -> ComparePage:
     if len(found) < 2:
         return _to_choose(asked, found[0] if found else None)
     a, b = found if asked.one("a") else sorted(found, key=lambda row: row.started_ns)
-    compared = compare(
-        asked.store.spans(a.session_id, bodies=True, project=asked.where.project),
-        asked.store.spans(b.session_id, bodies=True, project=asked.where.project),
-    )
+    spans = [asked.store.spans(row.session_id, bodies=True, project=asked.where.project) for row in (a, b)]
+    compared = compare(*spans)
     steps = list(folded(compared.pairs[:_ROWS]))
     first = next((place for place, step in enumerate(steps) if isinstance(step, Pair)), None)
-    return ComparePage(Sides(a, b, steps, first, max(0, len(compared.pairs) - _ROWS)), None, ())
+    return ComparePage(
+        Sides(a, b, differences(*map(given, spans)), steps, first, max(0, len(compared.pairs) - _ROWS)), None, ()
+    )
 
 
 def folded(pairs: Sequence[Pair]) -> Iterator[Alike | Pair]:
