@@ -43,7 +43,7 @@ def addresses(full):
 
 def test_check_1_the_first_page_is_small(full, open_page):
     """The first page, with all that it loads, is under 150 kB on the wire, its scripts and styles under 60 kB."""
-    page = open_page("about:blank")
+    page = open_page("about:blank", origin=full.url)
     sizes = {}
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -107,10 +107,9 @@ def test_check_5_a_restart_loses_and_doubles_no_row(make_box, open_page):
     """The page finds the box again after a restart, and shows what came meanwhile, each session once."""
     box = make_box()
     box.post(refund(ago(600)))
-    page = open_page(box.url)
+    page = open_page(box.url, allowed="ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING")
     port = box.port
     expect(page.locator("table.list tbody tr")).to_have_count(1)
-    page.context.on("weberror", lambda _: None)
     box.stop()
     expect(page.locator(".pulse")).to_contain_text("Reconnecting")
     box.start(port)
@@ -165,7 +164,7 @@ def test_check_7_a_recovered_error_is_told_from_a_fatal_one(box, open_page):
     box.post(run)
     assert box.json("/sessions.json?limit=200")["sessions"][0]["recovered_errors"] == 1
     listed = open_page(box.url)
-    expect(listed.locator("table.list .marks .warn")).to_contain_text("1")
+    expect(listed.locator("table.list .marks span.warn")).to_contain_text("1 recovered")
     expect(listed.locator("table.list .marks .fatal")).to_have_count(0)
     head = open_page(f"{box.url}/s/{run.session_id}")
     expect(head.locator(".facts")).to_contain_text("1 recovered")
@@ -334,7 +333,8 @@ def test_check_15_an_empty_box(box, open_page):
     page.request.post(f"{box.url}/v1/traces", headers={"content-type": "application/x-protobuf"}, data=b"garbage")
     page.request.post(f"{box.url}/v1/wrong", headers={"content-type": "application/x-protobuf"}, data=b"")
     page.get_by_role("button", name=re.compile("demo", re.IGNORECASE)).click()
-    expect(page.locator("table.list tbody tr").first).to_be_visible()
+    expect(page.locator(".story article").first).to_be_visible()
+    expect(open_page(box.url).locator("table.list tbody tr").first).to_be_visible()
     system = open_page(f"{box.url}/system")
     expect(system.locator("main")).to_contain_text("not valid")
 
