@@ -336,7 +336,7 @@ def test_check_15_an_empty_box(box, open_page):
     expect(page.locator(".story article").first).to_be_visible()
     expect(open_page(box.url).locator("table.list tbody tr").first).to_be_visible()
     system = open_page(f"{box.url}/system")
-    expect(system.locator("main")).to_contain_text("not valid")
+    expect(system.locator("main")).to_contain_text("the body is not OTLP")
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])
