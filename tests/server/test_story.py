@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
+import agentops_otel as agentops
+from agentops_otel.normalize import normalize
 from agentops_otel.rows import SpanRow
+from agentops_otel.server import otlp
 from agentops_otel.server.views.run import Run
 from agentops_otel.server.views.story import story
 from agentops_otel.summarize import summarize
+from agentops_otel.testing import captured_session
 from tests.fakes import plays
 from tests.fakes.sessions import Run as Play
 from tests.server.played import NOW, SECOND, hostile, played, steps_of
@@ -141,6 +148,42 @@ def test_system_instructions_that_are_a_message_are_told_as_such():
         [],
         ["3 messages sent again"],
     ]
+
+
+@agentops.tool
+def look(order, *, deep=False):
+    """A tool that fails when it looks deep."""
+    if deep:
+        raise PermissionError("needs approval")
+    return {"order": order}
+
+
+@agentops.agent(name="planner")
+def plan(question):
+    """An agent that goes on."""
+    look(1842)
+    with contextlib.suppress(PermissionError):
+        look(1842, deep=True)
+    agentops.record(agentops.ActionEvent(action_type="mail", params={"to": "x"}, returns="sent"))
+
+
+def test_what_our_decorators_record_is_told():
+    """The agent around all is no step; what it was asked, its tools and its action are."""
+    with captured_session() as captured:
+        plan("Refund order 1842, please")
+    body = encode_spans(captured.spans).SerializeToString()
+    spans = [normalize(span) for span in otlp.spans_from_protobuf(body).spans]
+    row = summarize(spans[0].session_id, spans, [], now_ns=NOW)
+    steps = story(Run(row, spans, NOW)).steps
+    assert [(step.kind, step.title, step.signature or step.asked) for step in steps] == [
+        ("user", "User", "Refund order 1842, please"),
+        ("tool", "look", "order=1842, deep=false"),
+        ("tool", "look", "order=1842, deep=true"),
+        ("action", "mail", 'to="x"'),
+    ]
+    assert steps[2].error.raised_in.startswith("server/test_story.py:")
+    assert steps[2].error.recovery == "planner ended well"
+    assert [piece.text for piece in steps[1].pieces] == ['{"order": 1842}']
 
 
 def test_a_short_gap_is_no_step():

@@ -105,12 +105,17 @@ class _Teller:
         for span in self._run.orphans():
             orphans.setdefault((span.trace_id, span.parent_id or ""), []).append(span)
         visible, busy = self._visible(tops)
+        asked = ""
         for _ in range(_FRAMES):
             inside = self._inside_of_frame(visible)
             if not inside[0]:
                 break
+            asked = asked or self._task(visible[0])
             visible, busy = inside
         steps = self._level(visible, busy, (0, self._run.length_ns), 0)
+        if asked and "ask" not in self._shown.values():  # no call says what the agent around all was asked
+            start = self._run.start(visible[0])
+            steps.insert(0, Step("ask", "user", start, start, "User", asked=text_piece(asked, "").text))
         for number, spans in enumerate(orphans.values(), 1):
             steps.append(self._placeholder(number, spans))
         return Story(tuple(steps), self._content or not self._run.calls, self._left_out)
@@ -261,9 +266,13 @@ class _Teller:
                 waiting.extend(reversed(self._visible(self._run.tree.children(span))[0]))
         return found
 
+    def _task(self, span: SpanRow) -> str:
+        """What an agent was asked."""
+        return task(span.body.arguments) if span.body and span.body.arguments else span.asked or ""
+
     def _agent(self, span: SpanRow, depth: int) -> Step:
         step, sums = self._base(span), self._run.sums[key_of(span)]
-        asked = task(span.body.arguments) if span.body and span.body.arguments else span.asked or ""
+        asked = self._task(span)
         if asked:
             self._content = True
             self._tasks.setdefault(gist(asked), step.id)
