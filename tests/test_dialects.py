@@ -17,6 +17,7 @@ from agentops_otel.normalize import ReceivedSpan, content_of, normalize, with_co
 from agentops_otel.rows import Source
 from agentops_otel.server.otlp import logs_from_protobuf, spans_from_json, spans_from_protobuf
 from agentops_otel.server.otlp_export import to_otlp_json
+from agentops_otel.summarize import summarize
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dialects"
 ALL = sorted(path.name.partition(".")[0] for path in FIXTURES.glob("*.traces.pb"))
@@ -225,6 +226,27 @@ def test_messages_in_log_records(name):
     first = next(row for row in talk(name) if row.response_id == "chatcmpl-1")
     assert with_content(first, [each for each in contents if each.span_id == first.span_id]).calls == ("search",)
     assert with_content(whole, []) == whole
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_session_of_a_stranger(name):
+    """Its row is as useful as ours: a name, what was asked, its calls, tokens and cost, each once."""
+    found = rows(name)
+    now = max(row.end_ns for row in found) + 3600 * 10**9
+    session = summarize(found[0].session_id or found[0].trace_id, found, (), (), now_ns=now)
+    assert session.name in {"visit", "planner", "museum", "agent"}
+    calls = {"pydantic-ai": 2, "openinference-langchain": 2, "langfuse": 5}.get(name, 4)
+    assert (session.llm_calls, session.ended, session.state) == (calls, True, "success")
+    assert session.asked == (QUESTION if name in TALKING else "")
+    paid = {
+        "pydantic-ai": 114,
+        "openinference-langchain": 114,
+        "openllmetry-old": 114,
+        "langfuse": 211,
+        "anthropic": 51,
+    }
+    assert session.usage.input_tokens == paid.get(name, 171)
+    assert session.unpriced_calls == (name == "openllmetry-old")  # which has no usage of a stream
 
 
 # What no recording has ----------------------------------------------------------------------------------------------

@@ -331,7 +331,7 @@ class SessionRow:
     """The first trace; a session of other instrumentations may have several."""
     state: State
     name: str
-    """The session's name, else that of its first agent, else its service's."""
+    """The session's name, else that of its first agent, its service, its first root span."""
     started_ns: int
     last_ns: int
     """The end, or the last thing known of it."""

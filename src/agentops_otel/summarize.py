@@ -354,7 +354,9 @@ def _name(tree: Tree, events: Sequence[SessionEvent], agents: Sequence[str]) -> 
     named += [span.session_name for span in tree.spans if span.session_name]
     services = [span.process.service for span in tree.spans if span.process.service]
     services += [event.process.service for event in events if event.process.service]
-    return next(iter([*named, *agents, *services]), "")
+    known = [service for service in services if not service.startswith("unknown_service")]  # OpenTelemetry's default
+    roots = sorted((span.start_ns, span.label) for span in tree.spans if span.parent_id is None)
+    return next(iter([*named, *agents, *known, *(label for _, label in roots), *services]), "")
 
 
 def _asked(tree: Tree) -> str:
