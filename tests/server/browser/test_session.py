@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.backends.box import Box
-from tests.fakes.plays import refused_refund
+from tests.fakes.plays import ci_medic, refused_refund
 from tests.fakes.sessions import SECOND, Run
 
 LONG = "A long answer. " * 6_000 + "The very end."
@@ -251,3 +251,42 @@ def test_no_view_is_wider_than_its_window(shown, team, long, open_page, width):
         for tab in ("waterfall", "story", "replay", "calls", "errors", "raw"):
             page.goto(f"{shown.url}{path}?tab={tab}")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, tab)
+
+
+def test_critical_path_is_hidden_and_stays_so(shown, team, open_page):
+    """The address remembers it, and a rendering that arrives later agrees."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall")
+    path = page.locator(".wf .path").first
+    expect(path).to_be_visible()
+    page.locator("[data-critical]").first.click()
+    expect(path).to_be_hidden()
+    page.reload()
+    expect(path).to_be_hidden()
+
+
+def test_judgement_is_kept(shown, team, open_page):
+    """Good is a score of the session; the page comes back as it was."""
+    page = open_page(f"{shown.url}{team}?tab=calls")
+    page.get_by_role("button", name="Good").click()
+    expect(page.locator("button[value=good]")).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(re.compile("tab=calls"))
+    scores = shown.json(f"{team}.json")["row"]["scores"]
+    assert [(score["name"], score["value"]) for score in scores] == [("thumb", 1.0)]
+
+
+def test_running_session_grows_while_one_looks(shown, open_page):
+    """Its bars grow without an event, and what the reader has folded and zoomed stays so."""
+    run = ci_medic(time.time_ns())
+    shown.post(run)
+    page = open_page(f"{shown.url}/s/{run.session_id}?tab=waterfall")
+    row = page.locator(".wf tbody tr", has_text="log-reader")
+    row.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("z")
+    scale = page.locator(".wf thead text").all_text_contents()
+    ribbon = page.locator("#ribbon p").first
+    before = ribbon.inner_text()
+    expect(ribbon).not_to_have_text(before, timeout=20_000)
+    expect(row).to_be_focused()
+    expect(row).to_have_attribute("aria-expanded", "false")
+    assert page.locator(".wf thead text").all_text_contents() == scale

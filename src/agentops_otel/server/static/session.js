@@ -2,6 +2,7 @@
 import "./replay.js";
 import "./waterfall.js";
 import { forPage } from "./keys.js";
+import { refresh } from "./live.js";
 import { close, focusOn, parameters, plain, rowOf } from "./panel.js";
 
 // ------------------------------------------------------------------------------------------- unfold all, follow
@@ -12,13 +13,8 @@ unfold?.addEventListener("click", (event) => {
   event.preventDefault();
   const open = !unfold.hasAttribute("aria-current");
   for (const fold of document.querySelectorAll("#story details.fold, .why details")) fold.open = open;
-  unfold.toggleAttribute("aria-current", open);
-  if (open) unfold.setAttribute("aria-current", "true");
   unfold.firstChild.data = open ? "Fold " : "Unfold all ";
-  const query = parameters();
-  if (open) query.set("text", "all");
-  else query.delete("text");
-  history.replaceState(null, "", `?${query}${location.hash}`);
+  remember(unfold, open, "text", open ? "all" : null);
 });
 
 const follow = document.querySelector("[data-follow]");
@@ -43,11 +39,30 @@ if (follow) {
   }).observe(story, { childList: true, subtree: true });
 }
 
-document.querySelector("[data-critical]")?.addEventListener("click", (event) => {
-  const on = event.currentTarget.getAttribute("aria-pressed") !== "true";
-  event.currentTarget.setAttribute("aria-pressed", String(on));
-  document.querySelector(".wf")?.classList.toggle("critical", on);
+const critical = document.querySelector("[data-critical]");
+critical?.addEventListener("click", (event) => {
+  if (!plain(event)) return;
+  event.preventDefault();
+  const on = !critical.hasAttribute("aria-current");
+  document.querySelector(".wf").classList.toggle("critical", on);
+  remember(critical, on, "critical", on ? null : "0");
 });
+
+/** Shows that a control is on, and says so in the address, so that the next rendering of the page agrees. */
+function remember(control, on, name, value) {
+  if (on) control.setAttribute("aria-current", "true");
+  else control.removeAttribute("aria-current");
+  const query = parameters();
+  if (value) query.set(name, value);
+  else query.delete(name);
+  history.replaceState(null, "", `?${query}${location.hash}`);
+}
+
+// While a session runs, its bars and its ribbon grow in steps; the figures tick by themselves.
+const STEP = 3000; // milliseconds
+setInterval(() => {
+  if (!document.hidden && document.querySelector("#head [data-since]")) refresh();
+}, STEP);
 
 // -------------------------------------------------------------------------------------------------------- keys
 

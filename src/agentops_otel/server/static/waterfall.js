@@ -189,7 +189,8 @@ class Waterfall extends HTMLElement {
       if (share === 1) text.textContent = this.words[index];
       else text.textContent = time(seconds * (from + (share * index) / 5), seconds * share);
     });
-    this.table.toggleAttribute("data-zoomed", share !== 1);
+    // Another rendering of the page says the times of the whole.
+    this.table.tHead.querySelector(".lane svg").toggleAttribute("data-keep", share !== 1);
   }
 }
 
