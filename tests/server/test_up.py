@@ -159,6 +159,37 @@ def test_the_summary_of_a_session_links_to_its_page(tmp_path):
         assert box.get(f"/s/{session_id}.json").status == 200
 
 
+RUNNING = """
+import sys
+import agentops_otel as agentops
+agentops.init(endpoint=sys.argv[1], auto_start_session=False)
+agentops.start_session()
+agentops.action(lambda: None)()
+agentops.action(input)()
+agentops.end_session("Success")
+"""
+
+
+def test_a_session_is_seen_while_it_runs(tmp_path):
+    """The span that has ended, and the one that is open and known from a heartbeat; then the end of both."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "AGENTOPS_API_KEY": ""}
+    with RunningBox(tmp_path) as box:
+        agent = subprocess.Popen(
+            [sys.executable, "-c", RUNNING, f"http://localhost:{box.port}"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            row = box.wait_until(lambda rows: [row for row in rows if row.open_spans and row.spans > row.open_spans])
+            assert row.state == "running"
+        finally:
+            agent.communicate(b"\n", timeout=60)
+        row = box.wait_until(lambda rows: [row for row in rows if row.ended])
+        assert (row.state, row.open_spans, row.spans) == ("success", 0, 3)
+
+
 @pytest.mark.parametrize(
     ("since", "seconds"), [("30m", 1800), ("24h", 86_400), ("7d", 604_800), ("1w", 604_800), ("45s", 45)]
 )
