@@ -124,6 +124,14 @@ def test_the_pieces_are_the_text(a, b):
     assert pieces(b, a) == (marked_b, marked_a)
 
 
+def test_two_texts_that_have_little_in_common_are_marked_as_a_whole():
+    """A word here and there that both have is no common text; a common beginning and end is."""
+    a, b = pieces("One pass proves little for a test that fails.", "Saw what a test beside it had stored.")
+    assert a == (("One pass proves little for a test that fails", True), (".", False))
+    assert b == (("Saw what a test beside it had stored", True), (".", False))
+    assert pieces("run it twice now", "run it once now")[0] == (("run it ", False), ("twice", True), (" now", False))
+
+
 def test_the_first_difference_is_in_the_arguments():
     """The same tool with other arguments is one row, in which only what differs is marked."""
     a = [llm("I look", 0, calls=("run",)), tool("run", 2, path="tests/upload", timeout=20)]

@@ -23,6 +23,7 @@ CUT: Final = 2_000
 """Characters of one text that are compared."""
 _WINDOW: Final = 400
 _CELLS: Final = 40_000
+_ALIKE: Final = 0.2
 # What aligning is for, in this order: as many steps of the same name as can be, then as many with the same arguments,
 # then no step alone beside another of its kind. A window has fewer steps than a thousand.
 _SAME_NAME: Final = 1_000_000
@@ -337,7 +338,11 @@ def pieces(a: str, b: str) -> tuple[Pieces, Pieces]:
 def _operations(a: Sequence[str], b: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
     if len(a) * len(b) > _CELLS:
         return [("replace", 0, len(a), 0, len(b))]
-    return SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    found = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    alike = sum(not word.isspace() for kind, i, k, _, _ in found if kind == "equal" for word in a[i:k])
+    if alike < _ALIKE * max(len(a), len(b)):  # two texts that share an "a" and a "the" are two texts
+        return [("replace", 0, len(a), 0, len(b))]
+    return found
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:
