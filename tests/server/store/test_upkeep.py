@@ -13,6 +13,7 @@ import pytest
 from agentops_otel import guard
 from agentops_otel.rows import SessionEvent
 from agentops_otel.server.store import Batch, Filter, StoreFull
+from agentops_otel.server.store.repair import mend
 from agentops_otel.server.store.sqlite import SqliteStore
 from agentops_otel.summarize import summarize
 from tests.server.store.rows import (
@@ -90,36 +91,33 @@ def test_a_session_that_was_removed_may_come_again(store):
     assert len(store.span("session-1", span_id(1003)).body.input) == 4
 
 
-def test_what_arrives_is_not_removed_before_it_is_summed_up(tmp_path):
-    """Removal, checks and arrivals at the same moment do not see each other half done."""
-    with closing(SqliteStore(tmp_path / "a.db", summarize=slowly)) as store:
-        store.add(Batch(session(1)), NOW)
-        stop = threading.Event()
-        removed, mended = [], []
+def test_what_arrives_is_not_removed_before_it_is_summed_up(store):
+    """Removal and checks that are asked for at the same moment as a batch do not see it half done."""
+    store.add(Batch(session(1)), NOW)
+    gate = threading.Event()
+    results = {}
 
-        def remove() -> None:
-            while not stop.is_set():
-                removed.append(store.retain(NOW, max_age_ns=NOW - START - 12 * SECOND, max_bytes=None))
-                mended.extend(store.check().mended)
+    def start(name: str, work) -> threading.Thread:
+        waiting = store._writer._jobs.qsize()
+        thread = threading.Thread(target=lambda: results.update({name: work()}))
+        thread.start()
+        while store._writer._jobs.qsize() == waiting and name != "gate":
+            time.sleep(0.001)
+        return thread
 
-        remover = threading.Thread(target=remove)
-        remover.start()
-        threads = [threading.Thread(target=store.add, args=(Batch(session(trace)), NOW)) for trace in range(2, 30)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        stop.set()
-        remover.join()
-        assert sum(removed) == 1
-        assert mended == []
-        assert store.sessions(Filter()).total == 28
-
-
-def slowly(session_id, spans, events, scores=(), *, now_ns):
-    """Sum up so slowly that others wait."""
-    time.sleep(0.005)
-    return summarize(session_id, spans, events, scores, now_ns=now_ns)
+    threads = [start("gate", lambda: store._writer.run(lambda connection: gate.wait(30)))]
+    time.sleep(0.1)
+    threads.append(start("add", lambda: store.add(Batch(session(2)), NOW)))
+    age = NOW - START - 12 * SECOND
+    threads.append(start("retain", lambda: store.retain(NOW, max_age_ns=age, max_bytes=None)))
+    numbers = range(1, 9)
+    threads.append(start("mend", lambda: store._writer.run(lambda c: mend(c, numbers, store._ingest.summarize))))
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert results["retain"] == 1
+    assert results["mend"] == []
+    assert [row.session_id for row in store.sessions(Filter()).rows] == ["session-2"]
 
 
 def _large(trace: int) -> Batch:
