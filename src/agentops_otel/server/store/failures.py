@@ -16,7 +16,7 @@ _MOST_MOVES: Final = 20
 
 def errors(connection: sqlite3.Connection, where: Filter) -> list[ErrorGroup]:
     """The groups of the errors of a filter's sessions, the last seen first."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
 
     def rows(name: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement(name).replace("/*where*/", text), values).fetchall()

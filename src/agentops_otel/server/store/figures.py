@@ -34,7 +34,7 @@ _BY: Final[dict[By, tuple[str, str]]] = {
 
 def figures(connection: sqlite3.Connection, where: Filter, *, percentiles: bool = True) -> Figures:
     """The six numbers of the sessions of a filter."""
-    return _figures_of(connection, *condition(where), percentiles=percentiles)
+    return _figures_of(connection, *condition(connection, where), percentiles=percentiles)
 
 
 def _figures_of(connection: sqlite3.Connection, text: str, values: Sequence[Any], *, percentiles: bool) -> Figures:
@@ -83,7 +83,7 @@ def _figures_of_parts(
     connection: sqlite3.Connection, where: Filter, edges_ns: Sequence[int], *, percentiles: bool
 ) -> list[Figures]:
     """The same, with one search for the sessions of a filter that no index of times answers."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
     parts: list[list[int]] = [[] for _ in edges_ns[1:]]
     for session, started_ns in connection.execute(statement("started").replace("/*where*/", text), values):
         place = bisect_right(edges_ns, started_ns) - 1
@@ -95,7 +95,7 @@ def _figures_of_parts(
 
 def facets(connection: sqlite3.Connection, where: Filter) -> Facets:
     """The values of each field among the sessions of a filter."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
     found: dict[str, list[Facet]] = defaultdict(list)
     among = "1" if text == "1" else "session IN (SELECT id FROM chosen)"
     query = statement("facets").replace("/*where*/", text).replace("/*among*/", among)
@@ -107,7 +107,7 @@ def facets(connection: sqlite3.Connection, where: Filter) -> Facets:
 
 def costs(connection: sqlite3.Connection, where: Filter, *, by: By, hours: int) -> list[UseOfModel]:
     """Use by model and another thing. The times of single calls are there when it is by model, in one bucket."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
     join, column = _BY[by]
     with_times = by == "model" and not hours
     times = "group_concat(m.durations_ns), group_concat(m.first_token_ns)" if with_times else "NULL, NULL"
@@ -125,7 +125,7 @@ def costs(connection: sqlite3.Connection, where: Filter, *, by: By, hours: int) 
 
 def tools(connection: sqlite3.Connection, where: Filter) -> list[UseOfTool]:
     """Use by tool, most calls first."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
     rows = connection.execute(statement("tools").replace("/*where*/", text), values)
     return [UseOfTool(replace(tool_of(row[:7]), durations_ns=sample(parted(row[5]))), row[7]) for row in rows]
 

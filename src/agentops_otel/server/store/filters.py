@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
 from . import Filter
 from .encoding import LARGEST, clean
+from .statement import statement
 
 Condition = tuple[str, list[Any]]
 """Text of SQL about a session ``s``, and its parameters."""
 
-_TEXT: Final = """s.id IN (
-    SELECT l.session FROM session_content l
-    WHERE l.content IN (SELECT rowid FROM text_index WHERE text_index MATCH ?)
-    UNION ALL SELECT n.id FROM session n WHERE instr(lower(n.name), lower(?))
-)"""
-_BEGINNING: Final = """s.id IN (
-    SELECT i.id FROM session i
-    WHERE i.project IN (SELECT id FROM project) AND i.session_id >= ? AND i.session_id < ?
-    UNION ALL SELECT i.id FROM trace r
-    JOIN session i ON i.project = r.project AND i.session_id = coalesce(r.session_id, r.trace_id)
-    WHERE r.project IN (SELECT id FROM project) AND r.trace_id >= ? AND r.trace_id < ?
-)"""
 _BEGINNING_OF: Final = 3
 _WORD: Final = re.compile(r"[^\W_]")
 
 
-def condition(where: Filter) -> Condition:
-    """The condition that a session ``s`` fulfils when it is one of the filter's."""
+def condition(connection: sqlite3.Connection, where: Filter) -> Condition:
+    """The condition that a session ``s`` fulfils when it is one of the filter's.
+
+    A text is looked for here, once, since several queries use the condition.
+    """
     found: list[str] = []
     values: list[Any] = []
 
@@ -40,9 +34,9 @@ def condition(where: Filter) -> Condition:
     if where.project is not None:
         add("s.project = (SELECT id FROM project WHERE name = ?)", clean(where.project))
     if where.since_ns is not None:
-        add("s.started_ns >= ?", _time(where.since_ns))
+        add("s.started_ns >= ?", moment(where.since_ns))
     if where.until_ns is not None:
-        add("s.started_ns < ?", _time(where.until_ns))
+        add("s.started_ns < ?", moment(where.until_ns))
     if where.states:
         add(f"s.state IN ({_marks(where.states)})", *_texts(where.states))
     for table, name, wanted in (
@@ -58,8 +52,7 @@ def condition(where: Filter) -> Condition:
     if where.errors or where.fates:
         add(*_errors(where))
     if where.text.strip():
-        text, parameters = _text(where.text)
-        add(text, *parameters)
+        add("s.id IN (SELECT value FROM json_each(?))", json.dumps(_with_text(connection, where.text)))
     return " AND ".join(found) or "1", values
 
 
@@ -77,13 +70,15 @@ def _errors(where: Filter) -> tuple[Any, ...]:
     return f"s.id IN ({among})", *values
 
 
-def _text(text: str) -> Condition:
+def _with_text(connection: sqlite3.Connection, text: str) -> list[int]:
+    """The sessions that have a text, or whose id or trace id begins with it."""
     text = clean(text.strip())
-    beginning = [text, after(text)] * 2
+    names = {"text": text, "after": after(text)}
+    found = {number for (number,) in connection.execute(statement("sessions_of_beginning"), names)}
     query = words(text)
-    if query is None:
-        return f"({_BEGINNING})", beginning
-    return f"({_TEXT} OR {_BEGINNING})", [query, text, *beginning]
+    if query is not None:
+        found.update(number for (number,) in connection.execute(statement("sessions_of_words"), (query,)))
+    return sorted(found)
 
 
 def words(text: str) -> str | None:
@@ -108,5 +103,6 @@ def _texts(values: Sequence[str]) -> list[str]:
     return [clean(value) for value in values]
 
 
-def _time(time_ns: int) -> int:
+def moment(time_ns: int) -> int:
+    """A time that SQLite takes."""
     return max(-LARGEST, min(LARGEST, time_ns))

@@ -33,7 +33,7 @@ def sessions(
     connection: sqlite3.Connection, where: Filter, *, sort: Sort, descending: bool, limit: int, cursor: str | None
 ) -> SessionList:
     """One page; the first one when the cursor is of another order or is not valid."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
     total = connection.execute(statement("count_sessions").replace("/*where*/", text), values).fetchone()[0]
     column = SORTS[sort]
     limit = max(1, min(limit, _LARGEST_PAGE))
@@ -89,7 +89,7 @@ def _parse(cursor: str | None, sort: Sort, *, descending: bool) -> tuple[bool, f
 def neighbours(connection: sqlite3.Connection, session: int, where: Filter) -> tuple[str | None, str | None]:
     """The sessions of a filter that started next after one and next before it."""
     place = connection.execute(statement("session_place"), (session,)).fetchone()
-    text, values = condition(where)
+    text, values = condition(connection, where)
     newer, older = (
         connection.execute(statement(name).replace("/*where*/", text), [*place, *values]).fetchone()
         for name in ("newer_session", "older_session")
@@ -99,7 +99,7 @@ def neighbours(connection: sqlite3.Connection, session: int, where: Filter) -> t
 
 def processes(connection: sqlite3.Connection, where: Filter, *, limit: int) -> list[Seen]:
     """The processes of the sessions of a filter, the last seen first."""
-    text, values = condition(where)
+    text, values = condition(connection, where)
     query = statement("processes").replace("/*where*/", text)
     return [
         Seen(Process(*json.loads(process)), sessions, last_ns, unlisted(sdks))

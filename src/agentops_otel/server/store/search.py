@@ -22,7 +22,7 @@ def search(connection: sqlite3.Connection, text: str, where: Filter, *, limit: i
     query = words(text)
     if query is None:
         return []
-    condition_text, values = condition(where)
+    condition_text, values = condition(connection, where)
     statement_text = statement("search").replace("/*where*/", condition_text)
     found = connection.execute(statement_text, [query, *values, max(1, min(limit, _MOST))]).fetchall()
     snippets: dict[int, tuple[tuple[str, bool], ...]] = {}

@@ -67,7 +67,7 @@ def slowest(connection: sqlite3.Connection, where: Filter, kind: Kind, label: st
     """
     if kind not in {"llm", "tool"}:
         return []
-    text, values = condition(where)
+    text, values = condition(connection, where)
     query = statement("slowest_of_model" if kind == "llm" else "slowest_of_tool").replace("/*where*/", text)
     found: list[Example] = []
     for session, session_id in connection.execute(query, [clean(label), *values, limit]).fetchall():
