@@ -51,6 +51,7 @@ def test_the_last_error_is_shown_whole(shop):
     assert sample["session_id"] == shop.refused.session_id
     assert sample["span"]["error_message"] == "refund of 412.90 EUR needs approval"
     assert "Traceback" in sample["stack"]
+    assert sample["span"]["body"] is None
     assert (sample["asked_by"]["label"], sample["turn"]) == ("gpt-4.1", 4)
     assert [row["session_id"] for row in sample["sessions"]] == [
         shop.refused.session_id,

@@ -59,7 +59,7 @@ class Sample:
     fingerprint: str
     session_id: str
     span: SpanRow | None
-    """None when the span is no longer there."""
+    """Without its body; None when it is no longer there."""
     stack: str
     arguments: str | None
     """None when no content was captured."""
@@ -241,7 +241,7 @@ def _sample(store: Store, where: Filter, groups: Iterable[ErrorGroup], show: Seq
     return Sample(
         fingerprint=group.fingerprint,
         session_id=group.last_session_id,
-        span=span,
+        span=replace(span, body=None) if span else None,
         stack=(body.stack or "") if body else "",
         arguments=body.arguments if body else None,
         asked_by=asked_by,
