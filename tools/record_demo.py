@@ -105,6 +105,8 @@ class Play:
     tools: dict[str, Tool]
     patience: int = 20
     """Failures of tools after which the agent gives up."""
+    score: tuple[str, float | str, str] | None = None
+    """Name, value and comment of what was said of it afterwards."""
 
 
 def perform(play: Play) -> None:
@@ -150,6 +152,8 @@ def perform(play: Play) -> None:
         agentops.session(name=play.name, tags=[tag for tag in play.tags if tag != "ratelimit"]),
     ):
         work(play.question)
+        if play.score is not None:
+            agentops.score(*play.score)
 
 
 def _takes_arguments(tool: Tool) -> Callable[..., Any]:
@@ -201,6 +205,7 @@ def _flaky(variant: int) -> Play:
             ),
             "edit_file": Tool(0.1, ["1 line changed"]),
         },
+        score=("tests passed", True, "20 of 20 runs"),
     )
 
 
@@ -234,6 +239,16 @@ def _quotes(variant: int) -> Play:
 
 
 def _sales(variant: int) -> Play:
+    queries = [
+        [
+            "SELECT shop, sum(returns.cents) / sum(cents) FROM orders JOIN returns GROUP BY 1",
+            "SELECT shop, total(r.cents) / sum(o.cents) FROM orders o LEFT JOIN returns r ON order_id = id GROUP BY 1",
+        ],
+        [
+            "SELECT strftime('%w', day), sum(cents) FROM orders JOIN returns GROUP BY 1",
+            "SELECT strftime('%w', day), sum(o.cents) FROM orders o GROUP BY 1 ORDER BY 2 DESC",
+        ],
+    ]
     return Play(
         "sales_analyst",
         ["reports", "prod", "ratelimit"],
@@ -243,21 +258,27 @@ def _sales(variant: int) -> Play:
             variant
         ],
         [
-            calls(("query", {"sql": "SELECT shop, sum(returns.cents) / sum(cents) FROM orders JOIN returns"})),
-            calls(
-                (
-                    "query",
-                    {"sql": "SELECT shop, total(r.cents) / sum(o.cents) FROM orders o LEFT JOIN returns r GROUP BY 1"},
-                )
+            *(calls(("query", {"sql": query})) for query in queries[variant]),
+            text(
+                [
+                    "Leipzig: 4.1 % of its sales were returned; the other shops are between 1.2 % and 1.9 %.",
+                    "Saturday sells most, then Friday; Monday sells least, a third of a Saturday.",
+                ][variant]
             ),
-            text("Leipzig: 4.1 % of its sales were returned; the other shops are between 1.2 % and 1.9 %."),
         ],
         {
             "query": Tool(
                 0.4,
-                [ValueError("ambiguous column name: cents"), [["Leipzig", 0.041], ["Kiel", 0.019], ["Ulm", 0.012]]],
+                [
+                    ValueError("ambiguous column name: cents"),
+                    [
+                        [["Leipzig", 0.041], ["Kiel", 0.019], ["Ulm", 0.012]],
+                        [["Saturday", 41_200], ["Friday", 30_050], ["Monday", 13_800]],
+                    ][variant],
+                ],
             )
         },
+        score=("correct", 0.9 - variant / 5, "compared with the report of the month"),
     )
 
 

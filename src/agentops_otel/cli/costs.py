@@ -8,7 +8,7 @@ import click
 
 from .figures import dollars, nanoseconds, tokens
 from .output import Column, emit_json, emit_table
-from .source import Source, reads
+from .source import Source, reads, since_option
 
 _COLUMNS: Final = (
     Column("name", "NAME", grows=True),
@@ -32,7 +32,7 @@ _COLUMNS: Final = (
     show_default=True,
     help="What a row is.",
 )
-@click.option("--since", metavar="TIME", help="Since when: 30m, 24h, 7d, today, 2026-11-28 or 2026-11-28T14:30.")
+@since_option
 @reads
 def command(by: str, since: str | None, source: Source, *, as_json: bool) -> None:
     """Show tokens and costs, of leaf LLM calls alone, so that nothing is counted twice.

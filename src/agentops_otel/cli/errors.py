@@ -8,7 +8,7 @@ import click
 
 from .figures import ago, dollars
 from .output import Column, emit_json, emit_table
-from .source import Source, reads
+from .source import Source, reads, since_option
 
 _COLUMNS: Final = (
     Column("fatal", "FATAL", right=True, style=lambda number: "red" if number else ""),
@@ -28,7 +28,7 @@ _FIELDS: Final = (
 
 
 @click.command(short_help="Show errors by cause.")
-@click.option("--since", metavar="TIME", help="Since when: 30m, 24h, 7d, today, 2026-11-28 or 2026-11-28T14:30.")
+@since_option
 @reads
 def command(since: str | None, source: Source, *, as_json: bool) -> None:
     """Show the errors of all sessions, one row for those with the same type, place and message.

@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Score SESSION (its id, the beginning of it, or last): a NAME such as correct, and a VALUE, a number or a word.
 
-    A score of the same name that was given before is replaced.
+    Scores of the same name that were given before stay.
     """
     from ..rows import Score
     from ..server.store import Batch, Filter

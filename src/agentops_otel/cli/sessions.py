@@ -8,7 +8,7 @@ import click
 
 from .figures import ago, money, nanoseconds, state, state_style, tokens, words
 from .output import Column, emit_json, emit_table, on_terminal, tell
-from .source import Source, reads
+from .source import Source, reads, since_option
 
 _COLUMNS: Final = (
     Column("state", "STATE", state, style=state_style),
@@ -41,7 +41,7 @@ _FIELDS: Final = (
 )
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only sessions with this tag.")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only sessions that called it.")
-@click.option("--since", metavar="TIME", help="Since when: 30m, 24h, 7d, today, 2026-11-28 or 2026-11-28T14:30.")
+@since_option
 @click.option(
     "--sort",
     type=click.Choice(["started", "duration", "llm", "tools", "in", "cached", "out", "cost", "errors", "score"]),

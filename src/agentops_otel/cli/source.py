@@ -44,6 +44,18 @@ class Source:
 
         return database_path(self.db)
 
+    def existing_path(self) -> str:
+        """Of the store's file.
+
+        Raises:
+            click.ClickException: it is not there.
+        """
+        if not os.path.exists(self.path):
+            raise click.ClickException(
+                f"there is no store at {self.path} yet: run agentops-otel up, or agentops-otel demo"
+            )
+        return self.path
+
     def page(self, path: str, query: Query | None = None) -> Any:
         """The data of a page, as its ``.json`` has it.
 
@@ -70,9 +82,7 @@ class Source:
 
         if self.url:
             raise click.UsageError("this reads the store itself: give --db instead of --url")
-        path = self.path
-        if not create and not os.path.exists(path):
-            raise click.ClickException(f"there is no store at {path} yet: run agentops-otel up, or agentops-otel demo")
+        path = self.path if create else self.existing_path()
         try:
             store: Store = import_module("..server.store.sqlite", __package__).SqliteStore(path)
         except StoreUnusable as error:
@@ -193,6 +203,11 @@ def _reason(said: bytes) -> str:
 def reads(command: Command) -> Command:
     """Give a command the options ``--db``, ``--url`` and ``--json``, as `source` and `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(reads_only(command))
+
+
+since_option = click.option(
+    "--since", metavar="TIME", help="Since when: 30m, 24h, 7d, today, 2026-11-28 or 2026-11-28T14:30."
+)
 
 
 def reads_only(command: Command) -> Command:

@@ -8,7 +8,7 @@ import click
 
 from .figures import nanoseconds
 from .output import Column, emit_json, emit_table
-from .source import Source, reads
+from .source import Source, reads, since_option
 
 _COLUMNS: Final = (
     Column("name", "TOOL", grows=True),
@@ -24,7 +24,7 @@ _COLUMNS: Final = (
 
 
 @click.command(short_help="Show how the tools did.")
-@click.option("--since", metavar="TIME", help="Since when: 30m, 24h, 7d, today, 2026-11-28 or 2026-11-28T14:30.")
+@since_option
 @reads
 def command(since: str | None, source: Source, *, as_json: bool) -> None:
     """Show each tool's calls, failures and durations. REPEATED are calls with the arguments of one before."""
