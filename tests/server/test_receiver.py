@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from agentops_otel.server.store import StoreFull
+from agentops_otel.server.store.sqlite import SqliteStore
 from tests.server.otlp_requests import TRACE, logs, spans, traces, traces_json
 from tests.server.running import RunningBox
 
@@ -133,23 +134,15 @@ def test_a_get_says_that_it_takes_posts(box):
     assert "POST" in answer.text
 
 
-def test_a_full_store_is_told_as_a_state_that_passes(tmp_path):
+@pytest.mark.parametrize("error", [StoreFull("no space left"), OSError("disk I/O error")], ids=["full", "broken"])
+def test_a_store_that_takes_nothing_is_told_as_a_state_that_passes(tmp_path, error):
     """503 with Retry-After: a sender keeps the spans and tries again."""
 
-    class Full:
+    class Failing(SqliteStore):
         def add(self, batch, now_ns):
-            raise StoreFull("no space left")
+            raise error
 
-        def project_of_key(self, key):
-            return None
-
-        def refresh(self, now_ns):
-            return ()
-
-        def close(self):
-            pass
-
-    with RunningBox(tmp_path, store=Full()) as box:
+    with RunningBox(tmp_path, store=Failing(tmp_path / "sessions.db")) as box:
         answer = box.post("/v1/traces", traces())
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -18,6 +19,7 @@ from .problem import Problem
 from .query import where
 from .render import environment, render
 from .store import Store
+from .store.database import StoreUnusable
 
 _LARGEST_FORM: Final = 1024 * 1024
 
@@ -54,6 +56,8 @@ class Answers:
                 found = view.build(asked)
             except Missing as missing:
                 raise Problem(404, str(missing)) from None
+            except (sqlite3.Error, StoreUnusable) as error:
+                raise _unreadable(error) from error
             if isinstance(found, Download):
                 return _file(found)
             if as_json:
@@ -107,6 +111,15 @@ class Answers:
             box=self._box,
             form=sent or {},
         )
+
+
+def _unreadable(error: Exception) -> Problem:
+    return Problem(
+        500,
+        f"The store cannot be read: {str(error)[:200]}.",
+        "Nothing was changed.",
+        "agentops-otel db check says more.",
+    )
 
 
 def wants_json(request: Request) -> bool:

@@ -22,7 +22,7 @@ from . import live as live_pages
 from . import receiver as receiving
 from .answers import Answers, form, json_text
 from .auth import Auth
-from .gate import ABOUT, LOGIN, STATIC, Gate, let_in
+from .gate import ABOUT, HEADERS, LOGIN, STATIC, Gate, let_in
 from .grpc import GrpcReceiver
 from .live import Live
 from .page import Box
@@ -69,7 +69,7 @@ def create_app(
         )
 
     async def broken(request: Request, _: Exception) -> Response:
-        return await answers.problem(
+        response = await answers.problem(
             request,
             Problem(
                 500,
@@ -78,6 +78,8 @@ def create_app(
                 "The terminal in which the box runs says more. Please report it with these lines.",
             ),
         )
+        response.headers.update(HEADERS)  # this answer does not go through the gate
+        return response
 
     app = Starlette(
         routes=[

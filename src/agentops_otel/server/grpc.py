@@ -109,7 +109,7 @@ class GrpcReceiver:
             headers = Headers({**headers, **said})
             sender = said.get("user-agent", "")
             try:
-                project = await run_in_threadpool(self._receiver.project, headers)
+                project = await self._receiver.project(headers)
                 taken = await self._receiver.take(
                     signal, request, packed=False, as_json=False, project=project, sender=sender
                 )

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from ..log import logger
 from ..normalize import content_of, normalize, normalize_log
 from ..rows import Score, SpanContent
 from ..version import __version__
@@ -133,6 +134,9 @@ class Receiver:
             raise Refusal(400, str(error), "the body is not gzip") from None
         except DecodeError as error:
             raise Refusal(400, str(error), str(error).partition(":")[0]) from None
+        except Exception:
+            logger.exception("a request cannot be read; please report this")
+            raise Refusal(500, "the request cannot be read, by a mistake of the receiver: its log says more") from None
         self._add(replace(batch, project=project))
         whole = self._late.keep(batch.contents, project) or self._late.joined(batch.spans, project)
         self._add(Batch(spans=whole, project=project))
@@ -148,9 +152,12 @@ class Receiver:
         except StoreFull as error:
             reason = f"the store is full, so nothing was stored: {error}"
             raise Refusal(503, reason, "the store is full", retry_after=30) from None
+        except Exception as error:
+            logger.warning("the store cannot be written: %s", str(error)[:300])
+            raise Refusal(503, "the store cannot be written: its log says more", retry_after=30) from None
         self._live.changed(added.sessions)
 
-    def project(self, headers: Headers) -> str:
+    async def project(self, headers: Headers) -> str:
         """The project that a sender writes to.
 
         Raises:
@@ -159,7 +166,7 @@ class Receiver:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         key = key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if key:
-            found = self._store.project_of_key(key)
+            found = await to_thread.run_sync(self._store.project_of_key, key)
             if found is None:
                 raise Refusal(
                     401,
@@ -257,7 +264,7 @@ async def wrong_address(receiver: Receiver, address: str, request: Request) -> R
     right = f"OTLP goes to {address}/v1/traces, {address}/v1/logs and {address}/v1/metrics"
     refusal = Refusal(404, f"nothing is received at {path}: {right}", f"POST {path} is no address of OTLP")
     try:
-        await to_thread.run_sync(receiver.project, request.headers)
+        await receiver.project(request.headers)
     except Refusal as unknown:
         refusal = unknown
     receiver.count(refusal, _sender(request))
@@ -265,7 +272,7 @@ async def wrong_address(receiver: Receiver, address: str, request: Request) -> R
 
 
 async def _take(receiver: Receiver, signal: Signal, request: Request) -> Taken:
-    project = await to_thread.run_sync(receiver.project, request.headers)
+    project = await receiver.project(request.headers)
     if request.method != "POST":
         raise Refusal(405, f"/v1/{signal} takes OTLP by POST")
     media_type = _media_type(request)
