@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 import agentops_otel as agentops
 from agentops_otel.normalize import normalize
-from agentops_otel.rows import SpanRow
+from agentops_otel.rows import Message, SpanBody, SpanRow
 from agentops_otel.server import otlp
 from agentops_otel.server.views.run import Run
 from agentops_otel.server.views.story import story
@@ -208,6 +209,71 @@ def test_a_later_question_is_a_step_of_its_own():
         ("user", "And its price?"),
     ]
     assert steps[2].id == f"ask-{steps[3].id}"
+
+
+def test_the_same_words_said_again_are_a_question_of_their_own():
+    """A user may say yes twice: only what was in the conversation before is sent again."""
+    play = Play("chat", NOW)
+    for answer in ("Shall I?", "Really?", "Done."):
+        play.ask("Yes")
+        play.llm("gpt-4.1", 1, answer=answer)
+    steps = told(play.end())
+    assert [step.kind for step in steps] == ["user", "llm"] * 3
+    assert [fold.summary for step in steps for fold in step.folds] == ["2 messages sent again", "4 messages sent again"]
+
+
+def test_messages_that_are_sent_again_as_one_are_not_new():
+    """As some programs join what a model said and what it asked for."""
+    play = Play("chat", NOW)
+    play.ask("Plan, then look")
+    play.llm("gpt-4.1", 1, answer="I look")
+    play.llm("gpt-4.1", 1, calls=[("look", {"at": 1})])
+    play.tool("look", {"at": 1}, None, 1, error=("TimeoutError", "no answer in 30 s"))
+    first, second, (tool,) = play.history[1], play.history[2], play.history[3:]
+    tool["parts"][0]["response"] = "It failed with TimeoutError: no answer in 30 s"
+    play.history[1:] = [{"role": "assistant", "parts": first["parts"] + second["parts"]}, tool]
+    play.llm("gpt-4.1", 1, answer="It cannot be reached.")
+    steps = told(play.end())
+    assert [fold.summary for fold in steps[-1].folds] == ["3 messages sent again"]
+
+
+def test_a_tool_does_not_say_again_what_the_model_inside_has_said():
+    """A tool that is a call of a model has its answer as its result."""
+    span = {"trace_id": "1" * 32, "session_id": None, "start_ns": NOW, "end_ns": NOW + SECOND}
+    said = Message("assistant", ({"type": "text", "content": "1. Look"},))
+    spans = [
+        SpanRow(
+            span_id="1" * 16,
+            parent_id=None,
+            kind="tool",
+            name="plan",
+            label="plan",
+            body=SpanBody(result='"1. Look"'),
+            **span,
+        ),
+        SpanRow(
+            span_id="2" * 16,
+            parent_id="1" * 16,
+            kind="llm",
+            name="chat m",
+            label="m",
+            body=SpanBody(output=(said,)),
+            **span,
+        ),
+    ]
+    (tool,) = story(Run(summarize("s", spans, [], now_ns=NOW), spans, NOW)).steps
+    assert tool.pieces == ()
+    assert [piece.text for piece in tool.children[0].pieces] == ["1. Look"]
+
+
+def test_a_model_is_called_as_it_was_asked_for():
+    """Without the date of its version."""
+    span = SpanRow(
+        "1" * 32, "2" * 16, None, None, "llm", "chat", "gpt-4.1-2025-04-14", NOW, NOW, request_model="gpt-4.1"
+    )
+    run = Run(summarize("s", [span], [], now_ns=NOW), [span], NOW)
+    assert run.title(span) == "gpt-4.1"
+    assert run.title(replace(span, label="gpt-4.1-mini")) == "gpt-4.1-mini"
 
 
 def test_a_story_without_content_says_so():

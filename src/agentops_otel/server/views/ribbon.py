@@ -51,7 +51,7 @@ def _money(run: Run) -> tuple[Money, ...]:
         if call.cost is None and not call.usage:
             continue
         if _is_small(run, call):
-            group = small.setdefault(call.span.label, [])
+            group = small.setdefault(run.title(call.span), [])
             if not group:
                 seen.append(group)
             group.append(call)
@@ -74,11 +74,12 @@ def _is_small(run: Run, call: Call) -> bool:
 
 def _band(run: Run, calls: Sequence[Call], before: float) -> Money:
     spans = [call.span for call in calls]
-    several = f"{format_count(len(calls))} calls of {spans[0].label}"
+    label = run.title(spans[0])
+    several = f"{format_count(len(calls))} calls of {label}"
     return Money(
         id=run.id(spans[0]),
         title=several if len(calls) > 1 else run.call_name(spans[0]),
-        label=spans[0].label,
+        label=label,
         start_ns=min(map(run.start, spans)),
         end_ns=max(map(run.until, spans)),
         duration_ns=sum(run.until(span) - run.start(span) for span in spans),

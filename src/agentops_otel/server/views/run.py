@@ -190,10 +190,17 @@ class Run:
         """Whose conversation a call belongs to: an agent's, else that of the span around it."""
         return span.agent or span.parent_id
 
+    def title(self, span: SpanRow) -> str:
+        """Its label; of a model without the date of its version, when it was asked for without one."""
+        label, asked = span.label or span.name, span.request_model
+        if span.kind == "llm" and asked and label.startswith(f"{asked}-"):
+            return asked if label[len(asked) :].replace("-", "").isdigit() else label
+        return label
+
     def call_name(self, span: SpanRow) -> str:
         """Such as ``gpt-4.1, turn 2``; of anything else its label."""
         turn = self.turns.get(key_of(span))
-        return f"{span.label}, turn {turn}" if turn else span.label or span.name
+        return f"{self.title(span)}, turn {turn}" if turn else self.title(span)
 
     def numbers(self, span: SpanRow) -> Numbers:
         """Its figures: a call's own, and of what has calls below it their sum."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,6 +14,7 @@ from ...tree import Key
 from ..format import duration_text
 from .run import GAP_SHARE, Run, key_of
 from .session import Fold, Piece, Step, StepError, Story
+from .shown import Shown
 from .spoken import (
     as_text,
     blocks,
@@ -40,6 +42,7 @@ _INLINE: Final = 600
 _MANY_TOKENS: Final = 10_000
 _INSTRUCTING: Final = frozenset({"system", "developer"})
 _CONTAINERS: Final = frozenset({"agent", "workflow"})
+_DONE: Final = frozenset({"agent", "workflow", "tool", "action"})
 Before = Callable[[Sequence[Mapping[str, Any]]], int]
 
 
@@ -70,12 +73,9 @@ class _Teller:
         self._before = sessions_before
         self._most = most
         self._built = self._left_out = self._gaps = self._groups = 0
-        self._shown: dict[str, str] = {}  # messages, and the step where each stands
         self._tasks: dict[str, str] = {}  # what agents were asked, and their steps
         self._systems: set[str] = set()
-        self._results: dict[str, str] = {}  # ids of tool calls and gists of results, and the steps of the tools
         self._arguments: dict[tuple[str, str], int] = {}
-        self._names: set[str] = set()
         self._stacks: set[str] = set()
         self._content = False
         self._scores: dict[str, list[Score]] = {}
@@ -83,21 +83,9 @@ class _Teller:
             if score.span_id:
                 self._scores.setdefault(score.span_id, []).append(score)
         self._least_gap = run.least_gap_ns
-        for span in run.tree.spans:
-            if span.kind in _CONTAINERS:
-                self._names.add(span.label)
-            elif span.kind in {"tool", "action"}:
-                self._note_results(span)
-
-    def _note_results(self, span: SpanRow) -> None:
-        self._names.add(span.label)
-        name = self._run.id(span)
-        if span.tool_call_id:
-            self._results.setdefault(span.tool_call_id, name)
-        if span.body and span.body.result:
-            self._results.setdefault(gist(span.body.result), name)
-        if span.error_message:
-            self._results.setdefault(gist(span.error_message), name)
+        self._asked = False
+        self._names = {span.label for span in run.tree.spans if span.kind in _DONE}
+        self._shown = Shown((span, run.id(span)) for span in run.tree.spans if span.kind in {"tool", "action"})
 
     def tell(self) -> Story:
         tops = [span for span in self._run.tree.tops() if span.parent_id is None]
@@ -113,7 +101,7 @@ class _Teller:
             asked = asked or self._task(visible[0])
             visible, busy = inside
         steps = self._level(visible, busy, (0, self._run.length_ns), 0)
-        if asked and "ask" not in self._shown.values():  # no call says what the agent around all was asked
+        if asked and not self._asked:  # no call says what the agent around all was asked
             start = self._run.start(visible[0])
             steps.insert(0, Step("ask", "user", start, start, "User", asked=text_piece(asked, "").text))
         for number, spans in enumerate(orphans.values(), 1):
@@ -232,7 +220,7 @@ class _Teller:
             kind=span.kind,
             start_ns=run.start(span),
             end_ns=run.end(span),
-            title=span.label or span.name,
+            title=run.title(span),
             error=self._error(span) if run.own_error(span) else None,
             numbers=run.numbers(span),
             span=replace(span, body=None),
@@ -293,10 +281,13 @@ class _Teller:
             for name, text in blocks(arguments):
                 shown = text_piece(text, "arguments", form="diff" if is_diff(text) else "code")
                 _place(shown, f"{name}, {_amount(shown)}", folds, pieces)
+        children = self._inside(span, depth) if depth >= 0 else ()
         if body is not None and body.result:
             self._content = True
-            shown = text_piece(_unquoted(body.result), "result", kind="result", form="code")
-            _place(shown, _result_summary(shown), folds, pieces)
+            result = _unquoted(body.result)
+            if not (children and self._shown.has_text(result)):  # it is the answer of a call inside
+                shown = text_piece(result, "result", kind="result", form="code")
+                _place(shown, _result_summary(shown), folds, pieces)
         if body is not None and body.logs:
             shown = text_piece(body.logs, "logs", form="code")
             folds.append(Fold(f"Logs, {_amount(shown)}", pieces=(shown,)))
@@ -306,7 +297,7 @@ class _Teller:
             note=self._repeat(span),
             folds=tuple(folds),
             pieces=tuple(pieces),
-            children=self._inside(span, depth) if depth >= 0 else (),
+            children=children,
         )
 
     def _repeat(self, span: SpanRow) -> str:
@@ -324,15 +315,13 @@ class _Teller:
             note = _call_note(span, has_text=bool(span.answered))
             return [replace(step, note=note, children=self._inside(span, depth) if depth >= 0 else ())]
         steps: list[Step] = []
-        again, asked, others = self._sort(body.input, span)
+        said_here: Counter[str] = Counter()
+        again, asked, others = self._sort(body.input, said_here)
         folds: list[Fold] = []
         system = self._system(body, others)
         others = [(at, message) for at, message in others if message.role not in _INSTRUCTING]
         if asked:
-            name = "ask" if "ask" not in self._shown.values() else f"ask-{step.id}"
-            for _, message in asked:
-                self._shown.setdefault(mark(message), name)
-            steps.append(self._user(name, step.start_ns, asked, system))
+            steps.append(self._user(step, asked, system))
         elif system is not None:
             folds.append(system)
         if again:
@@ -340,16 +329,16 @@ class _Teller:
         if others:
             told = tuple(said(message, f"input.{at}") for at, message in others)
             folds.append(Fold(_new_summary([message for _, message in others]), told))
-            for _, message in others:
-                self._shown.setdefault(mark(message), step.id)
-        thoughts, pieces = self._answer(span, body)
+        thoughts, pieces = self._answer(body)
         if thoughts:
             tokens = span.usage.reasoning_tokens if span.usage else 0
-            folds.append(
-                Fold(f"Thought, {format_count(tokens)} tokens" if tokens else "Thought", pieces=tuple(thoughts))
-            )
+            summary = f"Thought, {format_count(tokens, 'token')}" if tokens else "Thought"
+            folds.append(Fold(summary, pieces=tuple(thoughts)))
+        for message in body.input:
+            self._shown.put(message, step.id, said_here[mark(message)])
         for message in body.output:
-            self._shown.setdefault(mark(message), step.id)
+            said_here[mark(message)] += 1
+            self._shown.put(message, step.id, said_here[mark(message)])
         self._content = self._content or bool(body.input or body.output)
         note = _call_note(span, has_text=any(each.kind == "text" for each in pieces))
         children = self._inside(span, depth) if depth >= 0 else ()
@@ -357,15 +346,21 @@ class _Teller:
         return steps
 
     def _sort(
-        self, messages: Sequence[Message], span: SpanRow
+        self, messages: Sequence[Message], said_here: Counter[str]
     ) -> tuple[list[Message], list[tuple[int, Message]], list[tuple[int, Message]]]:
-        """The messages that were shown before, those of a user that are new, and whatever else is new."""
+        """The messages that were shown before, those of a user that are new, and whatever else is new.
+
+        Args:
+            messages: of one call.
+            said_here: how often each is among them; empty, and filled here.
+        """
         again, asked, others = list[Message](), list[tuple[int, Message]](), list[tuple[int, Message]]()
         for at, message in enumerate(messages):
-            if mark(message) in self._shown or self._is_result(message):
+            said_here[mark(message)] += 1
+            if self._shown.has(message, said_here[mark(message)]):
                 again.append(message)
-            elif message.role == "user" and gist(text_of(message)) in self._tasks:
-                self._shown[mark(message)] = self._tasks[gist(text_of(message))]
+            elif message.role == "user" and (step := self._tasks.get(gist(text_of(message)))):
+                self._shown.put(message, step)
             elif message.role == "user":
                 asked.append((at, message))
             else:
@@ -375,20 +370,13 @@ class _Teller:
             asked = asked[-1:]
         return again, asked, others
 
-    def _is_result(self, message: Message) -> bool:
-        """Whether a message only has results of tools that are steps of their own."""
-        results = [part for part in message.parts if part.get("type") == "tool_call_response"]
-        if not results or len(results) < len(message.parts):
-            return False
-        for part in results:
-            response = part.get("response", part.get("result"))
-            name = self._results.get(str(part.get("id"))) or self._results.get(gist(response))
-            if name is None:
-                return False
-            self._shown.setdefault(mark(message), name)
-        return True
-
-    def _user(self, name: str, start: int, messages: Sequence[tuple[int, Message]], system: Fold | None) -> Step:
+    def _user(self, call: Step, messages: Sequence[tuple[int, Message]], system: Fold | None) -> Step:
+        """The step of a user before a call."""
+        name = f"ask-{call.id}" if self._asked else "ask"
+        self._asked = True
+        for _, message in messages:
+            self._shown.put(message, name)
+        start = call.start_ns
         asked = "\n\n".join(filter(None, (text_of(message) for _, message in messages)))
         others = [
             piece(part, f"input.{at}.{number}")
@@ -406,7 +394,7 @@ class _Teller:
         found = [(f"system.{number}", part) for number, part in enumerate(body.system)]
         for at, message in others:
             if message.role in _INSTRUCTING:
-                self._shown.setdefault(mark(message), "ask")
+                self._shown.put(message, "ask")
                 found += [(f"input.{at}.{number}", part) for number, part in enumerate(message.parts)]
         parts = [part for _, part in found if as_text(part.get("content"))]
         if not parts:
@@ -433,9 +421,9 @@ class _Teller:
         if usage is not None and usage.cache_read_tokens:
             cached, whole = format_count(usage.cache_read_tokens), format_count(usage.input_tokens)
             summary += f", {cached} of {whole} tokens from the cache"
-        return Fold(summary, link=self._shown.get(mark(again[0])))
+        return Fold(summary, link=next(filter(None, map(self._shown.step_of, again)), None))
 
-    def _answer(self, span: SpanRow, body: SpanBody) -> tuple[list[Piece], list[Piece]]:
+    def _answer(self, body: SpanBody) -> tuple[list[Piece], list[Piece]]:
         """Thoughts, and what was said; calls of tools that are steps of their own are not said again."""
         thoughts, pieces = list[Piece](), list[Piece]()
         for at, message in enumerate(body.output):
@@ -445,7 +433,7 @@ class _Teller:
                     if shown.text:
                         thoughts.append(shown)
                 elif shown.kind == "call":
-                    if str(part.get("id")) not in self._results and shown.name not in self._names:
+                    if not self._shown.is_tool(part.get("id")) and shown.name not in self._names:
                         pieces.append(shown)
                 elif shown.kind == "media" or shown.text:
                     pieces.append(shown)

@@ -166,7 +166,7 @@ class _Tree:
             parent=place.parent,
             children=len(inside),
             kind="step" if span.kind == "llm" and not run.is_call(span) else span.kind,
-            title=(run.row.name if span.kind == "session" else "") or span.label or span.name,
+            title=(run.row.name if span.kind == "session" else "") or run.title(span),
             detail=_detail(run, span),
             start_ns=run.start(span),
             end_ns=run.end(span),
