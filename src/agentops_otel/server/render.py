@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -74,7 +73,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload="AGENTOPS_RELOAD" in os.environ,
+        auto_reload=False,
         cache_size=-1,
     )
     for module in (formats, shape, timeline, marks, prose, address, chart, words):
