@@ -302,45 +302,49 @@ def _table_price(
     at = at or datetime.now(timezone.utc)
     # The table's prices may change with the minute (some are lower at night), and to look them up takes longer than
     # everything else here.
-    prices, context = _prices(*names, at.replace(second=0, microsecond=0), service_tier)
+    prices, flat, context = _prices(*names, at.replace(second=0, microsecond=0), service_tier)
     if usage and not prices.keys() & _FOR_TOKENS:
         raise ValueError("its price does not depend on tokens alone")
-    rates = _flat_rates(prices, usage)
-    return _amount(rates, usage) if rates is not None else _calculated(model, provider, usage, at, context)
+    if flat is not None and _is_flat(prices, usage):
+        return _amount(flat, usage)
+    return _calculated(model, provider, usage, at, context)
 
 
 @lru_cache(maxsize=4096)
 def _prices(
     provider: str, model: str, at: datetime, service_tier: str | None
-) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
-    """The table's prices for a model that it knows, and what they depend on besides the time."""
+) -> tuple[Mapping[str, Any], Mapping[str, float] | None, Mapping[str, str] | None]:
+    """The table's prices for a model that it knows, the same as rates, and what they depend on besides the time."""
     found = _find(provider, model)
     if found is None:
-        return {}, None
+        return {}, None, None
     table_model, table_provider = found
     # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
     own = any(table_model is each for each in table_provider.models)
     context = {"service_tier": service_tier} if own and service_tier else None
     listed = vars(table_model.get_prices(at, context))
-    return {name: price for name, price in listed.items() if price is not None}, context
+    prices = {name: price for name, price in listed.items() if price is not None}
+    return prices, _flat_rates(prices), context
 
 
-def _flat_rates(prices: Mapping[str, Any], usage: Usage) -> dict[str, float] | None:
-    """The rates, when price times tokens is all there is to it; None for what the table has to calculate (about 80 us).
-
-    That is: tiers, a price per request, a price for reasoning, audio or pictures, and a usage whose classes do not fit
-    into its totals.
-    """
-    if usage.input_audio_tokens or usage.output_audio_tokens or "requests_kcount" in prices or not _fits(usage):
-        return None
-    if any(getattr(usage, f"{name}_tokens") and f"{name}_mtok" in prices for name in _PICTURES):
-        return None
-    if usage.reasoning_tokens and any("reasoning" in name for name in prices):
-        return None
+def _flat_rates(prices: Mapping[str, Any]) -> dict[str, float] | None:
+    """The prices as plain rates; None where the table has to calculate (about 80 us): tiers, a price per request."""
     rates = {short: prices[name] for name, short in _FLAT if name in prices}
-    if not all(isinstance(rate, Decimal) for rate in rates.values()):
+    if "requests_kcount" in prices or not all(isinstance(rate, Decimal) for rate in rates.values()):
         return None
     return {"input": 0.0} | {short: float(rate) for short, rate in rates.items()}
+
+
+def _is_flat(prices: Mapping[str, Any], usage: Usage) -> bool:
+    """Whether price times tokens is all there is to a usage.
+
+    Not so where reasoning, audio or pictures have a price of their own, and its classes do not fit into its totals.
+    """
+    if usage.input_audio_tokens or usage.output_audio_tokens or not _fits(usage):
+        return False
+    if any(getattr(usage, f"{name}_tokens") and f"{name}_mtok" in prices for name in _PICTURES):
+        return False
+    return not (usage.reasoning_tokens and any("reasoning" in name for name in prices))
 
 
 def _fits(usage: Usage) -> bool:

@@ -63,22 +63,23 @@ class Usage:
 
         A value that is no whole number of at least 0 counts as not there.
         """
-        read = attributes.get
-        found = {name: _first(*map(read, names)) for name, names in _TOTALS.items()}
-        missing = frozenset(name for name, tokens in found.items() if tokens is None)
+        found: dict[str, int] = {}
+        for attribute in sorted(USAGE_ATTRIBUTES.intersection(attributes), key=_LAST_FIRST.__getitem__):
+            tokens = attributes[attribute]
+            if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0:
+                found[_FIELDS[attribute]] = tokens
+        missing = frozenset(name for name in _TOTALS if name not in found)
         if len(missing) == len(_TOTALS):
             return None
-        for name, names in _CLASSES.items():
-            found[name] = _first(*map(read, names))
-        return cls(**{name: tokens for name, tokens in found.items() if tokens is not None}, missing=missing)
+        return cls(**found, missing=missing)
 
 
 # The fields, and the attributes that say them: the first is written, all are read.
-_TOTALS: Final[Mapping[str, tuple[str, ...]]] = {
+_TOTALS: Final[dict[str, tuple[str, ...]]] = {
     "input_tokens": (semconv.USAGE_INPUT_TOKENS, semconv.OLD_USAGE_INPUT_TOKENS),
     "output_tokens": (semconv.USAGE_OUTPUT_TOKENS, semconv.OLD_USAGE_OUTPUT_TOKENS),
 }
-_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
+_CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "cache_read_tokens": (semconv.USAGE_CACHE_READ_TOKENS, semconv.OLD_USAGE_CACHE_READ_TOKENS),
     "cache_write_tokens": (
         semconv.USAGE_CACHE_CREATION_TOKENS,
@@ -98,11 +99,6 @@ _NAMES: Final = (*_TOTALS, *_CLASSES)
 _NONE: Final = Usage()
 USAGE_ATTRIBUTES: Final = frozenset(name for names in (*_TOTALS.values(), *_CLASSES.values()) for name in names)
 """The names that `Usage.from_attributes()` reads."""
-
-
-def _first(*values: object) -> int | None:
-    """The first value that is a token count."""
-    for value in values:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-    return None
+_FIELDS: Final = {name: field for field, names in (_TOTALS | _CLASSES).items() for name in names}
+# So that of two names of one field the first has the last word.
+_LAST_FIRST: Final = {name: -place for place, name in enumerate(_FIELDS)}
