@@ -305,6 +305,19 @@ def test_keys_of_projects(run, demo):
     assert run("keys", "revoke", "none")[0] == 1
 
 
+def test_a_key_of_a_box_that_runs(run, box, tmp_path, monkeypatch):
+    """A key is known to the box at once, what comes with it is in its project, and revoked it is refused."""
+    store = f"--db={tmp_path}/box.db"
+    key = _json(run, "keys", "create", "shop", store)["key"]
+    monkeypatch.setenv("AGENTOPS_API_KEY", key)
+    assert run("demo", "--url", box)[0] == 0
+    query = "SELECT DISTINCT project.name FROM session JOIN project ON project.id = session.project"
+    assert _json(run, "sql", query, store) == [{"name": "shop"}]
+    assert _json(run, "keys", "revoke", key, store)["revoked"]
+    code, _, err = run("demo", "--url", box)
+    assert (code, "401" in err) == (1, True)
+
+
 def test_a_score(run, demo):
     """A session gets a score from the command line, and shows it."""
     for value in ("0.5", "good"):
