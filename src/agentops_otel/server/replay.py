@@ -45,8 +45,11 @@ class JournalReplay:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the request that is at work."""
+        """Begin no further request."""
         self._ended.set()
+
+    def wait(self) -> None:
+        """Wait for the end, which comes when the request that is at work is answered or the box is gone."""
         if self._thread is not None:
             self._thread.join(2.0)
 

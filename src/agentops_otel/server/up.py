@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -91,21 +92,21 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     Raises:
         CannotStart: it does not, and why.
     """
-    database = database_path(options.db)
     auth = _auth(options)
-    try:
-        sockets = listen(options.host, options.port)
-    except OSError as error:
-        raise _cannot_listen(options, error) from None
-    address = _address(options.host, sockets[0].getsockname()[1])
-    grpc_at, notes = _listen_for_grpc(options)
-    grpc_address = _address(options.host, grpc_at[0].getsockname()[1]) if grpc_at else None
-    before = os.umask(0o077)  # whatever it writes is for this user alone
-    try:
-        store = SqliteStore(database)
-    except StoreUnusable as error:
-        raise CannotStart(f"The store cannot be used: {error}") from None
-    try:
+    with contextlib.ExitStack() as last:
+        sockets = _listen(options)
+        grpc_sockets, notes = _listen_for_grpc(options)
+        for each in (*sockets, *grpc_sockets):
+            last.callback(each.close)
+        last.callback(os.umask, os.umask(0o077))  # whatever it writes is for this user alone
+        database = database_path(options.db)
+        try:
+            store = SqliteStore(database)
+        except StoreUnusable as error:
+            raise CannotStart(f"The store cannot be used: {error}") from None
+        last.callback(store.close)
+        address = _address(options.host, sockets[0])
+        grpc_address = _address(options.host, grpc_sockets[0]) if grpc_sockets else None
         box = Box(
             started_ns=time.time_ns(),
             endpoint=address,
@@ -113,26 +114,33 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
             retain_ns=options.retain_ns,
             retain_bytes=options.retain_bytes,
         )
+        live = Live(box.counts)
         url = address if auth.token is None else one_time_url(auth.token, address)
         running = Running(address, grpc_address, url, database, notes)
-        live = Live(box.counts)
-        app = create_app(store, auth=auth, box=box, live=live, grpc_at=grpc_at)
-        journals = JournalReplay(address, grpc_address) if options.replay and auth.is_local else None
+        journals = JournalReplay(address, grpc_address)
+        last.callback(journals.wait)
 
         def started() -> None:
             ready(running)
-            if journals is not None:
+            if options.replay and auth.is_local:
                 journals.start()
 
         def ending() -> None:
             live.close()
-            if journals is not None:
-                journals.stop()
+            journals.stop()
 
+        app = create_app(store, auth=auth, box=box, live=live, grpc_at=grpc_sockets)
         serve(app, sockets, started=started, ending=ending)
-    finally:
-        store.close()
-        os.umask(before)
+
+
+def _listen(options: Options) -> list[socket.socket]:
+    try:
+        return listen(options.host, options.port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise CannotStart(f"Port {options.port} cannot be used: {error.strerror or error}") from None
+    found = neighbour("127.0.0.1" if options.host in (None, *_EVERYWHERE) else str(options.host), options.port)
+    raise CannotStart(found.advice(options.port), running=found.address)
 
 
 def _auth(options: Options) -> Auth:
@@ -156,16 +164,9 @@ def _auth(options: Options) -> Auth:
     return Auth(token, is_local, frozenset(host.lower() for host in options.allowed_hosts))
 
 
-def _address(host: str | None, port: int) -> str:
+def _address(host: str | None, listening: socket.socket) -> str:
     shown = "127.0.0.1" if host in (None, "localhost", *_EVERYWHERE) else host
-    return f"http://{f'[{shown}]' if ':' in str(shown) else shown}:{port}"
-
-
-def _cannot_listen(options: Options, error: OSError) -> CannotStart:
-    if error.errno != errno.EADDRINUSE:
-        return CannotStart(f"Port {options.port} cannot be used: {error.strerror or error}")
-    found = neighbour("127.0.0.1" if options.host in (None, *_EVERYWHERE) else str(options.host), options.port)
-    return CannotStart(found.advice(options.port), running=found.address)
+    return f"http://{f'[{shown}]' if ':' in str(shown) else shown}:{listening.getsockname()[1]}"
 
 
 def _listen_for_grpc(options: Options) -> tuple[list[socket.socket], tuple[str, ...]]:
