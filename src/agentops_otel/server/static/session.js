@@ -74,8 +74,9 @@ addEventListener("keydown", (event) => {
 const first = parameters().get("span");
 const row = rowOf(first);
 if (row && !location.hash) {
+  const sheet = matchMedia("(max-width: 700px)").matches; // the panel covers the lower half
   const { top, bottom } = row.getBoundingClientRect();
-  if (top < 150 || bottom > innerHeight) row.scrollIntoView({ block: "center" });
+  if (top < 150 || bottom > innerHeight * (sheet ? 0.4 : 1)) row.scrollIntoView({ block: sheet ? "start" : "center" });
   focusOn(first);
 }
 
