@@ -148,6 +148,18 @@ def test_a_store_that_takes_nothing_is_told_as_a_state_that_passes(tmp_path, err
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_s13_a_store_at_its_limit_says_later(tmp_path):
+    """429 with Retry-After: above its limit nothing is taken until old sessions are removed."""
+    store = SqliteStore(tmp_path / "sessions.db")
+    store.retain(0, max_age_ns=None, max_bytes=10_000)
+    with RunningBox(tmp_path, store=store) as box:
+        answer = box.post("/v1/traces", traces())
+        assert answer.status == 429
+        assert int(answer.headers["retry-after"]) > 0
+        store.retain(0, max_age_ns=None, max_bytes=None)
+        assert box.post("/v1/traces", traces()).status == 200
+
+
 def test_a_span_that_comes_twice_is_one(box):
     """A sender that had no answer sends again."""
     body = traces(3)

@@ -36,7 +36,7 @@ from .otlp import (
     spans_from_json,
     spans_from_protobuf,
 )
-from .store import DEFAULT_PROJECT, Batch, Store, StoreFull
+from .store import DEFAULT_PROJECT, Batch, OverLimit, Store, StoreFull
 from .wire import CODES, response, status
 
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "logs", "metrics")
@@ -149,6 +149,8 @@ class Receiver:
             return
         try:
             added = self._store.add(batch, time.time_ns())
+        except OverLimit as error:
+            raise Refusal(429, f"nothing was stored: {error}", "the store is at its limit", retry_after=30) from None
         except StoreFull as error:
             reason = f"the store is full, so nothing was stored: {error}"
             raise Refusal(503, reason, "the store is full", retry_after=30) from None

@@ -12,7 +12,7 @@ import pytest
 
 from agentops_otel import guard
 from agentops_otel.rows import SessionEvent
-from agentops_otel.server.store import Batch, Filter, StoreFull
+from agentops_otel.server.store import Batch, Filter, OverLimit
 from agentops_otel.server.store.repair import mend
 from agentops_otel.server.store.sqlite import SqliteStore
 from agentops_otel.summarize import summarize
@@ -135,7 +135,7 @@ def test_s13_a_sender_cannot_fill_the_disk(store):
     for trace in range(1, 70):
         try:
             store.add(_large(trace), NOW)
-        except StoreFull:
+        except OverLimit:
             refused += 1
             assert store.retain(NOW, max_age_ns=None, max_bytes=limit) > 0
             assert limit * 0.6 < store.stats().bytes < limit

@@ -302,6 +302,10 @@ class StoreFull(Exception):
     """The disk is full, or the store may grow no more: nothing of the batch was stored; try again later."""
 
 
+class OverLimit(StoreFull):
+    """The store is larger than its limit until `retain` has removed old sessions."""
+
+
 class Store(Protocol):
     """A place for spans that can answer the questions of the pages."""
 

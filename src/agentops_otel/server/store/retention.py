@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from . import StoreFull, StoreStats
+from . import OverLimit, StoreStats
 from .contents import drop
 from .ingest import remove
 from .statement import statement
@@ -140,12 +140,12 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 
 def check_room(connection: sqlite3.Connection, max_bytes: int | None) -> None:
-    """Raise StoreFull when the store is above its limit, or its file far above."""
+    """Raise OverLimit when the store is above its limit, or its file far above."""
     if max_bytes is None:
         return
     size, pages, free = _pages(connection)
     if size * (pages - free) > max_bytes * _HIGH_WATER or size * pages > max_bytes * _HIGHEST:
-        raise StoreFull("the store is larger than its limit until old sessions are removed; try again in a moment")
+        raise OverLimit("the store is larger than its limit until old sessions are removed; try again in a moment")
 
 
 def _pages(connection: sqlite3.Connection) -> tuple[int, int, int]:
