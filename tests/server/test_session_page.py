@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agentops_otel.rows import SessionRow
+from agentops_otel.server.store import Price
 from agentops_otel.server.views.run import Run
 from agentops_otel.server.views.session_page import errors_so_far, first_sentence, how_computed, verdict
 from agentops_otel.summarize import summarize
@@ -122,6 +123,17 @@ def test_instructions_say_how_often_they_were_sent_before(box, runs):
     """In sessions before this one."""
     ask = asked(box, f"/s/{runs['refund'].session_id}.json")["view"]["steps"][0]
     assert ask["folds"][0]["summary"] == "System instructions, 35 characters, the same as in 1 session before"
+
+
+def test_a_price_that_was_set_is_told_in_the_sum(box):
+    """The panel of a call says with which price it was computed."""
+    play = plays.unpriced(NOW)
+    plays.post(box.address, play)
+    box.store.set_price(Price("", "qwen3-coder-local", 0.5, 2.0))
+    span = next(span for span in box.store.spans(play.session_id) if span.kind == "llm")
+    found = asked(box, f"/s/{play.session_id}.json?span={span.span_id}")["panel"]
+    assert [(price["tokens"], price["per_million"]) for price in found["prices"]] == [("input", 0.5), ("output", 2.0)]
+    assert sum(price["cost"] for price in found["prices"]) == pytest.approx(span.cost)
 
 
 def test_a_session_that_is_not_there_says_what_to_do(box):

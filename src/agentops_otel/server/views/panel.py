@@ -23,12 +23,14 @@ from .tables import attributes, params
 _ORDER: Final[tuple[TokenClass, ...]] = ("input", "cache read", "cache write", "output")
 
 
-def panel(run: Run, span: SpanRow) -> Panel:
+def panel(run: Run, span: SpanRow, rates: Mapping[str, float] | None = None) -> Panel:
     """The details of a span.
 
     Args:
         run: its session.
         span: the span, with its body; the calls before it should have theirs.
+        rates: what a person has set as the price of its model: US dollars per million tokens of ``input``, ``output``,
+            ``cache_read`` and ``cache_write``.
     """
     body = span.body or SpanBody()
     again, new = _messages(run, span, body)
@@ -37,7 +39,7 @@ def panel(run: Run, span: SpanRow) -> Panel:
         span=replace(span, body=None),
         turn=run.turns.get(key_of(span)),
         at_ns=run.start(span),
-        prices=prices(span) if run.is_call(span) else (),
+        prices=prices(span, rates) if run.is_call(span) else (),
         share_of_cost=span.cost / run.row.cost if span.cost and run.row.cost and run.is_call(span) else None,
         tokens_per_second=tokens_per_second(span),
         sent_again=again,
@@ -98,13 +100,13 @@ def tools_of(tools: Any) -> tuple[tuple[str, str], ...]:
 # ------------------------------------------------------------------------------------------------------------- money
 
 
-def prices(span: SpanRow) -> tuple[Price, ...]:
+def prices(span: SpanRow, rates: Mapping[str, float] | None = None) -> tuple[Price, ...]:
     """The cost of a call as a sum over its classes of tokens; without rates where they do not add up to the cost."""
     usage = span.usage
     if usage is None:
         return ()
     tokens = {name: number for name, number in classes(usage).items() if number}
-    parts = {name: _price_of(span, name, number) for name, number in tokens.items()}
+    parts = {name: _price_of(span, usage_of(name, number), rates) for name, number in tokens.items()}
     known = [cost for cost in parts.values() if cost is not None]
     if span.cost is None or len(known) < len(parts) or not math.isclose(math.fsum(known), span.cost, rel_tol=1e-9):
         parts = dict.fromkeys(parts)
@@ -122,14 +124,18 @@ def prices(span: SpanRow) -> tuple[Price, ...]:
     )
 
 
-def _price_of(span: SpanRow, name: TokenClass, tokens: int) -> float | None:
-    """What the tokens of one class cost by the price table that is installed here."""
-    usage = {
-        "input": Usage(input_tokens=tokens),
-        "cache read": Usage(input_tokens=tokens, cache_read_tokens=tokens),
-        "cache write": Usage(input_tokens=tokens, cache_write_tokens=tokens),
-        "output": Usage(output_tokens=tokens),
-    }[name]
+def usage_of(name: TokenClass, tokens: int) -> Usage:
+    """So many tokens of one class and nothing else."""
+    if name == "output":
+        return Usage(output_tokens=tokens)
+    read, write = tokens if name == "cache read" else 0, tokens if name == "cache write" else 0
+    return Usage(input_tokens=tokens, cache_read_tokens=read, cache_write_tokens=write)
+
+
+def _price_of(span: SpanRow, usage: Usage, rates: Mapping[str, float] | None) -> float | None:
+    """What a usage costs at the rates that were set, else by the price table that is installed here."""
+    if rates is not None:
+        return pricing.at_rates(rates, usage)
     tier = span.body.attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) if span.body else None
     try:
         at = datetime.fromtimestamp(span.start_ns / 1e9, timezone.utc)

@@ -57,7 +57,7 @@ def session(asked: Asked) -> Session:
         why=_why(run, asked.store) if tab == "story" else None,
         orphans=sum(1 for _ in run.orphans()),
         view=view(run, tab, asked),
-        panel=panel(run, chosen) if chosen is not None else None,
+        panel=panel(run, chosen, _rates(asked.store, chosen)) if chosen is not None else None,
         selected=selected if chosen is not None else None,
         unfolded=asked.one("text") == "all",
         flame=asked.one("flame") == "1",
@@ -71,7 +71,7 @@ def span_panel(asked: Asked) -> SpanPanel:
     row = find(asked)
     run, span = _run_and_span(asked, row, asked.one("span"))
     tab = cast("Tab", asked.one("tab") if asked.one("tab") in get_args(Tab) else "waterfall")
-    return SpanPanel(run.row, tab, panel(run, span), _part(asked))
+    return SpanPanel(run.row, tab, panel(run, span, _rates(asked.store, span)), _part(asked))
 
 
 @page("/s/{key}/spans/{span_id}", "panel.html")
@@ -79,7 +79,7 @@ def span_page(asked: Asked) -> SpanPanel:
     """The panel of one span, by its own address."""
     row = find(asked)
     run, span = _run_and_span(asked, row, asked.path["span_id"])
-    return SpanPanel(run.row, "waterfall", panel(run, span), _part(asked))
+    return SpanPanel(run.row, "waterfall", panel(run, span, _rates(asked.store, span)), _part(asked))
 
 
 @page("/s/{key}/rows", "rows.html")
@@ -166,6 +166,19 @@ def _span(asked: Asked, row: SessionRow, name: str) -> SpanRow:
 def _first_call(asked: Asked, row: SessionRow) -> str:
     run = Run(row, asked.store.spans(row.session_id, project=asked.where.project), asked.now_ns)
     return run.calls[0].span.span_id if run.calls else ""
+
+
+def _rates(store: Store, span: SpanRow) -> Mapping[str, float] | None:
+    """The price that a person has set for the model of a call, when the call is priced with it."""
+    if not (span.price_table or "").startswith("override:store"):
+        return None
+    known = [price for price in store.prices() if price.model == span.model and price.provider in {"", span.provider}]
+    if not known:
+        return None
+    price = max(known, key=lambda price: price.provider)
+    named = {"cache_read": price.cache_read, "cache_write": price.cache_write}
+    more = {name: rate for name, rate in named.items() if rate is not None}
+    return {"input": price.input, "output": price.output, **more}
 
 
 def _part(asked: Asked) -> Part:
