@@ -288,6 +288,19 @@ def test_too_many_spans_in_json():
         spans_from_json(body)
 
 
+def test_a_file_of_the_user_may_be_of_any_size():
+    """What was exported of a large session can be imported."""
+    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * MOST_RECORDS + b"{}]}]}]}"
+    assert len(spans_from_json(body, bounded=False).rejected) == MOST_RECORDS + 1
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b'"ab",', b"1e9,"])
+def test_too_much_json_is_refused_before_it_is_parsed(piece):
+    """Short pieces of JSON make large objects: 64 MiB of them would be more than a gigabyte."""
+    with pytest.raises(TooMany, match="objects"):
+        spans_from_json(b'{"x":[' + piece * 3_000_001 + b"1]}")
+
+
 def test_a_log_record_in_both():
     """The name is the field, or the attribute of older senders."""
     request = ExportLogsServiceRequest()

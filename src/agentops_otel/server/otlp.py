@@ -26,6 +26,8 @@ from ..text import encodable
 from .prescan import MOST_RECORDS, NotProtobuf, TooMuch, prescan
 
 _MOST_DEPTH: Final = 64
+_MOST_OBJECTS: Final = 1_000_000
+_MOST_ITEMS: Final = 3_000_000
 _LAST_NS: Final = 2**63 - 1
 _INT64: Final = 2**63
 _Request = TypeVar("_Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
@@ -108,7 +110,10 @@ def count_metrics(body: bytes, *, as_json: bool) -> int:
         TooMany: it holds more than `MOST_RECORDS` metrics.
     """
     if as_json:
-        return sum(1 for _ in _records(_document(body), "resourceMetrics", "scopeMetrics", "metrics"))
+        return sum(
+            1
+            for _ in _records(_document(body, bounded=True), "resourceMetrics", "scopeMetrics", "metrics", bounded=True)
+        )
     return _scanned(body)
 
 
@@ -242,15 +247,20 @@ _STATUS_CODES: Final = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_COD
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-def spans_from_json(body: bytes) -> Spans:
+def spans_from_json(body: bytes, *, bounded: bool = True) -> Spans:
     """The spans of an ``ExportTraceServiceRequest`` in OTLP JSON; what else stands in it is ignored.
+
+    Args:
+        bounded: False for a file of the user's own, which may be of any size.
 
     Raises:
         DecodeError: it is none.
         TooMany: it holds more than `MOST_RECORDS` spans.
     """
     found = Spans([], [])
-    for record, source in _records(_document(body), "resourceSpans", "scopeSpans", "spans"):
+    for record, source in _records(
+        _document(body, bounded=bounded), "resourceSpans", "scopeSpans", "spans", bounded=bounded
+    ):
         try:
             found.spans.append(_span_of(record, source))
         except _Invalid as error:
@@ -258,15 +268,20 @@ def spans_from_json(body: bytes) -> Spans:
     return found
 
 
-def logs_from_json(body: bytes) -> Logs:
+def logs_from_json(body: bytes, *, bounded: bool = True) -> Logs:
     """The log records of an ``ExportLogsServiceRequest`` in OTLP JSON; what else stands in it is ignored.
+
+    Args:
+        bounded: False for a file of the user's own, which may be of any size.
 
     Raises:
         DecodeError: it is none.
         TooMany: it holds more than `MOST_RECORDS` log records.
     """
     found = Logs([], [])
-    for record, source in _records(_document(body), "resourceLogs", "scopeLogs", "logRecords"):
+    for record, source in _records(
+        _document(body, bounded=bounded), "resourceLogs", "scopeLogs", "logRecords", bounded=bounded
+    ):
         try:
             found.logs.append(_log_of(record, source))
         except _Invalid as error:
@@ -274,7 +289,10 @@ def logs_from_json(body: bytes) -> Logs:
     return found
 
 
-def _document(body: bytes) -> Mapping[str, Any]:
+def _document(body: bytes, *, bounded: bool) -> Mapping[str, Any]:
+    # Two bytes of JSON make an object of 64 in memory. What stands in texts counts too, which is little beside these.
+    if bounded and (body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_ITEMS):
+        raise TooMany(f"the request holds more than {_MOST_OBJECTS:,} objects: send it in parts")
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -307,7 +325,7 @@ def _encodable(value: Any, depth: int = 0) -> Any:
 
 
 def _records(
-    document: Mapping[str, Any], groups: str, scopes: str, records: str
+    document: Mapping[str, Any], groups: str, scopes: str, records: str, *, bounded: bool
 ) -> Iterator[tuple[Mapping[str, Any], Source]]:
     count = 0
     for group in _objects(document, groups):
@@ -317,7 +335,7 @@ def _records(
             source = Source(resource, _text(scope.get("name")), _text(scope.get("version")))
             for record in _objects(scoped, records):
                 count += 1
-                if count > MOST_RECORDS:
+                if bounded and count > MOST_RECORDS:
                     raise TooMany(f"the request holds more than {MOST_RECORDS:,} {records}: send it in parts")
                 yield record, source
 

@@ -14,9 +14,9 @@ def read(body: bytes, project: str = DEFAULT_PROJECT) -> Batch:
     Raises:
         DecodeError: it is none.
     """
-    logs = [normalize_log(each) for each in logs_from_json(body).logs]
+    logs = [normalize_log(each) for each in logs_from_json(body, bounded=False).logs]
     return Batch(
-        spans=[normalize(each) for each in spans_from_json(body).spans],
+        spans=[normalize(each) for each in spans_from_json(body, bounded=False).spans],
         events=[each for each in logs if isinstance(each, SessionEvent)],
         scores=[each for each in logs if isinstance(each, Score)],
         project=project,
