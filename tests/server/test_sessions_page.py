@@ -201,6 +201,28 @@ def test_a_box_without_sessions_says_what_to_do(box):
     assert "Waiting for the first span" in box.get("/?state=fail").text
 
 
+def test_projects_have_a_menu_when_there_are_several(filled):
+    """One project needs no menu; of two, each is a filter, and one without sessions says so."""
+    assert 'id="project"' not in filled.get("/").text
+    filled.store.create_key("shop", time.time_ns())
+    html = filled.get("/?since=7d").text
+    menu = html[html.index('id="project"') : html.index("</details>", html.index('id="project"'))]
+    assert re.findall(r'aria-current="true">([^<]+)', menu) == ["All projects"]
+    assert 'href="?since=7d&amp;project=shop"' in menu
+    there = filled.get("/?project=shop").text
+    assert "No session has project shop." in _text(there)
+    assert 'href="/costs?project=shop"' in there
+
+
+@pytest.mark.parametrize(
+    ("query", "label"), [("", "All"), ("?since=today", "Today"), ("?since=2026-01-02", "2026-01-02")]
+)
+def test_the_bar_says_the_period(filled, query, label):
+    """The menu of periods says which one is on."""
+    html = filled.get(f"/{query}").text
+    assert f'<summary aria-label="Period: {label}">{label}</summary>' in html
+
+
 def test_the_demo_is_loaded_by_a_click(box):
     """The button's request stores the recorded sessions and leads to one that is there."""
     answer = box.ask("POST", "/demo", b"", X_AgentOps_Otel="1", Accept="application/json")

@@ -129,3 +129,14 @@ def test_a_duration_ticks_by_the_clock_of_the_server(box, open_page):
     page.clock.run_for(1000)
     seconds = float(re.match(r"[\d.]+", shown.inner_text())[0])
     assert 5 <= seconds < 60
+
+
+def test_the_way_back_from_a_session_keeps_the_filter(box, open_page):
+    """Esc leads from a session to the list as it was."""
+    box.post(plays.refund(time.time_ns() - MINUTE), _ended("something else"))
+    page = open_page(f"{box.url}/?tag=prod&sort=cost")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/s/"))
+    page.keyboard.press("Escape")
+    page.wait_for_url(f"{box.url}/?tag=prod&sort=cost")

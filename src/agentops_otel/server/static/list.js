@@ -92,3 +92,13 @@ document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey) open(link.href, "_blank", "noopener");
   else link.click();
 });
+
+// The way back from a session leads to the list as it was filtered.
+try {
+  if (rowsOf(document)) sessionStorage.setItem("list", location.search);
+  for (const link of document.querySelectorAll("main [data-key=Escape][href^='/']")) {
+    if (link.pathname === "/") link.search = sessionStorage.getItem("list") ?? link.search;
+  }
+} catch {
+  // Storage is switched off: the way back leads to the whole list.
+}
