@@ -57,3 +57,13 @@ def test_what_needs_more_says_so(arguments, tmp_path):
     assert ended.code == 2
     assert "pip install 'agentops-otel[server]'" in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+def test_completion_in_the_shell():
+    """The shell is told the commands and their options."""
+    asks = {"_AGENTOPS_OTEL_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
+    commands = _command(**asks, COMP_WORDS="agentops-otel s").out
+    assert {"plain,sessions", "plain,show", "plain,score", "plain,sql"} <= set(commands.split())
+    options = _command(**{**asks, "COMP_CWORD": "2"}, COMP_WORDS="agentops-otel sessions --s").out
+    assert set(options.split()) == {"plain,--state", "plain,--since", "plain,--sort"}
+    assert "complete -o nosort -F" in _command(_AGENTOPS_OTEL_COMPLETE="bash_source").out
