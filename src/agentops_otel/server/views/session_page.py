@@ -32,6 +32,10 @@ _TITLE: Final = 80
 _SENTENCE: Final = re.compile(r"(.{20,}?)(?:\.(?=\s)|(?<=[?!])(?=\s)|\n)", re.DOTALL)
 _SMALL: Final = 500
 """Spans of a session that is read whole; of a larger one only what is shown is read with its body."""
+_FEW: Final = 64
+"""Bodies that are read one by one; of more, all rows are read again with them."""
+_KEPT: Final[list[tuple[Store, SessionRow, Run]]] = []
+"""At most one large session that has ended, without bodies: see `_light`."""
 
 
 @page("/s/{key}", "session.html")
@@ -140,12 +144,26 @@ def read(
     whole = (tab == "raw" and asked.one("find")) or (tab == "story" and asked.one("steps") == "all")
     if row.spans <= _SMALL or whole:
         return Run(row, store.spans(row.session_id, bodies=True, project=project), asked.now_ns)
-    light = Run(row, store.spans(row.session_id, project=project), asked.now_ns)
+    light = _light(asked, row)
     offset = _number(asked.one("from")) or 0
     chosen = wanted(light, tab, selected=selected, at=_number(asked.one("at")), offset=offset, under=under)
     if not chosen:
         return light
-    return Run(row, store.spans(row.session_id, bodies=chosen, project=project), asked.now_ns)
+    if len(chosen) > _FEW:
+        return Run(row, store.spans(row.session_id, bodies=chosen, project=project), asked.now_ns)
+    bodied = (store.span(row.session_id, span_id, project) for span_id in chosen)
+    by_key = {(span.trace_id, span.span_id): span for span in bodied if span is not None}
+    return Run(row, [by_key.get(key, span) for key, span in light.tree.by_key.items()], asked.now_ns)
+
+
+def _light(asked: Asked, row: SessionRow) -> Run:
+    """A large session without bodies; the last one is kept, since a reader goes from span to span of it."""
+    for store, known, run in _KEPT[:]:
+        if store is asked.store and known == row:
+            return run
+    run = Run(row, asked.store.spans(row.session_id, project=asked.where.project), asked.now_ns)
+    _KEPT[:] = [(asked.store, row, run)] if row.state != "running" else []
+    return run
 
 
 def _run_and_span(asked: Asked, row: SessionRow, name: str) -> tuple[Run, SpanRow]:
