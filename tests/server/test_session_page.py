@@ -101,6 +101,11 @@ def test_only_what_is_shown_of_a_large_session_is_read(box, runs):
     shown = asked(box, f"{path}?tab=replay&at=40")["view"]
     assert shown["steps"][39]["context"]
     assert sum(bool(step["context"]) for step in shown["steps"]) == 1
+    span = [span for span in box.store.spans(runs["large"].session_id) if span.kind == "llm"][30]
+    fragment = asked(box, f"/s/{runs['large'].session_id}/panel.json?span={span.span_id}")["panel"]
+    whole = asked(box, f"{path}?tab=waterfall&span={span.span_id}")["panel"]
+    assert fragment == whole
+    assert len(fragment["sent_again"]) > 10
     last = asked(box, f"{path}?tab=raw&from=2400")["view"]["spans"]
     assert all(raw["attributes"] for raw in last)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import takewhile
 from typing import Any, Final
 
 from ... import pricing, semconv
@@ -23,17 +24,24 @@ from .tables import attributes, params
 _ORDER: Final[tuple[TokenClass, ...]] = ("input", "cache read", "cache write", "output")
 
 
-def panel(run: Run, span: SpanRow, rates: Mapping[str, float] | None = None) -> Panel:
+def panel(
+    run: Run,
+    span: SpanRow,
+    rates: Mapping[str, float] | None = None,
+    *,
+    before: Sequence[SpanRow] | None = None,
+) -> Panel:
     """The details of a span.
 
     Args:
         run: its session.
-        span: the span, with its body; the calls before it should have theirs.
+        span: the span, with its body.
         rates: what a person has set as the price of its model: US dollars per million tokens of ``input``, ``output``,
             ``cache_read`` and ``cache_write``.
+        before: calls before it, with their bodies, which tell what was sent again; those of `run` when left out.
     """
     body = span.body or SpanBody()
-    again, new = _messages(run, span, body)
+    again, new = _messages(_calls_before(run, span) if before is None else before, body)
     usage = span.usage
     return Panel(
         span=replace(span, body=None),
@@ -70,15 +78,15 @@ def _event_attributes(values: Mapping[str, Any]) -> tuple[Attribute, ...]:
     return attributes(values, "")
 
 
-def _messages(run: Run, span: SpanRow, body: SpanBody) -> tuple[tuple[Said, ...], tuple[Said, ...]]:
+def _calls_before(run: Run, span: SpanRow) -> list[SpanRow]:
+    calls = (call.span for call in run.calls)
+    return list(takewhile(lambda call: key_of(call) != key_of(span) and call.start_ns <= span.start_ns, calls))
+
+
+def _messages(before: Sequence[SpanRow], body: SpanBody) -> tuple[tuple[Said, ...], tuple[Said, ...]]:
     """The messages that an earlier call of the session was sent or gave, and those that are new."""
-    known: set[str] = set()
-    for call in run.calls:
-        if key_of(call.span) == key_of(span) or call.span.start_ns > span.start_ns:
-            break
-        before = call.span.body
-        if before is not None:
-            known.update(map(mark, (*before.input, *before.output)))
+    bodies = [call.body for call in before if call.body is not None]
+    known = {mark(message) for each in bodies for message in (*each.input, *each.output)}
     again, new = list[Said](), list[Said]()
     for at, message in enumerate(body.input):
         is_known = mark(message) in known

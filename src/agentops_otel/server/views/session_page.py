@@ -17,11 +17,11 @@ from .panel import panel
 from .replay import replay
 from .ribbon import ribbon
 from .run import Run
-from .session import Calls, Errors, Part, Raw, Replay, Session, SpanPanel, SpanRows, Story, Tab, Waterfall, Why
+from .session import Calls, Errors, Panel, Part, Raw, Replay, Session, SpanPanel, SpanRows, Story, Tab, Waterfall, Why
 from .spoken import whole_text
 from .story import STEPS, story
 from .tables import calls, errors, raw
-from .wanted import wanted
+from .wanted import before, wanted
 from .waterfall import waterfall
 from .why import seen, why
 
@@ -73,17 +73,17 @@ def session(asked: Asked) -> Session:
 def span_panel(asked: Asked) -> SpanPanel:
     """The panel of one span, which a page puts into itself."""
     row = find(asked)
-    run, span = _run_and_span(asked, row, asked.one("span"))
+    run, found = _panel(asked, row, asked.one("span"))
     tab = cast("Tab", asked.one("tab") if asked.one("tab") in get_args(Tab) else "waterfall")
-    return SpanPanel(run.row, tab, panel(run, span, _rates(asked.store, span)), _part(asked))
+    return SpanPanel(run.row, tab, found, _part(asked))
 
 
 @page("/s/{key}/spans/{span_id}", "panel.html")
 def span_page(asked: Asked) -> SpanPanel:
     """The panel of one span, by its own address."""
     row = find(asked)
-    run, span = _run_and_span(asked, row, asked.path["span_id"])
-    return SpanPanel(run.row, "waterfall", panel(run, span, _rates(asked.store, span)), _part(asked))
+    run, found = _panel(asked, row, asked.path["span_id"])
+    return SpanPanel(run.row, "waterfall", found, _part(asked))
 
 
 @page("/s/{key}/rows", "rows.html")
@@ -128,15 +128,13 @@ def find(asked: Asked) -> SessionRow:
     return row
 
 
-def read(
-    asked: Asked, row: SessionRow, tab: Tab | None, *, selected: str | None = None, under: str | None = None
-) -> Run:
+def read(asked: Asked, row: SessionRow, tab: Tab, *, selected: str | None = None, under: str | None = None) -> Run:
     """A session as a view reads it; of a large one only those bodies that the view shows.
 
     Args:
         asked: what was asked.
         row: the session.
-        tab: the view; None is the panel alone.
+        tab: the view.
         selected: the span whose panel is open.
         under: the row of the waterfall of which only the inside is shown.
     """
@@ -166,12 +164,19 @@ def _light(asked: Asked, row: SessionRow) -> Run:
     return run
 
 
-def _run_and_span(asked: Asked, row: SessionRow, name: str) -> tuple[Run, SpanRow]:
-    run = read(asked, row, None, selected=name)
-    found = run.by_id.get(name)
-    if found is None:
+def _panel(asked: Asked, row: SessionRow, name: str) -> tuple[Run, Panel]:
+    """The panel of one span; of a large session only this one and the calls before it are read with their bodies."""
+    store, project = asked.store, asked.where.project
+    run = Run(row, store.spans(row.session_id, bodies=row.spans <= _SMALL, project=project), asked.now_ns)
+    span = run.by_id.get(name)
+    if span is None:
         raise Missing(f"There is no span {name[:64]} in this session. Open the session again.")
-    return run, found
+    if row.spans <= _SMALL:
+        return run, panel(run, span, _rates(store, span))
+    ids = [each for each in before(run, span) if each != span.span_id]
+    earlier = [found for each in ids if (found := store.span(row.session_id, each, project))]
+    whole = store.span(row.session_id, span.span_id, project) or span
+    return run, panel(run, whole, _rates(store, whole), before=earlier)
 
 
 def _span(asked: Asked, row: SessionRow, name: str) -> SpanRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...rows import SpanRow
 from .run import Run, key_of
 from .session import Tab
 from .story import STEPS
@@ -27,13 +28,14 @@ def wanted(
 
     Args:
         run: the session, without bodies.
-        tab: the view; None is the panel alone.
+        tab: the view.
         selected: the span whose panel is open.
         at: the step of the replay.
         offset: of the raw view.
         under: only the rows of the waterfall inside of this one.
     """
-    found = _before(run, selected)
+    chosen = run.by_id.get(selected) if selected else None
+    found = before(run, chosen) if chosen is not None else set()
     if tab == "story":
         steps = [span.span_id for span in run.order if span.kind in _STEPS]
         found.update(steps[:STEPS])
@@ -54,16 +56,13 @@ def wanted(
     return found
 
 
-def _before(run: Run, selected: str | None) -> set[str]:
-    span = run.by_id.get(selected) if selected else None
-    if span is None:
-        return set()
-    calls = [call.span for call in run.calls]
-    position = next((at for at, call in enumerate(calls) if key_of(call) == key_of(span)), None)
+def before(run: Run, span: SpanRow) -> set[str]:
+    """The ids of a span and of the calls before it that tell which of its messages are new."""
     found = {span.span_id}
+    position = next((at for at, call in enumerate(run.calls) if key_of(call.span) == key_of(span)), None)
     if position is not None:
         found |= _around(run, position)
-        found.update(call.span_id for call in calls[max(0, position - _CALLS_BEFORE) : position])
+        found.update(call.span.span_id for call in run.calls[max(0, position - _CALLS_BEFORE) : position])
     return found
 
 
