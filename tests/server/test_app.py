@@ -6,12 +6,13 @@ import gzip
 import json
 import sqlite3
 import urllib.request
+from urllib.parse import quote
 
 import pytest
 
 from agentops_otel.server.gate import HEADERS
 from agentops_otel.server.store.sqlite import SqliteStore
-from tests.server.otlp_requests import TRACE, traces
+from tests.server.otlp_requests import TRACE, traces, traces_json
 from tests.server.running import TOKEN, RunningBox
 
 
@@ -36,6 +37,16 @@ def test_a_page_that_is_not_there_says_where_to_go(box):
     assert "<h1>There is no page /nowhere" in box.get("/nowhere", accept="text/html").text
     assert box.get("/nowhere").text.startswith("There is no page /nowhere. Go to /")
     assert json.loads(box.get("/nowhere.json").body)["todo"]
+
+
+@pytest.mark.parametrize("session_id", ["team/run 7?x#y", "a/../b", "é %2F"])
+def test_a_session_is_found_under_any_id(box, session_id):
+    """Other instrumentations take what they like for one."""
+    attributes = [{"key": "session.id", "value": {"stringValue": session_id}}]
+    assert box.post("/v1/traces", traces_json(trace="ab" * 16, attributes=attributes), "application/json").status == 200
+    path = f"/s/{quote(session_id, safe='')}"
+    assert json.loads(box.get(f"{path}.json").body)["row"]["session_id"] == session_id
+    assert "<main" in box.get(path, accept="text/html").text
 
 
 def test_a_filter_that_is_not_valid_says_which_are(box):

@@ -14,6 +14,7 @@ import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from threading import Event
 
 import psutil
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.routing import Route
 
+from agentops_otel import normalize
 from agentops_otel.server.auth import make_token, one_time_url, read_token
 from agentops_otel.server.gate import HEADERS
 from agentops_otel.server.inflate import MOST_INFLATED, TooLarge, inflated
@@ -468,6 +470,44 @@ def test_s11_no_json_breaks_the_receiver(shared, document, wrap):
     body = json.dumps(document).encode()
     assert shared.post("/v1/traces", body, "application/json").status < 500
     assert shared.post("/v1/logs", body, "application/json").status < 500
+
+
+# Every name that a dialect reads, as it stands in the sources.
+_NAMES = sorted(
+    {
+        name
+        for place in ("dialects/*.py", "normalize/*.py", "semconv.py", "messages.py")
+        for file in Path(normalize.__file__).parents[1].glob(place)
+        for name in re.findall(r'"([a-z_]+(?:\.[a-z_0-9]+)+)"', file.read_text(encoding="utf-8"))
+    }
+)
+_PART = st.dictionaries(
+    st.sampled_from(["role", "parts", "type", "content", "text", "name", "arguments", "id", "tool_calls", "function"]),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+        max_leaves=6,
+    ),
+    max_size=5,
+)
+_TEXT = st.text(max_size=30) | st.builds(json.dumps, st.lists(_PART, max_size=3) | _PART | _JSON)
+_VALUE = (
+    st.builds(lambda text: {"stringValue": text}, _TEXT)
+    | st.builds(lambda number: {"intValue": number}, st.integers(-(2**63), 2**63 - 1))
+    | st.builds(lambda number: {"doubleValue": number}, st.floats(allow_nan=False, allow_infinity=False))
+    | st.builds(lambda truth: {"boolValue": truth}, st.booleans())
+    | st.builds(lambda texts: {"arrayValue": {"values": [{"stringValue": text} for text in texts]}}, st.lists(_TEXT))
+)
+
+
+@_FUZZ
+@given(attributes=st.lists(st.tuples(st.sampled_from(_NAMES), _VALUE), max_size=6), trace=st.integers(1, 3))
+def test_s11_no_attribute_of_a_dialect_breaks_the_receiver(shared, attributes, trace):
+    """Each name that is read, with a value of any type, and with messages that are almost right."""
+    said = [{"key": name, "value": value} for name, value in attributes]
+    body = traces_json(trace=f"{trace:032x}", attributes=said)
+    assert shared.post("/v1/traces", body, "application/json").status == 200
+    assert shared.get(f"/s/{trace:032x}", accept="text/html").status < 500
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "1e999", "-" + "9" * 30, "NaN"])

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from .gate import SLASH
 from .page import Action, Asked, Box, Download, Missing, View
 from .problem import Problem
 from .query import where
@@ -104,7 +105,7 @@ class Answers:
             query.setdefault(name, []).append(value)
         return Asked(
             store=self._store,
-            path=request.path_params,
+            path={name: str(value).replace(SLASH, "/") for name, value in request.path_params.items()},
             query=query,
             now_ns=now_ns,
             where=where(query, now_ns),

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import Request
@@ -25,6 +25,8 @@ from .receiver import is_for_receiver
 ABOUT: Final = "/.well-known/agentops-otel"
 LOGIN: Final = "/login"
 STATIC: Final = "/static/"
+SLASH: Final = "\ue000"
+"""Stands for a slash in an id on its way through the routes; a character without a meaning of its own."""
 MUTATION_HEADERS: Final = ("hx-request", "x-agentops-otel")
 """A form of another site cannot send one of these; htmx sends the first by itself."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -64,6 +66,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
+        scope["path"] = _with_slashes_kept(scope)
         try:
             response = self._check(request)
         except Problem as problem:
@@ -159,6 +162,14 @@ class Gate:
         if self._auth.token is not None and (self._auth.redeem(code) or self._auth.is_token(code)):
             let_in(response, self._auth, self._address)
         return response
+
+
+def _with_slashes_kept(scope: Scope) -> str:
+    """The path in which a slash that is part of an id is `SLASH`: ids of other instrumentations may hold some."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower():
+        return str(scope["path"])
+    return unquote(raw.decode("ascii", "replace").replace("%2F", SLASH).replace("%2f", SLASH))
 
 
 def let_in(response: Response, auth: Auth, address: str) -> None:
