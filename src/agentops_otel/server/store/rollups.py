@@ -179,9 +179,12 @@ def joined(times: Sequence[int]) -> str | None:
     return ",".join(map(str, times)) or None
 
 
+_times: Final = msgspec.json.Decoder(tuple[int, ...]).decode  # three times as fast as split() and int()
+
+
 def parted(text: str | None) -> tuple[int, ...]:
     """The numbers of such a text."""
-    return tuple(map(int, text.split(","))) if text else ()
+    return _times(f"[{text}]") if text else ()
 
 
 # ----------------------------------------------------------------------------------------------------- read

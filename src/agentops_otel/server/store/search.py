@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Final
@@ -25,14 +26,27 @@ def search(connection: sqlite3.Connection, text: str, where: Filter, *, limit: i
     condition_text, values = condition(connection, where)
     statement_text = statement("search").replace("/*where*/", condition_text)
     found = connection.execute(statement_text, [query, *values, max(1, min(limit, _MOST))]).fetchall()
-    snippets: dict[int, tuple[tuple[str, bool], ...]] = {}
-    hits = []
-    for content, session_id, span_id, trace_id, place, start_ns, kind, label in found:
-        if content not in snippets:
-            marked = connection.execute(statement("highlight"), (_OPEN, _CLOSE, query, content)).fetchone()
-            snippets[content] = snippet(marked[0] if marked else "")
-        hits.append(Hit(session_id, span_id, trace_id, kind or "step", label or "", place, snippets[content], start_ns))
-    return hits
+    snippets = _snippets(connection, query, sorted({row[0] for row in found}))
+    return [
+        Hit(session_id, span_id, trace_id, kind or "step", label or "", place, snippets.get(content, ()), start_ns)
+        for content, session_id, span_id, trace_id, place, start_ns, kind, label in found
+    ]
+
+
+def _snippets(
+    connection: sqlite3.Connection, query: str, contents: list[int]
+) -> dict[int, tuple[tuple[str, bool], ...]]:
+    if not contents:
+        return {}
+    names = {
+        "open": _OPEN,
+        "close": _CLOSE,
+        "query": query,
+        "contents": json.dumps(contents),
+        "first": contents[0],
+        "last": contents[-1],
+    }
+    return {content: snippet(marked) for content, marked in connection.execute(statement("highlight"), names)}
 
 
 def snippet(marked: str) -> tuple[tuple[str, bool], ...]:
