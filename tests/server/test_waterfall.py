@@ -152,6 +152,15 @@ def test_the_ribbon_of_a_failed_session_says_what_came_after():
     assert 0.4 < money < 0.7
 
 
+def test_thousands_of_errors_are_some_ticks():
+    """As many as can be told apart."""
+    spans = [span(1, None, 0, 9000, "agent")]
+    spans += [span(n, 1, n, n + 1, status="error", error_type=f"E{n}") for n in range(2, 3002)]
+    found = ribbon(drawn(*spans))
+    assert 100 < len(found.errors) <= 500
+    assert {fate for _, fate, _ in found.errors} == {"recovered"}
+
+
 # ---------------------------------------------------------------------------------------------------- why it failed
 
 

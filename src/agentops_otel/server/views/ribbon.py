@@ -14,6 +14,8 @@ from .session import Mention, Money, Ribbon
 
 _LEAST: Final = 0.002
 """The share of the width that is two pixels of a page of 1,000."""
+_PLACES: Final = 500
+"""Ticks of errors that can be told apart."""
 _MOST_OPEN: Final = 3
 _WORK: Final = frozenset({"tool", "action"})
 
@@ -90,9 +92,13 @@ def _band(run: Run, calls: Sequence[Call], before: float) -> Money:
 
 
 def _errors(run: Run) -> tuple[tuple[int, ErrorFate, str], ...]:
-    return tuple(
-        (run.at(error.time_ns), error.fate, run.ids[error.trace_id, error.span_id]) for error in run.origins.values()
-    )
+    """A tick for each error; of those at one place of the picture the first of each fate."""
+    ticks: dict[tuple[int, ErrorFate], tuple[int, ErrorFate, str]] = {}
+    for error in run.origins.values():
+        at = run.at(error.time_ns)
+        place = at * _PLACES // max(run.length_ns, 1)
+        ticks.setdefault((place, error.fate), (at, error.fate, run.ids[error.trace_id, error.span_id]))
+    return tuple(ticks.values())
 
 
 def _working(run: Run) -> list[SpanRow]:
