@@ -57,14 +57,11 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.create_function("searchable", 2, searchable, deterministic=True)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect in a new file only
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -4096")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-        connection.execute("PRAGMA temp_store = MEMORY")
+        try:
+            _set_up(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     @contextlib.contextmanager
@@ -123,6 +120,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.create_function("searchable", 2, searchable, deterministic=True)
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect in a new file only
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -4096")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
