@@ -333,7 +333,7 @@ def test_check_15_an_empty_box(box, open_page):
     page.request.post(f"{box.url}/v1/traces", headers={"content-type": "application/x-protobuf"}, data=b"garbage")
     page.request.post(f"{box.url}/v1/wrong", headers={"content-type": "application/x-protobuf"}, data=b"")
     page.get_by_role("button", name=re.compile("demo", re.IGNORECASE)).click()
-    expect(page.locator(".story article").first).to_be_visible()
+    expect(page.locator(".story article").first).to_be_visible(timeout=30_000)
     expect(open_page(box.url).locator("table.list tbody tr").first).to_be_visible()
     system = open_page(f"{box.url}/system")
     expect(system.locator("main")).to_contain_text("the body is not OTLP")
