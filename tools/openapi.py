@@ -67,7 +67,8 @@ class Schemas:
         return {}
 
     def _reference(self, kind: Any) -> dict[str, Any]:
-        name = kind.__name__
+        # With its module: two modules may have a type of the same name.
+        name = f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
         if name not in self.named:
             self.named[name] = {}  # a type may hold itself
             hints = get_type_hints(kind)

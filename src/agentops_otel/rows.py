@@ -386,3 +386,13 @@ class SessionRow:
     def known_cost(self) -> float | None:
         """The cost, or None when there were calls and none could be priced."""
         return None if self.unpriced_calls and not self.priced_calls else self.cost
+
+    @property
+    def score(self) -> float | None:
+        """The mean of the last values of the session as a whole, by which a list is sorted; None without one."""
+        values = [score.value for score in self.last_scores() if score.value is not None]
+        return sum(values) / len(values) if values else None
+
+    def last_scores(self, span_id: str | None = None) -> tuple[Score, ...]:
+        """The last score of each name, of one span or of the session as a whole."""
+        return tuple({score.name: score for score in self.scores if score.span_id == span_id}.values())

@@ -11,12 +11,10 @@ import pytest
 from agentops_otel.rows import Message, SpanBody, SpanRow
 from agentops_otel.server import demo
 from agentops_otel.server.page import Asked
-from agentops_otel.server.problem import Problem
 from agentops_otel.server.render import render
 from agentops_otel.server.store import Batch
 from agentops_otel.server.store.sqlite import SqliteStore
 from agentops_otel.server.views.session_page import rows_inside, session, span_panel
-from agentops_otel.server.views.thumbs import thumb
 
 NOW_NS = 1_790_000_000 * 10**9
 TABS = ("story", "waterfall", "replay", "calls", "errors", "raw")
@@ -231,27 +229,3 @@ def test_dropped_spans_and_orphans_are_said(own):
     lost = SpanRow("f" * 32, "f" * 16, "a" * 16, "lost", "tool", "t", "t", NOW_NS - 10, NOW_NS, body=SpanBody())
     own.add(Batch((lost,)), NOW_NS)
     assert "1 span points to a parent that has not arrived" in html_of(own, "lost")
-
-
-def test_thumb_is_a_score_that_the_page_shows(own):
-    """The last judgement holds; the page that one goes back to is the one that one came from."""
-    said(own, {"type": "text", "content": "x"})
-    for later, label in enumerate(("good", "bad")):
-        form = {"thumb": [label], "query": ["?tab=story&x=%22>"]}
-        question = replace(asked(own, "said"), form=form, now_ns=NOW_NS + later)
-        assert thumb(question) == "/s/said?tab=story&x=%22%3E"
-    assert [score.value for score in own.session("said").scores] == [1.0, 0.0]
-    assert re.search(r'value="bad" aria-current="true"', html_of(own, "said"))
-    assert not re.search(r'value="good" aria-current="true"', html_of(own, "said"))
-
-
-def test_thumb_of_a_span_stands_in_its_panel(own):
-    """A span of the session can be judged, any other one not."""
-    said(own, {"type": "text", "content": "x"})
-    thumb(replace(asked(own, "said"), form={"thumb": ["good"], "span": ["c" * 16]}))
-    question = asked(own, "said", span="c" * 16)
-    assert "<dt>thumb</dt>" in render("panel.html", span_panel(question), question)
-    with pytest.raises(Problem, match="no such span"):
-        thumb(replace(asked(own, "said"), form={"thumb": ["good"], "span": ["0" * 16]}))
-    with pytest.raises(Problem, match="good or bad"):
-        thumb(replace(asked(own, "said"), form={"thumb": ["5"]}))

@@ -25,7 +25,7 @@ def command(
     Scores of the same name that were given before stay.
     """
     from ..rows import Score
-    from ..server.store import Batch, Filter
+    from ..server.store import DEFAULT_PROJECT, Batch, Filter
 
     with source.store() as store:
         if session == "last":
@@ -48,7 +48,8 @@ def command(
             label=value if number is None else None,
             comment=comment,
         )
-        store.add(Batch(scores=[given]), time.time_ns())
+        project = store.project_of(found.session_id) or DEFAULT_PROJECT
+        store.add(Batch(scores=[given], project=project), time.time_ns())
     said = {"session_id": found.session_id, "span_id": span, "name": name, "value": value if number is None else number}
     emit_json(said) if as_json else emit(f"{found.session_id}: {name} = {value}\n")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from ..rows import Score
 from .format import decimals
 from .views.session import Step, WaterfallRow
 
@@ -71,17 +70,11 @@ def longest_row_cost(rows: Iterable[WaterfallRow]) -> int:
     return max((decimals(row.numbers.cost) for row in rows), default=0)
 
 
-def latest(scores: Iterable[Score], span_id: str | None = None) -> list[Score]:
-    """The last score of each name, of one span or of the session as a whole."""
-    return list({score.name: score for score in scores if score.span_id == span_id}.values())
-
-
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "symbol": symbol,
     "kind_name": kind_name,
     "hue": hue,
     "kind_hue": kind_hue,
-    "latest": latest,
     "longest_cost": longest_cost,
     "longest_sum": longest_sum,
     "longest_row_cost": longest_row_cost,

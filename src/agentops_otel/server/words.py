@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..rows import Score
 from .format import MONTHS, local
 
 
@@ -52,10 +53,28 @@ def long_time(ns: int) -> str:
     return f"{ns / 1e9:,g} seconds"
 
 
+def score_value(score: Score) -> str:
+    """What a score says: its word, its number, or both: ``good``, ``0.82``, ``0.4 poor``."""
+    if score.label and (score.value is None or score.value in {0, 1}):
+        return score.label
+    return " ".join(filter(None, (short_number(score.value), score.label)))
+
+
+def short_number(number: float | None) -> str:
+    """A number of any scale in a few digits: ``1``, ``0.82``, ``1,240``, ``2.5e+09``; empty for None."""
+    if number is None:
+        return ""
+    if number and not 0.01 <= abs(number) < 1e6:
+        return f"{number:.3g}"
+    return f"{number:,.2f}".rstrip("0").rstrip(".")
+
+
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "nth": nth,
     "called": called,
     "anchor": anchor,
     "days_to": days_to,
     "long_time": long_time,
+    "score_value": score_value,
+    "short_number": short_number,
 }

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.backends.box import Box
@@ -265,13 +266,32 @@ def test_critical_path_is_hidden_and_stays_so(shown, team, open_page):
 
 
 def test_judgement_is_kept(shown, team, open_page):
-    """Good is a score of the session; the page comes back as it was."""
+    """A thumb is pressed where one stands, also by keys, and stays; the span's in the panel is another one."""
     page = open_page(f"{shown.url}{team}?tab=calls")
-    page.get_by_role("button", name="Good").click()
-    expect(page.locator("button[value=good]")).to_have_attribute("aria-current", "true")
-    expect(page).to_have_url(re.compile("tab=calls"))
+    judged = page.get_by_role("form", name="Your judgement of this session")
+    good, bad = judged.get_by_role("button", name="Good"), judged.get_by_role("button", name="Bad")
+    page.locator("a.call").first.click()
+    address = page.url
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    bad.focus()
+    page.keyboard.press("Enter")
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    expect(good).to_have_attribute("aria-pressed", "false")
+    expect(bad).to_be_focused()
+    step = page.get_by_role("form", name="Your judgement of this span").get_by_role("button", name="Good")
+    step.click()
+    expect(step).to_have_attribute("aria-pressed", "true")
+    expect(good).to_have_attribute("aria-pressed", "false")
+    assert page.url == address
+    assert not Axe().run(page).violations_count
+    page.reload()
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    expect(step).to_have_attribute("aria-pressed", "true")
     scores = shown.json(f"{team}.json")["row"]["scores"]
-    assert [(score["name"], score["value"]) for score in scores] == [("thumb", 1.0)]
+    assert [score["value"] for score in scores if score["span_id"] is None] == [1.0, 0.0]
+    listed = open_page(f"{shown.url}/?sort=score")
+    expect(listed.locator("table.list tbody tr").first.get_by_role("img", name="thumb bad")).to_be_visible()
 
 
 def test_running_session_grows_while_one_looks(shown, open_page):

@@ -1,4 +1,5 @@
 // Menus, theme, copying, tabs, and forms that change something.
+import { refresh } from "./live.js";
 import { say } from "./pulse.js";
 
 // ------------------------------------------------------------------------------------------------------------ menus
@@ -113,6 +114,11 @@ async function send(form, submitter) {
   });
   form.removeAttribute("aria-busy");
   const said = await answer.json();
+  if (answer.ok && "stay" in form.dataset) {
+    for (const button of form.querySelectorAll("[aria-pressed]")) button.setAttribute("aria-pressed", String(button === submitter));
+    refresh();
+    return;
+  }
   if (answer.ok) {
     const target = new URL(said.go, location.href);
     if (target.href === location.href) location.reload();

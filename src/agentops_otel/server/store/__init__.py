@@ -80,7 +80,7 @@ class SessionList:
     """One page of sessions."""
 
     rows: Sequence[SessionRow]
-    """Without `models`, `tools`, `errors` and `scores`."""
+    """Without `models`, `tools`, `errors`, and the `scores` of single spans."""
     total: int
     next: str | None
     """The cursor of the next page (keyset); None on the last one."""
@@ -466,6 +466,10 @@ class Store(Protocol):
 
     def keys(self) -> Sequence[ApiKey]:
         """All keys, revoked ones too."""
+        ...
+
+    def project_of(self, session_id: str, project: str | None = None) -> str | None:
+        """The project of a session; None when there is no such session."""
         ...
 
     def project_of_key(self, key: str) -> str | None:

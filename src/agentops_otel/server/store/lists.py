@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from dataclasses import replace
 from typing import Any, Final
 
 from ...rows import Process
 from . import Filter, Seen, SessionList, Sort
 from .encoding import LARGEST, unlisted
 from .filters import condition
-from .rollups import session_of
+from .rollups import session_of, whole_scores_of
 from .statement import statement
 
 SORTS: Final[dict[Sort, str]] = {
@@ -50,7 +51,8 @@ def sessions(
     found = found[:limit]
     if back:
         found.reverse()
-    rows = [session_of(row) for row in found]
+    scores = whole_scores_of(connection, [row[37] for row in found])
+    rows = [replace(session_of(row), scores=scores.get(row[37], ())) for row in found]
     if not found:
         return SessionList((), total, None)
     following = more or back

@@ -48,6 +48,14 @@ def scores_of(connection: sqlite3.Connection, project: int, session_id: str) -> 
     return [Score(*row) for row in connection.execute(statement("scores"), (project, session_id))]
 
 
+def whole_scores_of(connection: sqlite3.Connection, sessions: Sequence[int]) -> dict[int, tuple[Score, ...]]:
+    """The scores of some sessions as a whole, by time; sessions without one are left out."""
+    found: dict[int, tuple[Score, ...]] = {}
+    for session, *columns in connection.execute(statement("scores_of_sessions"), (json.dumps(list(sessions)),)):
+        found[session] = (*found.get(session, ()), Score(*columns))
+    return found
+
+
 # ----------------------------------------------------------------------------------------------------- write
 
 
@@ -75,7 +83,7 @@ def _numbers(row: SessionRow) -> tuple[Any, ...]:
     usage = row.usage
     cached = usage.cache_read_tokens / usage.input_tokens if usage.input_tokens else 0.0
     cost = row.known_cost
-    values = [score.value for score in row.scores if score.value is not None and score.span_id is None]
+    score = row.score
     columns = (
         row.trace_id,
         row.state,
@@ -104,7 +112,7 @@ def _numbers(row: SessionRow) -> tuple[Any, ...]:
         row.recovered_errors,
         row.open_errors,
         (row.fatal_errors + row.open_errors) * 1_000_000 + row.recovered_errors,
-        sum(values) / len(values) if values else UNSCORED,
+        UNSCORED if score is None else score,
         row.dropped_spans,
         row.replayed,
     )

@@ -293,6 +293,12 @@ class SqliteStore:
         with self._database.reading() as connection:
             return keys.keys(connection)
 
+    def project_of(self, session_id: str, project: str | None = None) -> str | None:
+        """The project of a session."""
+        with self._database.reading() as connection:
+            found = _resolve(connection, session_id, project)
+            return None if found is None else connection.execute(statement("name_of_project"), found[1:]).fetchone()[0]
+
     def project_of_key(self, key: str) -> str | None:
         """The project of a key that is not revoked."""
         with self._database.reading() as connection:

@@ -64,7 +64,7 @@ def panel(
         attributes=attributes(body.attributes),
         events=tuple((event.name, run.at(event.time_ns), _event_attributes(event.attributes)) for event in body.events),
         links=tuple((link.trace_id, link.span_id) for link in body.links),
-        scores=tuple(score for score in run.row.scores if score.span_id == span.span_id),
+        scores=run.row.last_scores(span.span_id),
         curl=as_curl(span) if run.is_call(span) else "",
         python=as_python(span) if run.is_call(span) else "",
     )

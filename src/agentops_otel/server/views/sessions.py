@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final, cast, get_args
 
-from ...rows import SessionRow, State, Strip
+from ...rows import Score, SessionRow, State, Strip
 from .. import demo
 from ..address import Address, Period, segment
 from ..counts import Received
@@ -86,6 +86,10 @@ class Listed:
     own_ns: int
     strip: Strip
     hosts: tuple[str, ...]
+    score: float | None
+    """The mean of the values of `scores`; None when none has one."""
+    scores: tuple[Score, ...]
+    """The last one of each name, of the session as a whole."""
 
     @property
     def known_cost(self) -> float | None:
@@ -126,6 +130,8 @@ class Listed:
             own_ns=row.own_ns,
             strip=row.strip,
             hosts=tuple(dict.fromkeys(each.host for each in row.processes if each.host)),
+            score=row.score,
+            scores=row.last_scores(),
         )
 
 
@@ -213,6 +219,8 @@ class SessionsPage:
     """Of the sessions on this page."""
     decimals: int
     """Of the longest cost on this page."""
+    scored: bool = False
+    """Whether a session on this page has a score, or the scores are the order."""
     hidden: Sequence[Hidden] = ()
     """Only when no session is left."""
     waiting: Waiting | None = None
@@ -248,6 +256,7 @@ def sessions(asked: Asked) -> SessionsPage:
         period=address.period,
         longest_ns=max((row.duration_ns for row in rows), default=0),
         decimals=max((decimals(row.cost) for row in rows if row.llm_calls), default=0),
+        scored=sort == "score" or any(row.scores for row in rows),
         hidden=() if found.total or is_empty else _hidden(store, where, address),
         waiting=_waiting(asked) if is_empty else None,
     )

@@ -78,10 +78,10 @@ class _Teller:
         self._arguments: dict[tuple[str, str], int] = {}
         self._stacks: set[str] = set()
         self._content = False
-        self._scores: dict[str, list[Score]] = {}
+        self._scores: dict[str, dict[str, Score]] = {}
         for score in run.row.scores:
             if score.span_id:
-                self._scores.setdefault(score.span_id, []).append(score)
+                self._scores.setdefault(score.span_id, {})[score.name] = score
         self._least_gap = run.least_gap_ns
         self._asked = False
         self._names = {span.label for span in run.tree.spans if span.kind in _DONE}
@@ -224,7 +224,7 @@ class _Teller:
             error=self._error(span) if run.own_error(span) else None,
             numbers=run.numbers(span),
             span=replace(span, body=None),
-            scores=tuple(self._scores.get(span.span_id, ())),
+            scores=tuple(self._scores.get(span.span_id, {}).values()),
         )
 
     def _error(self, span: SpanRow) -> StepError | None:
