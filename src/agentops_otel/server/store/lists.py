@@ -44,9 +44,9 @@ def sessions(
     if at is not None:
         text = f"{text} AND (s.{column}, s.id) {'<' if down else '>'} (?, ?)"
         values = [*values, *at[1:]]
-    way = "DESC" if down else "ASC"
-    query = statement("sessions").replace("/*where*/", text).replace("/*order*/", f"s.{column} {way}, s.id {way}")
-    found = connection.execute(query.replace("/*key*/", f"s.{column}"), [*values, limit + 1]).fetchall()
+    query = statement("sessions").replace("/*where*/", text).replace("/*key*/", f"s.{column}")
+    query = query.replace("/*way*/", "DESC" if down else "ASC")
+    found = connection.execute(query, [*values, limit + 1]).fetchall()
     more = len(found) > limit
     found = found[:limit]
     if back:

@@ -6,9 +6,14 @@ SELECT
     s.priced_calls, s.unpriced_calls, s.llm_calls, s.tool_calls, s.agents, s.actions, s.spans, s.open_spans,
     s.fatal_errors, s.recovered_errors, s.open_errors, s.dropped_spans, s.replayed, s.id, s.project, t.asked,
     t.ending, t.ending_since_ns, t.reason, t.strip, t.agent_names, t.tags, t.processes, t.sdks, t.video,
-    /*key*/ AS sort_key
-FROM session s
-JOIN session_text t ON t.session = s.id
-WHERE /*where*/
-ORDER BY /*order*/
-LIMIT ?
+    c.sort_key
+FROM (
+    SELECT s.id, /*key*/ AS sort_key
+    FROM session s
+    WHERE /*where*/
+    ORDER BY /*key*/ /*way*/, s.id /*way*/
+    LIMIT ?
+) c
+JOIN session s ON s.id = c.id
+JOIN session_text t ON t.session = c.id
+ORDER BY c.sort_key /*way*/, c.id /*way*/
