@@ -31,6 +31,7 @@ def test_a_stranger_has_a_page(box, name):
     pages = {view: box.get(f"/s/{row.session_id}{view}") for view in ("", ".json", "?view=waterfall", "?view=raw")}
     assert {view: answer.status for view, answer in pages.items()} == dict.fromkeys(pages, 200)
     assert ("Who wrote the first program?" in pages[""].text) == (name not in SILENT)
+    assert "additional_kwargs" not in pages[""].text  # LangChain's state around a question
     assert ("claude-sonnet-4-5" if name == "anthropic" else "gpt-4o") in pages[""].text
     for path in ("/", "/costs", "/tools", "/models", "/errors"):
         assert box.get(path).status == 200

@@ -255,7 +255,11 @@ class _Teller:
         return found
 
     def _task(self, span: SpanRow) -> str:
-        """What an agent was asked."""
+        """What an agent was asked: the first message of a user, as frameworks record it, else its arguments."""
+        given = span.body.input if span.body else ()
+        texts = (text_of(message) for message in given if message.role == "user")
+        if text := next(filter(None, texts), ""):
+            return text
         return task(span.body.arguments) if span.body and span.body.arguments else span.asked or ""
 
     def _agent(self, span: SpanRow, depth: int) -> Step:
