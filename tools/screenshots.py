@@ -68,9 +68,10 @@ def _pages(box: Box, running: str) -> dict[str, str]:
         return next(str(row["session_id"]) for row in rows if (row["name"], row["state"]) == (name, state))
 
     failed, well = of("support-desk", "fail"), of("support-desk", "success")
-    tabs = ("story", "waterfall", "replay", "calls", "errors", "raw")
+    tabs = ("waterfall", "replay", "calls", "errors", "raw")
     return {
         "sessions": "/",
+        "session": f"/s/{running}",
         **{f"session-{tab}": f"/s/{running}?tab={tab}" for tab in tabs},
         "session-failed": f"/s/{failed}",
         "costs": "/costs?since=7d",
@@ -85,9 +86,9 @@ def _pages(box: Box, running: str) -> dict[str, str]:
 
 def _shown(pages: dict[str, str]) -> Iterator[Shot]:
     """What the README and the docs show."""
-    for name, path in pages.items():
-        yield Shot(name, path, whole=name not in ("sessions", "session-raw"))
-    yield Shot("session-story-dark", pages["session-story"], scheme="dark")
+    for name in ("sessions", "session", "session-waterfall", "session-failed", "costs", "errors", "compare"):
+        yield Shot(name, pages[name], whole=name != "sessions")
+    yield Shot("session-dark", pages["session"], scheme="dark")
     yield Shot("sessions-390", pages["sessions"], width=390, whole=False)
 
 
