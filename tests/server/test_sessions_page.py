@@ -9,6 +9,7 @@ from html import unescape
 
 import pytest
 
+from agentops_otel.server.format import iso
 from agentops_otel.server.store import Filter
 from tests.fakes import plays
 from tests.fakes.sessions import SECOND, Run
@@ -75,6 +76,16 @@ def test_a_row_says_what_was_asked_and_how_it_ended(filled):
     assert "3 fatal" in _text(row)
     assert re.search(r'aria-label="LLM [\d.]+ %, tools [\d.]+ %, own code [\d.]+ %"', row)
     assert re.search(r'<data class="usd" value="0\.0\d+"', row)
+
+
+def test_a_running_row_says_for_how_long_it_does_what_it_does(filled):
+    """With a clock that the page lets tick; a session that has ended has none."""
+    running, *ended = _listed(filled)["sessions"]
+    row, *rows = _rows(filled.get("/").text)
+    assert re.search(r"now run_tests, \d+\.\d+ s", _text(row))
+    assert re.search(r'now run_tests</bdi>, <span data-since="([^"]*)"', row)[1] == iso(running["ending_since_ns"])
+    assert not [row for row in rows if "data-since" in row]
+    assert not [each for each in ended if each["ending_since_ns"]]
 
 
 def test_json_has_the_same_sessions_in_the_same_order(filled):

@@ -355,7 +355,9 @@ def test_states_look_right(box, open_page):
     rows = texts(page, "table.list tbody tr")
     assert len(rows) == 4
     said = "\n".join(rows)
-    assert "now run_tests" in said
+    assert "now run_tests, " in said
+    clock = page.locator("table.list p.live [data-since]")
+    expect(clock).not_to_have_text(clock.inner_text())
     assert "PermissionError: refund of 412.90 EUR needs approval. Same call three times" in said
     assert "no price" in said
     states = {row["name"]: row["state"] for row in box.json("/sessions.json?limit=200")["sessions"]}

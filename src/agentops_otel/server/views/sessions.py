@@ -74,6 +74,8 @@ class Listed:
     asked: str
     ending: str
     """One sentence: the answer, the error, what it does now, its last act."""
+    ending_since_ns: int | None
+    """Of a running session: since when it does what `ending` says."""
     fatal_errors: int
     open_errors: int
     """Of a running session: those of which nothing is known yet."""
@@ -119,6 +121,7 @@ class Listed:
             tags=row.tags,
             asked=row.asked,
             ending=row.ending,
+            ending_since_ns=row.ending_since_ns if row.state == "running" else None,
             fatal_errors=row.fatal_errors,
             open_errors=row.open_errors,
             priced_calls=row.priced_calls,
