@@ -82,6 +82,20 @@ def test_it_says_that_it_is_running_already(tmp_path, free_port):
         assert f"is running already at http://127.0.0.1:{free_port}" in second.url
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_why_grpc_is_not_served_is_told(tmp_path, free_port, taken):
+    """Its port is taken, which the page of the box says too; else nothing is missing."""
+    pytest.importorskip("grpc")
+    held = listen("127.0.0.1", free_port if taken else 0)
+    try:
+        with Program(tmp_path, "--no-auth", "--grpc-port", str(free_port)) as box:
+            system = box.json("/system.json")
+    finally:
+        held[0].close()
+    why = f"port {free_port} is taken; --grpc-port sets another one"
+    assert (system["grpc_missing"], bool(system["grpc_endpoint"])) == ((why, False) if taken else ("", True))
+
+
 def test_it_answers_on_both_loopback_addresses(tmp_path):
     """A program may take localhost for either."""
     with RunningBox(tmp_path) as box, socket.create_connection(("::1", box.port), timeout=20) as raw:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from agentops_otel.server.words import called, days_to, long_time, nth
+from agentops_otel.server.words import called, days_to, long_size, long_time, nth
 
 SECOND = 10**9
 
@@ -48,3 +48,13 @@ def test_days_from_one_to_another():
 def test_times_that_are_set(seconds, text):
     """In the unit in which they are whole."""
     assert long_time(seconds * SECOND) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(2 << 30, "2 GiB"), (3 << 39, "1.5 TiB"), (2 * 10**9, "1.86 GiB"), (512 << 20, "512 MiB"), (1 << 50, "1,024 TiB")],
+)
+def test_sizes_that_are_set(size, text):
+    """In powers of two, as they are given on the command line."""
+    assert long_size(size).replace("\u202f", " ") == text
+    assert long_size(1000).replace("\u202f", " ") == "1000 B"

@@ -34,6 +34,8 @@ class Box:
     """Where OTLP/HTTP and the pages are, such as ``http://127.0.0.1:4318``."""
     grpc_endpoint: str = ""
     """Where OTLP/gRPC is; empty when it is not served."""
+    grpc_missing: str = ""
+    """Why it is not served, and what changes that."""
     retain_ns: int | None = None
     """Sessions older than this are removed."""
     retain_bytes: int | None = None

@@ -95,7 +95,7 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     auth = _auth(options)
     with contextlib.ExitStack() as last:
         sockets = _listen(options)
-        grpc_sockets, notes = _listen_for_grpc(options)
+        grpc_sockets, grpc_missing = _listen_for_grpc(options)
         for each in (*sockets, *grpc_sockets):
             last.callback(each.close)
         last.callback(os.umask, os.umask(0o077))  # whatever it writes is for this user alone
@@ -111,11 +111,14 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
             started_ns=time.time_ns(),
             endpoint=address,
             grpc_endpoint=grpc_address or "",
+            grpc_missing=grpc_missing,
             retain_ns=options.retain_ns,
             retain_bytes=options.retain_bytes,
         )
         live = Live(box.counts)
         url = address if auth.token is None else one_time_url(auth.token, address)
+        is_news = grpc_missing and options.grpc_port is not None
+        notes = (f"OTLP over gRPC is not received: {grpc_missing}",) if is_news else ()
         running = Running(address, grpc_address, url, database, notes)
         journals = JournalReplay(address, grpc_address)
         last.callback(journals.wait)
@@ -169,14 +172,14 @@ def _address(host: str | None, listening: socket.socket) -> str:
     return f"http://{f'[{shown}]' if ':' in str(shown) else shown}:{listening.getsockname()[1]}"
 
 
-def _listen_for_grpc(options: Options) -> tuple[list[socket.socket], tuple[str, ...]]:
-    """Sockets for gRPC, and what to tell when there are none."""
-    if options.grpc_port is None:
-        return [], ()
+def _listen_for_grpc(options: Options) -> tuple[list[socket.socket], str]:
+    """Sockets for gRPC; when there are none, why not, and what changes that."""
     if not grpc.is_installed():
-        return [], ("OTLP over gRPC is not received: pip install 'agentops-otel[grpc]'",)
+        return [], "pip install 'agentops-otel[grpc]'"
+    if options.grpc_port is None:
+        return [], f"it is off; agentops-otel up --grpc-port {DEFAULT_GRPC_PORT} starts it"
     try:
-        return listen(options.host, options.grpc_port), ()
+        return listen(options.host, options.grpc_port), ""
     except OSError as error:
         why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror or error})"
-        return [], (f"OTLP over gRPC is not received: port {options.grpc_port} {why}; --grpc-port sets another one",)
+        return [], f"port {options.grpc_port} {why}; --grpc-port sets another one"

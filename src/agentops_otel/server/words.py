@@ -53,6 +53,14 @@ def long_time(ns: int) -> str:
     return f"{ns / 1e9:,g} seconds"
 
 
+def long_size(number: int) -> str:
+    """A size that is set in powers of two: ``2 GiB``, ``512 MiB``, ``1.5 KiB``."""
+    for name, length in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if number >= length:
+            return f"{number / length:,.2f}".rstrip("0").rstrip(".") + f"\u202f{name}"
+    return f"{number}\u202fB"
+
+
 def score_value(score: Score) -> str:
     """What a score says: its word, its number, or both: ``good``, ``0.82``, ``0.4 poor``."""
     if score.label and (score.value is None or score.value in {0, 1}):
@@ -75,6 +83,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "anchor": anchor,
     "days_to": days_to,
     "long_time": long_time,
+    "long_size": long_size,
     "score_value": score_value,
     "short_number": short_number,
 }

@@ -48,12 +48,13 @@ def test_processes_of_one_program_are_one_line():
 def test_store_retention_keys_and_versions_are_told(tmp_path):
     """What a person asks first when something is wrong."""
     day = 86_400 * SECOND
-    with RunningBox(tmp_path, retain_ns=30 * day, retain_bytes=2 * 10**9) as box:
+    with RunningBox(tmp_path, retain_ns=30 * day, retain_bytes=2 << 30, grpc_missing="it is off") as box:
         key = box.store.create_key("shop", 1_790_000_000 * SECOND)
         found, text = page(box, "/system"), html(box, "/system")
     assert found["store"]["path"].startswith(str(tmp_path))
     assert {"name": "agentops-otel", "version": __version__} in found["versions"]
-    assert "30 days or 2.00" in words(text)
+    assert "30 days or 2 GiB" in words(text)
+    assert "not served: it is off" in words(text)
     assert key not in text
     assert found["keys"][0]["project"] == "shop"
 

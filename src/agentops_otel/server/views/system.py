@@ -59,6 +59,8 @@ class SystemPage:
     """Where OTLP/HTTP and the pages are."""
     grpc_endpoint: str
     """Where OTLP/gRPC is; empty when it is not served."""
+    grpc_missing: str
+    """Why it is not served, and what changes that."""
     started_ns: int
     received: Received
     store: StoreStats
@@ -83,6 +85,7 @@ def system(asked: Asked) -> SystemPage:
     return SystemPage(
         endpoint=box.endpoint,
         grpc_endpoint=box.grpc_endpoint,
+        grpc_missing=box.grpc_missing,
         started_ns=box.started_ns,
         received=box.counts.read(asked.now_ns),
         store=store.stats(),
