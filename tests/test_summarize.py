@@ -153,6 +153,29 @@ def test_models_are_told_apart_by_hour():
     assert {use.hour for use in found.models} == {START // 3600 // SECOND, START // 3600 // SECOND + 1}
 
 
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param(["openai", "openai"], [("openai", 3)], id="one"),
+        pytest.param(["openai", "azure"], [("", 1), ("azure", 1), ("openai", 1)], id="two"),
+        pytest.param([], [("", 1)], id="none"),
+    ],
+)
+def test_an_open_call_has_the_provider_of_its_model(others, expected):
+    """A heartbeat says the model alone; where several providers have it, none is guessed."""
+    calls = [call(number, number, number + 1, provider=provider) for number, provider in enumerate(others, 2)]
+    another = call(8, 8, 9, provider="anthropic", model="claude")
+    beat = event("heartbeat", 9, open_spans=(call(9, 9, None, provider=None, tokens=None, cost=None),))
+    found = row(*calls, another, events=[event("start", 0), beat], now=10)
+    assert [(use.provider, use.calls) for use in found.models if use.model == "gpt-4.1"] == expected
+
+
+def test_a_call_that_ended_without_a_provider_has_none():
+    """It is what it says; and a call without a model has no provider of another."""
+    found = row(root(), call(2, 1, 2), call(3, 3, 4, provider=None), call(4, 4, None, model=None, provider=None))
+    assert [(use.provider, use.model) for use in found.models] == [("", ""), ("", "gpt-4.1"), ("openai", "gpt-4.1")]
+
+
 def test_tools_are_counted_with_what_they_repeat():
     """Calls, failures, what was recovered from, and the same call again."""
     found = row(

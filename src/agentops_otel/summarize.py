@@ -279,10 +279,22 @@ def _sum(usages: Iterable[Usage]) -> Usage:
 
 def _models(calls: Sequence[Call]) -> tuple[ModelUse, ...]:
     groups: dict[tuple[str, str, int], list[Call]] = defaultdict(list)
+    providers = _providers(calls)
     for call in calls:
         span = call.span
-        groups[span.provider or "", span.model or "", span.start_ns // _HOUR_NS].append(call)
+        known = providers.get(span.model or "") if span.end_ns is None else None  # a heartbeat says the model alone
+        groups[span.provider or known or "", span.model or "", span.start_ns // _HOUR_NS].append(call)
     return tuple(_model(*key, group) for key, group in sorted(groups.items()))
+
+
+def _providers(calls: Sequence[Call]) -> dict[str, str]:
+    """The provider of each model that has exactly one, by the name that answered and the one that was asked for."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for call in calls:
+        for name in (call.span.model, call.span.request_model):
+            if name and call.span.provider:
+                found[name].add(call.span.provider)
+    return {name: next(iter(providers)) for name, providers in found.items() if len(providers) == 1}
 
 
 def _model(provider: str, model: str, hour: int, calls: Sequence[Call]) -> ModelUse:
