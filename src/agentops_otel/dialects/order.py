@@ -37,21 +37,24 @@ class Spoken(NamedTuple):
     dialects: tuple[Dialect, ...]
     """Those whose names it may have."""
     fields: Mapping[Field, tuple[str, ...]]
-    """Their tables as one."""
+    """Their tables as one, of the attributes that are there."""
 
 
 def spoken(scope: str, attributes: Mapping[str, object]) -> Spoken:
     """The dialects of a span, by the first words of the names of its attributes and by its scope."""
-    return _spoken(scope[:100], _HEADS.intersection([name.partition(".")[0] for name in attributes]))
+    return _spoken(scope[:100], frozenset(attributes))
 
 
-@lru_cache(maxsize=512)
-def _spoken(scope: str, heads: frozenset[str]) -> Spoken:
+@lru_cache(maxsize=256)  # a program writes few shapes of spans, and many of each
+def _spoken(scope: str, names: frozenset[str]) -> Spoken:
+    heads = _HEADS.intersection([name.partition(".")[0] for name in names])
     found = tuple(dialect for dialect in ORDER if _HEADS_OF[dialect.name] & heads or dialect is GENAI)
     fields: dict[Field, tuple[str, ...]] = {}
     for dialect in found:
-        for name, attributes in dialect.fields.items():
-            fields[name] = tuple(dict.fromkeys((*fields.get(name, ()), *attributes)))
+        for field, attributes in dialect.fields.items():
+            present = [name for name in attributes if name in names]
+            if present:
+                fields[field] = tuple(dict.fromkeys((*fields.get(field, ()), *present)))
     named = [dialect for dialect in ORDER if scope.startswith(dialect.scopes)] if scope else []
     named += [dialect for dialect in _BY_MARK if dialect.marks & heads]
     return Spoken(named[0] if named else None, found, fields)

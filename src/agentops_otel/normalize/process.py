@@ -30,7 +30,15 @@ def _address(url: str | None) -> tuple[str | None, int]:
 
 
 def process_of(resource: Mapping[str, Any]) -> Process:
-    """The process that a resource describes."""
+    """The process that a resource describes; the spans of a request share one, so the last is kept."""
+    global _last  # noqa: PLW0603
+    last = _last
+    if last[0] is not resource:
+        last = _last = (resource, _process(resource))
+    return last[1]
+
+
+def _process(resource: Mapping[str, Any]) -> Process:
     text = resource.get
     pid = text("process.pid")
     return Process(
@@ -59,3 +67,6 @@ def _sdk(resource: Mapping[str, Any]) -> str:
         return f"agentops-otel {version}"
     name = text_of_value(resource.get("telemetry.sdk.name")) or ""
     return f"{name} {text_of_value(resource.get('telemetry.sdk.version')) or ''}".strip()
+
+
+_last: tuple[Mapping[str, Any], Process] = ({}, Process())
