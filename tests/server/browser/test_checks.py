@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.backends.box import Box
 from tests.fakes.plays import ci_medic, killed, large, many, refund, refused_refund, scene, unpriced
 from tests.fakes.sessions import SECOND, Run
 from tests.server.browser.conftest import texts
@@ -25,11 +26,15 @@ def ago(seconds):
     return time.time_ns() - int(seconds * SECOND)
 
 
-@pytest.fixture
-def full(box):
-    """A box with one session of each kind, and a hundred more."""
-    box.post(*scene(time.time_ns()))
-    return box
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A box with one session of each kind, and a hundred more, for tests that only look."""
+    box = Box(tmp_path_factory.mktemp("full")).start()
+    try:
+        box.post(*scene(time.time_ns()))
+        yield box
+    finally:
+        box.stop()
 
 
 def addresses(full):
@@ -303,6 +308,7 @@ def test_check_13_hostile_text_is_only_text(box, open_page):
             page.set_viewport_size({"width": width, "height": 900})
             scroll = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert scroll <= 0, (address, width)
+        page.close()  # a box keeps only so many live pages
 
 
 def test_check_14_exports(box, open_page, make_box, tmp_path):
