@@ -330,7 +330,6 @@ class Run:
         }
         self.records.append(
             LogRecord(
-                event_name=name,
                 time_unix_nano=self.now_ns,
                 observed_time_unix_nano=self.now_ns,
                 trace_id=self.trace_id,
