@@ -208,8 +208,8 @@ def histogram(counts: Iterable[int], height: float = 20) -> list[tuple[str, str,
     if not highest:
         return []
     step = 100 / len(every)
-    tall = [(index, max(1.0, height * count / highest)) for index, count in enumerate(every) if count]
-    return [(percent(index * step), percent(step * 0.86), round(height - one, 2), round(one, 2)) for index, one in tall]
+    tall = [(index, round(max(1.0, height * count / highest), 2)) for index, count in enumerate(every) if count]
+    return [(percent(index * step), percent(step * 0.86), round(height - one, 2), one) for index, one in tall]
 
 
 @dataclass(frozen=True, slots=True)
