@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -41,8 +42,8 @@ def demo(tmp_path):
 
     yield demo
     for process in started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with the box that it has started
         process.wait(20)
         process.stdout.close()
         process.stderr.close()
