@@ -61,9 +61,9 @@ def box(make_box: Callable[..., Box]) -> Box:
     return make_box()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests."""
+    """One Chromium for a module: its event loop runs meanwhile, in which no other test may run one of its own."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         yield launched
