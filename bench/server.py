@@ -17,7 +17,6 @@ import json
 import os
 import queue
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -40,6 +38,7 @@ sys.path.insert(0, str(ROOT))
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: E402
 
+from tests.backends.server import answers, free_ports  # noqa: E402
 from tests.fakes import plays  # noqa: E402
 from tests.fakes.sessions import Run  # noqa: E402
 
@@ -130,7 +129,7 @@ def _started(command: Sequence[str], environ: Mapping[str, str], url: str, path:
             command, env={**os.environ, **environ}, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            while not _answers(url + path):
+            while not answers(url + path):
                 if process.poll() is not None or time.perf_counter() - begun > 120:
                     log.seek(0)
                     raise SystemExit(f"{command[0]} did not start: {log.read()[-800:].decode(errors='replace')}")
@@ -144,16 +143,6 @@ def _started(command: Sequence[str], environ: Mapping[str, str], url: str, path:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except HTTPError:
-        return False
-    except OSError:
-        return False
 
 
 def memory(pid: int) -> float:
@@ -203,15 +192,9 @@ def transferred(url: str) -> float:
     return sum(sizes) / 1e3
 
 
-def free_port() -> int:
-    """A port that nothing listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def ours(spans: int) -> Measured:
     """The box."""
-    column, port = Measured("agentops-otel"), free_port()
+    column, port = Measured("agentops-otel"), free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         db = f"{folder}/box.db"
@@ -266,13 +249,13 @@ def in_the_store(db: str) -> float:
 
 def phoenix(folder: Path, spans: int) -> Measured:
     """Arize Phoenix; its spans can be read back some time after they are answered."""
-    column, port = Measured("Phoenix"), free_port()
+    column, port = Measured("Phoenix"), free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as data:
         environ = {
             "PHOENIX_HOST": "127.0.0.1",
             "PHOENIX_PORT": str(port),
-            "PHOENIX_GRPC_PORT": str(free_port()),
+            "PHOENIX_GRPC_PORT": str(free_ports(1)[0]),
             "PHOENIX_WORKING_DIR": data,
             "PHOENIX_TELEMETRY_ENABLED": "false",
         }
@@ -291,7 +274,7 @@ def phoenix(folder: Path, spans: int) -> Measured:
 
 def mlflow(folder: Path, spans: int) -> Measured:
     """MLflow's tracking server with SQLite."""
-    column, port = Measured("MLflow"), free_port()
+    column, port = Measured("MLflow"), free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as data:
         command = [

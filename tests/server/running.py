@@ -20,6 +20,7 @@ from agentops_otel.server.page import Box
 from agentops_otel.server.serve import Server, listen
 from agentops_otel.server.store import Filter, Store
 from agentops_otel.server.store.sqlite import SqliteStore
+from tests.fakes.sessions import Run
 
 TOKEN = "t" * 43
 
@@ -92,6 +93,12 @@ class RunningBox:
     def post(self, path: str, body: bytes, content_type: str = "application/x-protobuf", **headers: str) -> Answer:
         """A POST."""
         return self.ask("POST", path, body, content_type=content_type, **headers)
+
+    def send(self, *runs: Run) -> None:
+        """Send sessions as an exporter does."""
+        for run in runs:
+            assert self.post("/v1/traces", run.traces()).status == 200
+            assert self.post("/v1/logs", run.logs()).status == 200
 
     def said(self, request: bytes) -> bytes:
         """The first bytes of the answer to a request as it stands."""

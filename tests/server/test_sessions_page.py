@@ -22,12 +22,6 @@ FIELDS = {
 }
 
 
-def _send(box: RunningBox, *runs: Run) -> None:
-    for run in runs:
-        assert box.post("/v1/traces", run.traces()).status == 200
-        assert box.post("/v1/logs", run.logs()).status == 200
-
-
 @pytest.fixture
 def box(tmp_path):
     with RunningBox(tmp_path) as running:
@@ -38,8 +32,7 @@ def box(tmp_path):
 def filled(box):
     """One of each state, and a few more."""
     now = time.time_ns()
-    _send(
-        box,
+    box.send(
         plays.ci_medic(now),
         plays.refund(now - 5 * MINUTE),
         plays.refused_refund(now - 13 * MINUTE),
@@ -186,7 +179,7 @@ def test_heads_of_columns_sort_both_ways(filled):
 
 def test_pages_of_the_list_hold_each_session_once(box):
     """Next leads through all of them, and says which ones these are; what is not valid is no reason to fail."""
-    _send(box, *plays.many(time.time_ns(), 7, 4))
+    box.send(*plays.many(time.time_ns(), 7, 4))
     seen, link = [], "?limit=3"
     for first, last in ((1, 3), (4, 6), (7, 7)):
         html = box.get(f"/{link}").text
@@ -249,7 +242,7 @@ def test_hostile_names_are_text(box):
     run = Run('<img src=x onerror="alert(1)">', time.time_ns() - MINUTE, tags=["</a><script>alert(2)</script>", "a&b"])
     run.ask('"><svg onload=alert(3)>')
     run.llm("<b>gpt</b>", 1.0, answer="{{ 7 * 7 }}", tokens=(10, 2))
-    _send(box, run.end("Fail", "<script>alert(4)</script>"))
+    box.send(run.end("Fail", "<script>alert(4)</script>"))
     html = box.get("/").text
     assert "<img src=x" not in html
     assert "<script>alert" not in html

@@ -17,6 +17,7 @@ import pytest
 from agentops_otel.server.neighbour import neighbour
 from agentops_otel.server.query import where
 from agentops_otel.server.serve import listen
+from tests.backends.server import free_ports
 from tests.server.running import TOKEN, RunningBox
 
 AGENT = """
@@ -62,9 +63,7 @@ class Program:
 
 @pytest.fixture
 def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import click
 
-from .figures import dollars, nanoseconds, tokens
+from ..figures import format_cost
+from .figures import nanoseconds, tokens
 from .output import Column, emit_json, emit_table
 from .source import Source, reads, since_option
 
@@ -20,7 +21,7 @@ _COLUMNS: Final = (
     Column("cache_read_tokens", "CACHED", tokens, right=True),
     Column("output_tokens", "OUT", tokens, right=True),
     Column("median_ns", "MEDIAN", nanoseconds, right=True),
-    Column("cost", "COST", dollars, right=True),
+    Column("cost", "COST", format_cost, right=True),
 )
 
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import click
 
-from .figures import dollars, nanoseconds
+from ..figures import format_cost
+from .figures import nanoseconds
 from .output import Column, emit, emit_json, emit_table, one_line
 from .source import Source, newest, reads
 
@@ -15,8 +16,8 @@ _COLUMNS: Final = (
     Column("step", "STEP", grows=True),
     Column("a_ns", "A", nanoseconds, right=True),
     Column("b_ns", "B", nanoseconds, right=True),
-    Column("a_cost", "COST A", dollars, right=True),
-    Column("b_cost", "COST B", dollars, right=True),
+    Column("a_cost", "COST A", format_cost, right=True),
+    Column("b_cost", "COST B", format_cost, right=True),
     Column("changes", "WHAT DIFFERS"),
 )
 

@@ -6,7 +6,8 @@ from typing import Final
 
 import click
 
-from .figures import ago, dollars
+from ..figures import format_cost
+from .figures import ago
 from .output import Column, emit_json, emit_table
 from .source import Source, reads, since_option
 
@@ -19,7 +20,7 @@ _COLUMNS: Final = (
     Column("label", "WHERE"),
     Column("type", "TYPE"),
     Column("message", "MESSAGE", grows=True),
-    Column("cost_of_failed", "LOST", dollars, right=True),
+    Column("cost_of_failed", "LOST", format_cost, right=True),
 )
 _FIELDS: Final = (
     *("fingerprint", "type", "message", "kind", "label", "count", "fatal", "recovered", "open", "sessions"),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
 import click
 
 from .output import CannotPrint, emit, progress, tell
 from .source import Source, newest, reads_only
-
-_ENDINGS: Final = {"html": "html", "json": "json", "md": "md"}
 
 
 @click.command(short_help="Write a session to a file.")
@@ -27,7 +24,7 @@ _ENDINGS: Final = {"html": "html", "json": "json", "md": "md"}
 def command(session: str, form: str, output: str | None, source: Source) -> None:
     """Write SESSION (its id, the beginning of it, or last) as one file."""
     key = newest(source) if session == "last" else session
-    path = f"/s/{quote(key, safe='') if source.url else key}/export.{_ENDINGS[form]}"
+    path = f"/s/{quote(key, safe='') if source.url else key}/export.{form}"
     with progress("export", 1) as done:
         made = source.page(path)
         done(1)

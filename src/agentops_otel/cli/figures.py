@@ -29,11 +29,6 @@ def tokens(number: int) -> str:
     return f"{number / 1e3:.1f}k" if number < 999_950 else f"{number / 1e6:.2f}M"
 
 
-def seconds(duration: float) -> str:
-    """A duration given in seconds."""
-    return format_duration(duration)
-
-
 def nanoseconds(duration: float) -> str:
     """A duration given in nanoseconds."""
     return format_duration(duration / 1e9)
@@ -48,21 +43,11 @@ def ago(ns: int) -> str:
     return "now" if passed < 5 else f"{passed:.0f}s ago"
 
 
-def dollars(amount: float) -> str:
-    """An amount."""
-    return format_cost(amount)
-
-
 def words(values: Any) -> str:
     """A list of words."""
     return " ".join(map(str, values))
 
 
-def share(part: float) -> str:
-    """A share of 1."""
-    return f"{part * 100:.0f} %" if part >= 0.01 or not part else f"{part * 100:.1f} %"
-
-
 def money(key: str = "cost") -> Column:
     """A column of amounts."""
-    return Column(key, "COST", dollars, right=True)
+    return Column(key, "COST", format_cost, right=True)

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import click
 
-from .figures import dollars, nanoseconds, state, tokens
+from ..figures import format_cost
+from .figures import nanoseconds, state, tokens
 from .output import Column, emit, emit_json, emit_table, on_terminal, one_line
 from .source import Source, newest, reads
 
@@ -86,7 +87,7 @@ def _cost(row: dict[str, Any]) -> str:
     unpriced = (
         f"{row['unpriced_calls']:,} of {row['llm_calls']:,} calls without a price" if row["unpriced_calls"] else ""
     )
-    priced = dollars(row["cost"]) if row["priced_calls"] else ""
+    priced = format_cost(row["cost"]) if row["priced_calls"] else ""
     return ", ".join(part for part in (priced, unpriced) if part)
 
 
@@ -112,7 +113,7 @@ _COLUMNS: Final = (
     Column("input_tokens", "IN", tokens, right=True),
     Column("cached_tokens", "CACHED", tokens, right=True),
     Column("output_tokens", "OUT", tokens, right=True),
-    Column("cost", "COST", dollars, right=True),
+    Column("cost", "COST", format_cost, right=True),
     Column("fate", "ERROR", style=lambda fate: "yellow" if fate == "recovered" else "red"),
 )
 _FIELDS: Final = (
@@ -143,7 +144,7 @@ def _chat(steps: Sequence[dict[str, Any]], depth: int) -> Iterator[str]:
         if step["end_ns"] is not None and step["kind"] in ("llm", "tool", "agent", "workflow"):
             aside.append(nanoseconds(step["end_ns"] - step["start_ns"]))
         if step["kind"] == "llm" and numbers["cost"] is not None:
-            aside.append(dollars(numbers["cost"]))
+            aside.append(format_cost(numbers["cost"]))
         title = f"{step['title']}({step['signature']})" if step["signature"] else step["title"]
         yield from _text(
             f"{MARKS.get(step['kind'], ' ')} {one_line(title)}", depth, "   " + " · ".join(filter(None, aside))

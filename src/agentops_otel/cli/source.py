@@ -102,9 +102,7 @@ class Source:
             request(str(self.url), "POST", f"/v1/{signal}", body)
 
     def _built(self, path: str, query: dict[str, list[str]]) -> Any:
-        import msgspec
-
-        from ..server.page import Asked, Missing
+        from ..server.page import Asked, Missing, json_text
         from ..server.problem import Problem
         from ..server.query import where
 
@@ -119,7 +117,7 @@ class Source:
                 raise click.ClickException(str(problem)) from None
         if hasattr(page, "media_type"):
             return page.body
-        return json.loads(msgspec.json.encode(page, enc_hook=_plain))
+        return json.loads(json_text(page))
 
     def _fetched(self, path: str, query: dict[str, list[str]]) -> Any:
         name = "/sessions" if path == "/" else path
@@ -127,10 +125,6 @@ class Source:
         address = f"{quote(name)}{'' if is_file else '.json'}"
         body = request(str(self.url), "GET", f"{address}?{urlencode(query, doseq=True)}" if query else address)
         return body.decode() if is_file else json.loads(body)
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _view(path: str) -> tuple[Any, dict[str, str]]:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import click
 
-from .figures import dollars, nanoseconds, state
+from ..figures import format_cost
+from .figures import nanoseconds, state
 from .output import emit, emit_json, one_line
 from .show import MARKS, page_of
 from .source import Source, newest, reads
@@ -128,7 +129,7 @@ def _line(each: dict[str, Any]) -> str:
         f"{'  ' * max(0, each['level'] - 1)}{MARKS.get(each['kind'], ' ')} {one_line(each['title'])}",
         one_line(each["detail"]),
         nanoseconds(each["duration_ns"]),
-        "" if each["cost"] is None else dollars(each["cost"]),
+        "" if each["cost"] is None else format_cost(each["cost"]),
         f"✗ {each['fate']}" if each["fate"] else "",
     ]
     return "  ".join(part for part in parts if part)

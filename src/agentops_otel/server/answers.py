@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .gate import SLASH
-from .page import Action, Asked, Box, Download, Missing, View
+from .page import Action, Asked, Box, Download, Missing, View, json_text
 from .problem import Problem
 from .query import where
 from .render import environment, render
@@ -23,17 +23,6 @@ from .store import Store
 from .store.database import StoreUnusable
 
 _LARGEST_FORM: Final = 1024 * 1024
-
-
-def json_text(page: Any) -> bytes:
-    """A page as JSON; sets and mappings of any kind too."""
-    return msgspec.json.format(msgspec.json.encode(page, enc_hook=_plain), indent=1)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
 
 
 class Answers:

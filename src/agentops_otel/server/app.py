@@ -20,12 +20,12 @@ from ..version import __version__
 from . import assets, page, views
 from . import live as live_pages
 from . import receiver as receiving
-from .answers import Answers, form, json_text
+from .answers import Answers, form
 from .auth import Auth
 from .gate import ABOUT, HEADERS, LOGIN, STATIC, Gate, let_in
 from .grpc import GrpcReceiver
 from .live import Live
-from .page import Box
+from .page import Box, json_text
 from .problem import Problem
 from .receiver import Receiver
 from .store import Store

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
 
+import msgspec
+
 from .counts import Counts
 from .store import Filter, Store
 
@@ -95,6 +97,15 @@ class Action:
 
     path: str
     run: Callable[[Asked], str]
+
+
+def json_text(page: Any) -> bytes:
+    """What a page's function has returned, as JSON; sets and mappings of any kind too."""
+    return msgspec.json.format(msgspec.json.encode(page, enc_hook=_plain), indent=1)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 Build = TypeVar("Build", bound=Callable[[Asked], Any])

@@ -18,8 +18,7 @@ MINUTE = 60 * SECOND
 
 def send(box: RunningBox, run: Run) -> Run:
     """Send a session as an exporter does."""
-    assert box.post("/v1/traces", run.traces()).status == 200
-    assert box.post("/v1/logs", run.logs()).status == 200
+    box.send(run)
     return run
 
 

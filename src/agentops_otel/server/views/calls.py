@@ -1,16 +1,17 @@
-"""What the pages of tools and of models have in common: a row of calls, and the slowest of one."""
+"""What the pages of tools and of models have in common: rows of calls, and the slowest of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from ...rows import SessionRow, SpanRow
 from ...usage import Usage
 from ..page import Asked
-from ..spread import Scale, Spread
-from ..store import Example, Facets, Figures, Filter, Store
+from ..period import before, stretch
+from ..spread import Scale, Spread, scale
+from ..store import Example, Facets, Figures, Filter, Store, UseOfModel, UseOfTool
 from ..words import called
 
 _SESSIONS: Final = 5
@@ -109,7 +110,33 @@ class CallsPage:
         return max(self.rows, key=lambda row: getattr(row, name) or 0, default=None)
 
 
-def slowest(store: Store, where: Filter, kind: Literal["tool", "llm"], name: str) -> Slowest:
+Use = TypeVar("Use", UseOfModel, UseOfTool)
+
+
+def calls_page(
+    asked: Asked, kind: Literal["tool", "llm"], uses: Sequence[Use], row: Callable[[Use, Scale], CallsRow]
+) -> CallsPage:
+    """The page of what the sessions of a filter used; ``show`` is the one whose slowest calls are shown."""
+    store, where = asked.store, asked.where
+    whole = scale(duration for one in uses for duration in one.use.durations_ns)
+    sort, descending, rows = _ordered(asked, [row(one, whole) for one in uses])
+    name = _shown_name(asked, rows)
+    earlier = before(where, asked.now_ns)
+    return CallsPage(
+        kind=kind,
+        figures=store.figures(where),
+        before=store.figures(earlier) if earlier else None,
+        trend=store.figures_over_time(where, stretch(store, where, asked.now_ns).edges_ns, percentiles=False),
+        rows=rows,
+        scale=whole,
+        sort=sort,
+        descending=descending,
+        facets=store.facets(where),
+        slowest=None if name is None else _slowest(store, where, kind, name),
+    )
+
+
+def _slowest(store: Store, where: Filter, kind: Literal["tool", "llm"], name: str) -> Slowest:
     """The slowest calls of one tool or model."""
     used = replace(where, tools=(name,)) if kind == "tool" else replace(where, models=(name,))
     examples = [
@@ -144,14 +171,14 @@ SORTS: Final[Mapping[str, Callable[[CallsRow], Any]]] = {
 }
 
 
-def ordered(asked: Asked, rows: Sequence[CallsRow]) -> tuple[str, bool, list[CallsRow]]:
+def _ordered(asked: Asked, rows: Sequence[CallsRow]) -> tuple[str, bool, list[CallsRow]]:
     """The order that is asked for, whether it is descending, and the rows in it."""
     sort = asked.one("sort") if asked.one("sort") in SORTS else "calls"
     descending = asked.one("order", "asc" if sort == "name" else "desc") != "asc"
     return sort, descending, sorted(sorted(rows, key=SORTS["name"]), key=SORTS[sort], reverse=descending)
 
 
-def shown_name(asked: Asked, rows: Sequence[CallsRow]) -> str | None:
+def _shown_name(asked: Asked, rows: Sequence[CallsRow]) -> str | None:
     """Whose slowest calls are shown: the one that is asked for, else the first; none for ``show=-``."""
     show = asked.query.get("show")
     return next((row.name for row in rows if show is None or row.name == show[-1]), None)

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from ..page import Asked, page
-from ..period import before, stretch
-from ..spread import Scale, scale, spread
+from ..spread import Scale, spread
 from ..store import UseOfModel
-from .calls import CallsPage, CallsRow, ordered, shown_name, slowest
+from .calls import CallsPage, CallsRow, calls_page
 
 
 @page("/models", "models.html")
 def models(asked: Asked) -> CallsPage:
     """The models of the sessions of a filter; ``show`` is the one whose slowest calls are shown."""
-    store, where = asked.store, asked.where
-    uses = store.costs(where)
-    whole = scale(duration for one in uses for duration in one.use.durations_ns)
-    sort, descending, rows = ordered(asked, [_row(one, whole) for one in uses])
-    name = shown_name(asked, rows)
-    earlier = before(where, asked.now_ns)
-    return CallsPage(
-        kind="llm",
-        figures=store.figures(where),
-        before=store.figures(earlier) if earlier else None,
-        trend=store.figures_over_time(where, stretch(store, where, asked.now_ns).edges_ns, percentiles=False),
-        rows=rows,
-        scale=whole,
-        sort=sort,
-        descending=descending,
-        facets=store.facets(where),
-        slowest=None if name is None else slowest(store, where, "llm", name),
-    )
+    return calls_page(asked, "llm", asked.store.costs(asked.where), _row)
 
 
 def _row(one: UseOfModel, whole: Scale) -> CallsRow:
