@@ -326,3 +326,49 @@ def test_what_ends_without_being_asked_for_does_not_fill_the_memory(feed, start,
         end(start("chat", attributes=CHAT))
         assert len(feed.totals._ended) == number % 10
     assert feed.totals.snapshot().llm_calls == 35
+
+
+def test_a_tool_that_fails_all_the_time_fills_no_memory(feed, start, monkeypatch):
+    """Its errors are counted, all are recovered when it works at last, and what waits for that is bounded."""
+    monkeypatch.setattr(totals, "_MOST_FAILURES", 10)
+    root = start("root")
+    above = root.get_span_context().span_id
+    for _ in range(100):
+        end(start("flaky", root, attributes={semconv.SPAN_KIND: "tool"}), failed=True)
+        end(start("steady", root, attributes={semconv.SPAN_KIND: "tool"}))
+        assert feed.totals.snapshot().recovered_errors == 0
+        assert all(len(failures) <= 10 for failures in feed.totals._failures[above].values())
+        assert len(feed.totals._unhandled[above]) <= 20
+    end(start("flaky", root, attributes={semconv.SPAN_KIND: "tool"}))
+    end(root)
+    snapshot = feed.totals.snapshot()
+    assert (snapshot.errors, snapshot.recovered_errors) == (100, 100)
+
+
+def test_many_tools_that_fail_fill_no_memory(feed, start, monkeypatch):
+    """Each fails once: all are counted, and all are recovered when the span around them ends well."""
+    monkeypatch.setattr(totals, "_MOST_FAILURES", 10)
+    root = start("root")
+    step = start("step", root)
+    for number in range(100):
+        end(start(f"tool {number}", step, attributes={semconv.SPAN_KIND: "tool"}), failed=True)
+        feed.totals.settle()
+        assert len(feed.totals._unhandled[step.get_span_context().span_id]) <= 20
+    end(step)
+    snapshot = feed.totals.snapshot()
+    assert (snapshot.errors, snapshot.recovered_errors) == (100, 100)
+
+
+def test_an_error_about_a_call_is_recovered_when_that_call_works_later(feed, start):
+    """Also when it was recorded below another span than the call itself."""
+    root = start("root")
+    first = start("step", root, attributes={semconv.SPAN_KIND: "agent"})
+    trigger = f"{first.get_span_context().span_id:016x}"
+    about = {semconv.SPAN_KIND: "error", semconv.ERROR_TRIGGER_SPAN_ID: trigger}
+    error = start("error", first, attributes=about)
+    end(first)
+    end(error, failed=True)
+    assert feed.totals.snapshot().recovered_errors == 0
+    end(start("step", root, attributes={semconv.SPAN_KIND: "agent"}))
+    snapshot = feed.totals.snapshot()
+    assert (snapshot.errors, snapshot.recovered_errors) == (1, 1)

@@ -87,7 +87,9 @@ class Failures:
             parent = self._tree.parent(span)
             if parent is None or parent.status != "error" or not _ended_within(span, parent):
                 continue
-            if self._later_success(span) is None:  # what was recovered from is not why the parent failed
+            later = self._later_success(span)
+            # What was recovered from before is not why the parent failed.
+            if later is None or not _ended_within(self._tree.by_key[later], parent):
                 passed_on.add((parent.trace_id, parent.span_id))
         found = [
             span for span in self._failed if span.kind != "session" and (span.trace_id, span.span_id) not in passed_on

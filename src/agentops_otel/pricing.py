@@ -135,7 +135,7 @@ def cost(
         # Whatever came out would be invented.
         logger.debug("no cost for %r: %s", model, error)
         return None
-    return Cost(amount, semconv.COST_SOURCE_LOCAL, _table_version())
+    return Cost(amount, semconv.COST_SOURCE_LOCAL, table_version())
 
 
 def rates(provider: str, model: str) -> Mapping[str, float] | None:
@@ -162,11 +162,6 @@ def context_window(provider: str, model: str) -> int | None:
     found = _find(provider, model)
     window = None if found is None else getattr(found[0], "context_window", None)
     return window if isinstance(window, int) and window > 0 else None
-
-
-def table_version() -> str:
-    """The version of the price table that is installed."""
-    return _table_version()
 
 
 def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
@@ -269,7 +264,8 @@ def _import_without_updater() -> None:
 
 
 @cache
-def _table_version() -> str:
+def table_version() -> str:
+    """The version of the price table that is installed."""
     from importlib.metadata import version
 
     return version("genai-prices")

@@ -36,6 +36,7 @@ _COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM, semconv.RESPONSE_
 _UNFINISHED: Final = ("queued", "in_progress")
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _MOST_ACTS: Final = 4096
+_MOST_FAILURES: Final = 1024  # of one act, or below one span; beyond them, the oldest are told as one
 # What is done again when it has failed.
 _ACTS: Final = frozenset({
     semconv.KIND_ACTION,
@@ -80,6 +81,10 @@ def _clock_offset() -> int:
     return time.time_ns() - int(monotonic() * 1e9)
 
 
+def _act(parent_id: int, kind: str | None, name: str) -> _Act | None:
+    return (parent_id, kind, name) if kind in _ACTS else None
+
+
 class _Ended(NamedTuple):
     """What is counted of a span that has ended: not its content, of which memory could be full before it is counted."""
 
@@ -91,6 +96,7 @@ class _Ended(NamedTuple):
     times: tuple[int | None, int | None]
     attributes: Mapping[str, Any]  # of an LLM span, those that count
     trigger_id: int = 0  # of an error, the span that failed
+    trigger: _Act | None = None  # what that is, while it goes on
 
     @classmethod
     def of(cls, span: ReadableSpan) -> _Ended:
@@ -109,15 +115,37 @@ class _Ended(NamedTuple):
     @property
     def act(self) -> _Act | None:
         """What is done again when it has failed: its parent, kind and name."""
-        return (self.parent_id, self.kind, self.name) if self.kind in _ACTS else None
+        return _act(self.parent_id, self.kind, self.name)
 
 
-class _Unhandled(NamedTuple):
-    """Errors that nothing has survived so far: what failed with them last, when, and how many they are."""
+@dataclass(slots=True)
+class _Errors:
+    """Errors that nothing has survived so far."""
 
-    act: _Act | None
+    number: int = 1
+
+    def take(self) -> int:
+        """Settle them; how many they were."""
+        number, self.number = self.number, 0
+        return number
+
+
+class _Failure(NamedTuple):
+    """An act that has failed: when, and with which errors."""
+
     ended: int
-    errors: int
+    errors: list[_Errors]
+
+
+def _taken(errors: list[_Errors]) -> int:
+    return sum(each.take() for each in errors)
+
+
+def _fewer(errors: list[_Errors]) -> list[_Errors]:
+    """Those that are not settled; the oldest as one, which only a span around them can survive."""
+    left = [each for each in errors if each.number]
+    oldest = left[:-_MOST_FAILURES]
+    return [_Errors(_taken(oldest)), *left[-_MOST_FAILURES:]] if oldest else left
 
 
 class OpenSpan(NamedTuple):
@@ -191,7 +219,8 @@ class Totals:
         self.longest_wait = _LONGEST_WAIT
         """Seconds to wait for another thread that counts; little when a signal handler may have stopped it for good."""
         self._with_llm_below: set[int] = set()  # spans above an LLM call
-        self._unhandled: dict[int, list[_Unhandled]] = {}  # right below an open span
+        self._unhandled: dict[int, list[_Errors]] = {}  # right below each open span
+        self._failures: dict[int, dict[_Act, list[_Failure]]] = {}  # by the act's parent, which ends all second tries
         self._acts: dict[int, _Act] = {}  # the last that have ended, for errors that are recorded about them
         self._models: dict[str, ModelTotals] = {}
         self._kinds: Counter[str] = Counter()
@@ -215,7 +244,11 @@ class Totals:
         """Note a span that ended; one whose start was not noted, such as the root, does not count."""
         if self._open.pop(_id(span), None) is None:
             return
-        self._ended.append(_Ended.of(span))
+        ended = _Ended.of(span)
+        if (trigger := self._open.get(ended.trigger_id)) is not None:
+            about, kind, _ = trigger
+            ended = ended._replace(trigger=_act(_parent_id(about), kind, about.name))
+        self._ended.append(ended)
         self.changes += 1
         if len(self._ended) >= _MOST_UNSETTLED:
             self.settle()
@@ -277,28 +310,47 @@ class Totals:
                 self._slowest = (shown(span.name), seconds)
 
     def _count_error(self, span: _Ended) -> None:
-        below = sum(each.errors for each in self._unhandled.pop(span.span_id, ()))
+        below = [each for each in self._unhandled.pop(span.span_id, ()) if each.number]
+        self._failures.pop(span.span_id, None)
         act = span.act
         if act is not None:
             if len(self._acts) >= _MOST_ACTS:
                 self._acts.pop(next(iter(self._acts)))
             self._acts[span.span_id] = act
         if not span.failed:
-            self._recovered += below + (0 if act is None else self._done_again(act, span.times[0] or 0))
+            self._recovered += _taken(below) + (0 if act is None else self._done_again(act, span.times[0] or 0))
             return
         if not below:
             self._errors += 1
-        act = self._acts.get(span.trigger_id, act)
-        self._unhandled.setdefault(span.parent_id, []).append(_Unhandled(act, span.times[1] or 0, below or 1))
+            below = [_Errors()]
+        unhandled = self._unhandled.setdefault(span.parent_id, [])
+        unhandled += below
+        if len(unhandled) > 2 * _MOST_FAILURES:
+            unhandled[:] = _fewer(unhandled)
+        act = span.trigger or self._acts.get(span.trigger_id, act)
+        if act is not None:
+            self._wait_for(act, _Failure(span.times[1] or 0, below))
+
+    def _wait_for(self, act: _Act, failure: _Failure) -> None:
+        """Remember a failure until its act is done again."""
+        failures = self._failures.setdefault(act[0], {}).setdefault(act, [])
+        failures.append(failure)
+        if len(failures) > _MOST_FAILURES:
+            first, second = failures[:2]
+            if second.errors[0].number:
+                second.errors[0].number += _taken(first.errors)
+            failures[:2] = [second._replace(ended=max(first.ended, second.ended))]
 
     def _done_again(self, act: _Act, started: int) -> int:
         """How many errors are recovered by a success that has started later and is the same act."""
-        waiting = self._unhandled.get(act[0])
-        if not waiting:
+        siblings = self._failures.get(act[0])
+        failures = None if siblings is None else siblings.pop(act, None)
+        if siblings is None or failures is None:
             return 0
-        left = [each for each in waiting if each.act != act or each.ended > started]
-        self._unhandled[act[0]] = left
-        return sum(each.errors for each in waiting) - sum(each.errors for each in left)
+        left = [each for each in failures if each.ended > started]
+        if left:
+            siblings[act] = left
+        return sum(_taken(each.errors) for each in failures if each.ended <= started)
 
     def _count_call(self, attributes: Mapping[str, Any], *, failed: bool) -> None:
         name = str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or "unknown")
@@ -352,7 +404,7 @@ class Totals:
             )
 
     def _unsurvived(self) -> int:
-        return sum(each.errors for waiting in self._unhandled.values() for each in waiting)
+        return sum(each.number for below in self._unhandled.values() for each in below)
 
     def open_ids(self) -> list[int]:
         """The ids of the spans that are open now."""
