@@ -6,6 +6,7 @@ stands and whatever it looks like; shapes and names are the net for all others.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -95,6 +96,7 @@ _ANCHORS: Final = "-_JIG9"
 
 _Replacement: TypeAlias = Callable[[re.Match[str]], str]
 _Secret: TypeAlias = tuple[str, _Replacement]
+_Compiled: TypeAlias = tuple[re.Pattern[str], _Replacement]
 # Anchor; sign, which goes on behind the anchor; and the patterns with what they are replaced by.
 _Shape: TypeAlias = tuple[str, str, tuple[_Secret, ...]]
 
@@ -226,18 +228,27 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
 )
 
 
-def _compiled() -> tuple[tuple[str, re.Pattern[str], tuple[tuple[re.Pattern[str], _Replacement], ...]], ...]:
-    """One sign for each anchor, because each search takes its time, and all patterns behind it."""
+def _compiled() -> tuple[tuple[str, re.Pattern[str], Callable[[], tuple[_Compiled, ...]]], ...]:
+    """One sign for each anchor, because each search takes its time, and what compiles the patterns behind it.
+
+    Few programs meet a text with such a sign, and compiling the patterns of all takes as long as a quarter of the
+    import of this package.
+    """
     signs: dict[str, list[str]] = {}
     patterns: dict[str, list[_Secret]] = {}
     for anchor, sign, secrets in (*_key_shapes(), *_OTHER_SHAPES):
         signs.setdefault(anchor, []).append(sign)
         patterns.setdefault(anchor, []).extend(secrets)
+
+    @functools.cache
+    def compiled(anchor: str) -> tuple[_Compiled, ...]:
+        return tuple((re.compile(secret, re.DOTALL), replacement) for secret, replacement in patterns[anchor])
+
     return tuple(
         (
             anchor,
             re.compile(re.escape(anchor) + "(?:" + "|".join(signs[anchor]) + ")"),
-            tuple((re.compile(secret, re.DOTALL), replacement) for secret, replacement in patterns[anchor]),
+            functools.partial(compiled, anchor),
         )
         for anchor in signs
     )
@@ -271,29 +282,25 @@ _TAIL: Final = (
 )
 
 
-def _behind_a_name(sign: str) -> re.Pattern[str]:
+def _behind_a_name(sign: str) -> str:
     # From the cheap to the dear: two letters, then four; first without a quote, then with one, then with an escaped
-    # one. Its backslashes are 1, 3 or 7, as deep as JSON lies within JSON; `repr()` makes other numbers of them.
-    plain, quoted, escaped, *rest = (
-        f"(?<={_LETTERS}{end})(?<={_TAIL}{end})"
-        for end in (
-            sign,
-            rf"[\"' ]{sign}",
-            rf"[\\\"'][\"' ]{sign}",
-            *(rf"\\{{{count}}}[\"']{sign}" for count in range(2, 17)),
-            *(rf"\\{{{count}}}[\"'] {sign}" for count in (1, 3, 7)),  # some write a blank before the sign
-        )
-    )
-    more, spaced = "|".join(rest[:-3]), "|".join(rest[-3:])
+    # one. Its backslashes are 1, 3 or 7, as deep as JSON lies within JSON; `repr()` makes other numbers of them, and
+    # some write a blank before the sign. There only the two letters are looked for: four take longer to compile than
+    # to ask `is_secret_name()`.
+    def name(end: str, *, whole: bool = True) -> str:
+        return f"(?<={_LETTERS}{end})" + (f"(?<={_TAIL}{end})" if whole else "")
+
+    plain, quoted, escaped = (name(end) for end in (sign, rf"[\"' ]{sign}", rf"[\\\"'][\"' ]{sign}"))
+    more = "|".join(name(rf"\\{{{count}}}[\"']{sign}", whole=count in (3, 7)) for count in range(2, 17))
+    spaced = "|".join(name(rf"\\{{{count}}}[\"'] {sign}", whole=False) for count in (1, 3, 7))
     deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{more})|(?<=\\[\"'] {sign})(?:{spaced}))"
-    return re.compile(rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{deeper}))")
+    return rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{deeper}))"
 
 
-_COLON: Final = _behind_a_name(":")
-_EQUALS: Final = _behind_a_name("=")
-# The signature of a URL that lets in whoever has it. One sign finds it and the names, because each search takes time.
+_COLON: Final = re.compile(_behind_a_name(":"))
+# With that of a signature in a URL, which lets in whoever has it: one search finds both, because each takes time.
+_EQUALS: Final = re.compile(_behind_a_name("=") + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
 _SIGNATURE: Final = re.compile(r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=)[^&#\s\"'<>\\\[]{8,}")
-_ANY_EQUALS: Final = re.compile(_EQUALS.pattern + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
 # Long runs of plain characters are one step each: a step for each character takes memory for each.
 _QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
 _OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}(\\{{0,16}})([\"'])""")
@@ -329,17 +336,18 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
     if first is None:
         return text
     pieces: list[str] = []
-    done = 0
-    for count, found in enumerate(sign.finditer(text, first.start())):
+    done = named = 0
+    for found in sign.finditer(text, first.start()):
         at = found.start()
         if at < done:
             continue
-        if count > _MOST_NAMED:
-            return "".join((*pieces, text[done:at], REDACTED))
         before = text[max(at - 60, 0) : at]
         name = before.rstrip("\\\"' ")
         if not is_secret_name(name):
             continue
+        named += 1
+        if named > _MOST_NAMED:
+            return "".join((*pieces, text[done:at], REDACTED))
         span = _secret_value(text, found.end(), loose=loose, in_json=before.endswith(('"', "'")))
         if span is not None:
             pieces += (text[done : span[0]], REDACTED)
@@ -475,11 +483,11 @@ def scrub(text: str) -> str:
             text = text.replace(known, REDACTED)
     for anchor, sign, secrets in _SHAPES:
         if anchor in text and sign.search(text) is not None:
-            for secret, replacement in secrets:
+            for secret, replacement in secrets():
                 text = secret.sub(replacement, text)
     if ":" in text:
         text = _named_secrets(text, _COLON, loose=20)
-    if "=" in text and _ANY_EQUALS.search(text) is not None:
+    if "=" in text and _EQUALS.search(text) is not None:
         text = _SIGNATURE.sub(_kept(), text)
         text = _named_secrets(text, _EQUALS, loose=12)
     return text
