@@ -27,7 +27,7 @@ from .context import Scope
 from .figures import format_cost
 from .log import logger
 from .pipeline import ids
-from .pipeline.exporters import LogEvent
+from .pipeline.log_event import LogEvent
 from .pipeline.processor import SessionSpans
 from .pipeline.provider import SessionProvider
 from .summary import Summary

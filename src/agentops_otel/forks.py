@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from . import client, guard, loading
 from .clock import monotonic
 from .pipeline.batcher import BATCHERS
-from .pipeline.exporters import EXPORTERS
+from .pipeline.delivery import EXPORTERS
 from .pipeline.resource import RESOURCES
 from .pipeline.worker import WORKERS
 from .signals import on_greenlets

@@ -21,7 +21,7 @@ from opentelemetry import trace
 import agentops_otel as agentops
 from agentops_otel import client, context, guard
 from agentops_otel.pipeline.batcher import Batcher
-from agentops_otel.pipeline.exporters import DeliveryExporter
+from agentops_otel.pipeline.delivery import DeliveryExporter
 from agentops_otel.pipeline.worker import Worker
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server, llm_server

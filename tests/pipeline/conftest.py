@@ -1,6 +1,10 @@
-"""Providers that end with the test."""
+"""Providers that end with the test, what was logged, and no proxy of the machine."""
 
 from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
 
 import pytest
 
@@ -27,3 +31,20 @@ def make():
     yield make
     for provider in made:
         provider.close(1.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What was logged at warning level or above under our name."""
+    caplog.set_level(logging.DEBUG, logger="agentops_otel")
+    return lambda: [
+        r.getMessage() for r in caplog.records if r.name == "agentops_otel" and r.levelno >= logging.WARNING
+    ]

@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel.clock import monotonic
 from agentops_otel.pipeline.batcher import Batcher
-from agentops_otel.pipeline.exporters import DeliveryExporter
-from agentops_otel.pipeline.transport import CustomTransport
+from agentops_otel.pipeline.delivery import DeliveryExporter
+from agentops_otel.pipeline.transports.custom import CustomTransport
 from agentops_otel.testing import SpanCapture
 
 

@@ -25,8 +25,8 @@ from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, state, unsettled
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
+from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.records import Kind, frame, span_payload
-from agentops_otel.pipeline.transport import LogEvent
 
 RESOURCE = Resource({"service.name": "test"})
 

@@ -30,7 +30,7 @@ from agentops_otel.pipeline.claim import ABOUT, claims, session_file
 from agentops_otel.pipeline.destination import Destination
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
-from agentops_otel.pipeline.transport import LogEvent
+from agentops_otel.pipeline.log_event import LogEvent
 
 RESOURCE = Resource({"service.name": "test"})
 MILLION = 1_000_000_000_000

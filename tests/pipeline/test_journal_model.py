@@ -24,8 +24,8 @@ from agentops_otel import semconv
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.claim import claims, segment_file, state
 from agentops_otel.pipeline.journal import Journal
+from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.records import Place
-from agentops_otel.pipeline.transport import LogEvent
 
 RESOURCE = Resource({"service.name": "model"})
 CHANCE = st.floats(0, 1, exclude_max=True)

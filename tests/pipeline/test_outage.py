@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel.config import Configuration
 from agentops_otel.pipeline import ids
-from agentops_otel.pipeline.transport import Reply, Verdict, open_transport
+from agentops_otel.pipeline.transports import open_transport
+from agentops_otel.pipeline.transports.attempt import Reply, Verdict
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.tls_server import tls_server

@@ -14,8 +14,8 @@ from agentops_otel import semconv
 from agentops_otel.clock import monotonic
 from agentops_otel.config import Configuration
 from agentops_otel.pipeline import provider as provider_module
+from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.provider import SessionTracerProvider
-from agentops_otel.pipeline.transport import LogEvent
 from agentops_otel.span_copy import SpanCopy
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
@@ -194,7 +194,7 @@ def test_close_keeps_its_time_and_ends_its_threads(make):
 
 def test_console_and_custom_exporters_get_no_log_events(make):
     """Only OTLP has a logs signal; elsewhere log events are not even collected."""
-    from agentops_otel.pipeline.exporters import LogEvent
+    from agentops_otel.pipeline.log_event import LogEvent
 
     provider = make()
     for config in (Configuration(exporter=SpanCapture()), Configuration(protocol="console")):

@@ -29,6 +29,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.records import (
     Kind,
     Start,
@@ -41,8 +42,7 @@ from agentops_otel.pipeline.records import (
     read_span,
     span_payload,
 )
-from agentops_otel.pipeline.transport import LogEvent
-from agentops_otel.pipeline.transport import encode as otlp
+from agentops_otel.pipeline.transports.otlp import encode as otlp
 
 RESOURCE = Resource({"service.name": "test", "numbers": (1, 2)}, "https://example.com/resource")
 

@@ -28,7 +28,7 @@ from .output import Column, emit, emit_json, emit_table, on_terminal
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from ..pipeline.transport import Transport
+    from ..pipeline.transports.attempt import Transport
 
 _PATIENCE: Final = 10.0  # seconds for an answer
 _SKEW: Final = 5.0  # seconds by which clocks may differ
@@ -137,7 +137,8 @@ def _settings(config: Configuration) -> Iterator[Finding]:
 
 
 def _endpoint(config: Configuration, *, send: bool) -> Iterator[Finding]:
-    from ..pipeline.transport import Verdict, open_transport
+    from ..pipeline.transports import open_transport
+    from ..pipeline.transports.attempt import Verdict
 
     if config._disabled or not config._exports:
         return

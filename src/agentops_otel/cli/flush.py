@@ -16,9 +16,10 @@ from ..config import Configuration
 from ..figures import format_count
 from ..pipeline.backlog import Replayed, how_to_send, replay
 from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state, state
+from ..pipeline.delivery import DeliveryExporter
 from ..pipeline.destination import Destination, journal_directory
-from ..pipeline.exporters import DeliveryExporter, open_transport
 from ..pipeline.ids import project_id
+from ..pipeline.transports import open_transport
 from .output import emit, progress
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from ..clock import monotonic
 from ..config import Configuration
 from ..span_copy import SpanCopy
 from .claim import Claim, claims
+from .delivery import BATCH, DeliveryExporter, Outcome
 from .destination import Destination, journal_directory
-from .exporters import BATCH, DeliveryExporter, Outcome
 from .journal import Journal
+from .log_event import LogEvent
 from .records import Place
-from .transport import LogEvent
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks

@@ -13,7 +13,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from .exporters import DeliveryExporter
+from .delivery import DeliveryExporter
 from .worker import ended
 
 _NEEDED: Final = ("_queue", "_shutdown", "_worker_awaken", "_worker_thread", "worker")

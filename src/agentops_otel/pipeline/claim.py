@@ -26,6 +26,7 @@ from .. import semconv
 from ..span_copy import SpanCopy
 from . import ids, rejected
 from .folder import Folder, lock, unlock
+from .log_event import LogEvent
 from .records import (
     NOWHERE,
     Description,
@@ -44,7 +45,6 @@ from .records import (
     read_event,
     read_span,
 )
-from .transport import LogEvent
 
 RESOURCES: Final = "resources"  # a file in the folder of a writer
 WISHES: Final = "wishes"  # a folder beside those of the writers

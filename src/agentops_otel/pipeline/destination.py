@@ -16,7 +16,7 @@ from ..config import Configuration
 from .address import shown_url
 from .claim import ABOUT
 from .ids import project_id
-from .transport import file_path
+from .transports.file import file_path
 
 
 def journal_directory(given: str | None = None) -> str:

@@ -44,6 +44,7 @@ from .claim import (
     writers,
 )
 from .folder import Folder, lock, write
+from .log_event import LogEvent
 from .records import (
     NO_END,
     Description,
@@ -60,7 +61,6 @@ from .records import (
     read_span,
     span_payload,
 )
-from .transport import LogEvent
 
 _RETRY: Final = 1.0  # seconds between attempts while the disk does not take anything
 _PATIENCE: Final = 0.2  # seconds to wait for another thread

@@ -35,14 +35,16 @@ from . import succession
 from .address import is_loopback
 from .backlog import Backlog, how_to_send, priced
 from .batcher import Batcher
+from .delivery import BATCH, DeliveryExporter, Outcome, text_size
 from .destination import Destination, journal_directory
-from .exporters import BATCH, DeliveryExporter, LogEvent, Outcome, open_transport, text_size
 from .guarded import GuardedProcessors, LateCalls, guarded
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
+from .log_event import LogEvent
 from .processor import SessionSpanProcessor, SessionSpans
 from .records import NOWHERE, Place
 from .resource import HOST, HostResource
+from .transports import open_transport
 from .worker import Worker
 
 _ROOM_FOR_ROOTS: Final = 1024

@@ -32,7 +32,7 @@ from opentelemetry.trace import (
 from ..redaction import plain_dict
 from ..span_copy import CountedSpan
 from ..text import encodable
-from .transport import LogEvent
+from .log_event import LogEvent
 
 T = TypeVar("T")
 

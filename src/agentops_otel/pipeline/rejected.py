@@ -9,7 +9,8 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .folder import Folder
-from .transport import encode, json_line
+from .transports.otlp import encode
+from .transports.otlp_json import json_line
 
 REJECTED: Final = "rejected"
 _FILE_BYTES: Final = 4 << 20

@@ -16,9 +16,9 @@ from ..config import Configuration
 from ..log import logger
 from ..pipeline.address import is_loopback
 from ..pipeline.backlog import Replayed, replay
+from ..pipeline.delivery import DeliveryExporter
 from ..pipeline.destination import Destination, journal_directory
-from ..pipeline.exporters import DeliveryExporter
-from ..pipeline.transport import open_transport
+from ..pipeline.transports import open_transport
 
 _EVERY: Final = 5.0  # seconds between two looks for what died meanwhile
 

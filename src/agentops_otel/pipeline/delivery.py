@@ -14,24 +14,21 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status
 
 from ..clock import monotonic
 from ..figures import format_count
 from ..log import logger
 from ..redaction import plain_dict
-from ..span_copy import SpanCopy
-from ..text import brief
-from .transport import MAX_REQUEST_BYTES, LogEvent, Reply, Transport, Verdict, open_transport
-from .worker import ended
-
-__all__ = ["Counts", "DeliveryExporter", "LogEvent", "Outcome", "open_transport"]
+from .log_event import LogEvent
+from .oversize import cut_values
+from .sender import LeftBehind, Sender
+from .transports.attempt import Reply, Transport, Verdict
+from .transports.otlp import MAX_REQUEST_BYTES
 
 T = TypeVar("T")
 
@@ -58,9 +55,6 @@ _QUIET_BETWEEN_OUTAGES: Final = 300.0
 _EVENTS_TIMEOUT: Final = 5.0
 _CLOSE_TIMEOUT: Final = 0.5
 _A_WHILE: Final = 0.1  # seconds after which a request to a backend that is down is not waited for by a fork
-_LONG_VALUE: Final = 64 * 1024
-_SHORT_VALUE: Final = 1024
-_LEFT_BEHIND: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,152 +81,6 @@ class Outcome:
     retry_after: float | None = None  # seconds the backend asked to wait
     again: bool = True  # whether repeating soon can help with what is unsent
     server_error: bool = False  # the backend failed inside
-
-
-class _LeftBehind(Exception):
-    """The call did not come back in time; it goes on without anybody waiting for it."""
-
-
-class _Job:
-    __slots__ = ("begun", "done", "error", "function", "result")
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self.function = function
-        self.begun = monotonic()
-        self.done = False
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            with suppress_instrumentation():
-                self.result = self.function()
-        except BaseException as error:  # also SystemExit from a user's exporter: the thread must live
-            self.error = error
-
-
-class _Line:
-    """One daemon thread that makes the calls of a transport, so that a call that hangs can be left behind.
-
-    Socket time-outs are not enough: they bound neither name resolution, nor a reply that comes byte by byte, nor a
-    user's exporter.
-    """
-
-    def __init__(self, changed: threading.Condition, abandon: Callable[[], bool]) -> None:
-        self._changed = changed
-        self._abandon = abandon
-        self._thread: threading.Thread | None = None
-        self._job: _Job | None = None
-        self._left_behind = 0
-        self._closed = False
-        self._held = False
-
-    def hold(self, until: float) -> bool:
-        """Let the thread end for a fork, when its call has come back, until `until`; whether it has ended."""
-        with self._changed:
-            self._held, thread = True, self._thread
-            self._changed.notify_all()
-        return ended(thread, until)
-
-    def release(self) -> None:
-        """Take calls again; the first one starts the thread."""
-        with self._changed:
-            self._held = False
-            self._changed.notify_all()
-
-    @property
-    def busy_for(self) -> float:
-        """For how many seconds a call has been under way; 0 without one."""
-        job = self._job
-        return 0.0 if job is None else monotonic() - job.begun
-
-    def call(self, function: Callable[[], T], time_left: Callable[[], float]) -> T:
-        """The function's result or exception; raises `_LeftBehind` when `time_left()` reaches 0 first."""
-        with self._changed:
-            while self._job is not None or self._held:
-                self._wait(time_left)
-            job = self._job = _Job(function)
-            inline = not self._started()
-            self._changed.notify_all()
-        if inline:
-            job.run()
-            self._finish(job)
-        else:
-            self._await(job, time_left)
-        if job.error is not None:
-            if inline or isinstance(job.error, Exception):
-                raise job.error
-            raise RuntimeError(type(job.error).__name__) from job.error  # SystemExit is not for the waiting thread
-        result: T = job.result
-        return result
-
-    def close(self) -> None:
-        """Let the thread end when its call has come back."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def _wait(self, time_left: Callable[[], float]) -> None:
-        left = time_left()
-        if left <= 0:
-            raise _LeftBehind
-        self._changed.wait(left)
-
-    def _await(self, job: _Job, time_left: Callable[[], float]) -> None:
-        try:
-            with self._changed:
-                while not job.done:
-                    self._wait(time_left)
-        except BaseException:
-            self._leave(job)
-            raise
-
-    def _leave(self, job: _Job) -> None:
-        if self._left_behind >= _LEFT_BEHIND or not self._abandon():
-            return  # the next call waits for this one
-        with self._changed:
-            if self._job is job:
-                self._job = self._thread = None
-                self._left_behind += 1
-
-    def _started(self) -> bool:
-        if self._thread is not None and self._thread.is_alive():
-            return True
-        self._thread = threading.Thread(target=self._work, name="agentops-otel-sender", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError:  # no new threads while the interpreter shuts down (Python 3.12)
-            self._thread = None
-            return False
-        return True
-
-    def _work(self) -> None:
-        me = threading.current_thread()
-        while True:
-            with self._changed:
-                while self._thread is me and (self._job is None or self._job.done):
-                    if self._closed or self._held:
-                        self._thread = None
-                        return
-                    self._changed.wait()
-                job = self._job
-                if self._thread is not me or job is None:
-                    return
-            job.run()
-            if not self._finish(job):
-                return
-
-    def _finish(self, job: _Job) -> bool:
-        """Hand the result over; False when this job had been left behind."""
-        with self._changed:
-            job.done = True
-            current = self._job is job
-            if current:
-                self._job = None
-            else:
-                self._left_behind -= 1
-            self._changed.notify_all()
-            return current
 
 
 class DeliveryExporter(SpanExporter):
@@ -292,7 +140,7 @@ class DeliveryExporter(SpanExporter):
         """The state that belongs to one process."""
         self._changed = threading.Condition()
         self._delivering = threading.Lock()
-        self._line = _Line(self._changed, self.transport.abandon)
+        self._sender = Sender(self._changed, self.transport.abandon)
         self._kept: deque[ReadableSpan] = deque()
         self._in_flight = 0
         self._acknowledged = 0
@@ -327,17 +175,17 @@ class DeliveryExporter(SpanExporter):
 
     def join(self, until: float) -> bool:
         """Let the sender's thread end until `until` (`monotonic()`); whether it has ended."""
-        return self._line.hold(until)
+        return self._sender.hold(until)
 
     def release(self) -> None:
         """In the parent, after the fork."""
         self.held = False
-        self._line.release()
+        self._sender.release()
 
     @property
     def is_stuck(self) -> bool:
         """Whether a request to a backend that is known to be down has been under way for a while."""
-        return self.failing and self._line.busy_for > _A_WHILE
+        return self.failing and self._sender.busy_for > _A_WHILE
 
     @property
     def counts(self) -> Counts:
@@ -433,7 +281,7 @@ class DeliveryExporter(SpanExporter):
         except Exception:
             logger.debug("closing %s failed", self.transport.name, exc_info=True)
         finally:
-            self._line.close()
+            self._sender.close()
 
     def prepared(self, span: ReadableSpan) -> ReadableSpan:
         """The span as it is sent; the span itself when the preparation fails."""
@@ -503,7 +351,7 @@ class DeliveryExporter(SpanExporter):
             return Reply(Verdict.RETRY, "the process forks", reached=False)
         try:
             reply = self._call(lambda left: self.transport.send(spans, left), until, yielding=yielding)
-        except _LeftBehind:
+        except LeftBehind:
             gave_way = yielding and self._deadline is not None  # that says nothing of the backend
             reply = Reply(Verdict.RETRY, "no answer in time", reached=not gave_way)
         except Exception as error:
@@ -531,7 +379,7 @@ class DeliveryExporter(SpanExporter):
             # A little less than is left, so that the transport can say itself what happened.
             return function(max(left() * 0.95 - 0.02, 0.01))
 
-        return self._line.call(bounded, left)
+        return self._sender.call(bounded, left)
 
     @property
     def _gives_way_to_a_fork(self) -> bool:
@@ -831,56 +679,3 @@ def _requests(spans: Sequence[ReadableSpan]) -> Iterator[list[ReadableSpan]]:
 def _halves(part: list[ReadableSpan]) -> list[list[ReadableSpan]]:
     middle = len(part) // 2
     return [part[:middle], part[middle:]]
-
-
-# A span that is too large -------------------------------------------------------------------------------------------
-
-
-def cut_values(span: ReadableSpan) -> ReadableSpan:
-    """The span with its long texts cut, each with a mark that tells how much is missing.
-
-    Texts above 64 KiB are cut to that; when the span has so many of them that it would still be too large, all are cut
-    to 1 KiB.
-    """
-    texts = [value for event in span.events for value in (event.attributes or {}).values()]
-    texts += (span.attributes or {}).values()
-    long = sum(len(str(value)) > _LONG_VALUE for value in texts)
-    return _with_values_cut(span, _LONG_VALUE if long <= 8 else _SHORT_VALUE)
-
-
-def _with_values_cut(span: ReadableSpan, limit: int) -> ReadableSpan:
-    events = [Event(event.name, _cut_all(event.attributes, limit), event.timestamp) for event in span.events]
-    links = [Link(link.context, _cut_all(link.attributes, limit)) for link in span.links]
-    return SpanCopy(
-        span,
-        name=_cut(span.name, _SHORT_VALUE),
-        attributes=_cut_all(span.attributes, limit),
-        events=events,
-        links=links,
-        status=Status(span.status.status_code, span.status.description and _cut(span.status.description, limit)),
-    )
-
-
-def _cut_all(attributes: Any, limit: int) -> dict[str, Any]:
-    return {key: _cut(value, limit) for key, value in (attributes or {}).items()}
-
-
-def _cut(value: Any, limit: int) -> Any:
-    if isinstance(value, str):
-        return brief(value, limit)
-    if isinstance(value, bytes):
-        return value if len(value) <= limit else value[:limit]
-    if isinstance(value, (list, tuple)):
-        return _cut_items(value, limit)
-    return value
-
-
-def _cut_items(items: Sequence[Any], limit: int) -> tuple[Any, ...]:
-    """Items up to the limit in sum, numbers counted as eight bytes; one that does not fit is cut to what is left."""
-    kept: list[Any] = []
-    for item in items:
-        if limit <= 0:
-            break
-        kept.append(_cut(item, limit))
-        limit -= len(item) if isinstance(item, (str, bytes)) else 8
-    return tuple(kept)

@@ -1,0 +1,178 @@
+"""OTLP over gRPC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ...log import logger
+from .. import outage
+from ..address import is_loopback
+from ..tls import TlsFiles
+from .attempt import MAX_RETRY_AFTER, Reply, Verdict
+from .headers import compression, refused_credentials, request_headers
+from .otlp import acknowledged, encode_events, request_body
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from ...config import Configuration
+    from ..log_event import LogEvent
+
+_TRACES_METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_LOGS_METHOD: Final = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+_RETRYABLE_CODES: Final = frozenset(
+    {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS", "RESOURCE_EXHAUSTED"}
+)
+_KEY_CODES: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+_GRPC_COMPRESSION: Final = {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"}
+# An outage must not grow the channel's own pause between attempts to connect: we have our own.
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+class GrpcTransport:
+    """OTLP/gRPC: ``http://`` without, ``https://`` with TLS. ``grpc`` is imported at the first request."""
+
+    box: str | None = None
+
+    def __init__(self, config: Configuration) -> None:
+        url = config._signal_endpoint("traces")
+        parts = urlsplit(url)
+        self._secure = parts.scheme != "http"
+        self._loopback = is_loopback(parts.hostname)
+        authority = parts.netloc.rpartition("@")[2]
+        self._target = authority if parts.port or self._secure else f"{authority.rstrip(':')}:4317"
+        self.name: str = f"{parts.scheme}://{self._target}"
+        headers = request_headers(config, url)
+        self._metadata = tuple(headers.items())
+        self._credentials = refused_credentials(config, headers)
+        self._compression = {_TRACES_METHOD: compression("traces"), _LOGS_METHOD: compression("logs")}
+        self._answered = False
+        self._tls = TlsFiles.from_environment()
+        self._channel: Any = None
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """One call of the trace service."""
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        body = request_body(spans)
+        if isinstance(body, Reply):
+            return body
+        return self._call(_TRACES_METHOD, body, timeout, ExportTraceServiceResponse, "rejected_spans")
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """One call of the logs service; UNIMPLEMENTED means that the backend takes no logs."""
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+        body = encode_events(events, resource).SerializeToString()
+        return self._call(_LOGS_METHOD, body, timeout, ExportLogsServiceResponse, "rejected_log_records")
+
+    def flush(self, timeout: float) -> bool:
+        """Nothing is buffered."""
+        return True
+
+    def abandon(self) -> bool:
+        """Closing the channel ends the call that hangs."""
+        self.close()
+        return True
+
+    def reset(self) -> None:
+        """Forget the channel: it does not survive a fork, and closing it in the child may hang."""
+        self._channel = None
+
+    def close(self) -> None:
+        """Close the channel."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _call(self, method: str, body: bytes, timeout: float, message: Any, field: str) -> Reply:
+        try:
+            import grpc  # type: ignore[import-untyped]
+        except ImportError:
+            return Reply(Verdict.REFUSED, outage.NO_GRPC)
+        try:
+            channel = self._open_channel(grpc)
+        except OSError as error:
+            return Reply(Verdict.REFUSED, f"{error.filename} cannot be read ({(error.strerror or '').lower()})")
+        export = channel.unary_unary(method)  # bytes in, bytes out
+        try:
+            packing = getattr(grpc.Compression, _GRPC_COMPRESSION[self._compression[method]])
+            answer = export(body, timeout=timeout, metadata=self._metadata, compression=packing)
+        except grpc.RpcError as error:
+            if method == _LOGS_METHOD and error.code().name == "UNIMPLEMENTED":
+                return Reply(Verdict.UNSUPPORTED, "UNIMPLEMENTED")
+            return self._failure(error)
+        self._answered = True
+        response = message()
+        try:
+            response.ParseFromString(answer)
+        except Exception:
+            return Reply(Verdict.RETRY, "the answer is not OTLP")
+        return acknowledged(response, field)
+
+    def _failure(self, error: Any) -> Reply:
+        code: str = error.code().name
+        details = error.details() or ""
+        if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
+            # The client library says the same of a reply that is too large; then the request may have been stored.
+            if "CLIENT:" in details:
+                return Reply(Verdict.RETRY, "the answer is not OTLP")
+            return Reply(Verdict.TOO_LARGE, code)
+        if code in _KEY_CODES:
+            return Reply(Verdict.REFUSED, f"{code}: {self._credentials}", key_refused=True)
+        if code == "INVALID_ARGUMENT":
+            return Reply(Verdict.REJECTED, code)
+        cause = outage.grpc_failed(code, details, self._target, secure=self._secure, answered=self._answered)
+        if code in _RETRYABLE_CODES and not cause.lasting:
+            return Reply(Verdict.RETRY, cause.text, retry_after=_retry_delay(error))
+        return Reply(Verdict.FAILED if code in ("INTERNAL", "UNKNOWN") else Verdict.REFUSED, cause.text)
+
+    def _open_channel(self, grpc: Any) -> Any:
+        if self._channel is not None:
+            return self._channel
+        options = [*_CHANNEL_OPTIONS, ("grpc.primary_user_agent", "agentops-otel")]
+        if self._loopback:
+            options.append(("grpc.enable_http_proxy", 0))
+        if not self._secure:
+            self._channel = grpc.insecure_channel(self._target, options)
+            return self._channel
+        trusted = self._tls.certificate or self._tls.authorities
+        if not self._tls.certificate and not os.path.isfile(trusted or ""):  # a folder is of no use here
+            trusted = None
+        files = (trusted, self._tls.client_key, self._tls.client_certificate)
+        credentials = grpc.ssl_channel_credentials(*(_content(file) for file in files))
+        self._channel = grpc.secure_channel(self._target, credentials, options)
+        return self._channel
+
+
+def _content(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _retry_delay(error: Any) -> float | None:
+    """Seconds from a google.rpc.RetryInfo in the trailing metadata."""
+    try:
+        from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+        from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+        packed = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
+        if packed is None:
+            return None
+        for detail in Status.FromString(packed).details:
+            info = RetryInfo()
+            if detail.Unpack(info):
+                seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
+                return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    except Exception:
+        logger.debug("the backend's RetryInfo cannot be read", exc_info=True)
+    return None

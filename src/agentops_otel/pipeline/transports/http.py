@@ -1,0 +1,249 @@
+"""OTLP over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import math
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ...clock import monotonic
+from .. import outage
+from ..address import is_loopback, shown_url
+from ..tls import TlsFiles
+from .attempt import MAX_RETRY_AFTER, Reply, Verdict, one_line
+from .headers import KEYS, compression, refused_credentials, request_headers
+from .otlp import acknowledged, encode_events, request_body
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from ...config import Configuration
+    from ..connection import Answer, Connections
+    from ..log_event import LogEvent
+
+_RETRYABLE_STATUS: Final = frozenset({408, 429, 502, 503, 504})
+_CONTENT_STATUS: Final = frozenset({400, 422})
+_NO_SIGNAL_STATUS: Final = frozenset({404, 405, 501})
+_KEY_STATUS: Final = frozenset({401, 403})
+_PACKED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "gzip": lambda body: gzip.compress(body, 5),
+    "deflate": lambda body: zlib.compress(body, 5),  # HTTP's "deflate" is zlib's format (RFC 9110, 8.4.1.2)
+    "none": bytes,
+}
+# What Go's and nginx's servers say, in plain text, to a request without TLS.
+_HTTPS_WANTED: Final = re.compile(rb"HTTP request (was sent )?to (an )?HTTPS", re.IGNORECASE)
+_BOX_HEADER: Final = "x-agentops-otel"
+_BOX_URL: Final = re.compile(r'url="(https?://[0-9A-Za-z.:\[\]-]+)"')
+
+
+class HttpTransport:
+    """OTLP/HTTP with protobuf bodies and kept connections.
+
+    Redirects are not followed, ``.netrc`` is never read, and this machine's own addresses are never reached through a
+    proxy.
+    """
+
+    def __init__(self, config: Configuration) -> None:
+        self._traces = _without_user(config._signal_endpoint("traces"))
+        self._logs = _without_user(config._signal_endpoint("logs"))
+        self.name: str = shown_url(self._traces)
+        self.box: str | None = None
+        self._sent_headers = {
+            **request_headers(config, config._signal_endpoint("traces")),
+            "content-type": "application/x-protobuf",
+            "accept-encoding": "identity",
+            "user-agent": "agentops-otel",
+        }
+        # Keys and the like are for one backend: where logs go elsewhere, what is sent there depends on that way.
+        elsewhere = urlsplit(self._traces)[:2] != urlsplit(self._logs)[:2]
+        keys = request_headers(config, config._signal_endpoint("logs")) if elsewhere else {}
+        own = {name: text for name, text in self._sent_headers.items() if not elsewhere or name not in KEYS}
+        self._sent_with_logs = {**own, **keys}
+        self._compression = {
+            url: compression(signal) for signal, url in (("logs", self._logs), ("traces", self._traces))
+        }
+        self._credentials = refused_credentials(config, self._sent_headers)
+        self._tls = TlsFiles.from_environment()
+        self._connections: Connections | None = None
+        self._answered = False  # this process has had an answer: a connection may be kept, and stale
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
+        """One POST to the traces endpoint."""
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        body = request_body(spans)
+        if isinstance(body, Reply):
+            return body
+
+        def read(answer: Answer) -> Reply:
+            return _http_partial(answer, ExportTraceServiceResponse, "rejected_spans")
+
+        return self._exchange(self._traces, body, timeout, read)
+
+    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
+        """One POST to the logs endpoint; 404 and its kind mean that the backend takes no logs."""
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+        body = encode_events(events, resource).SerializeToString()
+
+        def read(answer: Answer) -> Reply:
+            return _http_partial(answer, ExportLogsServiceResponse, "rejected_log_records")
+
+        return self._exchange(self._logs, body, timeout, read, _NO_SIGNAL_STATUS)
+
+    def flush(self, timeout: float) -> bool:
+        """Nothing is buffered."""
+        return True
+
+    def abandon(self) -> bool:
+        """The connection stays with the attempt that hangs; the next one gets a new one."""
+        left, self._connections, self._answered = self._connections, None, False
+        if left is not None:
+            left.retire()
+        return True
+
+    def reset(self) -> None:
+        """Give up this process's descriptors of the parent's connections, which tells the backend nothing."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        if self._connections is not None:
+            self._connections.close()
+        self._connections, self._answered = None, False
+
+    def _exchange(
+        self,
+        url: str,
+        body: bytes,
+        timeout: float,
+        read: Callable[[Answer], Reply],
+        unsupported: frozenset[int] = frozenset(),
+    ) -> Reply:
+        until = monotonic() + timeout
+        may_be_stale = self._answered
+        body = _PACKED[self._compression[url]](body)
+        try:
+            answer = self._post(url, body, until)
+        except Exception as error:
+            # A server may close a kept connection in the moment we use it; that is no outage.
+            if not may_be_stale or isinstance(error, TimeoutError):
+                return self._unanswered(error, url)
+            self.reset()
+            try:
+                answer = self._post(url, body, until)
+            except Exception as second:
+                return self._unanswered(second, url)
+        self._answered = True
+        if answer.status in unsupported:
+            return Reply(Verdict.UNSUPPORTED, str(answer.status))
+        if 200 <= answer.status < 300:
+            reply = read(answer)
+            if reply.verdict is Verdict.ACCEPTED:
+                self.box = _box(answer.headers.get(_BOX_HEADER), url)
+            return reply
+        return _http_failure(answer, url, self._credentials)
+
+    def _post(self, url: str, body: bytes, until: float) -> Answer:
+        if self._connections is None:
+            from ..connection import Connections
+
+            self._connections = Connections(self._tls)
+        headers = self._sent_with_logs if url == self._logs else self._sent_headers
+        if (packing := self._compression[url]) != "none":
+            headers = {**headers, "content-encoding": packing}
+        return self._connections.post(url, body, headers, until)
+
+    def _unanswered(self, error: Exception, url: str) -> Reply:
+        place = self._connections.place if self._connections is not None else shown_url(url)
+        secure = url.startswith("https:")
+        cause = outage.connection_failed(error, place, secure=secure, answered=self._answered)
+        return Reply(Verdict.REFUSED if cause.lasting else Verdict.RETRY, cause.text)
+
+
+def _box(about: str | None, url: str) -> str | None:
+    """Where the pages are of a box of ours, which says so of itself; None when another backend has answered.
+
+    Args:
+        about: its header, such as ``0.9.0; url="http://127.0.0.1:4318"``.
+        url: where it was reached. What it says of its address is followed on this machine alone, where the name that
+            it goes by matters to its cookie.
+    """
+    if about is None:
+        return None
+    parts = urlsplit(url)
+    said = _BOX_URL.search(about)
+    with contextlib.suppress(ValueError):  # what it says is no URL
+        if said and is_loopback(parts.hostname) and is_loopback(urlsplit(said[1]).hostname):
+            return said[1]
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _http_partial(answer: Answer, message: Any, field: str) -> Reply:
+    """Read a 2xx answer; one that is not an OTLP answer acknowledges nothing (a captive portal says 200 too)."""
+    response = message()
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if answer.body is None:
+            raise ValueError("the answer is too long for OTLP")
+        if kind == "application/json" and answer.body.strip():
+            from google.protobuf.json_format import Parse  # type: ignore[import-untyped]
+
+            Parse(answer.body, response, ignore_unknown_fields=True)
+        elif kind != "application/json":
+            response.ParseFromString(answer.body)
+    except Exception:
+        return Reply(Verdict.RETRY, f"{answer.status} with an answer that is not OTLP")
+    return acknowledged(response, field)
+
+
+def _http_failure(answer: Answer, url: str, credentials: str) -> Reply:
+    reason = f"{answer.status} {one_line(answer.phrase)}".strip()
+    parts = urlsplit(url)
+    if answer.status in _KEY_STATUS:
+        return Reply(Verdict.REFUSED, f"{reason}: {credentials}", key_refused=True)
+    if answer.status in _NO_SIGNAL_STATUS:
+        return Reply(
+            Verdict.REFUSED, f"{reason}: nothing takes spans at {parts.path or '/'}; check the endpoint's path"
+        )
+    if answer.status == 400 and parts.scheme == "http" and _HTTPS_WANTED.search(answer.body or b""):
+        return Reply(Verdict.REFUSED, outage.expects_tls(parts.netloc))
+    if 300 <= answer.status < 400:
+        target = one_line(shown_url(answer.headers.get("location") or "nowhere"))
+        return Reply(Verdict.REFUSED, f"{reason}, a redirect to {target!r}, which is not followed")
+    if answer.status in _RETRYABLE_STATUS:
+        return Reply(Verdict.RETRY, reason, retry_after=_retry_after(answer.headers.get("retry-after")))
+    if answer.status == 413:
+        return Reply(Verdict.TOO_LARGE, reason)
+    if answer.status in _CONTENT_STATUS:
+        return Reply(Verdict.REJECTED, reason)
+    return Reply(Verdict.FAILED if answer.status >= 500 else Verdict.REFUSED, reason)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
+        seconds = (when - datetime.now(timezone.utc)).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if not math.isnan(seconds) else None
