@@ -4,7 +4,7 @@
 SHELL = /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL = help
-.PHONY: help demo jaeger test test-busy lint screenshots python
+.PHONY: help demo jaeger test test-busy lint screenshots bench-instructions python
 
 # The first that is there, runs (a shim of pyenv may not) and is new enough. `make PYTHON=/path/to/python demo` takes another.
 PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 python3.10 python3 python; do \
@@ -15,7 +15,7 @@ ENVS =
 ARGS =
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 11
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
 demo: python ## run a team of agents and open the dashboard on their session: no key, no account (ARGS=--once: print it and leave)
 	@"$(PYTHON)" tools/environment.py demo -e '.[server]' openai
@@ -41,6 +41,10 @@ lint: python ## check style, types and the direction of imports
 screenshots: python ## take the pictures of docs/images anew (ARGS="--all --into FOLDER": every page, width and theme)
 	@"$(PYTHON)" tools/environment.py screenshots -e ".[server]" playwright
 	@.venv/screenshots/bin/python tools/screenshots.py $(ARGS)
+
+bench-instructions: python ## count what recording costs next to a span written by hand (ARGS="--rows sync,tool"); needs valgrind
+	@"$(PYTHON)" tools/environment.py bench -e . openai
+	@.venv/bench/bin/python bench/instructions.py $(ARGS)
 
 python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or newer found: install one from https://www.python.org or run make PYTHON=/path/to/python" >&2; exit 1; }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, Tracer
@@ -71,3 +71,20 @@ class ByHand:
         answer = await self._create(**request)
         self._end(span, answer, answer.choices[0].message.content, answer.choices[0].finish_reason)
         return answer
+
+
+def tool_by_hand(tracer: Tracer, tool: Callable[..., Any]) -> Callable[..., Any]:
+    """A tool with a span around each call, with what it was given and has returned as JSON."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        attributes = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": tool.__name__,
+            "gen_ai.tool.call.arguments": json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False),
+        }
+        with tracer.start_as_current_span(f"execute_tool {tool.__name__}", attributes=attributes) as span:
+            result = tool(*args, **kwargs)
+            span.set_attribute("gen_ai.tool.call.result", json.dumps(result, ensure_ascii=False))
+            return result
+
+    return call
