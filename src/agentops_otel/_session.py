@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
 from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, Status, StatusCode
 
-from . import context, events, guard, providers, scores, semconv
+from . import context, events, guard, providers, scores, semconv, viewer
 from .artifacts import store_video
 from .clock import monotonic
 from .config import Configuration
@@ -517,7 +517,7 @@ class Session:
         if link is None and self._pipeline is not None and self._pipeline.acknowledged(self.session_id):
             box = self._pipeline.exporter.transport.box
             return None if box is None else f"{box}/s/{self.session_id}"
-        return None if link is None else link.format(trace_id=self.trace_id, session_id=self.session_id)
+        return None if link is None else viewer.address(link, trace_id=self.trace_id, session_id=self.session_id)
 
     def _duration(self) -> float:
         end = datetime.fromisoformat(self.end_timestamp) if self.end_timestamp else datetime.now(timezone.utc)

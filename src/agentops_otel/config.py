@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypedDict, TypeVar, get_args, overload
 from urllib.parse import quote, unquote, urlsplit
 
-from . import environment
+from . import environment, viewer
 from .exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -282,14 +282,8 @@ def _nameable(name: str) -> str:
 def _trace_url(value: object) -> str:
     """A link in which the ids are filled in."""
     text = _text(value)
-    expected = "a URL with {trace_id} or {session_id} in it, such as http://localhost:16686/trace/{trace_id}"
-    try:
-        url = urlsplit(text)
-        filled = text.format(trace_id="", session_id="")
-    except (ValueError, LookupError, AttributeError):
-        raise _Wrong(expected) from None
-    if url.scheme not in ("http", "https") or not url.netloc or filled == text or not text.isprintable() or " " in text:
-        raise _Wrong(expected)
+    if not viewer.is_template(text):
+        raise _Wrong(viewer.EXPECTED)
     return text
 
 
@@ -396,7 +390,7 @@ class _Table:
     trace_url: Setting[str | None] = Setting(_trace_url, None,
             "Address of a trace in your backend, for the summary: a URL with `{trace_id}` or `{session_id}` in it, such as "
             "`http://localhost:16686/trace/{trace_id}`.",
-            ("AGENTOPS_TRACE_URL",))
+            (viewer.VARIABLE,))
 # fmt: on
 
 

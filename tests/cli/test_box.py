@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from agentops_otel import cli
+from agentops_otel.cli.show import page_of
+from agentops_otel.cli.source import Source
 from agentops_otel.rows import Process, SpanRow
 from agentops_otel.server.store import Batch
 from agentops_otel.server.store.sqlite import SqliteStore
@@ -58,8 +61,15 @@ def demo(run):
 @pytest.fixture
 def box(tmp_path):
     """A running box, with a store of its own; the value is its address."""
+    with _running(tmp_path) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _running(tmp_path, *arguments, **variables):
     command = [sys.executable, "-m", "agentops_otel", "up", "--port=0", "--grpc-port=off", f"--db={tmp_path}/box.db"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environ(tmp_path)) as process:
+    environ = _environ(tmp_path, **variables)
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
             lines = [process.stdout.readline() for _ in range(5)]
             assert lines[-1] == "Ctrl-C ends it.\n", lines
@@ -364,6 +374,7 @@ def test_the_port_is_taken(run, box, tmp_path):
         (["--grpc-port", "many"], "expected a port, or off, got 'many'"),
         (["--retain", "soon"], "expected an age such as 30d"),
         (["--host", "0.0.0.0"], "a token is needed: set AGENTOPS_SERVER_TOKEN"),
+        (["--trace-url", "http://jaeger/trace"], "expected a URL with {trace_id} or {session_id} in it"),
     ],
 )
 def test_a_box_that_does_not_start(run, arguments, why):
@@ -371,6 +382,31 @@ def test_a_box_that_does_not_start(run, arguments, why):
     code, _, err = run("up", "--port", "0", *arguments)
     assert code == 2
     assert why in err
+
+
+def test_a_variable_that_is_not_valid_is_named(run, monkeypatch):
+    """Whoever has not typed the template is told where it stands."""
+    monkeypatch.setenv("AGENTOPS_TRACE_URL", "jaeger/{trace_id}")
+    code, _, err = run("up", "--port", "0")
+    assert code == 2
+    assert "AGENTOPS_TRACE_URL" in err
+    assert "got 'jaeger/{trace_id}'" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["--trace-url=http://jaeger:16686/trace/{trace_id}"], {}),
+        ([], {"AGENTOPS_TRACE_URL": "http://jaeger:16686/trace/{trace_id}"}),
+        (["--trace-url=http://jaeger:16686/trace/{trace_id}"], {"AGENTOPS_TRACE_URL": "http://other/{trace_id}"}),
+    ],
+)
+def test_pages_link_to_another_viewer(run, tmp_path, arguments, variables):
+    """The option or the variable says where; the option counts more."""
+    with _running(tmp_path, *arguments, **variables) as box:
+        assert run("demo", "--url", box)[0] == 0
+        page = page_of(Source(url=box), "last", "story")
+        assert page["trace_url"] == f"http://jaeger:16686/trace/{page['row']['trace_id']}"
 
 
 def test_a_terminal_gets_a_table(demo, tmp_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import replace
 
 import pytest
 
-from agentops_otel.rows import SessionRow
-from agentops_otel.server.store import Price
+from agentops_otel.rows import SessionRow, SpanRow
+from agentops_otel.server.store import Batch, Filter, Price
 from agentops_otel.server.views.run import Run
 from agentops_otel.server.views.session_page import errors_so_far, first_sentence, how_computed, verdict
 from agentops_otel.summarize import summarize
@@ -203,3 +205,32 @@ def test_a_row_without_spans_has_a_page():
     assert said(run).startswith("Running")
     assert how_computed(run) == "No call of a model, so no cost."
     assert run.row.usage == Usage()
+
+
+HOSTILE = 'a"><b>&x={0}'
+VIEWER = "http://jaeger:16686/trace/{trace_id}?session={session_id}"
+
+
+def test_pages_link_to_a_trace_in_another_viewer(tmp_path):
+    """A session to its first trace, a span to its own; what a stranger calls a session is only text in the address."""
+    now = time.time_ns()
+    rows = [
+        SpanRow(f"{number:032x}", f"{number:016x}", None, HOSTILE, "action", "step", "step", now + number, now + 9)
+        for number in (1, 2)
+    ]
+    with RunningBox(tmp_path, trace_url=VIEWER) as box:
+        box.store.add(Batch(spans=rows), now)
+        here = f"/s/{rows[0].trace_id}"
+        asked = box.get(f"{here}?span={rows[1].span_id}", accept="text/html").text
+        fragment = box.get(f"{here}/panel?span={rows[1].span_id}", accept="text/html").text
+    links = re.findall(r'href="(http://jaeger:16686[^"]*)"', asked)
+    quoted = "a%22%3E%3Cb%3E%26x%3D%7B0%7D"
+    assert links == [f"http://jaeger:16686/trace/{row.trace_id}?session={quoted}" for row in rows]
+    assert f'href="{links[1]}" target="_blank" rel="noreferrer"' in fragment
+
+
+def test_pages_link_to_no_viewer_that_was_not_named(tmp_path):
+    """Without a template there is no link."""
+    with RunningBox(tmp_path) as box:
+        box.send(plays.refund(time.time_ns()))
+        assert "Trace viewer" not in box.get("/s/" + box.store.sessions(Filter()).rows[0].session_id).text

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
+from .. import viewer
 from ..version import __version__
 from . import browser
 from .open import link_to
@@ -14,6 +16,14 @@ from .retention import Retention, retention
 
 if TYPE_CHECKING:
     from ..server.up import Running
+
+
+def _trace_url(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not viewer.is_template(text):
+        is_variable = ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT
+        hint = viewer.VARIABLE if is_variable else "--trace-url"
+        raise click.BadParameter(f"expected {viewer.EXPECTED}, got {text!r}", param_hint=hint)
+    return text
 
 
 def _grpc_port(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
@@ -56,6 +66,14 @@ def _grpc_port(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     metavar="NAME",
     help="A further name under which it is asked, such as that of a proxy.",
 )
+@click.option(
+    "--trace-url",
+    metavar="URL",
+    envvar=viewer.VARIABLE,
+    callback=_trace_url,
+    help="Of a trace in another viewer, to which pages link, such as http://localhost:16686/trace/{trace_id}; "
+    "{session_id} is filled in, too (default: AGENTOPS_TRACE_URL).",
+)
 def command(
     host: str | None,
     port: int,
@@ -63,6 +81,7 @@ def command(
     db: str | None,
     retain: tuple[str, ...],
     allowed_hosts: tuple[str, ...],
+    trace_url: str | None,
     *,
     opens: bool,
     no_auth: bool,
@@ -85,6 +104,7 @@ def command(
         retain_bytes=kept.size,
         auth=not no_auth,
         allowed_hosts=allowed_hosts,
+        trace_url=trace_url or "",
     )
 
     def ready(running: Running) -> None:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from .. import viewer
 from .counts import Counts
 from .store import Filter, Store
 
@@ -42,6 +43,12 @@ class Box:
     """Sessions older than this are removed."""
     retain_bytes: int | None = None
     """The oldest sessions are removed when the store is larger than this."""
+    trace_url: str = ""
+    """Of a trace in another viewer, with ``{trace_id}`` or ``{session_id}`` in it; empty without one."""
+
+    def link_to(self, trace_id: str, session_id: str) -> str:
+        """The address of a trace in the other viewer; empty without one."""
+        return viewer.address(self.trace_url, trace_id=trace_id, session_id=session_id) if self.trace_url else ""
 
 
 @dataclass(frozen=True, slots=True)

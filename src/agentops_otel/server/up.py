@@ -64,6 +64,8 @@ class Options:
     """What a person or program reads with; needed for a host that is not loopback. None: the environment's."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names under which it may be asked, such as that of a proxy."""
+    trace_url: str = ""
+    """Of a trace in another viewer, with ``{trace_id}`` or ``{session_id}`` in it; empty: pages link to none."""
     replay: bool = True
     """Take what the journals of this user hold for its address."""
 
@@ -114,6 +116,7 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
             grpc_missing=grpc_missing,
             retain_ns=options.retain_ns,
             retain_bytes=options.retain_bytes,
+            trace_url=options.trace_url,
         )
         live = Live(box.counts)
         url = address if auth.token is None else one_time_url(auth.token, address)

@@ -415,6 +415,8 @@ class Panel:
     curl: str = ""
     """The call as a command line; empty when it is no call or its content was not captured. No key is in it."""
     python: str = ""
+    trace_url: str = ""
+    """Its trace in another viewer; empty when the box knows of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +451,8 @@ class Session:
     """``?flame=1``."""
     part: Part = "messages"
     """The part of the panel that is on: ``?part=``."""
+    trace_url: str = ""
+    """Its first trace in another viewer; empty when the box knows of none."""
 
     @property
     def here(self) -> str:

@@ -61,11 +61,12 @@ def session(asked: Asked) -> Session:
         why=_why(run, asked.store) if tab == "story" else None,
         orphans=sum(1 for _ in run.orphans()),
         view=view(run, tab, asked),
-        panel=panel(run, chosen, _rates(asked.store, chosen)) if chosen is not None else None,
+        panel=_with_link(asked, row, panel(run, chosen, _rates(asked.store, chosen))) if chosen is not None else None,
         selected=selected if chosen is not None else None,
         unfolded=asked.one("text") == "all",
         flame=asked.one("flame") == "1",
         part=_part(asked),
+        trace_url=asked.box.link_to(row.trace_id, row.session_id),
     )
 
 
@@ -172,11 +173,15 @@ def _panel(asked: Asked, row: SessionRow, name: str) -> tuple[Run, Panel]:
     if span is None:
         raise Missing(f"There is no span {name[:64]} in this session. Open the session again.")
     if row.spans <= _SMALL:
-        return run, panel(run, span, _rates(store, span))
+        return run, _with_link(asked, row, panel(run, span, _rates(store, span)))
     ids = [each for each in before(run, span) if each != span.span_id]
     earlier = [found for each in ids if (found := store.span(row.session_id, each, project))]
     whole = store.span(row.session_id, span.span_id, project) or span
-    return run, panel(run, whole, _rates(store, whole), before=earlier)
+    return run, _with_link(asked, row, panel(run, whole, _rates(store, whole), before=earlier))
+
+
+def _with_link(asked: Asked, row: SessionRow, found: Panel) -> Panel:
+    return replace(found, trace_url=asked.box.link_to(found.span.trace_id, row.session_id))
 
 
 def _span(asked: Asked, row: SessionRow, name: str) -> SpanRow:
