@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from decimal import Decimal
 from importlib.metadata import version
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from agentops_otel import pricing
 from agentops_otel.pricing import Cost, cost, span_cost
@@ -184,14 +188,72 @@ def test_quick_way_equals_the_table():
     compared = 0
     for provider in pricing._snapshot().providers:
         for model in provider.models:
-            prices = {name: price for name, price in vars(model.get_prices(at)).items() if price is not None}
-            rates = pricing._flat_rates(prices) if pricing._is_flat(prices, usage) else None
-            if rates is not None:
+            prices = pricing._prices_at(provider.id, model.id, at, None)
+            if prices.flat is not None and not any(prices.special(usage)) and pricing._find(provider.id, model.id):
                 compared += 1
-                table = pricing._calculated(model, provider, usage, at, None)
-                assert pricing._amount(rates, usage) == pytest.approx(table, rel=1e-9), model.id
+                table = pricing._calculated(*pricing._find(provider.id, model.id), usage, at, None)
+                assert prices.flat.amount(usage) == pytest.approx(table, rel=1e-9), model.id
 
     assert compared > 500
+
+
+def _looked_up(provider, model, usage, tier):
+    """The price by the table as it is at this moment, without any cache; None where the table calculates it."""
+    found = pricing._find(provider, model)
+    if found is None:
+        return None
+    own = any(found[0] is each for each in found[1].models)
+    context = {"service_tier": tier} if own and tier else None
+    listed = vars(found[0].get_prices(datetime.now(timezone.utc), context))
+    prices = {name: price for name, price in listed.items() if price is not None}
+    flat = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"} & prices.keys()
+    if "requests_kcount" in prices or not all(isinstance(prices[name], Decimal) for name in flat):
+        return None
+    pictures = any(
+        getattr(usage, f"{name}_tokens") and f"{name}_mtok" in prices
+        for name in ("input_image", "input_video", "output_image")
+    )
+    if usage and not prices.keys() & {"input_mtok", "output_mtok"}:
+        return None
+    if pictures or (usage.reasoning_tokens and any("reasoning" in name for name in prices)):
+        return None
+    rates = {name: float(prices[name]) for name in flat}
+    rate_in = rates.get("input_mtok", 0.0)
+    return (
+        math.fsum(
+            (
+                usage.input_tokens * rate_in,
+                usage.output_tokens * rates.get("output_mtok", 0.0),
+                usage.cache_read_tokens * (rates.get("cache_read_mtok", rate_in) - rate_in),
+                usage.cache_write_tokens * (rates.get("cache_write_mtok", rate_in) - rate_in),
+            )
+        )
+        / MILLION
+    )
+
+
+TOKENS = st.integers(0, 10**7)
+USAGES = st.builds(
+    lambda read, written, fresh, thought, said, pictures: Usage(
+        read + written + fresh, thought + said, read, written, thought, output_image_tokens=pictures
+    ),
+    *[TOKENS] * 5,
+    st.just(0) | TOKENS,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 5000), USAGES, st.sampled_from([None, "default", "flex", "priority", "batch"]))
+def test_a_remembered_price_is_the_price_to_the_last_digit(number, usage, tier):
+    """For each model, tier and usage, what is remembered gives the very number that a look into the table gives."""
+    models = [(provider.id, model.id) for provider in pricing._snapshot().providers for model in provider.models]
+    provider, model = models[number % len(models)]
+    expected = _looked_up(provider, model, usage, tier)
+    assume(expected is not None)
+    for _ in range(2):
+        priced = cost(provider, model, usage, service_tier=tier)
+        assert priced is not None
+        assert priced.amount == max(0.0, expected)
 
 
 def test_span_cost_prefers_the_providers_word():
@@ -359,7 +421,8 @@ def test_threads_see_the_same_price():
     """Many threads that ask for the first price at once all get it."""
     pricing._snapshot.cache_clear()
     pricing._find.cache_clear()
-    pricing._prices.cache_clear()
+    pricing._prices_in.cache_clear()
+    pricing._prices_at.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         priced = set(pool.map(lambda _: cost("openai", "gpt-4o", Usage(MILLION)), range(64)))
 

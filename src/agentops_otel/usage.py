@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from . import semconv
 
@@ -63,15 +63,17 @@ class Usage:
 
         A value that is no whole number of at least 0 counts as not there.
         """
-        found: dict[str, int] = {}
-        for attribute in sorted(USAGE_ATTRIBUTES.intersection(attributes), key=_LAST_FIRST.__getitem__):
-            tokens = attributes[attribute]
-            if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0:
-                found[_FIELDS[attribute]] = tokens
+        if type(attributes) is not dict:  # reading the SDK's mapping takes a lock
+            attributes = {name: attributes[name] for name in USAGE_ATTRIBUTES.intersection(attributes)}
+        found: dict[str, Any] = {}
+        for attribute, name in _LAST_FIRST:
+            tokens = attributes.get(attribute)
+            if tokens is not None and isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0:
+                found[name] = tokens
+        if "input_tokens" in found and "output_tokens" in found:
+            return cls(**found)
         missing = frozenset(name for name in _TOTALS if name not in found)
-        if len(missing) == len(_TOTALS):
-            return None
-        return cls(**found, missing=missing)
+        return cls(**found, missing=missing) if len(missing) < len(_TOTALS) else None
 
 
 # The fields, and the attributes that say them: the first is written, all are read.
@@ -101,4 +103,4 @@ USAGE_ATTRIBUTES: Final = frozenset(name for names in (*_TOTALS.values(), *_CLAS
 """The names that `Usage.from_attributes()` reads."""
 _FIELDS: Final = {name: field for field, names in (_TOTALS | _CLASSES).items() for name in names}
 # So that of two names of one field the first has the last word.
-_LAST_FIRST: Final = {name: -place for place, name in enumerate(_FIELDS)}
+_LAST_FIRST: Final = tuple(reversed(_FIELDS.items()))
