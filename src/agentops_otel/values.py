@@ -22,7 +22,6 @@ import base64
 import dataclasses
 import json
 import math
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -34,12 +33,14 @@ from json.encoder import encode_basestring
 from types import GeneratorType
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from opentelemetry.util.types import AttributeValue
 
 from . import media
 from .figures import format_count
 from .log import logger
-from .text import MAX_LENGTH, MAX_TEXTS, clean_text, encodable, limit, longest, shown, unprintable
+from .secrets import is_secret_name
+from .text import MAX_LENGTH, MAX_TEXTS, clean_text, limit, longest, shown, unprintable
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 1000
@@ -90,13 +91,10 @@ def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
 
     Each string in it is cut at `max_length` characters, and what is behind 16 times as many in all is left out.
     """
-    try:
-        if _is_plain_json(value, max_length):
-            text = _dumped(value)
-            if _fits(text) and media.replaced(text) is text:
-                return text
-    except Exception as error:  # (whatever the quick way cannot do, the walk can)
-        logger.debug("the quick way to JSON failed: %s", type(error).__name__)
+    if plain_texts(value, max_length) is not None:
+        text = plain_json(value)
+        if text is not None and media.replaced(text) is text:
+            return text
     try:
         return _walked(value, max_length)
     except BaseException as error:
@@ -170,65 +168,125 @@ def _text_list(items: Sequence[str], length: int, max_length: int) -> tuple[str,
     return (*kept, f"… {format_count(length - len(kept), 'more item')}")
 
 
+# ------------------------------------------------------------------------------------------------------------------
 # The quick way: what an LLM's messages are made of goes to the encoder as it is.
-_JSON_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False
-)
+
+# The names of the GenAI conventions' messages and of a JSON schema: no secrets' names, and no media.
+_USUAL: Final = frozenset((
+    "role", "parts", "type", "content", "finish_reason", "name", "id", "arguments", "response", "modality", "uri",
+    "file_id", "mime_type", "sha256", "sha256_sample", "filename", "function", "description", "parameters",
+    "properties", "required", "enum", "items", "strict", "additionalProperties",
+))  # fmt: skip
+_harmless: Final[set[str]] = set()
+"""Other names that were looked at: a program has few."""
+_MOST_HARMLESS: Final = 4096
+_LONGEST_NAME: Final = 64
+_SHORTEST_MEDIA: Final = 32
+# Above this, encoders write floats differently.
+_LARGEST_FLOAT: Final = 1e16
 
 
-def _dumped(value: object) -> str:
-    core = sys.modules.get("pydantic_core")  # three times as fast, and there when an LLM SDK is; never imported by us
-    if core is None:
-        return _JSON_ENCODER.encode(value)
-    text: str = core.to_json(value).decode("utf-8")
-    return text
+def plain_texts(value: object, max_length: int = MAX_LENGTH) -> list[str] | None:
+    """All texts of a JSON value that needs no change, for a search through them, unusual names of its objects included.
+
+    Returns:
+        None for a value that is not JSON through and through, is large, may name media, or has a name such as
+        ``password`` in it.
+    """
+    try:
+        return _plain_texts(value, max_length)
+    except Exception as error:  # (whatever the quick way cannot do, the walk can)
+        logger.debug("the quick way to JSON failed: %s", type(error).__name__)
+        return None
 
 
-def _is_plain_json(value: object, max_length: int) -> bool:
-    """Whether `value` is JSON through and through, small, and needs no change."""
+def _plain_texts(value: object, max_length: int) -> list[str] | None:
+    texts: list[str] = []
+    names: list[str] = []
     level: list[Any] = [value]
-    nodes = characters = 0
+    nodes = 0
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
         for item in level:
             kind = type(item)
             if kind is str:
-                length = len(item)
-                characters += length
-                if length > 31 and (length > max_length or media.may_be_whole(item)):
-                    return False
-                if not (item.isascii() or encodable(item) is item):
-                    return False
-            elif kind is dict or kind is list:
-                # (join() raises when a key is no text: the caller takes the walk then)
-                keys = "".join(item) if kind is dict and len(item) <= MAX_ITEMS else ""
-                characters += len(keys)
-                if (
-                    len(item) > MAX_ITEMS
-                    or not keys.isascii()
-                    or (keys and not media.KEYS.isdisjoint(item) and media.kinds_in(item))
-                ):
-                    return False
-                inner += item.values() if kind is dict else item
-                if len(inner) > MAX_NODES:
-                    return False
+                texts.append(item)
+            elif kind is dict:
+                if len(item) > MAX_ITEMS or (not media.KEYS.isdisjoint(item) and media.kinds_in(item)):
+                    return None
+                names += item
+                inner += item.values()
+            elif kind is list:
+                if len(item) > MAX_ITEMS:
+                    return None
+                inner += item
             elif not _is_plain_number(item):
-                return False
+                return None
         nodes += len(level)
-        # JSON may write a character as six and a number as 24, so what is near the bound takes the walk, which counts.
-        if nodes > MAX_NODES or characters * 6 + nodes * 24 > max_length * MAX_TEXTS:
-            return False
+        if nodes + len(inner) > MAX_NODES:
+            return None
         if not inner:
-            return True
+            return texts if _is_small(texts, names, nodes, max_length) and _are_harmless(names, texts) else None
         level = inner
-    return False
+    return None
 
 
 def _is_plain_number(item: object) -> bool:
     kind = type(item)
     if kind is int:
         return -_INT64 <= item < _INT64  # type: ignore[operator]
-    return kind is bool or item is None or (kind is float and math.isfinite(item))  # type: ignore[arg-type]
+    return kind is bool or item is None or (kind is float and -_LARGEST_FLOAT < item < _LARGEST_FLOAT)  # type: ignore[operator]
+
+
+def _is_small(texts: list[str], names: list[str], nodes: int, max_length: int) -> bool:
+    """Whether the walk would cut nothing, and finds no media that is a text of its own."""
+    characters = len("".join(names))  # (raises a TypeError when a name is no text)
+    for text in texts:
+        length = len(text)
+        characters += length
+        if length >= _SHORTEST_MEDIA and (length > max_length or media.may_be_whole(text)):
+            return False
+    # JSON may write a character as six and a number as 24, so what is near the bound takes the walk, which counts.
+    return characters * 6 + nodes * 24 <= max_length * MAX_TEXTS
+
+
+def _are_harmless(names: list[str], texts: list[str]) -> bool:
+    """Whether no name is that of a secret; unusual ones are added to the texts."""
+    if _USUAL.issuperset(names):
+        return True
+    unusual = {*names} - _USUAL
+    texts += unusual
+    if _harmless.issuperset(unusual):
+        return True
+    for name in unusual:
+        if type(name) is not str or len(name) > _LONGEST_NAME or is_secret_name(name.rstrip("\\\"' ")):
+            return False
+    if len(_harmless) > _MOST_HARMLESS:
+        _harmless.clear()
+    _harmless.update(unusual)
+    return True
+
+
+def plain_json(value: object) -> str | None:
+    """The JSON of a value of which `plain_texts()` has given the texts.
+
+    Returns:
+        None where there is a lone surrogate in it, or where the environment does not let an attribute be so long.
+    """
+    try:
+        text = msgspec.json.encode(value).decode()
+    except Exception as error:  # (the value may have been changed meanwhile, too)
+        logger.debug("the quick way to JSON failed: %s", type(error).__name__)
+        return None
+    return text if _fits(text) else None
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# the walk
+
+_JSON_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False
+)
 
 
 class _Walk:

@@ -45,14 +45,14 @@ def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
     attributes: Attributes = {}
     messages = [_message(message, content) for message in items(body.get("messages"))]
     if messages:
-        attributes[semconv.INPUT_MESSAGES] = content.json(messages)
-    return with_tools(attributes, body, content)
+        attributes[semconv.INPUT_MESSAGES] = messages
+    return with_tools(attributes, body)
 
 
 def completion_prompt(body: Mapping[str, Any], content: Content) -> Attributes:
     """The prompts of a legacy completion."""
     messages = [{"role": "user", "parts": [content.text(text)]} for text in strings(body.get("prompt"))]
-    return {semconv.INPUT_MESSAGES: content.json(messages)} if messages else {}
+    return {semconv.INPUT_MESSAGES: messages} if messages else {}
 
 
 def _message(value: Any, content: Content) -> Message:

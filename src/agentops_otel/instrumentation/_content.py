@@ -2,6 +2,9 @@
 
 Schema: https://github.com/open-telemetry/semantic-conventions/blob/main/docs/gen-ai/gen-ai-input-messages.json
 Media never go on a span. What stands there is a reference: type, size and a digest, as `media.py` says.
+
+Secrets are looked for in the texts, before they become JSON: there a quote that ends a text cannot be told from one
+in it. One search goes through all texts of a call together, because most calls have no secret.
 """
 
 from __future__ import annotations
@@ -10,14 +13,20 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..media import digest, replaced
+from .. import secrets
+from ..media import digest, may_be_inside, replaced
 from ..text import cut
-from ..values import to_json
+from ..values import plain_json, plain_texts, to_json
 
 NOTHING: Final[Mapping[str, Any]] = {}
 
 _FINISH: Final = {"tool_calls": "tool_call", "function_call": "tool_call", "cancelled": "error"}
 
+# Between two texts of one search: a word begins behind it, no value goes on across it, and there is a blank in it for
+# the search for media, which looks for long runs without one.
+_BETWEEN: Final = "\n\x1f \n"
+
+Attributes = dict[str, Any]
 Part = dict[str, Any]
 Message = dict[str, Any]
 
@@ -49,12 +58,19 @@ def message_finish(reason: Any) -> str:
 
 
 class Content:
-    """Makes message parts whose texts are at most `max_length` characters long."""
+    """Makes message parts whose texts are at most `max_length` characters long.
 
-    __slots__ = ("max_length",)
+    Attributes:
+        searched: names of the attributes in which there is no secret.
+        known: the known secrets that were looked for in them.
+    """
+
+    __slots__ = ("known", "max_length", "searched")
 
     def __init__(self, max_length: int) -> None:
         self.max_length = max_length
+        self.searched: frozenset[str] = frozenset()
+        self.known = secrets.forms
 
     def text(self, value: Any, kind: str = "text") -> Part:
         """A text; what is none, although it stands where one is expected, as JSON."""
@@ -112,5 +128,42 @@ class Content:
             name: value,
         }
 
-    def json(self, value: Any) -> str:
-        return to_json(value, max_length=self.max_length)
+    def encoded(self, values: Mapping[str, Any]) -> Attributes:
+        """Attributes of JSON: what is not plain text, or may be media, is written with care and not in `searched`."""
+        texts = {name: plain_texts(value, self.max_length) for name, value in values.items()}
+        clean = _clean_all([text for found in texts.values() if found is not None for text in found])
+        attributes: Attributes = {}
+        searched = []
+        for name, value in values.items():
+            written = None
+            if clean is not None and texts[name] is not None:
+                written = plain_json(_with(value, clean) if clean else value)
+            if written is not None:
+                searched.append(name)
+            attributes[name] = to_json(value, max_length=self.max_length) if written is None else written
+        self.searched = frozenset(searched)
+        return attributes
+
+
+def _clean_all(texts: list[str]) -> dict[str, str] | None:
+    """Texts in which a secret was found, and what they are without it; None when there may be media in them."""
+    joined = _BETWEEN.join(texts)
+    if may_be_inside(joined):
+        return None
+    clean = secrets.scrub(joined)
+    if clean is joined:
+        return {}
+    pieces = clean.split(_BETWEEN)
+    # A secret that goes on from one text to the next has to be found in their JSON.
+    if len(pieces) != len(texts) or joined.count(_BETWEEN) != len(texts) - 1:
+        return None
+    return {text: piece for text, piece in zip(texts, pieces, strict=True) if text != piece}
+
+
+def _with(value: Any, clean: Mapping[str, str]) -> Any:
+    """A plain value with some of its texts replaced."""
+    if isinstance(value, str):
+        return clean.get(value, value)
+    if isinstance(value, dict):
+        return {clean.get(name, name): _with(item, clean) for name, item in value.items()}
+    return [_with(item, clean) for item in value] if isinstance(value, list) else value

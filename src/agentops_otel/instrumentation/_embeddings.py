@@ -28,7 +28,7 @@ def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
             break
         parts.append(content.text(text))
         room -= len(text)
-    return {semconv.INPUT_MESSAGES: content.json([{"role": "user", "parts": parts}])} if parts else {}
+    return {semconv.INPUT_MESSAGES: [{"role": "user", "parts": parts}]} if parts else {}
 
 
 def response(value: Any) -> Answer:

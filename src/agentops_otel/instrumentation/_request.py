@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
-from ._content import NOTHING, Content, fields, items
+from ._content import NOTHING, fields, items
 from ._endpoint import Attributes
 
 # Request fields that are attributes as they stand.
@@ -68,14 +68,14 @@ def role_of(message: Mapping[str, Any], usual: str = "user") -> str:
     return role if isinstance(role, str) and role else usual
 
 
-def with_tools(attributes: Attributes, body: Mapping[str, Any], content: Content) -> Attributes:
+def with_tools(attributes: Attributes, body: Mapping[str, Any]) -> Attributes:
     """The attributes, and the definitions of the tools that the model may call."""
     if "tools" not in body and "functions" not in body:
         return attributes
     tools = [_tool_definition(tool) for tool in items(body.get("tools"))]
     tools += [{"type": "function", **fields(function)} for function in items(body.get("functions"))]
     if tools:
-        attributes[semconv.TOOL_DEFINITIONS] = content.json(tools)
+        attributes[semconv.TOOL_DEFINITIONS] = tools
     return attributes
 
 

@@ -49,15 +49,15 @@ def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
     attributes: Attributes = {}
     instructions = message_parts(body.get("instructions"), content)
     if instructions:
-        attributes[semconv.SYSTEM_INSTRUCTIONS] = content.json(instructions)
+        attributes[semconv.SYSTEM_INSTRUCTIONS] = instructions
     given = body.get("input")
     if isinstance(given, str):
         messages = [{"role": "user", "parts": [content.text(given)]}]
     else:
         messages = [message for item in items(given) if (message := _message(item, content)) is not None]
     if messages:
-        attributes[semconv.INPUT_MESSAGES] = content.json(messages)
-    return with_tools(attributes, body, content)
+        attributes[semconv.INPUT_MESSAGES] = messages
+    return with_tools(attributes, body)
 
 
 # ---- items ----

@@ -206,9 +206,11 @@ class Call:
             attributes.update(answer.attributes)
             output = _guard.run(endpoint.output, response, content) if content is not None else None
             if output and content is not None:
-                messages[semconv.OUTPUT_MESSAGES] = content.json(output)
+                messages[semconv.OUTPUT_MESSAGES] = output
             if endpoint.work is not None:
                 messages.update(_guard.run(self._note_work, span, endpoint.work, response, content) or NOTHING)
+        if content is not None:
+            messages = _guard.run(content.encoded, messages) or {}
         if answer.usage is not None:
             attributes.update(answer.usage.attributes())
         if self.retries:

@@ -1,0 +1,231 @@
+"""Secrets in a text, in whatever form and wherever they stand; and what only looks like one."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentops_otel import secrets
+from agentops_otel.redaction import Redactor
+from agentops_otel.secrets import REDACTED, learn, scrub
+from agentops_otel.text import MAX_LENGTH
+from agentops_otel.values import to_json
+from tests.fakes.secrets import BEFORE, NAMED, SECRETS, as_json, from_json
+from tests.fakes.spans import span
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize(
+    "around",
+    ["{}", "Incorrect key provided: {}.", '[{{"content": "my key is {}"}}]', "a={}&b", "x\n{}\ny"],
+    ids=["alone", "sentence", "json", "query", "lines"],
+)
+def test_keys_are_taken_out_by_their_shape(secret, around):
+    """A key is recognised wherever it stands; what is around it stays, also valid JSON."""
+    text = around.format(secret)
+    clean = scrub(text)
+
+    assert REDACTED in clean
+    assert secret[len(secret) // 2 :][:8] not in clean
+    if text.startswith("["):
+        assert json.loads(clean.replace("\n", "\\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("sk-abcdefghijklmnop1234567890ABCDEF", "sk-…[redacted]"),
+        ("key sk-proj-Zm9vYmFy1234567890 end", "key sk-proj-…[redacted] end"),
+        ("Authorization: Bearer abc123def456", "Authorization: Bearer [redacted]"),
+        ('{"authorization": "Basic dXNlcjpwYXNz"}', '{"authorization": "[redacted]"}'),
+        ("authorization: basic dXNlcjpwYXNz", "authorization: [redacted]"),
+        ("https://user:pass@host/path?q=1", "https://[redacted]@host/path?q=1"),
+        ("postgres://:pass@host/db", "postgres://[redacted]@host/db"),
+        ("OPENAI_API_KEY=abcd1234", "OPENAI_API_KEY=[redacted]"),
+        ("https://host/blob?sv=1&sig=abcd1234%2B&se=2", "https://host/blob?sv=1&sig=[redacted]&se=2"),
+        ("https://host/x?X-Amz-Signature=abcdef0123", "https://host/x?X-Amz-Signature=[redacted]"),
+        ("run --api-key abcdefgh -v", "run --api-key [redacted] -v"),
+        ("--db-password hunter2hunter2", "--db-password [redacted]"),
+        ("https://host/?api_key=abcd1234&x=1", "https://host/?api_key=[redacted]&x=1"),
+        ('{"api_key": "abcd"}', '{"api_key": "[redacted]"}'),
+        ('{"apiKey":"abcd","x":"y"}', '{"apiKey":"[redacted]","x":"y"}'),
+        ('{"a": "{\\"password\\": \\"hunter2\\"}"}', '{"a": "{\\"password\\": \\"[redacted]\\"}"}'),
+        ('{"password" : "hunter2"}', '{"password" : "[redacted]"}'),
+        ('{"a": "{\\"password\\" : \\"hunter2\\"}"}', '{"a": "{\\"password\\" : \\"[redacted]\\"}"}'),
+        (
+            json.dumps({"a": json.dumps({"b": '{"password" : "hunter2"}'})}),
+            json.dumps({"a": json.dumps({"b": '{"password" : "[redacted]"}'})}),
+        ),
+        ("{'secret': 'abc', 'y': 1}", "{'secret': '[redacted]', 'y': 1}"),
+        ("password: hunter2", "password: [redacted]"),
+        ('passwd = "pa ss"', 'passwd = "[redacted]"'),
+        ('{"accessToken": "abc"}', '{"accessToken": "[redacted]"}'),
+        ('{"refresh_token": "abc"}', '{"refresh_token": "[redacted]"}'),
+        ('{"x-api-key": "abc"}', '{"x-api-key": "[redacted]"}'),
+        ('{"Set-Cookie": "sid=abc"}', '{"Set-Cookie": "[redacted]"}'),
+        ('{"private_key": "a\\nb", "c": "d"}', '{"private_key": "[redacted]", "c": "d"}'),
+        ('{"aws_secret_access_key": "a\\"b"}', '{"aws_secret_access_key": "[redacted]"}'),
+        ('{"password": "a", "secret": "b"}', '{"password": "[redacted]", "secret": "[redacted]"}'),
+    ],
+)
+def test_secrets_leave_their_surroundings(text, clean):
+    """Exactly the secret is replaced, and doing it twice changes nothing more."""
+    assert scrub(text) == clean
+    assert scrub(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"max_tokens": 1000, "input_tokens": 123456, "total_tokens":"1234567"}',
+        '{"token_count": "abc", "tokenizer": "cl100k_base", "keyword": "search term", "key": "value"}',
+        '{"primary_key": "id", "monkey": "banana", "sort_key": "created_at"}',
+        '{"token": 5, "password": null, "secret": true}',
+        "The password must be changed every month. Your token: none yet.",
+        "risk-adjusted task-management sk-learn sk-SK",
+        "hf_hub_download_settings_for_a_model gsk_ gh_ hf_",
+        "xai-grok-4-fast-reasoning-latest jina_embeddings_v2_base_en_model fw_1 r8_of_something_long npm_config_2",
+        "mail ada@example.com or see http://example.com/a@b and ssh://git@github.com/x.git",
+        "a bearer of bad news; Bearer of the ring",
+        "eyJ is how it begins. AIza too. AKIA three.",
+        "token = next_token(stream)",
+        "sort --key name --key=value and --tokens many --password",
+        "the signature=of(x) and design=blue; a?design=sig-nature",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "chatcmpl-9abcDEF1234567890 req_0123456789abcdef0123456789abcdef resp_67ccd2bed1ec8190b14f964abc054267",
+        "4f2a1c7e-9b3d-4c5e-8f6a-7b8c9d0e1f2a",
+    ],
+)
+def test_what_is_no_secret_stays(text):
+    """Token counts, ids and words that look like keys are the same object afterwards."""
+    assert scrub(text) is text
+
+
+@pytest.mark.parametrize(
+    ("start", "characters", "least"),
+    [(start, characters, least) for starts, characters, least in secrets._KEYS for start in starts.split()],
+)
+def test_each_row_of_the_table_of_keys_finds_its_key(start, characters, least):
+    """A row is all that a new kind of key needs: it is found where a word begins, and not inside of one."""
+    possible = re.compile(f"[{characters}]")
+    body = "".join(each for each in "a1bC2dE3fG4h5A6B7C8D9E0F" * 4 if possible.match(each))[: least + 2]
+    assert scrub(f"key\n{start}{body} end") == f"key\n{start}…[redacted] end"
+    assert scrub(json.dumps(f"\t{start}{body}\n")) == f'"\\t{start}…[redacted]\\n"'
+    for text in (f"x{start}{body}", f"the {start} begins"):
+        assert scrub(text) is text
+
+
+VALUES = ['{{"{}": "abcdef12345678"}}', "{}: abcdef12345678", "{}=abcdef12345678", "{{'{}': 'abcdef'}}"]
+NO_SECRETS = [
+    "max_tokens", "token_count", "next_page_token", "page_token", "nextPageToken", "pageToken", "sync_token",
+    "nextSyncToken", "cursor_token", "continuation_token", "continuationToken", "x-continuation-token", "NextToken",
+    "PAGE_TOKEN", "eos_token", "pad_token", "pagination_token", "prompt_token", "total_tokens", "deltaToken",
+    "resume_token", "time_per_output_token",
+]  # fmt: skip
+TOKENS = [
+    "token", "access_token", "refresh_token", "id_token", "session_token", "api token", "bot_token", "auth_token",
+    "accessToken", "GITHUB_TOKEN", "x-auth-token", "X-Amz-Security-Token", "slack_bot_token", "csrfToken",
+    "next_access_token", "api_token", "AuthToken", "TOKEN", "request.token", "Ocp-Apim-Subscription-Key", "AccountKey",
+    "SharedAccessKey", "api key",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", VALUES)
+@pytest.mark.parametrize("name", NO_SECRETS)
+def test_a_token_that_marks_a_place_is_no_secret(name, form):
+    """Where a list goes on, or how many tokens there are, is what a trace is read for."""
+    text = form.format(name)
+    assert scrub(text) is text
+    assert Redactor().clean(given := span(attributes={name: "abcdef12345678"})) is given
+
+
+@pytest.mark.parametrize("form", VALUES)
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_token_that_lets_in_is_a_secret(name, form):
+    """However it is named and written, its value goes."""
+    assert "abcdef" not in scrub(form.format(name))
+    assert Redactor().clean(span(attributes={name: "abcdef12345678"})).attributes[name] == REDACTED
+
+
+@pytest.mark.parametrize("ascii_only", [False, True], ids=["", "ascii"])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_a_secret_is_found_behind_whatever_stands_before_it(before, depth, ascii_only):
+    """A word begins behind an escape too, also in JSON within JSON; what is searched stays JSON."""
+    shaped = {name: (secret, "{}") for name, secret in SECRETS.items()}
+    named = {name: ("correct7horse9battery1staple", form) for name, form in NAMED.items() if name != "shape"}
+    for name, (secret, form) in (shaped | named).items():
+        text = f"first{before}{form.format(secret)}\nlast"
+        clean = scrub(as_json(text, depth, ascii_only=ascii_only))
+
+        assert secret[8:].partition("\n")[2] or secret[-8:] not in clean, (name, clean)
+        assert "MIIEow" not in clean
+        shown = from_json(clean, depth)
+        assert shown.startswith("first"), name
+        assert shown.endswith("\nlast"), (name, shown)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("write", [repr, json.dumps], ids=["repr", "json"])
+def test_a_secret_is_found_in_what_repr_makes_of_json(depth, write):
+    """SDKs put the `repr()` of an answer into their errors: each quote has more or other backslashes than in JSON."""
+    for name, form in NAMED.items():
+        if name == "shape":
+            continue
+        text = as_json(f"it's\n{form.format('correct7horse9battery1staple')}\nlast", depth, ascii_only=False)
+        for shown in (
+            f"Error code: 400 - { ({'error': {'message': text}}) }",
+            write(repr([text])),
+            repr(write([text])),
+        ):
+            assert "battery1" not in scrub(shown), (name, shown)
+
+
+@pytest.mark.parametrize("left", [1, 5, 12, 20, 35])
+@pytest.mark.parametrize("secret", [secret for name, secret in SECRETS.items() if name != "pem"])
+def test_a_key_that_a_cut_falls_into_goes_whole(secret, left):
+    """The beginning of a key is too short to be known as one: the cut takes the whole word."""
+    text = ("word " * 13107 + "end ")[: MAX_LENGTH - 32 - left - 1] + " " + secret + " more" * 100
+    shown = Redactor().clean(span(attributes={"text": text, "json": to_json([text])})).attributes
+
+    for written in shown.values():
+        assert secret[:3] not in written or REDACTED in written
+        assert secret[12:20] not in written
+        assert len(written) > MAX_LENGTH - 200
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.text(st.sampled_from("sk-_:=@\"'\\ Bearer/token.AKIAeyJ\n1xo"), max_size=300))
+def test_scrubbing_twice_is_scrubbing_once(text):
+    """What was taken out is not taken out again, whatever the text is made of."""
+    once = scrub(text)
+
+    assert scrub(once) == once
+
+
+def test_behind_too_many_named_secrets_all_goes(monkeypatch):
+    """An attack with names of secrets costs a bounded time, and what is not looked at is not let out."""
+    monkeypatch.setattr(secrets, "_MOST_NAMED", 3)
+    text = " ".join(f"password=word{number}x" for number in range(10))
+    scrubbed = scrub(text)
+    assert not re.search(r"word[0-9]x", scrubbed)
+    assert scrubbed.count("password=") <= 5
+
+
+def test_the_latest_known_secrets_are_kept(monkeypatch):
+    """Keys that rotate do not fill memory: the oldest go first, and one that is used again is learnt again."""
+    monkeypatch.setattr(secrets, "_MOST_KNOWN", 3)
+    keys = [f"our*own*key*{number}" for number in range(5)]
+    try:
+        for key in keys:
+            learn(key)
+        assert [scrub(key) == key for key in keys] == [True, True, False, False, False]
+        assert len(secrets._known) == 3
+        learn(keys[0])
+        assert scrub(keys[0]) == "[redacted]"
+    finally:
+        secrets.forget()
