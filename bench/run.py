@@ -238,12 +238,12 @@ _START_UP = """
 import json, sys, time
 sys.path.insert(0, {folder!r})
 import openai
+from run import Counting
 from transport import Answers, CHAT
 client = Answers().clients(openai)[0]
 client.chat.completions.create(**CHAT)
 modules, started = len(sys.modules), time.process_time()
 import agentops_otel
-from run import Counting
 agentops_otel.init(exporter=Counting(), summary=False)
 print(json.dumps([(time.process_time() - started) * 1e3, len(sys.modules) - modules]), flush=True)
 import os

@@ -19,8 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
 from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, Status, StatusCode
 
-from . import context, events, guard, providers, scores, semconv, viewer
-from .artifacts import store_video
+from . import context, events, guard, providers, semconv, viewer
 from .clock import monotonic
 from .config import Configuration
 from .context import Scope
@@ -248,6 +247,8 @@ class Session:
             comment: why.
             span: a span of OpenTelemetry, its context, or its id as 16 hex digits; None is the whole session.
         """
+        from . import scores  # few programs need it
+
         try:
             said, scored = scores.result(name, value, comment), scores.span_of(span, self._root)
         except ValueError as error:
@@ -335,7 +336,11 @@ class Session:
             return False
         if end_state_reason is not None:
             end_state_reason = to_text(end_state_reason, max_length=self.config.max_content_length)
-        url = None if video is None else store_video(video, self.session_id, self.config)
+        url = None
+        if video is not None:
+            from .artifacts import store_video  # few programs need it
+
+            url = store_video(video, self.session_id, self.config)
         with self._lock:
             if self.end_state is not None:
                 return False

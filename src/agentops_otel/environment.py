@@ -388,15 +388,20 @@ def meter_provider() -> MeterProvider:
     return provider
 
 
-def logger_provider() -> LoggerProvider:
-    """OpenTelemetry's global LoggerProvider."""
+def logger_provider() -> LoggerProvider | None:
+    """OpenTelemetry's global LoggerProvider; None where nothing can have set one."""
+    if "opentelemetry._logs" not in sys.modules and "OTEL_PYTHON_LOGGER_PROVIDER" not in os.environ:
+        return None
     from opentelemetry._logs import get_logger_provider
 
     provider: LoggerProvider = _asked(get_logger_provider, "OTEL_PYTHON_LOGGER_PROVIDER")
     return provider
 
 
+_names_propagators = "OTEL_PROPAGATORS" in os.environ
 with usable(_AT_IMPORT):
     import opentelemetry.metrics
-    import opentelemetry.propagate
-    import opentelemetry.sdk.trace.export  # noqa: F401
+    import opentelemetry.sdk.trace.export
+
+    if _names_propagators:  # where it does not, there is nothing to go wrong, and only other packages need them
+        import opentelemetry.propagate  # noqa: F401

@@ -11,15 +11,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry import _logs, metrics, trace
-from opentelemetry._logs import SeverityNumber
+from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from . import environment, guard, semconv
 from .version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry import _logs
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,11 @@ def emit(name: str, attributes: Mapping[str, Any], span: SpanContext) -> None:
 
 
 def _emit(logger: Any, name: str, attributes: Mapping[str, Any], span: SpanContext) -> None:
+    from opentelemetry import _logs  # only a program with a LoggerProvider needs it
+
     fields: dict[str, Any] = {
         "timestamp": time.time_ns(),
-        "severity_number": SeverityNumber.INFO,
+        "severity_number": _logs.SeverityNumber.INFO,
         "severity_text": "INFO",
         "attributes": dict(attributes),
     }

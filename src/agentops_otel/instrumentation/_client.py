@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any, Final
 
 from opentelemetry.context import get_current
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from .. import context, providers
 from ..context import Scope
 from ..log import logger
+from ..suppression import is_suppressed
 from . import _credentials, _guard, _stream
 from ._endpoint import Endpoint, Sdk
 from ._given import Given
@@ -118,7 +118,7 @@ class Seam:
         """Start the span; None for a call that is not to be recorded."""
         endpoint = self._endpoint(args, kwargs)
         # An empty context suppresses nothing, and is the usual one.
-        if endpoint is None or (get_current() and not is_instrumentation_enabled()):
+        if endpoint is None or (get_current() and is_suppressed()):
             return None
         _guard.run(_credentials.learn, client)
         if _stream.collected:

@@ -59,7 +59,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "grpc": (*_ENCODERS, "grpc", "google.rpc.error_details_pb2", "google.rpc.status_pb2"),
     "file": (*_ENCODERS, "google.protobuf.json_format"),
 }
-_HOST_NEEDS: Final = ("psutil", "importlib.metadata")
+_HOST_NEEDS: Final = ("importlib.metadata",)
 _ATTRIBUTE_LIMIT: Final = 1024
 _LIMIT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
 _MOST_EVENTS: Final = 4096

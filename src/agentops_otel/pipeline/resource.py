@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import socket
 import sys
 import threading
@@ -30,6 +31,9 @@ from ..log import logger
 from ..redaction import Redactor
 from ..version import __version__
 from .worker import ended
+
+if sys.platform != "win32":
+    import pwd  # here, and not in the background: see `loading.py`
 
 SERVICE_NAME: Final = "service.name"
 INSTANCE_ID: Final = "service.instance.id"
@@ -64,9 +68,12 @@ def _process() -> Attributes:
 
 
 def _owner() -> Attributes:
-    import psutil
-
-    return {"process.owner": psutil.Process().username()}  # getpass would read environment variables
+    if sys.platform == "win32":
+        return {"process.owner": os.getlogin()}
+    try:
+        return {"process.owner": pwd.getpwuid(os.getuid()).pw_name}  # getpass would read environment variables
+    except KeyError:  # as in a container that runs with a user id of its own
+        return {"process.owner": str(os.getuid())}
 
 
 def _os() -> Attributes:
@@ -119,21 +126,21 @@ def _container() -> Attributes:
 
 
 def _cpu() -> Attributes:
-    import psutil
-
-    return {semconv.HOST_CPU_COUNT: psutil.cpu_count() or os.cpu_count() or 0}
+    return {semconv.HOST_CPU_COUNT: os.cpu_count() or 0}
 
 
 def _memory() -> Attributes:
-    import psutil
+    if sys.platform == "win32":
+        import ctypes
 
-    return {semconv.HOST_MEMORY_TOTAL: psutil.virtual_memory().total}
+        kilobytes = ctypes.c_ulonglong()
+        ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+        return {semconv.HOST_MEMORY_TOTAL: kilobytes.value * 1024}
+    return {semconv.HOST_MEMORY_TOTAL: os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
 
 
 def _disk() -> Attributes:
-    import psutil
-
-    usage = psutil.disk_usage(os.path.abspath(os.sep))
+    usage = shutil.disk_usage(os.path.abspath(os.sep))
     return {semconv.HOST_DISK_TOTAL: usage.total, semconv.HOST_DISK_FREE: usage.free}
 
 

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from opentelemetry.instrumentation.utils import suppress_instrumentation
-
 from ..clock import monotonic
+from ..suppression import suppressed
 from .worker import ended
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ class _Job:
 
     def run(self) -> None:
         try:
-            with suppress_instrumentation():
+            with suppressed():
                 self.result = self.function()
         except BaseException as error:  # also SystemExit from a user's exporter: the thread must live
             self.error = error
