@@ -9,9 +9,10 @@ Times are nanoseconds since the epoch, durations nanoseconds, amounts US dollars
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
+from .frozen import dataclass
 from .usage import Usage
 
 Kind = Literal["session", "agent", "workflow", "action", "tool", "llm", "error", "step"]

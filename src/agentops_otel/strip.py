@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from .frozen import dataclass
 from .rows import CELLS, ErrorFate, ErrorUse, Strip
 from .tree import Tree
 

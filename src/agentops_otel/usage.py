@@ -7,10 +7,11 @@ reasoning tokens inside `output_tokens`, tokens of a modality (text, image, audi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from . import semconv
+from .frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..frozen import dataclass
 from ..rows import Kind, Message, SpanEvent
 from ..usage import Usage
 

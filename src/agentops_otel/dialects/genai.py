@@ -11,6 +11,7 @@ from ..pricing import stated_cost
 from ..rows import Kind, SpanEvent
 from ..usage import Usage
 from .dialect import Attributes, Content, Cost, Dialect
+from .history import history
 
 _KINDS: Final[dict[str, Kind]] = {
     semconv.OPERATION_INVOKE_AGENT: "agent",
@@ -36,7 +37,7 @@ def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -
     if not events and _CONTENT.isdisjoint(attributes):
         return None
     get = attributes.get
-    given, said = messages(get(semconv.INPUT_MESSAGES)), messages(get(semconv.OUTPUT_MESSAGES), "assistant")
+    given, said = history(get(semconv.INPUT_MESSAGES)), history(get(semconv.OUTPUT_MESSAGES), "assistant")
     if events and not (given and said):
         details = next((each.attributes for each in events if each.name == semconv.EVENT_OPERATION_DETAILS), {})
         given = given or messages(details.get(semconv.INPUT_MESSAGES)) or messages(list(_asked(events)))

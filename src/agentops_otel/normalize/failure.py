@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from .. import semconv
+from ..frozen import dataclass
 from ..rows import Status
 from .received import ReceivedSpan
 from .said import MESSAGE_LENGTH, Said, text_of_value

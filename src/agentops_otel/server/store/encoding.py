@@ -12,11 +12,11 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 
+from ...frozen import dataclass
 from ...rows import Message, Process, Score, SessionEvent, Source, SpanBody, SpanEvent, SpanLink, SpanRow
 from ...usage import Usage
 
