@@ -7,11 +7,7 @@ There is one client per process. Everything that must happen however the process
 from __future__ import annotations
 
 import asyncio
-import atexit
-import contextlib
 import math
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Token
@@ -27,6 +23,7 @@ from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_
 from .clock import monotonic
 from .config import Configuration, Settings, check_names
 from .context import Scope
+from .exits import Exits, is_interrupt
 from .figures import format_count
 from .log import logger
 from .pipeline import ids
@@ -58,7 +55,9 @@ class Client:
         self.provider: SessionProvider = SessionProvider(
             config, parent_for=_parent_for, current_trace_id=_current_trace_id, tick=self._tick
         )
-        self.hooks: _Hooks = _Hooks(self)
+        self.exits: Exits = Exits(
+            Signals(self), failed=self._failed, ended=self._exited, interrupted=self.tell_what_is_missing
+        )
         self.exit_deadline: float | None = None
         self.normal_exit = _NORMAL_EXIT
         self.told_of_fork = False
@@ -185,7 +184,7 @@ class Client:
                 self._tell(session)
 
     def _tick(self) -> None:
-        self.hooks.signals.tick()
+        self.exits.signals.tick()
         for session in list(self.sessions.values()):
             session._beat()
 
@@ -194,6 +193,15 @@ class Client:
     def budget(self) -> float:
         """How many seconds the end of the process may still take."""
         return max(0.05, self.config.shutdown_timeout - self._spent)
+
+    def _failed(self, error: BaseException) -> None:
+        """Every session of the process failed with this, unless it is ended otherwise before the process is gone."""
+        for session in list(self.sessions.values()):
+            session._fail_unless_ended(_reason(error, session.config), error)
+
+    def _exited(self, reason: str | None) -> None:
+        """The process ends, and its sessions are open."""
+        self.exit(reason or self.normal_exit, None, monotonic() + self.budget())
 
     def exit(self, reason: str, state: EndState | None, deadline: float) -> None:
         """End every session and deliver what can be delivered, until `deadline` (`time.monotonic()`)."""
@@ -255,7 +263,7 @@ class Client:
             self.provider.leave_journals,
             lambda: context.set_sessionless(None),
             lambda: context.set_process(None),
-            self.hooks.remove,
+            self.exits.remove,
         )
         for step in steps:  # each on its own: what hooks into the program is taken out whatever else fails
             try:
@@ -269,7 +277,7 @@ class Client:
 
     def after_fork(self) -> None:
         """In a forked child: the sessions are the parent's, and the child takes part in them."""
-        self.hooks.signals.after_fork()
+        self.exits.after_fork()
         self.provider.after_fork()
         self._handed_over.clear()
         self._finishing = False
@@ -370,7 +378,7 @@ def _init(
         if _client is None:
             _client = Client(config)
             if not config._disabled:
-                _client.hooks.install()
+                _client.exits.install()
                 if config.instrument_llm_calls:
                     instrumentation.instrument()
         else:
@@ -625,7 +633,7 @@ class session:  # noqa: N801  (used like a function: `with session():`)
     def _end(session: Session, error: BaseException | None) -> None:
         if not session.is_running:
             return
-        if _is_interrupt(error):
+        if is_interrupt(error):
             error = KeyboardInterrupt().with_traceback(error.__traceback__ if error is not None else None)
         if error is None:
             session.end(EndState.Success)
@@ -741,109 +749,12 @@ def _start_process_session(
     return session
 
 
-# Hooks of the process's end -------------------------------------------------------------------------------------------
-
-
-def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether a cancellation comes of Ctrl-C: `asyncio.run()` cancels its tasks for it before it passes it on.
-
-    Up to Python 3.10 KeyboardInterrupt is raised in the event loop, and so is the context of the cancellation. Since
-    then the runner's own handler only counts it, under a private name
-    (https://docs.python.org/3/library/asyncio-runner.html#handling-keyboard-interruption).
-    """
-    if not isinstance(error, asyncio.CancelledError):
-        return False
-    runner = getattr(getattr(signal.getsignal(signal.SIGINT), "func", None), "__self__", None)
-    if getattr(runner, "_interrupt_count", 0):
-        return True
-    before = error.__context__
-    while isinstance(before, asyncio.CancelledError):  # of the tasks that this one waited for
-        before = before.__context__
-    return isinstance(before, KeyboardInterrupt)
-
-
 def _reason(error: BaseException, config: Configuration) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted (SIGINT)"
     if config.capture_content == "off":  # an exception's text can quote a prompt
         return type(error).__name__
     return f"{type(error).__name__}: {events.message_of(error)}".removesuffix(": ")
-
-
-def _remember_interrupt() -> None:
-    """Let the interpreter die of SIGINT, as it does after an uncaught KeyboardInterrupt.
-
-    It keeps that in a flag that every `exec()` of a text sets anew, also those of modules that were imported for the
-    last spans (https://github.com/python/cpython/blob/v3.13.0/Python/pythonrun.c, `unhandled_keyboard_interrupt`).
-    """
-    with contextlib.suppress(KeyboardInterrupt):
-        exec("raise KeyboardInterrupt")  # noqa: S102
-
-
-class _Hooks:
-    """Hooks into the ways a process ends.
-
-    Each is chained in front of what is there, and taken out again if still in place.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._excepthook = sys.excepthook
-        self._thread_excepthook = threading.excepthook
-        self._interrupted = False
-        self.signals: Signals = Signals(client)
-
-    def install(self) -> None:
-        """Install every hook."""
-        self._excepthook, sys.excepthook = sys.excepthook, self._on_exception
-        self._thread_excepthook, threading.excepthook = threading.excepthook, self._on_thread_exception
-        atexit.register(self.on_exit)
-        multiprocessing = sys.modules.get("multiprocessing")
-        if multiprocessing is not None and multiprocessing.parent_process() is not None:
-            _end_with_worker_process(self._client)
-        self.signals.install()
-
-    def remove(self) -> None:
-        """Restore what was there before, except where somebody has hooked in after us."""
-        if sys.excepthook == self._on_exception:
-            sys.excepthook = self._excepthook
-        if threading.excepthook == self._on_thread_exception:
-            threading.excepthook = self._thread_excepthook
-        atexit.unregister(self.on_exit)
-        self.signals.remove()
-
-    def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        self._note(error)
-        self._interrupted = isinstance(error, KeyboardInterrupt)
-        self._excepthook(kind, error, traceback)
-
-    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
-        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
-            self._note(args.exc_value)
-        self._thread_excepthook(args)
-
-    def _note(self, error: BaseException) -> None:
-        """Every session of the process failed with this, unless it is ended otherwise before the process is gone."""
-        try:
-            for session in list(self._client.sessions.values()):
-                session._fail_unless_ended(_reason(error, session.config), error)
-        except Exception:
-            guard.report("excepthook")
-
-    def on_exit(self) -> None:
-        """The process ends, and nobody ended its sessions."""
-        if self.signals.dies_of:  # the code that it interrupted has come to its end
-            self.signals.die()
-        try:
-            self._client.exit(
-                self.signals.reason or self._client.normal_exit, None, monotonic() + self._client.budget()
-            )
-        except KeyboardInterrupt:  # the user does not want to wait any longer
-            self._client.tell_what_is_missing()
-        except Exception:
-            guard.report("the exit hook")
-        if self._interrupted:
-            _remember_interrupt()
 
 
 def after_fork() -> None:
@@ -857,18 +768,8 @@ def after_fork() -> None:
         return
     try:
         client.after_fork()
-        multiprocessing = sys.modules.get("multiprocessing.util")
-        if multiprocessing is not None:
-            multiprocessing.register_after_fork(client, _end_with_worker_process)
     except Exception:
         guard.report("fork")
-
-
-def _end_with_worker_process(client: Client) -> None:
-    """In a child of multiprocessing, which leaves by `os._exit()` and so past atexit, but runs its own finalizers."""
-    from multiprocessing.util import Finalize
-
-    Finalize(None, client.hooks.on_exit, exitpriority=0)
 
 
 def after_fork_in_parent() -> None:

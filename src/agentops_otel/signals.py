@@ -29,7 +29,7 @@ _GRACE: Final = 120.0  # seconds after a signal in which an end of the process i
 Handler = Callable[[int, "FrameType | None"], Any]
 
 
-class Mortal(Protocol):
+class EndingProcess(Protocol):
     """What has to be done for a process that ends, as the client does it."""
 
     def budget(self) -> float:
@@ -52,7 +52,7 @@ class Signals:
         dies_of: the signal that the process dies of; 0 while there is none.
     """
 
-    def __init__(self, client: Mortal) -> None:
+    def __init__(self, client: EndingProcess) -> None:
         self.dies_of: int = 0
         self._client = client
         self._mine: Handler = self._on_signal
