@@ -49,10 +49,10 @@ def fresh_package(clean_environ: None) -> Iterator[None]:
     OpenTelemetry's global provider can be set only once in a process: the first `init()` of a run sets ours, and it
     stays. A test that needs another provider runs in a process of its own.
     """
-    from agentops_otel import client, environment, guard, secrets
+    from agentops_otel import api, client, environment, guard, secrets
     from agentops_otel.instrumentation import _background
 
-    shutdown = client.shutdown  # before a test replaces it
+    shutdown = api.shutdown  # before a test replaces it
     guard.reraise = True
     yield
     try:

@@ -16,7 +16,7 @@ import pytest
 from opentelemetry import trace
 
 import agentops_otel as agentops
-from agentops_otel import client
+from agentops_otel import api
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -118,7 +118,7 @@ def test_init_again_with_other_settings(warnings):
     assert agentops.init(exporter=SpanCapture(), tags=["x"]) == session_id
     assert len(warnings()) == 2
     assert "init() was called before with other settings" in warnings()[0]
-    assert client._client.config.exporter is first
+    assert api._client.config.exporter is first
 
 
 def test_sixteen_threads_init_at_once():
@@ -260,7 +260,7 @@ def test_an_overflow_is_counted_exactly():
     go.set()
     assert not agentops.flush()
     agentops.end_session("Success")
-    pipeline = client._client.provider.pipelines[0]
+    pipeline = api._client.provider.pipelines[0]
     lost = pipeline.dropped()["queue full"]
     assert lost > 0
     assert len(capture.spans) + lost == 1001 == session.delivered[1]

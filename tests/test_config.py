@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from agentops_otel import client
+from agentops_otel import api
 from agentops_otel.config import EXPORT_SETTINGS, SETTINGS, Configuration, Settings
 from agentops_otel.exceptions import ConfigurationError
 from agentops_otel.testing import SpanCapture
@@ -128,7 +128,7 @@ def test_precedence(setting, monkeypatch):
 def test_a_wrong_argument_is_refused(name, value):
     """`init()` raises one error that names setting, value and what is allowed, and sets nothing up."""
     with pytest.raises(ConfigurationError) as raised:
-        client.init(**{name: value})
+        api.init(**{name: value})
     message = str(raised.value)
     assert message.startswith(f"{name}=")
     assert "expected" in message
@@ -137,7 +137,7 @@ def test_a_wrong_argument_is_refused(name, value):
         assert not str(value) or str(value) not in message
     else:
         assert repr(value)[:77] in message
-    assert client._client is None
+    assert api._client is None
     assert isinstance(raised.value, ValueError)
 
 
@@ -173,7 +173,7 @@ def test_a_wrong_variable_is_a_warning(setting, monkeypatch, caplog):
             assert wrong not in message
 
 
-@pytest.mark.parametrize("function", [client.init, Configuration])
+@pytest.mark.parametrize("function", [api.init, Configuration])
 def test_an_unknown_keyword_gets_a_suggestion(function):
     """A misspelt setting is a TypeError that names the nearest one."""
     with pytest.raises(
@@ -182,7 +182,7 @@ def test_an_unknown_keyword_gets_a_suggestion(function):
         function(max_queue_sise=3)
     with pytest.raises(TypeError, match=r"unexpected keyword argument 'zzz'$"):
         function(zzz=3)
-    assert client._client is None
+    assert api._client is None
 
 
 def test_secrets_are_not_shown():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentops_otel import client
+from agentops_otel import api
 from agentops_otel.instrumentor import AgentOpsInstrumentor
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import run
@@ -14,8 +14,8 @@ from tests.faults.victim import end_of
 def test_instrument_is_init(monkeypatch):
     """`instrument()` starts everything with the settings it knows, and `uninstrument()` shuts it down."""
     calls = []
-    monkeypatch.setattr(client, "init", lambda **settings: calls.append(settings))
-    monkeypatch.setattr(client, "shutdown", lambda *_args, **_settings: calls.append("shutdown"))
+    monkeypatch.setattr(api, "init", lambda **settings: calls.append(settings))
+    monkeypatch.setattr(api, "shutdown", lambda *_args, **_settings: calls.append("shutdown"))
     instrumentor = AgentOpsInstrumentor()
     instrumentor.instrument(endpoint="http://localhost:4318", tracer_provider=None, skip_dep_check=True)
     instrumentor.uninstrument()

@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 import agentops_otel as agentops
-from agentops_otel import client, context
+from agentops_otel import api, context
 from agentops_otel._session import EndState
 from agentops_otel.pipeline.ids import project_id
 from agentops_otel.pipeline.resource import HOST, HostResource
@@ -558,7 +558,7 @@ def test_each_session_goes_where_its_configuration_says():
             with agentops.session(config=config) as session:
                 sessions.append(session)
                 dig()
-        assert len(client._client.provider.pipelines) == 2
+        assert len(api._client.provider.pipelines) == 2
         assert agentops.flush(10)
 
         def ids(server):
@@ -681,7 +681,7 @@ def test_a_useless_variable_is_ignored(monkeypatch, warnings):
     agentops.shutdown()
     with pytest.raises(ValueError, match="'nonsense' is not a valid session id"):
         agentops.init(inherited_session_id="nonsense")
-    assert client._client is None
+    assert api._client is None
 
 
 def test_an_owner_that_is_killed_leaves_the_joiners_wish():

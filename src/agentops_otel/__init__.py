@@ -8,7 +8,7 @@ from __future__ import annotations
 # The first of all: OpenTelemetry must not see variables that are not valid; then what happens at a fork is registered.
 from . import environment, forks  # noqa: F401
 from ._session import EndState, Session
-from .client import (
+from .api import (
     add_tags,
     current_session,
     end_session,

@@ -14,7 +14,7 @@ import concurrent.futures.thread  # noqa: F401
 import os
 from typing import Final, Protocol
 
-from . import client, guard, loading
+from . import api, guard, loading
 from .clock import monotonic
 from .pipeline.batcher import BATCHERS
 from .pipeline.delivery import EXPORTERS
@@ -64,14 +64,14 @@ def _in_parent() -> None:
     loading.release()
     for part in _parts():
         part.release()
-    client.after_fork_in_parent()
+    api.after_fork_in_parent()
 
 
 def _in_child() -> None:
     loading.after_fork()
     for part in _parts():
         part.after_fork()
-    client.after_fork()
+    api.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,6 @@
 """The entry point for `opentelemetry-instrument`: an OpenTelemetry instrumentor that is `init()` and `shutdown()`.
 
-It stands above the client because it starts everything; the patches themselves are in `instrumentation/`.
+It stands above the API because it starts everything; the patches themselves are in `instrumentation/`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
     BaseInstrumentor,
 )
 
-from . import client, providers
+from . import api, providers
 from .config import SETTINGS
 
 
@@ -30,7 +30,7 @@ class AgentOpsInstrumentor(BaseInstrumentor):  # type: ignore[misc, unused-ignor
     def _instrument(self, **kwargs: Any) -> None:
         names = {setting.name for setting in SETTINGS} | {"tags", "name", "inherited_session_id"}
         self._give(kwargs)
-        client.init_unattended(**{name: value for name, value in kwargs.items() if name in names})
+        api.init_unattended(**{name: value for name, value in kwargs.items() if name in names})
 
     @staticmethod
     def _give(kwargs: Mapping[str, Any]) -> None:
@@ -39,5 +39,5 @@ class AgentOpsInstrumentor(BaseInstrumentor):  # type: ignore[misc, unused-ignor
             providers.give(providers.Providers(*given))
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        client.shutdown()
+        api.shutdown()
         providers.give(providers.Providers())

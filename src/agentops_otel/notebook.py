@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import client
+from . import api
 
 
 def load_ipython_extension(ipython: Any) -> None:
@@ -47,7 +47,7 @@ def _given(line: str) -> tuple[str | None, list[str]]:
 
 def _run(ipython: Any, cell: str, name: str | None, tags: list[str]) -> None:
     """Run a cell inside of a session, and show the session."""
-    block = client.session(tags or None, name=name)
+    block = api.session(tags or None, name=name)
     with_session = block.__enter__()
     error: BaseException | None = None
     try:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from . import client, events, semconv
+from . import api, events, semconv
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -193,15 +193,15 @@ def captured_session() -> Iterator[SpanCapture]:
     `init()` when it was imported. The session ends as ``Success`` unless the block ended it. Nothing is sent or written
     anywhere.
     """
-    client.shutdown()
+    api.shutdown()
     with mock.patch.dict(os.environ, {"AGENTOPS_JOURNAL": "off"}):
         for variable in ("AGENTOPS_SESSION_ID", "TRACEPARENT"):
             os.environ.pop(variable, None)  # the session of the process that runs the tests is not joined
-        capture = SpanCapture(client.flush)
+        capture = SpanCapture(api.flush)
         try:
-            client.init(exporter=capture, summary=False, auto_start_session=True, env_data_opt_out=True)
+            api.init(exporter=capture, summary=False, auto_start_session=True, env_data_opt_out=True)
             yield capture
-            if client.current_session() is not None:
-                client.end_session("Success")
+            if api.current_session() is not None:
+                api.end_session("Success")
         finally:
-            client.shutdown()
+            api.shutdown()

@@ -19,7 +19,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 import agentops_otel as agentops
-from agentops_otel import client, context, guard
+from agentops_otel import api, context, guard
 from agentops_otel.pipeline.batcher import Batcher
 from agentops_otel.pipeline.delivery import DeliveryExporter
 from agentops_otel.pipeline.worker import Worker
@@ -193,7 +193,7 @@ def test_q3_systemexit_in_a_users_exporter(quiet):
     assert agentops.flush(10)
     threads = our_threads()
     assert len(threads) == 3
-    pipeline = client._client.provider.pipelines[0]
+    pipeline = api._client.provider.pipelines[0]
     exporter.exits.add("export")
     dig()
     dig()
@@ -345,14 +345,14 @@ UNGUARDED = {
     "environment.py value:": READS_ARGUMENTS,
     "environment.py flag:": READS_ARGUMENTS,
     "environment.py length_limit:": READS_ARGUMENTS,
-    "client.py init:": READS_ARGUMENTS,
-    "client.py start_session:": READS_ARGUMENTS,
-    "client.py end_session:": READS_ARGUMENTS,
-    "client.py __enter__: inherited": READS_ARGUMENTS,
-    "client.py _inherited:": READS_ARGUMENTS,
-    "client.py __init__: self._config": READS_ARGUMENTS,
-    "client.py _told_apart:": READS_ARGUMENTS,
-    "client.py _configured:": READS_ARGUMENTS,
+    "api.py init:": READS_ARGUMENTS,
+    "api.py start_session:": READS_ARGUMENTS,
+    "api.py end_session:": READS_ARGUMENTS,
+    "api.py __enter__: inherited": READS_ARGUMENTS,
+    "api.py _inherited:": READS_ARGUMENTS,
+    "api.py __init__: self._config": READS_ARGUMENTS,
+    "api.py _told_apart:": READS_ARGUMENTS,
+    "api.py _configured:": READS_ARGUMENTS,
     "context.py inherited_session_id:": READS_ARGUMENTS,
     "_session.py end:": READS_ARGUMENTS,
     "_session.py parse:": READS_ARGUMENTS,
@@ -362,7 +362,7 @@ UNGUARDED = {
 # These put the user's context back, and there is no second way to do it. Nothing else may go wrong with them.
 RESTORING = (
     "decorators.py leave: attach(previous)",
-    "client.py __exit__: context.detach(",
+    "api.py __exit__: context.detach(",
     "context.py detach:",
     "context.py leave: token.var.reset(",
     "_client.py leave:",
@@ -726,9 +726,9 @@ def _may(place, error):
 
 def _settle(world):
     """End what a fault has left open."""
-    if client._client is None:
+    if api._client is None:
         agentops.init(exporter=world.capture, summary=False, stream_usage=True, env_data_opt_out=True)
-    for session in list(client._client.sessions.values()):
+    for session in list(api._client.sessions.values()):
         if session._scope is not context._process:
             session.end()
     if context._process is None or context._process.ended:

@@ -16,7 +16,7 @@ import pytest
 from opentelemetry import trace
 
 import agentops_otel as agentops
-from agentops_otel import client
+from agentops_otel import api
 from agentops_otel.testing import SpanCapture
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import LlmServer, Reply, chat
@@ -94,9 +94,9 @@ def test_l1_init_from_sixteen_threads(logged):
 def test_l1_init_twice(logged):
     """The same client and session, one debug line."""
     session_id = init(exporter=SpanCapture())
-    first = client._client
+    first = api._client
     assert agentops.init() == session_id
-    assert client._client is first
+    assert api._client is first
     assert logged(logging.WARNING) == []
     assert len([line for line in logged(logging.DEBUG) if "init() was called before" in line]) == 1
 
@@ -106,7 +106,7 @@ def test_l1_init_with_other_settings(logged):
     first = SpanCapture(agentops.flush)
     session_id = init(exporter=first)
     assert init(exporter=SpanCapture()) == session_id
-    assert client._client.config.exporter is first
+    assert api._client.config.exporter is first
     (line,) = logged(logging.WARNING)
     assert "other settings" in line
     agentops.end_session("Success")
@@ -158,7 +158,7 @@ def test_l2_two_sessions_with_one_destination():
     for name in ("a", "b"):
         with agentops.session(name=name):
             dig()
-    assert len(client._client.provider.pipelines) == 1
+    assert len(api._client.provider.pipelines) == 1
     names = sorted(span.name for span in capture.spans)
     assert names == ["execute_tool dig", "execute_tool dig", "session a", "session b"]
 

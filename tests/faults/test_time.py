@@ -48,7 +48,7 @@ if os.environ["PROVIDER"] == "host":
 agentops.init(endpoint=os.environ["ENDPOINT"], summary=False, max_wait_time=50, timeout=20, env_data_opt_out=True)
 agentops.record(agentops.ActionEvent("search"))
 agentops.flush(0.5)  # fails, and is repeated from now on
-pipeline = agentops.client._client.provider.pipelines[0]
+pipeline = agentops.api._client.provider.pipelines[0]
 deadline = time.monotonic() + 20
 while not pipeline.exporter.kept and time.monotonic() < deadline:
     time.sleep(0.01)

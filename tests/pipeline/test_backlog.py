@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import agentops_otel as agentops
-from agentops_otel import client
+from agentops_otel import api
 from agentops_otel.config import Configuration
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -51,7 +51,7 @@ def test_more_spans_than_memory_takes(server):
     agentops.init(endpoint=server.url, summary=False, max_queue_size=50, max_wait_time=60_000)
     for number in range(500):
         agentops.record(agentops.ActionEvent(f"action {number}"))
-    pipeline = client._client.provider.pipelines[0]
+    pipeline = api._client.provider.pipelines[0]
     assert pipeline.backlog.waiting >= 300
     server.mode = fault_server.ok
     assert agentops.flush(20)
@@ -66,7 +66,7 @@ def test_memory_is_bounded_in_bytes(server):
     agentops.init(endpoint=server.url, summary=False, max_content_length=1_000_000)
     for number in range(80):
         agentops.record(agentops.ActionEvent(f"action {number}", params={"text": "x" * 900_000}))
-    pipeline = client._client.provider.pipelines[0]
+    pipeline = api._client.provider.pipelines[0]
     assert pipeline._bytes <= 32 * 1024 * 1024
     assert pipeline.backlog.waiting > 30
     server.mode = fault_server.ok
@@ -84,7 +84,7 @@ def test_without_a_disk(server, journal):
     server.mode = fault_server.ok
     agentops.record(agentops.ActionEvent("second"))
     agentops.flush(5.0)
-    pipeline = client._client.provider.pipelines[0]
+    pipeline = api._client.provider.pipelines[0]
     assert pipeline.journal is None
     if journal == "memory":
         assert names(server) == ["first", "second"]
@@ -159,7 +159,7 @@ def test_a_damaged_record_is_counted(server):
     agentops.init(endpoint=server.url, summary=False, max_queue_size=1, max_wait_time=60_000)
     for number in range(20):
         agentops.record(agentops.ActionEvent(f"action {number}"))
-    pipeline = client._client.provider.pipelines[0]
+    pipeline = api._client.provider.pipelines[0]
     ((_, span),) = pipeline.journal.read([pipeline.backlog._left[-2]])
     for segment in glob.glob(os.path.join(pipeline.journal.directory, "*", "*.seg")):
         with open(segment, "rb+") as file:

@@ -39,7 +39,7 @@ _LOCKING: Final = (
     "opentelemetry.sdk",
     "agentops_otel.pipeline",
     "agentops_otel._session",
-    "agentops_otel.client",
+    "agentops_otel.api",
     "agentops_otel.totals",
     "logging",
 )
