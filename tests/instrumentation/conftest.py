@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import INVALID_SPAN
 
 from agentops_otel import context, guard, instrumentation
 from agentops_otel.config import Configuration
 from agentops_otel.testing import SpanCapture
+from tests.fakes.house import SESSION, House
 from tests.fakes.llm_server import LlmServer
-
-SESSION = "0123abcd-0123-4567-89ab-0123456789ab"
 
 
 @pytest.fixture
@@ -28,13 +28,19 @@ def internal_errors_raise(monkeypatch):
     monkeypatch.setattr(guard, "_reported", set())
 
 
-@pytest.fixture
-def provider():
+@pytest.fixture(params=["leaf", "sdk"])
+def provider(request):
+    """What makes the spans of the calls: in the trace of a session of ours, or in a provider of the program's own."""
     capture = SpanCapture()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(capture))
-    yield SimpleNamespace(capture=capture, tracer=provider.get_tracer("test"), sdk=provider)
-    provider.shutdown()
+    if request.param == "leaf":
+        house = House(capture)
+        sdk, tracer, root, trace_id = house.provider, house.tracer, house.root, house.session.trace_id
+    else:
+        sdk, root, trace_id = TracerProvider(shutdown_on_exit=False), INVALID_SPAN, 0
+        sdk.add_span_processor(SimpleSpanProcessor(capture))
+        tracer = sdk.get_tracer("test")
+    yield SimpleNamespace(capture=capture, tracer=tracer, sdk=sdk, root=root, trace_id=trace_id)
+    sdk.shutdown()
 
 
 @pytest.fixture
@@ -46,7 +52,8 @@ def record(provider):
         def emit(name, attributes, span):
             events.append((name, dict(attributes), span))
 
-        scope = context.Scope(provider.tracer, Configuration(**settings), session_id=SESSION, emit=emit)
+        place = {"session_id": SESSION, "trace_id": provider.trace_id, "root": provider.root}
+        scope = context.Scope(provider.tracer, Configuration(**settings), **place, emit=emit)
         context.set_process(scope)
         instrumentation.instrument("openai")
         return events

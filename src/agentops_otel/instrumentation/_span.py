@@ -115,7 +115,7 @@ class Call:
         self._start = start
         self._started = time.perf_counter()
         parent = _parent(scope) if fetch is None else set_span_in_context(fetch, scope.parent())
-        span = scope.start_span(
+        span = scope.start_leaf(
             name,
             kind=SpanKind.CLIENT,
             attributes=start,

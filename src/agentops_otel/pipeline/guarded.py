@@ -24,16 +24,22 @@ from ..text import shown, stacktrace_of
 
 
 class GuardedProcessors(SynchronousMultiSpanProcessor):
-    """All processors of a provider: one that raises is reported, and the others are called all the same."""
+    """All processors of a provider: one that raises is reported, and the others are called all the same.
+
+    Attributes:
+        sole: the only one; None where there are none or several.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._processors: tuple[SpanProcessor, ...] = ()
+        self.sole: SpanProcessor | None = None
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Call it after those that are there."""
         super().add_span_processor(span_processor)
         self._processors += (span_processor,)
+        self.sole = span_processor if len(self._processors) == 1 else None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Tell each."""

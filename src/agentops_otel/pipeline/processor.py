@@ -109,6 +109,10 @@ class SessionSpanProcessor(SpanProcessor):
         """Take part in a session from now on."""
         self._sessions[session.trace_id] = session
 
+    def session(self, trace_id: int) -> SessionSpans | None:
+        """The session of a trace."""
+        return self._sessions.get(trace_id)
+
     def retire(self, session: SessionSpans) -> None:
         """The session has ended.
 

@@ -31,7 +31,7 @@ from ..config import Configuration
 from ..loading import load
 from ..redaction import Redactor
 from ..version import __version__
-from . import succession
+from . import leaf, succession
 from .address import is_loopback
 from .backlog import Backlog, how_to_send, priced
 from .batcher import Batcher
@@ -61,7 +61,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _HOST_NEEDS: Final = ("importlib.metadata",)
 _ATTRIBUTE_LIMIT: Final = 1024
-_LIMIT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
+_COUNT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
 _MOST_EVENTS: Final = 4096
 _MOST_BYTES: Final = 32 * 1024 * 1024  # of finished spans that wait in memory
 _PATIENCE: Final = 10.0  # seconds of an outage after which a line tells of it, when nothing is lost by it
@@ -87,16 +87,23 @@ class SessionTracerProvider(TracerProvider):
 
     def __init__(self, resource: Resource, parent_for: ParentFor) -> None:
         self.successor: trace.TracerProvider | None = None
-        chosen = any(os.environ.get(name) for name in _LIMIT_VARIABLES)
+        self._is_limited = any(os.environ.get(name) for name in _COUNT_VARIABLES)
+        self._limits = SpanLimits() if self._is_limited else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT)
+        self._processors = GuardedProcessors()
         super().__init__(
             resource=resource,
             shutdown_on_exit=False,
-            active_span_processor=GuardedProcessors(),
+            active_span_processor=self._processors,
             id_generator=SessionIdGenerator(environment.id_generator() or RandomIdGenerator()),
-            span_limits=SpanLimits() if chosen else SpanLimits(max_span_attributes=_ATTRIBUTE_LIMIT),
+            span_limits=self._limits,
         )
         logging.getLogger(TracerProvider.__module__).addFilter(_LATE_CALLS)
         self._parent_for = parent_for
+
+    def offer_leaves(self, tracer: Tracer, sessions: SessionSpanProcessor) -> None:
+        """Let `Scope.start_leaf()` make leaves with a tracer of ours while `sessions` is the only processor."""
+        if not self._is_limited:
+            leaf.offer(tracer, self._limits, self._processors, sessions)
 
     def _handle_fork(self) -> None:
         """Newer SDKs describe the forked process here, and read the environment for it."""
@@ -562,6 +569,8 @@ class SessionProvider:
         processor.flush = self.flush
         with environment.usable(environment.METRICS):
             self.tracer: Tracer = self.provider.get_tracer(semconv.SCOPE_NAME, __version__)
+        if isinstance(self.provider, SessionTracerProvider):
+            self.provider.offer_leaves(self.tracer, processor)
         self._ids = self._session_ids()
         if not config.require_session:
             self.processor.sessionless(self.pipeline(config), self.redactor(config))

@@ -1,0 +1,311 @@
+"""The span of a call that has none of ours below it, at a third of the price of the SDK's.
+
+The SDK's span guards each attribute against limits and other threads, and asks a sampler and every processor. Where
+nobody has set a limit, the sampler is the default one and our processor is alone on our own provider, all of that
+changes nothing: there a `Leaf` keeps its attributes in a plain dict and goes straight to its session when it ends. It
+is one of the SDK's spans for everybody who meets it, and becomes one in earnest as soon as it is asked for what a dict
+cannot do, or another processor has come. In every other place, and with a release of the SDK whose spans have other
+fields, `Leaves.start()` makes none.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import Context
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Span, SpanLimits
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+)
+
+from .. import guard
+from ..clock import monotonic
+
+if TYPE_CHECKING:
+    from .guarded import GuardedProcessors
+    from .processor import SessionSpanProcessor, SessionSpans
+
+_clock: Any = sdk  # whose `time_ns` tests of agents replace, see `testing.py`
+_logger: Final = logging.getLogger(sdk.__name__)  # as the SDK's span, whose warnings `LateCalls` knows
+_PLAIN: Final = frozenset({bool, float, int, str, tuple})
+_TEXT: Final = frozenset({str})
+_UNSET: Final = Status(StatusCode.UNSET)
+_CLOCK_WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
+# Newer SDKs hand on whether the trace id is random.
+_INHERITED_FLAGS: Final = 0x03 if hasattr(IdGenerator, "is_trace_id_random") else TraceFlags.SAMPLED
+_FIELDS: Final = frozenset({
+    "_attributes", "_context", "_end_time", "_events", "_instrumentation_info", "_instrumentation_scope", "_kind",
+    "_limits", "_links", "_lock", "_name", "_parent", "_record_end_metrics", "_record_exception", "_resource",
+    "_sampler", "_set_status_on_exception", "_span_processor", "_start_time", "_status", "_trace_config",
+})  # fmt: skip
+
+
+def clock_offset() -> int:
+    """What the clock on the wall shows beyond the monotonic one, in nanoseconds; another value after it was set."""
+    return time.time_ns() - int(monotonic() * 1e9)
+
+
+def corrected(end: int, offset: int) -> int:
+    """The end of a span without what the clock was set ahead by since its start; `offset` is that at the start.
+
+    An end that the program gave is not the current time, so it says nothing about the clock.
+    """
+    step = clock_offset() - offset
+    return end - step if abs(step) > _CLOCK_WAS_SET and abs(time.time_ns() - end) < _CLOCK_WAS_SET else end
+
+
+class Leaf(Span):
+    """See the module; made by `Leaves.start()`.
+
+    Attributes:
+        session: whose span it is.
+        offset: `clock_offset()` at its start.
+        place: where the record of it is kept; None where there is none.
+        searched: names of attributes whose texts have been cut and searched for secrets.
+        forms: the `secrets.forms` that they were searched for.
+    """
+
+    # As the SDK's own has them; `__init__()` of that one is what is saved here.
+    def __init__(
+        self,
+        leaves: Leaves,
+        session: SessionSpans,
+        name: str,
+        context: SpanContext,
+        parent: SpanContext,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        start_time: int | None,
+    ) -> None:
+        tracer = leaves.tracer
+        self._name = name
+        self._context = context
+        self._parent = parent
+        self._kind = kind
+        self._resource = tracer.resource
+        self._instrumentation_info = tracer.instrumentation_info
+        self._instrumentation_scope = leaves.scope
+        self._sampler = tracer.sampler
+        self._limits = leaves.limits
+        self._span_processor = leaves.processors
+        self._trace_config = self._record_end_metrics = None
+        self._record_exception = self._set_status_on_exception = False
+        self._lock = threading.Lock()
+        self._status = _UNSET
+        self._events: Any = ()
+        self._links: Any = ()
+        self._attributes: Any = attributes
+        self._end_time = None
+        self._leaves = leaves
+        self.session = session
+        self.place: Any = None
+        self.searched: Collection[str] = ()
+        self.forms: object = None
+        self.offset: int = clock_offset()
+        self._start_time = _clock.time_ns() if start_time is None else start_time
+
+    def _open(self) -> dict[str, Any] | None:
+        """The dict of the attributes; None when they are in the SDK's own mapping."""
+        attributes: Any = self._attributes
+        return attributes if type(attributes) is dict else None
+
+    def _as_the_sdk(self) -> None:
+        """Put the attributes into the SDK's own mapping, which takes everything and has limits."""
+        if self._open() is not None:
+            limits = self._limits
+            self._attributes = BoundedAttributes(
+                limits.max_span_attributes,
+                self._attributes,
+                immutable=self._end_time is not None,
+                max_value_len=limits.max_span_attribute_length,
+            )
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """As the SDK's span."""
+        own = self._open()
+        if (
+            own is None
+            or self._end_time is not None
+            or len(own) + len(attributes) > self._leaves.most
+            or not _are_plain(attributes)
+        ):
+            self._as_the_sdk()
+            super().set_attributes(attributes)
+            return
+        for name in own.keys() & attributes.keys():  # as in the SDK, what is set again is the last
+            del own[name]
+        own.update(attributes)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """As the SDK's span."""
+        self.set_attributes({key: value})
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
+        """As the SDK's span."""
+        if not self._events:
+            self._events = self._new_events()  # type: ignore[no-untyped-call]
+        super().add_event(name, attributes, timestamp)
+
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:
+        """As the SDK's span."""
+        if not self._links:
+            self._links = self._new_links(())
+        super().add_link(context, attributes)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End it once, and give it to its session."""
+        with self._lock:
+            if self._end_time is not None:
+                _logger.warning("Calling end() on an ended span.")
+                return
+            end = corrected(_clock.time_ns() if end_time is None else end_time, self.offset)
+            start: Any = self._start_time
+            end = max(start, end)
+            is_leaf = self._open() is not None and self._leaves.processors.sole is self._leaves.sessions
+            if is_leaf:
+                self._end_time = end
+        if is_leaf:
+            self._leaves.sessions.on_end(self)
+        else:
+            self._as_the_sdk()
+            super().end(end)
+
+    def complete(self, attributes: Mapping[str, Any], resource: Resource) -> None:
+        """Add what is found out after its end, such as a price; for the pipeline that it is in."""
+        self._attributes = {**self._attributes, **attributes}  # (not the same dict: somebody may be reading that)
+        self._resource = resource
+
+
+def _are_plain(attributes: Mapping[str, Any]) -> bool:
+    """Whether the SDK would take all of these as they are: texts, numbers, and tuples of texts."""
+    values = attributes.values()
+    return (
+        _PLAIN.issuperset(map(type, values))
+        and _TEXT.issuperset(map(type, attributes))
+        and "" not in attributes
+        and all(_TEXT.issuperset(map(type, value)) for value in values if type(value) is tuple)
+    )
+
+
+class Leaves:
+    """Makes the leaves of a tracer of ours.
+
+    Args:
+        tracer: the SDK's, of our own provider.
+        limits: of the provider.
+        processors: all of the provider.
+        sessions: ours among them.
+    """
+
+    def __init__(
+        self, tracer: sdk.Tracer, limits: SpanLimits, processors: GuardedProcessors, sessions: SessionSpanProcessor
+    ) -> None:
+        self.tracer = tracer
+        self.limits = limits
+        self.most: int = limits.max_span_attributes or 0
+        self.processors = processors
+        self.sessions = sessions
+        self.scope = tracer._instrumentation_scope  # noqa: SLF001  (`offer()` has looked whether it is there)
+        self._is_enabled: Callable[[], bool] = getattr(tracer, "_is_enabled", lambda: True)
+
+    def start(
+        self,
+        name: str,
+        context: Context,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        links: Sequence[Link],
+        start_time: int | None,
+    ) -> Leaf | None:
+        """Start a leaf that keeps `attributes`; None where it has to be a span of the SDK's.
+
+        Args:
+            context: of the parent.
+            start_time: nanoseconds since the epoch; now when left out.
+        """
+        parent = get_current_span(context).get_span_context()
+        tracer = self.tracer
+        session = self.sessions.session(parent.trace_id)
+        if (
+            session is None
+            or self.processors.sole is not self.sessions
+            or not parent.is_valid
+            or not parent.trace_flags & TraceFlags.SAMPLED
+            or tracer.sampler is not DEFAULT_ON
+            or not self._is_enabled()
+        ):
+            return None
+        own = SpanContext(
+            parent.trace_id,
+            tracer.id_generator.generate_span_id(),
+            is_remote=False,
+            trace_flags=_flags(parent.trace_flags & _INHERITED_FLAGS),
+            trace_state=parent.trace_state,
+        )
+        leaf = Leaf(self, session, name, own, parent, kind, attributes, start_time)
+        if links:
+            leaf._links = leaf._new_links(links)  # noqa: SLF001
+        if not _are_plain(attributes):
+            leaf._as_the_sdk()  # noqa: SLF001
+        try:
+            session.totals.on_start(leaf)
+        except Exception:
+            guard.report("the start of a span")
+        return leaf
+
+
+@functools.cache
+def _flags(number: int) -> TraceFlags:
+    return TraceFlags(number)
+
+
+@functools.cache
+def _is_known() -> bool:
+    """Whether the spans of this SDK have the fields that a leaf has, and no others."""
+
+    class Probe(Span):
+        pass
+
+    try:
+        fields = vars(Probe("probe", INVALID_SPAN_CONTEXT, resource=Resource.get_empty())).keys()
+    except Exception:
+        return False
+    return (
+        fields <= _FIELDS and hasattr(sdk, "time_ns") and hasattr(Span, "_new_events") and hasattr(Span, "_new_links")
+    )
+
+
+def offer(tracer: Any, limits: SpanLimits, processors: GuardedProcessors, sessions: SessionSpanProcessor) -> None:
+    """Let `Scope.start_leaf()` make leaves with a tracer, where spans of the SDK's would be the same.
+
+    Args:
+        tracer: of our own provider, which has these limits and these processors.
+        sessions: the one of the processors that is ours.
+    """
+    metrics = getattr(tracer, "_tracer_metrics", None)
+    counts = metrics is not None and bool(vars(metrics))  # of spans, by newer SDKs, when they are told to
+    if (
+        isinstance(tracer, sdk.Tracer)
+        and not counts
+        and hasattr(tracer, "_instrumentation_scope")
+        and limits.max_span_attribute_length is None
+        and _is_known()
+    ):
+        tracer.start_leaf = Leaves(tracer, limits, processors, sessions).start  # type: ignore[attr-defined]
