@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentops_otel.rows import SpanRow
+from agentops_otel.server.shape import minimap_path
 from agentops_otel.server.views.critical import critical_path
+from agentops_otel.server.views.minimap import minimap
 from agentops_otel.server.views.ribbon import ribbon
 from agentops_otel.server.views.run import Run
 from agentops_otel.server.views.waterfall import MOST, waterfall
@@ -193,3 +196,53 @@ def test_a_model_that_fails_is_told_too():
 def test_what_did_not_fail_has_no_why(play):
     """Recovered errors are no reason."""
     assert why(played(play(NOW))) is None
+
+
+# ------------------------------------------------------------------------------------------------------------- minimap
+
+
+def test_the_minimap_stands_as_the_tree_does(ci):
+    """One row for each leaf while there is room, calls and tools apart; the error is a tick where it happened."""
+    leaves = [row for row in ci.rows if row.leaf and row.kind != "gap"]
+    assert [bar.kind for bar in sorted(ci.minimap.bars, key=lambda bar: bar.row)] == [row.kind for row in leaves]
+    assert ci.minimap.rows == len(leaves)
+    failed = next(row for row in leaves if row.fate)
+    assert ci.minimap.errors == ((failed.end_ns * ci.minimap.cells // ci.scale_ns, "recovered"),)
+
+
+def test_a_minimap_is_small_however_large_the_session_is():
+    """Ten thousand spans at once are some bars, since nobody could tell them apart."""
+    work = [("llm", number % 97 * SECOND, (number % 97 + 1) * SECOND) for number in range(10_000)]
+    found = minimap(work, [(SECOND, "fatal")] * 10_000, 100 * SECOND)
+    assert len(found.bars) <= found.rows <= 24
+    assert found.errors == ((4, "fatal"),)
+    assert len(minimap_path(found, "llm")) < 1_000
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["llm", "tool", "other"]), st.integers(0, 10**6), st.integers(0, 10**6)).map(
+            lambda each: (each[0], min(each[1:]), max(each[1:]))
+        ),
+        max_size=60,
+    ),
+    st.integers(1, 10**6),
+)
+@settings(max_examples=150)
+def test_a_minimap_hides_no_work(work, more):
+    """Each span is inside of a bar of its kind, and no bar leaves the picture or shares its cells with another."""
+    scale = max([stop for *_, stop in work], default=0) + more
+    found = minimap(work, [], scale)
+    for index, (kind, start, stop) in enumerate(work):
+        row = index if len(work) <= found.rows else index * found.rows // len(work)
+        first, last = start * found.cells / scale, stop * found.cells / scale
+        assert any(bar.start <= first and last <= bar.stop for bar in found.bars if (bar.kind, bar.row) == (kind, row))
+    cells = [(bar.kind, bar.row, cell) for bar in found.bars for cell in range(bar.start, bar.stop)]
+    assert len(cells) == len(set(cells))
+    assert all(0 <= bar.start < bar.stop <= found.cells and 0 <= bar.row < found.rows for bar in found.bars)
+
+
+def test_the_inside_of_a_row_has_no_minimap():
+    """It is one of the whole session, which the page has already."""
+    run = played(plays.ci_medic(NOW))
+    assert waterfall(run, under=waterfall(run).rows[0].id).minimap is None

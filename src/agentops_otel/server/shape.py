@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from .views.session import Minimap, Work
+
 SPARK_WIDTH: Final = 72
 SPARK_HEIGHT: Final = 16
 
@@ -34,6 +36,12 @@ def runs(pieces: Iterable[tuple[int, int]], top: int, bottom: int) -> str:
     return "".join(f"M{start} {top}h{end - start}v{bottom - top}H{start}z" for start, end in pieces if end > start)
 
 
+def minimap_path(minimap: Minimap, kind: Work) -> str:
+    """Path data of all work of a kind; a row is 1 high and its bars are a little less."""
+    here = (bar for bar in minimap.bars if bar.kind == kind)
+    return "".join(f"M{bar.start} {bar.row}h{bar.stop - bar.start}v.8H{bar.start}z" for bar in here)
+
+
 def strip_width(duration_ns: int, longest_ns: int, *, linear: bool = False) -> str:
     """The width of a strip: the root of its share of the longest on the page, or that share; at least 12 %, or 1 %."""
     share = duration_ns / longest_ns if longest_ns > 0 else 0.0
@@ -47,5 +55,6 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "spark": spark,
     "points": points,
     "runs": runs,
+    "minimap_path": minimap_path,
     "strip_width": strip_width,
 }

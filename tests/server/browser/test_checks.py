@@ -87,6 +87,10 @@ def test_check_4_a_large_session_opens_at_a_span(box, open_page, spans):
     expect(row).to_be_visible()
     expect(row).to_be_in_viewport()
     expect(page.locator("#panel")).to_be_visible()
+    wide = row.locator(".lane rect").first.bounding_box()["width"]
+    row.press("z")
+    expect(page.locator("#range-all")).to_be_visible()
+    assert row.locator(".lane rect").first.bounding_box()["width"] > 50 * wide
 
 
 def test_check_5_what_arrives_is_seen(box, open_page):

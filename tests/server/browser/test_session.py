@@ -141,6 +141,177 @@ def test_z_zooms_to_a_span_and_escape_shows_all_again(shown, team, open_page):
     assert page.locator(".wf thead text").all_text_contents() == before
 
 
+def drag(page, place, start, stop):
+    """Drags from one share of the width of a place to another."""
+    box = place.bounding_box()
+    across = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], across)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (start + stop) / 2 * box["width"], across)
+    page.mouse.move(box["x"] + stop * box["width"], across)
+    page.mouse.up()
+
+
+def range_of(page):
+    """What the address says of the range of time, in seconds."""
+    said = re.search(r"[?&]range=([\d.]+)-([\d.]+)", page.evaluate("location.search"))
+    return said and tuple(map(float, said.groups()))
+
+
+def scale(page):
+    """The texts of the time line."""
+    return page.locator(".wf thead text").all_text_contents()
+
+
+def whole(page):
+    """Seconds that the time line stands for."""
+    return float(page.locator("table.wf").get_attribute("data-seconds"))
+
+
+def test_a_drag_over_the_minimap_chooses_a_range_of_time(shown, team, open_page):
+    """The lanes show it alone, the address says it, and a copy of the address shows the same."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall")
+    everything, length = scale(page), whole(page)
+    bar = page.locator(".wf tbody tr", has_text="read_file").locator(".lane rect").first
+    width = bar.bounding_box()["width"]
+    drag(page, page.locator("#range"), 0.2, 0.6)
+    assert range_of(page) == pytest.approx((0.2 * length, 0.6 * length), abs=0.02 * length)
+    assert bar.bounding_box()["width"] == pytest.approx(width / 0.4, rel=0.1)
+    assert scale(page) != everything
+    copied = open_page(page.url)
+    assert scale(copied) == scale(page)
+    drag(page, page.locator("#range"), 0.4, 0.5)
+    assert range_of(page) == pytest.approx((0.3 * length, 0.7 * length), abs=0.02 * length), "inside of it: moved"
+    drag(page, page.locator("#range"), 0.9, 0.8)
+    assert range_of(page) == pytest.approx((0.8 * length, 0.9 * length), abs=0.02 * length), "outside: another one"
+    page.get_by_role("button", name="Show all times").click()
+    assert (range_of(page), scale(page)) == (None, everything)
+
+
+def test_a_drag_over_a_lane_zooms_further_and_opens_nothing(shown, team, open_page):
+    """What lies between press and release is as wide as the lane; two clicks show all again, one opens the details."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall&range=1-3")
+    lane = page.locator(".wf tbody tr", has_text="reader").locator(".lane")
+    drag(page, lane, 0.25, 0.75)
+    assert range_of(page) == pytest.approx((1.5, 2.5), abs=0.1)
+    expect(page.locator("#panel")).to_have_count(0)
+    page.locator("#range").dblclick()
+    assert range_of(page) is None
+    lane.click()
+    expect(page.locator("#panel h2")).to_contain_text("reader")
+
+
+def test_escape_ends_a_drag_then_the_range_then_the_panel(shown, team, open_page):
+    """One thing at a time, whatever has the focus; the page itself stays."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall&range=1-3")
+    page.locator(".wf tbody tr a", has_text="read_file").click()
+    expect(page.locator("#panel")).to_be_visible()
+    box = page.locator("#range").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 5)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert range_of(page) == (1, 3)
+    page.locator("#panel [data-part=attributes]").focus()
+    page.keyboard.press("Escape")
+    assert range_of(page) is None
+    expect(page.locator("#panel")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_have_count(0)
+    expect(page.locator(".wf")).to_be_visible()
+
+
+def test_keys_choose_a_range_of_time(shown, team, open_page):
+    """The ends are sliders; in the tree plus and minus zoom around a row, and Shift with an arrow moves."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall")
+    length = whole(page)
+    start, end = (
+        page.get_by_role("slider", name="Start of the range"),
+        page.get_by_role("slider", name="End of the range"),
+    )
+    start.focus()
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowRight")
+    assert range_of(page)[0] == pytest.approx(0.216 * length, abs=0.001 * length)
+    expect(start).to_be_focused()
+    assert float(start.get_attribute("aria-valuenow")) == pytest.approx(range_of(page)[0], abs=0.01)
+    end.focus()
+    page.keyboard.press("PageDown")
+    assert range_of(page)[1] == pytest.approx((1 - 0.2 * 0.784) * length, abs=0.001 * length)
+    page.keyboard.press("Home")
+    assert range_of(page)[1] > range_of(page)[0]
+    page.keyboard.press("Escape")
+    assert range_of(page) is None
+    row = page.locator(".wf tbody tr", has_text="read_file")
+    row.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    near = range_of(page)
+    assert near[1] - near[0] == pytest.approx(length / 4, rel=0.01)
+    page.keyboard.press("Shift+ArrowRight")
+    assert range_of(page)[0] - near[0] == pytest.approx((near[1] - near[0]) / 4, rel=0.02)
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    assert range_of(page) is None or range_of(page)[1] - range_of(page)[0] > 0.9 * length
+    expect(row).to_be_focused()
+
+
+def test_the_range_outlives_other_views(shown, team, open_page):
+    """The links to the other views carry it, and it is there when one comes back; Back and Forward too."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall")
+    drag(page, page.locator("#range"), 0.1, 0.5)
+    chosen, texts = range_of(page), scale(page)
+    page.keyboard.press("1")
+    expect(page.locator("#story")).to_be_visible()
+    assert range_of(page) == chosen
+    page.keyboard.press("2")
+    expect(page.locator(".wf")).to_be_visible()
+    assert scale(page) == texts
+    page.go_back()
+    expect(page.locator("#story")).to_be_visible()
+    page.go_back()
+    assert scale(page) == texts
+
+
+@pytest.mark.parametrize("range_", ["", "x", "3-1", "1", "900-901", "-5-2", "1-3-5"])
+def test_a_range_that_is_not_valid_is_all(shown, team, open_page, range_):
+    """An address of another session, or one that was cut, shows the whole session."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall&range={range_}")
+    expect(page.locator("#range [role=slider]")).to_have_count(2)
+    expect(page.locator("#range-all")).to_be_hidden()
+
+
+def test_a_finger_chooses_on_the_minimap_and_scrolls_elsewhere(shown, team, open_page):
+    """On a phone a drag over a lane is no zoom, and the minimap is as wide as the window."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall", width=390, has_touch=True, is_mobile=True)
+    touch = page.context.new_cdp_session(page)
+
+    def swipe(place):
+        place.scroll_into_view_if_needed()
+        box = place.bounding_box()
+        across = box["y"] + box["height"] / 2
+        for kind, share in (("touchStart", 0.3), ("touchMove", 0.5), ("touchMove", 0.8), ("touchEnd", None)):
+            points = [] if share is None else [{"x": box["x"] + share * box["width"], "y": across}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    swipe(page.locator(".wf tbody tr", has_text="reader").locator(".lane"))
+    assert range_of(page) is None
+    swipe(page.locator("#range"))
+    length = whole(page)
+    assert range_of(page) == pytest.approx((0.3 * length, 0.8 * length), abs=0.05 * length)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_choose_a_range(shown, team, open_page, scheme):
+    """The sliders have names and values, in both themes."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall&range=1-3", scheme=scheme)
+    expect(page.locator("#range-all")).to_have_text(re.compile(r"1\.0.s to 3\.0.s"))
+    found = Axe().run(page)
+    assert not found.violations_count, found.generate_report()
+
+
 def test_p_goes_along_the_critical_path(shown, team, open_page):
     """Each press goes to the next row that decides how long all took, and after the last to the first."""
     page = open_page(f"{shown.url}{team}?tab=waterfall")

@@ -28,13 +28,15 @@ export function focusOn(span) {
   return target;
 }
 
-/** The links to the other views show the same span. */
-function carry() {
+/** The links to the other views show the same span, and come back to the same range of time. */
+export function carry() {
   const query = parameters();
   for (const link of document.querySelectorAll(".tabs a[data-key]")) {
     const target = new URL(link.href);
-    if (query.has("span")) target.searchParams.set("span", query.get("span"));
-    else target.searchParams.delete("span");
+    for (const name of ["span", "range"]) {
+      if (query.has(name)) target.searchParams.set(name, query.get(name));
+      else target.searchParams.delete(name);
+    }
     link.setAttribute("href", target.search);
   }
 }

@@ -1,6 +1,7 @@
 // <ao-waterfall>: a treegrid. One row has tabindex 0; arrows move and fold, z zooms, p goes along the critical path.
 import { forPage } from "./keys.js";
 import { close, show } from "./panel.js";
+import { Range } from "./range.js";
 
 // Rows stand in groups of 50.
 const after = (row) => row.nextElementSibling ?? row.parentElement.nextElementSibling?.rows[0] ?? null;
@@ -8,15 +9,11 @@ const before = (row) => row.previousElementSibling ?? [...(row.parentElement.pre
 const level = (row) => Number(row.getAttribute("aria-level"));
 const folded = (row) => row.getAttribute("aria-expanded") === "false";
 
-// One rule for all lanes: rows that are out of sight have no work with it. (A custom property would be inherited by all.)
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(".wf tbody .lane > svg {}");
-document.adoptedStyleSheets.push(sheet);
-const [lane] = sheet.cssRules;
-
 class Waterfall extends HTMLElement {
   connectedCallback() {
+    if (this.table) return; // it was moved
     this.table = this.querySelector("table");
+    this.range = new Range(this);
     this.addEventListener("keydown", (event) => this.key(event));
     this.addEventListener("click", (event) => this.click(event));
     this.addEventListener("focusin", (event) => {
@@ -117,7 +114,7 @@ class Waterfall extends HTMLElement {
   key(event) {
     if (!forPage(event) || !event.target.closest("tbody")) return;
     const row = this.current;
-    const does = {
+    const does = event.shiftKey ? this.shifted(event.key) : {
       ArrowDown: () => this.go(this.next(row)),
       ArrowUp: () => this.go(this.next(row, before)),
       j: () => this.go(this.next(row)),
@@ -136,12 +133,22 @@ class Waterfall extends HTMLElement {
       " ": () => this.details(row),
       z: () => this.zoom(row),
       p: () => this.along(row),
-      Escape: () => this.zoomed ? this.zoom(null) : close(),
+      "-": () => this.nearer(row, 2),
+      "+": () => this.nearer(row, 0.5),
+      Escape: () => this.range.reset() || close(),
     }[event.key];
     if (!does) return;
     event.preventDefault();
     event.stopPropagation();
     does();
+  }
+
+  shifted(key) {
+    return {
+      ArrowLeft: () => this.range.move(-0.25),
+      ArrowRight: () => this.range.move(0.25),
+      "+": () => this.nearer(this.current, 0.5),
+    }[key];
   }
 
   first() {
@@ -160,47 +167,31 @@ class Waterfall extends HTMLElement {
     this.go(after ?? path[0]);
   }
 
-  /** Makes one row's time as wide as the lane; the same row again, or none, shows all. */
+  /** Makes one row's time as wide as the lane, with a little air on both sides; the same row again shows all. */
   zoom(row) {
-    const all = !row || this.zoomed === row;
-    this.zoomed = all ? null : row;
-    if (all) {
-      lane.style.removeProperty("width");
-      lane.style.removeProperty("margin-left");
-    } else {
-      const bar = row.querySelector(".lane rect");
-      const [start, length] = ["x", "width"].map((name) => parseFloat(bar.getAttribute(name)) / 100);
-      // A little air on both sides, and no closer than a hundred thousandth of the whole.
-      const share = Math.min(1, Math.max(length, 1e-5) * 1.1);
-      const from = Math.max(0, Math.min(1 - share, start - share / 22));
-      lane.style.setProperty("width", `${100 / share}%`);
-      lane.style.setProperty("margin-left", `${(-100 * from) / share}%`);
-      return this.scale(from, share);
-    }
-    return this.scale(0, 1);
+    const [start, length] = timeOf(row, this.range.whole);
+    const again = this.zoomed === row && this.range.shown;
+    this.zoomed = row;
+    this.range.set(again ? null : [start - length / 20, start + length * 1.05]);
   }
 
-  /** Writes the time at the five divisions. */
-  scale(from, share) {
-    const texts = this.table.tHead.querySelectorAll("text");
-    this.words ??= [...texts].map((text) => text.textContent);
-    const seconds = Number(this.table.dataset.seconds);
-    texts.forEach((text, index) => {
-      if (share === 1) text.textContent = this.words[index];
-      else text.textContent = time(seconds * (from + (share * index) / 5), seconds * share);
-    });
-    // Another rendering of the page says the times of the whole.
-    this.table.tHead.querySelector(".lane svg").toggleAttribute("data-keep", share !== 1);
+  /** Zooms in or out around the middle of a row. */
+  nearer(row, times) {
+    const [start, length] = timeOf(row, this.range.whole);
+    this.range.scale(times, start + length / 2);
   }
 }
 
-/** A moment with as many digits as the width of the lane asks for. */
-function time(seconds, width) {
-  if (seconds < 1) return `${(seconds * 1000).toFixed(width < 0.02 ? 2 : 0)}\u202fms`;
-  const digits = Math.max(0, Math.min(4, Math.ceil(1 - Math.log10(width))));
-  if (seconds < 60) return `${seconds.toFixed(digits)}\u202fs`;
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${(seconds % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}`;
+/** Start and length of a row's bar, in seconds. */
+function timeOf(row, whole) {
+  const bar = row.querySelector(".lane rect");
+  return ["x", "width"].map((name) => (parseFloat(bar.getAttribute(name)) / 100) * whole);
 }
 
 customElements.define("ao-waterfall", Waterfall);
+
+// Whatever has the focus: the range goes before the panel, and that before the page.
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !forPage(event)) return;
+  if (document.querySelector("ao-waterfall")?.range.reset()) event.preventDefault();
+});

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ...rows import ErrorFate, ErrorUse, Kind, Score, SessionRow, SpanRow
 
 Tab = Literal["story", "waterfall", "replay", "calls", "errors", "raw"]
+Work = Literal["llm", "tool", "other"]
 Part = Literal["messages", "params", "attributes", "events"]
 CUT = 65_536
 """Bytes of one text that a page shows before it asks."""
@@ -169,6 +170,28 @@ class WaterfallRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MinimapBar:
+    """Work in one row of the minimap, from one cell to another."""
+
+    kind: Work
+    row: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Minimap:
+    """The work of the whole session in a small picture, in the order of the tree from above to below."""
+
+    cells: int
+    """Its width, which stands for the time line."""
+    rows: int
+    bars: tuple[MinimapBar, ...]
+    errors: tuple[tuple[int, ErrorFate], ...]
+    """Cell and fate, at most one of each a cell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Waterfall:
     """The tree with its time line."""
 
@@ -178,7 +201,9 @@ class Waterfall:
     now_ns: int | None
     """Where the blue edge stands while it runs, from the session's start."""
     collapsed: bool = False
-    """Whether subtrees are folded because there are more than 5,000 rows."""
+    """Whether subtrees are folded because there are more than 2,000 rows."""
+    minimap: Minimap | None = None
+    """None where only the inside of a row is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

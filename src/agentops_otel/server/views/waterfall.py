@@ -12,8 +12,9 @@ from ...strip import Interval, union, without
 from ...tree import Key
 from ..timeline import scale_of
 from .critical import critical_path
+from .minimap import minimap
 from .run import Run, key_of
-from .session import Numbers, Waterfall, WaterfallRow
+from .session import Minimap, Numbers, Waterfall, WaterfallRow, Work
 from .spoken import signature
 
 MOST: Final = 2_000
@@ -89,7 +90,25 @@ class _Tree:
             scale_ns=scale_of(max(1, run.length_ns)),
             now_ns=run.length_ns if run.running else None,
             collapsed=any(row.collapsed for row in rows),
+            minimap=self._minimap() if under is None else None,
         )
+
+    def _minimap(self) -> Minimap:
+        run = self._run
+        leaves = [span for span in run.order if span.kind != "error" and self._is_leaf(span)]
+        work = [(self._work(span), run.start(span), run.until(span)) for span in leaves]
+        errors = ((run.at(error.time_ns), error.fate) for error in run.origins.values())
+        return minimap(work, errors, scale_of(max(1, run.length_ns)))
+
+    def _work(self, span: SpanRow) -> Work:
+        if self._run.is_call(span):
+            return "llm"
+        return "tool" if span.kind in ("tool", "action") else "other"
+
+    def _is_leaf(self, span: SpanRow) -> bool:
+        """Whether it is work itself, and not what is around work."""
+        is_container = span.kind in {"session", "agent", "workflow"} or key_of(span) in self._works
+        return self._run.is_call(span) or not is_container
 
     def _last_level(self, tops: Sequence[_Place]) -> int:
         """The last level that is unfolded: the first always, the others while there is room for what is in them."""
@@ -159,7 +178,7 @@ class _Tree:
             return self._placeholder(place, place.row, collapsed=collapsed)
         run, span = self._run, place.row
         key = key_of(span)
-        leaf = run.is_call(span) or (span.kind not in {"session", "agent", "workflow"} and key not in self._works)
+        leaf = self._is_leaf(span)
         return WaterfallRow(
             id=place.id,
             level=place.level,
