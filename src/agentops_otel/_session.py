@@ -29,6 +29,7 @@ from .pipeline import ids
 from .pipeline.log_event import LogEvent
 from .pipeline.processor import SessionSpans
 from .pipeline.provider import SessionProvider
+from .span_failure import write_exception
 from .summary import Summary
 from .totals import Snapshot
 from .values import MAX_ITEMS, to_text
@@ -302,7 +303,7 @@ class Session:
                 return
             self._implied = (EndState.Fail, reason)
             if exception is not None and self._root.is_recording():
-                events.write_exception(self._root, exception, self.config)
+                write_exception(self._root, exception, self.config)
 
     def end(
         self,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from opentelemetry.context import Context
 
-from . import context, events, guard, instrumentation
+from . import context, guard, instrumentation
 from ._session import EndState, Session
 from .clock import monotonic
 from .config import Configuration
@@ -20,6 +20,7 @@ from .figures import format_count
 from .log import logger
 from .pipeline.provider import Pipeline, SessionProvider
 from .signals import Signals
+from .span_failure import message_of
 from .summary import print_summary
 
 _sessions_ended = 0
@@ -316,4 +317,4 @@ def reason_of(error: BaseException, config: Configuration) -> str:
         return "Interrupted (SIGINT)"
     if config.capture_content == "off":  # an exception's text can quote a prompt
         return type(error).__name__
-    return f"{type(error).__name__}: {events.message_of(error)}".removesuffix(": ")
+    return f"{type(error).__name__}: {message_of(error)}".removesuffix(": ")

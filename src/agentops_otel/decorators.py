@@ -30,9 +30,10 @@ from opentelemetry.trace import Span, set_span_in_context
 from . import guard, semconv
 from .config import Configuration
 from .context import scope_for
-from .events import AGENT_KEY, write_exception
+from .events import AGENT_KEY
 from .following import STEPS, follow_future, how_to_follow
 from .lookalike import called_by, fixed_signature, lookalike
+from .span_failure import write_exception
 from .text import brief
 from .values import to_text
 

@@ -8,51 +8,37 @@ the event's own start and end, so an event can be recorded after the fact. Field
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from time import monotonic_ns, time_ns
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from opentelemetry.context import create_key, get_value
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 
-from . import guard, semconv
+from . import guard, semconv, timestamps
 from .config import Configuration
 from .context import Scope, scope_for
 from .figures import format_count
 from .log import logger
 from .pricing import provider_of
-from .text import MAX_LENGTH, brief, cut, shown, stacktrace_of
+from .span_failure import message_of, write_failure
+from .text import brief, cut, stacktrace_of
+from .timestamps import LAST_NS, Timestamp
 from .values import MAX_ITEMS, sanitize, to_text
 
 AGENT_KEY: Final = create_key("agentops-agent")
 """Key of the id of the agent whose code is running, in the OpenTelemetry context."""
 
-Timestamp = str | datetime | float
-"""ISO 8601 text, a datetime, or seconds since 1970; without an offset it is UTC."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LAST_NS: Final = 2**63 - 1
 _NAME_LENGTH: Final = 256
-# Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits, which Go, Java and JavaScript write.
-_ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(?:([Zz])|([+-]\d\d):?(\d\d)?)?")
 
 
 def current_agent_id() -> str | None:
     """The id of the agent whose code is running, None outside of every agent."""
     agent_id = get_value(AGENT_KEY)
     return agent_id if isinstance(agent_id, str) else None
-
-
-def _now() -> str:
-    return _iso(time_ns())
-
-
-def _iso(nanoseconds: int) -> str:
-    return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).isoformat()
 
 
 @dataclass(eq=False)
@@ -79,7 +65,7 @@ class Event:
         self._made = 0
         try:
             if self.init_timestamp is None:
-                self._made, self.init_timestamp = monotonic_ns(), _now()
+                self._made, self.init_timestamp = monotonic_ns(), timestamps.now()
             self.agent_id = current_agent_id() if self.agent_id is None else self.agent_id
         except Exception:
             guard.report("the making of an event")
@@ -238,7 +224,7 @@ class ErrorEvent(Event):
             guard.report("the making of an event")
 
     def _complete(self, exception: BaseException | None, init_timestamp: Timestamp | None) -> None:
-        self.timestamp = _now() if self.timestamp is None else self.timestamp
+        self.timestamp = timestamps.now() if self.timestamp is None else self.timestamp
         self.init_timestamp: Timestamp | None = self.timestamp if init_timestamp is None else init_timestamp
         self.end_timestamp: Timestamp | None = self.timestamp if self.end_timestamp is None else self.end_timestamp
         trigger = self.trigger_event if _is(self.trigger_event, Event) else None
@@ -370,7 +356,7 @@ def _write_llm(span: Span, event: LLMEvent, config: Configuration) -> None:
         (semconv.USAGE_INPUT_TOKENS, event.prompt_tokens),
         (semconv.USAGE_OUTPUT_TOKENS, event.completion_tokens),
     ):
-        if _is(count, int) and not _is(count, bool) and 0 <= count <= _LAST_NS:  # type: ignore[operator]
+        if _is(count, int) and not _is(count, bool) and 0 <= count <= LAST_NS:  # type: ignore[operator]
             span.set_attribute(key, int(count))  # type: ignore[arg-type]
         elif count is not None:
             logger.warning(
@@ -413,48 +399,7 @@ def _write_error(span: Span, event: ErrorEvent, config: Configuration) -> None:
     if details is not None and config.capture_content != "off":
         span.set_attribute(semconv.ERROR_DETAILS, details)
     _write_content(span, config, {semconv.ERROR_LOGS: event.logs})
-    write_failure(span, config, kind, details, event._stacktrace, _nanoseconds(event.timestamp))  # noqa: SLF001
-
-
-def write_exception(span: Span, error: BaseException, config: Configuration, *, event: bool = True) -> None:
-    """Give the span status ERROR, `error.type` and, with `event`, the `exception` event.
-
-    Texts of the exception are left out when `capture_content` is ``off``: they can quote a prompt.
-    """
-    kind = type(error).__qualname__
-    span.set_attribute(semconv.ERROR_TYPE, kind)
-    if event:
-        write_failure(span, config, kind, message_of(error), stacktrace_of(error))
-        return
-    span.set_status(_status(kind, message_of(error), config))
-
-
-def write_failure(
-    span: Span,
-    config: Configuration,
-    kind: str,
-    message: str | None,
-    stacktrace: str | None,
-    timestamp_ns: int | None = None,
-) -> None:
-    """Give the span the `exception` event and status ERROR; texts only as far as `capture_content` allows."""
-    attributes = {semconv.EXCEPTION_TYPE: kind}
-    if config.capture_content != "off":
-        limit = config.max_content_length
-        attributes |= {semconv.EXCEPTION_MESSAGE: to_text(message, max_length=limit)} if message else {}
-        attributes |= {semconv.EXCEPTION_STACKTRACE: to_text(stacktrace, max_length=limit)} if stacktrace else {}
-    span.add_event(semconv.EXCEPTION_EVENT, attributes, timestamp_ns)
-    span.set_status(_status(kind, message, config))
-
-
-def _status(kind: str, message: str | None, config: Configuration) -> Status:
-    text = f"{kind}: {message}" if message and config.capture_content != "off" else kind
-    return Status(StatusCode.ERROR, to_text(text, max_length=config.max_content_length))
-
-
-def message_of(error: BaseException) -> str:
-    """The exception's text, whatever its ``__str__`` does."""
-    return shown(error, MAX_LENGTH)
+    write_failure(span, config, kind, details, event._stacktrace, timestamps.nanoseconds(event.timestamp))  # noqa: SLF001
 
 
 def _write_content(span: Span, config: Configuration, values: Mapping[str, Any]) -> None:
@@ -549,7 +494,7 @@ def _times(event: Event) -> tuple[int, int]:
     if now < start and event._made:  # noqa: SLF001  (the clock was set back since)
         now = start + monotonic_ns() - event._made  # noqa: SLF001
     if given_end is None:
-        event.end_timestamp = _iso(now)
+        event.end_timestamp = timestamps.iso(now)
     if given_end is None or given_end is event.init_timestamp:
         end = start if given_end is not None else max(now, start)
     else:
@@ -563,41 +508,10 @@ def _times(event: Event) -> tuple[int, int]:
 def _checked(event: Event, name: str, value: object, default: int) -> int:
     if value is None:
         return default
-    nanoseconds = _nanoseconds(value)
-    if nanoseconds is not None:
-        return nanoseconds
+    found = timestamps.nanoseconds(value)
+    if found is not None:
+        return found
     shown = to_text(value if _is(value, (str, int, float, datetime)) else type(value))
     message = "%s: %s=%.100s is not valid: expected ISO 8601, a datetime or epoch seconds. The current time is used"
     logger.warning(message, type(event).__name__, name, shown)
     return default
-
-
-def _nanoseconds(value: object) -> int | None:
-    """Nanoseconds since 1970, None for what is no time that OTLP can carry."""
-    try:
-        nanoseconds = _parse(value)
-    except Exception:  # (a user's object can raise anything)
-        return None
-    return nanoseconds if nanoseconds is not None and 0 <= nanoseconds <= _LAST_NS else None
-
-
-def _parse(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return int(value * 1_000_000_000)
-    moment = _from_iso(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime):
-        return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def _from_iso(text: str) -> datetime | None:
-    match = _ISO.fullmatch(text.strip())
-    if match is None:
-        return None
-    date, time, fraction, zulu, hours, minutes = match.groups()
-    offset = "+00:00" if zulu or hours is None else f"{hours}:{minutes or '00'}"
-    seconds = time if time.count(":") == 2 else f"{time}:00"
-    return datetime.fromisoformat(f"{date}T{seconds}.{(fraction or '0')[:6]:0<6}{offset}")

@@ -29,7 +29,7 @@ from opentelemetry.trace import (
 )
 
 from .. import semconv
-from ..events import message_of, write_failure
+from ..span_failure import message_of, write_failure
 from ..text import stacktrace_of
 from ..values import to_text
 from . import _background, _guard, _metrics
