@@ -130,7 +130,7 @@ class Stage:
 
     def state(self) -> Any:
         """What is in the journals of this stage."""
-        from agentops_otel.pipeline.claim import state
+        from agentops_otel.pipeline.overview import state
 
         return state(str(self.journal))
 

@@ -22,10 +22,11 @@ from opentelemetry.trace import SpanContext, StatusCode
 
 from agentops_otel import semconv
 from agentops_otel.pipeline import ids
-from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, state, unsettled
+from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, unsettled
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.log_event import LogEvent
+from agentops_otel.pipeline.overview import state
 from agentops_otel.pipeline.records import Kind, frame, span_payload
 
 RESOURCE = Resource({"service.name": "test"})

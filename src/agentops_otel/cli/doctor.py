@@ -287,8 +287,8 @@ def _newest_price() -> str:
 
 
 def _journal(config: Configuration) -> Finding:
-    from ..pipeline.claim import state
     from ..pipeline.destination import journal_directory
+    from ..pipeline.overview import state
 
     if config.journal != "disk":
         return Finding(

@@ -15,10 +15,11 @@ from ..clock import monotonic
 from ..config import Configuration
 from ..figures import format_count
 from ..pipeline.backlog import Replayed, how_to_send, replay
-from ..pipeline.claim import ABOUT, DestinationState, claims, destination_state, state
+from ..pipeline.claim import ABOUT, claims
 from ..pipeline.delivery import DeliveryExporter
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.ids import project_id
+from ..pipeline.overview import DestinationState, destination_state, state
 from ..pipeline.transports import open_transport
 from .output import emit, progress
 

@@ -12,8 +12,8 @@ import click
 
 from ..config import Configuration
 from ..figures import format_count, format_duration
-from ..pipeline.claim import DestinationState, state
 from ..pipeline.destination import Destination, journal_directory
+from ..pipeline.overview import DestinationState, state
 from .output import emit
 
 
