@@ -10,10 +10,10 @@ import struct
 import sys
 import termios
 import threading
-from dataclasses import replace
 from fcntl import ioctl
 
 import pytest
+from msgspec.structs import replace
 
 import agentops_otel as agentops
 from agentops_otel import summary

@@ -17,12 +17,12 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final, TypeVar, overload
 from uuid import uuid4
 
+import msgspec
 import wrapt
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
@@ -44,8 +44,7 @@ _CALL_KEY: Final = create_key("agentops-call")
 _CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """How calls of one decorator look on the wire."""
 
     name: str
@@ -54,7 +53,7 @@ class _Kind:
     input_key: str
     output_key: str
     description_key: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = {}
     reader_kind: str | None = None  # what readers of OpenInference's names take it for, where ours say nothing to them
 
     def __reduce__(self) -> str:
@@ -89,12 +88,11 @@ _TOOL: Final = _Kind(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Parameters:
+class _Parameters(msgspec.Struct, frozen=True):
     """A function's parameters, read once: `inspect.Signature.bind` costs more than the span."""
 
     names: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = {}
     rest: str = "args"
     is_method: bool = False
 
@@ -125,8 +123,7 @@ class _Parameters:
         return bound
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Plan(msgspec.Struct, frozen=True):
     """What is recorded of each call of one decorated function; made once."""
 
     kind: _Kind
@@ -362,7 +359,7 @@ def _of_function(function: Callable[..., Any], plan: _Plan, begin: Begin = _star
 
 def _of_coroutine(function: Callable[..., Any], plan: _Plan, begin: Begin = _start) -> Any:
     enter, fail, finish, anything = _enter, _fail, _finish, BaseException
-    plan = replace(plan, own_context=False)
+    plan = msgspec.structs.replace(plan, own_context=False)
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         call = begin(plan, args, kwargs)
@@ -424,7 +421,7 @@ def _of_generator(function: Callable[..., Any], plan: _Plan, begin: Begin = _sta
 def _of_async_generator(function: Callable[..., Any], plan: _Plan, begin: Begin = _start) -> Any:
     enter, leave, fail, finish, as_thrown = _enter, _leave, _fail, _finish, _as_thrown
     anything, stopped = BaseException, StopAsyncIteration
-    plan = replace(plan, own_context=False)
+    plan = msgspec.structs.replace(plan, own_context=False)
     is_finalizing = sys.is_finalizing
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -633,7 +630,7 @@ def _decorate(kind: _Kind, target: Any, name: str | None, description: str | Non
     own = name or getattr(target, "__name__", None) or type(target).__name__
     plan = _plan(kind, target, own, description or _summary(target), extra)
     if kind is _AGENT and not plan.parameters.is_method:
-        plan = replace(plan, agent_id=str(uuid4()))
+        plan = msgspec.structs.replace(plan, agent_id=str(uuid4()))
     return _wrap(target, plan)
 
 
@@ -647,8 +644,8 @@ def _decorate_class(
             own = f"{own}.{attribute}"
         about = description or _summary(cls if kind is _AGENT else member)
         plan = _plan(kind, member, own, about, extra)
-        parameters = replace(plan.parameters, is_method=True, names=_without_first(plan.parameters))
-        setattr(cls, attribute, _wrap(member, replace(plan, of_class=True, parameters=parameters)))
+        parameters = msgspec.structs.replace(plan.parameters, is_method=True, names=_without_first(plan.parameters))
+        setattr(cls, attribute, _wrap(member, msgspec.structs.replace(plan, of_class=True, parameters=parameters)))
     if kind is _AGENT:
         cls.agentops_agent_id = _AgentId()  # type: ignore[attr-defined]
         if name is not None:

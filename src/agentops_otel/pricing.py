@@ -26,7 +26,6 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -35,6 +34,8 @@ from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
 
 from . import semconv
 from .loading import apart_from_forks
@@ -106,8 +107,7 @@ _PICTURES: Final = ("input_image", "input_video", "output_image")
 _MILLION: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """An amount in US dollars, whose word it is (``local`` or ``provider``), and the version of the price table."""
 
     amount: float

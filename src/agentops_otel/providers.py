@@ -9,10 +9,10 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry import _logs
 
 
-@dataclass(frozen=True)
-class Providers:
+class Providers(msgspec.Struct, frozen=True):
     """What a program has given us in place of the global providers; None where it gave nothing."""
 
     tracer: trace.TracerProvider | None = None

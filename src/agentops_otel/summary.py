@@ -11,8 +11,9 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, TextIO
+
+import msgspec
 
 from .figures import format_cost, format_count, format_duration
 from .log import SPEAKER, is_closed, logger
@@ -33,8 +34,7 @@ _NARROWEST: Final = 20
 _WIDEST: Final = 100
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """The facts of an ended session. Durations are seconds, costs US dollars, and None is "not known", never 0."""
 
     name: str | None = None
@@ -52,7 +52,7 @@ class Summary:
     errors: int = 0
     recovered_errors: int = 0
     """Errors after which the work went on; a part of `errors`."""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = msgspec.field(default_factory=Usage)
     cost: float | None = None
     unpriced_calls: int = 0
     stream_without_usage: int = 0
@@ -63,7 +63,7 @@ class Summary:
     recorded: int = 0
     delivered: int = 0
     destination: str | None = None
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = {}
     """Spans that are lost, by reason."""
     kept: int = 0
     """Spans on disk, of this session or of others, that are not delivered yet."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
 
+import msgspec
 import wrapt
 
 from ..log import logger
@@ -27,8 +27,7 @@ class Wrapper(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ign
     """Ours, so that it is known again where it stands."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One wrapped attribute of one class. The class is held weakly: an SDK that is imported anew leaves the old one."""
 
     owner: weakref.ref[type]
@@ -42,16 +41,15 @@ class Target:
             setattr(owner, self.name, held.__wrapped__)
 
 
-@dataclass
-class Patch:
+class Patch(msgspec.Struct):
     """The patches of one SDK: waiting for its import, live, or taken off."""
 
     sdk: Sdk
     active: bool = False
     hooked: bool = False
     seam: Seam | None = None
-    targets: list[Target] = field(default_factory=list)
-    state: dict[str, str] = field(default_factory=dict)
+    targets: list[Target] = []
+    state: dict[str, str] = {}
 
     def apply(self) -> None:
         """Patch now if the SDK is imported, else as soon as it is."""

@@ -10,10 +10,10 @@ import math
 import shlex
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+import msgspec
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -42,8 +42,7 @@ _SECRETS: Final = {
 Item = tuple[Place, "ReadableSpan | LogEvent", Resource]
 
 
-@dataclass
-class Replayed:
+class Replayed(msgspec.Struct):
     """What became of the spans of dead processes."""
 
     sent: int = 0

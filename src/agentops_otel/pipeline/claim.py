@@ -13,9 +13,9 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -205,8 +205,7 @@ def give_up(destination: Folder, writer: str, name: str, *, whole: bool) -> Lost
         release(destination.path, writer, *held, empty=empty)
 
 
-@dataclass(slots=True)
-class _Session:
+class _Session(msgspec.Struct):
     """What the files of a writer say about a trace."""
 
     start: Start | None = None

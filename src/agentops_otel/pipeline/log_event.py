@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 SEVERITY_INFO: Final = 9  # SEVERITY_NUMBER_INFO
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
+class LogEvent(msgspec.Struct, frozen=True):
     """An event of the logs signal. `time_ns` is Unix time in nanoseconds, `severity` an OTLP severity number."""
 
     name: str

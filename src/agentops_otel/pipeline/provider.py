@@ -14,10 +14,10 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -312,7 +312,7 @@ class Pipeline:
         if event.name != semconv.EVENT_SESSION_START or semconv.PYTHON_PACKAGES in event.attributes:
             return event
         packages = self._host.packages()
-        return replace(event, attributes={**event.attributes, **packages}) if packages else event
+        return msgspec.structs.replace(event, attributes={**event.attributes, **packages}) if packages else event
 
     def _send_events(self, *, now: bool = True) -> None:
         with self._lock:

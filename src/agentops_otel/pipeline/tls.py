@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
+
+import msgspec
 
 from .. import environment
 
@@ -13,8 +14,7 @@ class NotPossible(OSError):
     """A setting of the environment keeps us from connecting; the text says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
+class TlsFiles(msgspec.Struct, frozen=True):
     """Files named by the standard variables, https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
 
     certificate: str | None

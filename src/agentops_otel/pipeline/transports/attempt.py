@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -29,8 +30,7 @@ class Verdict(Enum):
     UNSUPPORTED = "unsupported"  # the backend does not know this signal
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """The outcome of one attempt. `reason` is one short line without payload or secret; `retry_after` is in seconds."""
 
     verdict: Verdict
