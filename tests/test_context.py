@@ -122,3 +122,38 @@ def test_the_variable_of_the_parent_process(monkeypatch):
     assert context.inherited_session_id() is None
     monkeypatch.setenv("AGENTOPS_SESSION_ID", "x")
     assert context.inherited_session_id() == "x"
+
+
+def test_the_current_context_is_that_of_opentelemetry():
+    """What is set here is OpenTelemetry's current context, and the other way round."""
+    before, inside = otel_context.get_current(), Context({"a": 1})
+    token = context.CURRENT.set(inside)
+    assert otel_context.get_current() is context.CURRENT.get() is inside
+    context.CURRENT.reset(token)
+    assert otel_context.get_current() is context.CURRENT.get() is before
+
+
+def test_a_context_that_is_kept_elsewhere(monkeypatch):
+    """A program may have OpenTelemetry keep its context in something else than a variable."""
+
+    class Stack:
+        def __init__(self):
+            self.contexts = [Context()]
+
+        def attach(self, given):
+            self.contexts.append(given)
+            return len(self.contexts)
+
+        def get_current(self):
+            return self.contexts[-1]
+
+        def detach(self, token):
+            assert token == len(self.contexts)
+            self.contexts.pop()
+
+    monkeypatch.setattr(otel_context, "_RUNTIME_CONTEXT", Stack())
+    current, inside = context._variable(), Context({"a": 1})
+    token = current.set(inside)
+    assert otel_context.get_current() is current.get() is inside
+    current.reset(token)
+    assert otel_context.get_current() == Context()

@@ -25,6 +25,25 @@ from .semconv import SESSION_ID
 INHERITED_VARIABLE: Final = "AGENTOPS_SESSION_ID"
 _KEY: Final = otel_context.create_key("agentops-session")
 
+
+class _Functions:
+    """OpenTelemetry's functions under the names of a variable's methods."""
+
+    get = staticmethod(otel_context.get_current)
+    set = staticmethod(otel_context.attach)
+    reset = staticmethod(otel_context.detach)
+
+
+def _variable() -> Any:
+    """The variable that holds OpenTelemetry's current context; its functions where OTEL_PYTHON_CONTEXT has none."""
+    token = otel_context.attach(otel_context.get_current())
+    variable = getattr(token, "var", _Functions)
+    variable.reset(token)
+    return variable
+
+
+CURRENT: Final = _variable()
+"""`get()`, `set()` and `reset()` the current context, at a third of what `get_current()` and `attach()` cost."""
 Emit = Callable[[str, Mapping[str, Any], "Span | None"], None]
 
 

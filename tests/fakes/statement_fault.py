@@ -31,12 +31,12 @@ PACKAGE = Path(agentops_otel.__file__).parent
 # Functions that let no exception of theirs out.
 _GATES = {
     "run", "report", "_start", "_enter", "_leave", "leave", "_finish", "_fail", "_end", "_write_content",
-    "_async_request", "_as_thrown", "_is_shown", "record_in", "current_session", "is_finalizing",
+    "_async_request", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
     "begin", "enter", "fail", "finish", "returned", "as_thrown", "_self_call",  # as decorated functions call them
 }  # fmt: skip
 # How our wrappers call the user's code, or the SDK's for the user.
 _USERS = {
-    "hook", "wrapped", "function", "self._next",
+    "hook", "wrapped", "function", "take", "self._take",
     "generator.send", "generator.throw", "generator.asend", "generator.athrow", "next", "inner.__anext__",
     "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose",
 }  # fmt: skip

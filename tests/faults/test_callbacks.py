@@ -357,7 +357,8 @@ UNGUARDED = {
     "_session.py end:": READS_ARGUMENTS,
     "_session.py parse:": READS_ARGUMENTS,
     "_chat.py is_usage_only:": ASKS_FOR_USAGE,
-    "_stream.py _is_shown: hidden": ASKS_FOR_USAGE,
+    "_stream.py _read: if hidden is None": ASKS_FOR_USAGE,
+    "_stream.py __anext__: if hidden is None": ASKS_FOR_USAGE,
 }
 # These put the user's context back, and there is no second way to do it. Nothing else may go wrong with them.
 RESTORING = (
@@ -365,6 +366,7 @@ RESTORING = (
     "api.py __exit__: context.detach(",
     "context.py detach:",
     "context.py leave: token.var.reset(",
+    "_reading.py leave: CURRENT.reset(",
     "_client.py leave:",
 )
 

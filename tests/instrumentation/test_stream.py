@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 import weakref
 
 import openai
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from agentops_otel import instrumentation, semconv
-from agentops_otel.instrumentation import _stream
+from agentops_otel.instrumentation import _raw, _reading
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -93,8 +95,8 @@ def test_abandoned(read, client, spans):
     gc.collect()
     assert outcome(spans.one()) == ("abandoned", read)
     assert response() is None
-    assert not _stream._followed
-    assert not _stream.collected
+    assert not _reading._followed
+    assert not _reading.collected
 
 
 async def test_abandoned_async(async_client, spans):
@@ -183,20 +185,124 @@ async def test_stream_read_in_another_task(async_client, spans):
     assert outcome(spans.one()) == ("completed", 5)
 
 
-def test_keyboard_interrupt_while_waiting(client, spans):
+def test_keyboard_interrupt_while_waiting(client, spans, monkeypatch):
     """A KeyboardInterrupt inside the SDK's reading is the user's, and fails the span."""
+    parse, parsed = client._process_response_data, []
+
+    def interrupted(**given):
+        if parsed:
+            raise KeyboardInterrupt
+        parsed.append(parse(**given))
+        return parsed[0]
+
+    monkeypatch.setattr(client, "_process_response_data", interrupted)
     stream = client.chat.completions.create(stream=True, **CHAT)
-    next(stream)
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    stream._iterator._next = interrupted
+    assert next(stream) is parsed[0]
     with pytest.raises(KeyboardInterrupt):
         next(stream)
     span = spans.one()
     assert outcome(span) == ("failed", 1)
     assert span.attributes[semconv.ERROR_TYPE] == "KeyboardInterrupt"
+
+
+def test_the_iterator_inside_is_closed_as_before(client, spans):
+    """`stream._iterator.close()`, which programs call to let go of a stream, closes the SDK's own iterator."""
+    stream = client.chat.completions.create(stream=True, **CHAT)
+    next(stream)
+    stream._iterator.close()
+    assert stream.response.is_closed
+    assert list(stream) == []
+    assert outcome(spans.one()) == ("closed", 1)
+
+
+async def test_the_async_iterator_inside_is_closed_as_before(async_client, spans):
+    """`stream._iterator.aclose()` closes the SDK's own iterator."""
+    stream = await async_client.chat.completions.create(stream=True, **CHAT)
+    await stream.__anext__()
+    await stream._iterator.aclose()
+    assert stream.response.is_closed
+    assert [chunk async for chunk in stream] == []
+    assert outcome(spans.one()) == ("closed", 1)
+
+
+@pytest.mark.parametrize("read", ["next", "for"])
+def test_an_exception_thrown_into_the_iterator_inside_is_the_sdks(read, client, spans):
+    """`stream._iterator.throw()` reaches the SDK's own code, as every other attribute of the iterator does."""
+    stream = client.chat.completions.create(stream=True, **CHAT)
+    next(stream) if read == "next" else next(iter(stream))
+    mine = KeyError("mine")
+    with pytest.raises(KeyError) as caught:
+        stream._iterator.throw(mine)
+    assert caught.value is mine
+    assert stream._iterator.gi_frame is None
+    assert outcome(spans.one()) == ("closed", 1)
+
+
+def test_a_stream_closed_on_another_thread_while_it_is_read(client, spans, monkeypatch):
+    """While one thread reads, `close()` on another does not end the span; the end of the reading does, and once."""
+    parse, inside, go_on, ended = client._process_response_data, threading.Event(), threading.Event(), []
+
+    def slow(**given):
+        inside.set()
+        assert go_on.wait(10)
+        return parse(**given)
+
+    def read():
+        try:
+            ended.append(len(list(stream)))
+        except Exception as error:
+            ended.append(error)
+
+    monkeypatch.setattr(client, "_process_response_data", slow)
+    stream = client.chat.completions.create(stream=True, **CHAT)
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert inside.wait(10)
+    stream.close()
+    assert spans() == []
+    go_on.set()
+    reader.join(10)
+    assert len(ended) == 1
+    assert outcome(spans.one())[0] == ("completed" if ended == [5] else "failed")
+
+
+async def test_no_loop_has_to_close_an_iterator_of_ours(async_client, spans):
+    """An event loop is told of the SDK's own asynchronous generators and of no other."""
+    stream = await async_client.chat.completions.create(stream=True, **CHAT)
+    told = []
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=told.append)
+    try:
+        async for _ in stream:
+            pass
+    finally:
+        sys.set_asyncgen_hooks(*before)
+    assert told
+    assert not [generator for generator in told if "agentops_otel" in generator.ag_code.co_filename]
+    assert outcome(spans.one()) == ("completed", 5)
+
+
+def test_the_span_is_the_current_one_for_each_step_of_the_sdk(client, spans, provider, monkeypatch):
+    """What the SDK does for a chunk is below the call's span, also when the caller's own span has changed meanwhile."""
+    parse, parents = client._process_response_data, []
+
+    def spied(**given):
+        with provider.tracer.start_as_current_span("inside") as inside:
+            parents.append(inside.parent.span_id)
+        return parse(**given)
+
+    monkeypatch.setattr(client, "_process_response_data", spied)
+    stream = client.chat.completions.create(stream=True, **CHAT)
+    next(stream)
+    before = trace.get_current_span()
+    with provider.tracer.start_as_current_span("caller") as caller:
+        next(stream)
+        assert trace.get_current_span() is caller
+        for _ in stream:
+            assert trace.get_current_span() is caller
+    assert trace.get_current_span() is before
+    call = next(span for span in spans() if span.name == "chat gpt-4o")
+    assert parents == [call.context.span_id] * 5
 
 
 def test_long_stream_keeps_order(client, server, spans):
@@ -271,7 +377,7 @@ def test_stream_usage_is_asked_for_on_request_only(given, client, record, server
 @pytest.mark.parametrize("kept", [True, False], ids=["up to the bound", "beyond it"])
 def test_of_a_long_raw_body_no_text_is_kept(kept, client, spans, monkeypatch):
     """The program reads all of the body; what is kept of it for the span has a bound in bytes."""
-    monkeypatch.setattr(_stream, "_MOST_BYTES", 1_000_000 if kept else 20)
+    monkeypatch.setattr(_raw, "_MOST_BYTES", 1_000_000 if kept else 20)
     with client.chat.completions.with_streaming_response.create(**CHAT) as raw:
         body = b"".join(raw.iter_bytes(10))
     assert b"Paris" in body

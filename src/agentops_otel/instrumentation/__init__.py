@@ -17,7 +17,7 @@ from .. import providers
 from ..log import logger
 from ._endpoint import Sdk
 from ._patch import PATCHES, Patch
-from ._stream import drain
+from ._reading import drain
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider

@@ -6,9 +6,10 @@ Every field of a chunk is taken in on its own: one that is not what it should be
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from . import _guard
 from ._content import NOTHING, as_text, fields, items
 from ._usage import count, merged, said_in
 
@@ -163,18 +164,50 @@ class _Choice:
 class ChatFold:
     """The chunks of one stream."""
 
-    __slots__ = ("_choices", "_head", "_tier", "_usage", "_wanted", "done")
+    __slots__ = ("_choices", "_head", "_texts", "_tier", "_usage", "_wanted", "done")
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._tier = ""  # the last one: only the end of a stream knows which one served it
         self._wanted: tuple[str, ...] = _HEAD
         self._choices: dict[int, _Choice] = {}
+        self._texts: dict[int, Callable[[str], None]] = {}  # by choice, once the head is known: adds to its text
         self._usage: Mapping[str, Any] = NOTHING
         self.done = False
 
+    def extend(self, chunks: Sequence[Any]) -> None:
+        """Take in the next chunks.
+
+        Nearly all are models of the SDK with a piece of one choice's text and nothing else. Each attribute of a model
+        costs as much as all else in a line, so that such a chunk is asked for no more than what tells it from others.
+        What a host says of itself, of the tier and of the usage of a choice, it says at the end, too.
+        """
+        texts, last, append = self._texts, None, None
+        for chunk in chunks:
+            try:
+                said = chunk.__dict__
+                (choice,) = said["choices"]
+                part = choice.__dict__
+                delta = part["delta"]
+                text, index = delta.__dict__["content"], part["index"]
+                if (
+                    text
+                    and type(text) is str
+                    and part["finish_reason"] is None
+                    and said["usage"] is None
+                    and (len(delta.__pydantic_fields_set__) == 1 or _is_text_alone(delta))
+                    and not ((unknown := delta.__pydantic_extra__) and any(unknown.values()))
+                ):
+                    if index is not last or append is None:
+                        append, last = texts[index], index
+                    append(text)
+                    continue
+            except (AttributeError, LookupError, TypeError, ValueError):  # it is of another shape
+                pass
+            _guard.run(self.add, chunk)
+
     def add(self, chunk: Any) -> None:
-        """Take in one chunk."""
+        """Take in one chunk of any shape."""
         found = fields(chunk)
         get = found.get
         if self._wanted:
@@ -206,6 +239,8 @@ class ChatFold:
         kept = self._choices.get(index)
         if kept is None:
             kept = self._choices[index] = _Choice(index)
+        if index not in self._texts and "id" in self._head and "model" in self._head:
+            self._texts[index] = kept.text.append
         delta = get("delta") or get("message")
         if isinstance(delta, str) or not delta:
             text = delta or get("text")
@@ -226,6 +261,12 @@ class ChatFold:
         """The answer so far."""
         choices = [self._choices[index].whole() for index in sorted(self._choices)]
         return {**self._head, "service_tier": self._tier, "usage": self._usage, "choices": choices}
+
+
+def _is_text_alone(delta: Any) -> bool:
+    """Whether a delta has nothing but its text and its role."""
+    said = delta.__dict__
+    return list(said.values()).count(None) == len(said) - (1 if said["role"] is None else 2)
 
 
 def _whole(pieces: list[Any]) -> Any:

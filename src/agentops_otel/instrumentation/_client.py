@@ -19,7 +19,7 @@ from .. import context, providers
 from ..context import Scope
 from ..log import logger
 from ..suppression import is_suppressed
-from . import _credentials, _guard, _stream
+from . import _credentials, _guard, _raw, _reading, _stream
 from ._endpoint import Endpoint, Sdk
 from ._given import Given
 from ._span import Call, Server
@@ -121,8 +121,8 @@ class Seam:
         if endpoint is None or (get_current() and is_suppressed()):
             return None
         _guard.run(_credentials.learn, client)
-        if _stream.collected:
-            _stream.drain()
+        if _reading.collected:
+            _reading.drain()
         scope = self._scope()
         if scope is None:
             return None
@@ -253,7 +253,7 @@ class _Begun:
         response = self._exchanged()
         if self.raw is not None:
             response = response if response is not None else result.http_response
-            _stream.follow_body(call, response, streamed=self.stream)
+            _raw.follow(call, response, streamed=self.stream)
         elif self.stream and hasattr(result, "_iterator"):
             _stream.follow(call, result, self._hidden)
         else:

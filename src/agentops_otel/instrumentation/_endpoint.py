@@ -6,7 +6,7 @@ and return attributes. They know nothing of spans, streams, threads or coroutine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -32,8 +32,8 @@ class Fold(Protocol):
 
     done: bool  # whether the answer is complete
 
-    def add(self, chunk: Any) -> None:
-        """Take in one chunk; called for each, so it only appends."""
+    def extend(self, chunks: Sequence[Any]) -> None:
+        """Take in the next chunks, many at a time; one that cannot be read costs itself, and no exception leaves."""
 
     def response(self) -> Mapping[str, Any]:
         """The response so far, in the shape of an answer that was not streamed."""

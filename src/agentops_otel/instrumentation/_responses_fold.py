@@ -5,9 +5,10 @@ Its last event has the whole response. The pieces matter when that never comes, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from . import _guard
 from ._content import as_text, fields
 from ._usage import count
 
@@ -68,8 +69,28 @@ class ResponsesFold:
         self._latest = _Item()  # the item that an event belongs to which does not say it
         self.done = False
 
+    def extend(self, chunks: Sequence[Any]) -> None:
+        """Take in the next events. Nearly all are models of the SDK with a piece of the same item as the one before."""
+        latest: tuple[Any, Any] = ("", None)
+        pieces: list[str] = []
+        for event in chunks:
+            try:
+                if type(event) is not dict:
+                    said = event.__dict__
+                    kind, piece, index = said["type"], said["delta"], said["output_index"]
+                    if type(piece) is str and type(index) is int and index >= 0 and kind in _PIECES:
+                        if kind is not latest[0] or index != latest[1]:
+                            latest = kind, index
+                            pieces = self._item(said).pieces.setdefault(_PIECES[kind], [])
+                        pieces.append(piece)
+                        continue
+            except (AttributeError, LookupError, TypeError):  # it is of another shape
+                pass
+            latest = ("", None)
+            _guard.run(self.add, event)
+
     def add(self, chunk: Any) -> None:
-        """Take in one event."""
+        """Take in one event of any shape."""
         event = fields(chunk)
         if event.get("event") == "error":  # openai 1 puts such an event into one of its own
             event = {"type": "error", **fields(event.get("data"))}

@@ -61,7 +61,6 @@ class Call:
     """
 
     __slots__ = (
-        "_around",
         "_attributes",
         "_chunk_times",
         "_end_time",
@@ -71,6 +70,7 @@ class Call:
         "_start",
         "_started",
         "_timed",
+        "around",
         "body",
         "endpoint",
         "retries",
@@ -128,7 +128,7 @@ class Call:
         # A context of the caller's, and what it is for the SDK: made once for a call, however many chunks it has. The
         # invalid span of a disabled SDK must not hide the caller's.
         valid = span.get_span_context().is_valid
-        self._around = (current := get_current()), set_span_in_context(span, parent) if valid else current
+        self.around = (current := get_current()), set_span_in_context(span, parent) if valid else current
 
     @property
     def seconds(self) -> float:
@@ -137,11 +137,11 @@ class Call:
 
     def enter(self) -> Token[Context]:
         """Make the span the current one, for the SDK's own code; `context.leave()` undoes it, in the same frame."""
-        outside, inside = self._around
+        outside, inside = self.around
         current = get_current()
         if current is not outside:
             inside = set_span_in_context(get_current_span(inside), current)
-            self._around = current, inside
+            self.around = current, inside
         return attach(inside)
 
     def chunk_times(self) -> array[float] | None:

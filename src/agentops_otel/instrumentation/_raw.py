@@ -1,0 +1,184 @@
+"""Raw responses: their HTTP body is read along, whatever way of reading the caller takes.
+
+A response that was not read yet gets an `iter_bytes` of its own, through which `read()`, `parse()` and every other way
+of reading go. What comes is a JSON document, or the events of a stream.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from .. import semconv
+from . import _guard
+from ._reading import Reading, aclose, close
+from ._span import Call
+
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of a raw response; the text of a longer one is not recorded
+
+
+class Body(Reading):
+    """Reading a response as bytes."""
+
+    __slots__ = ("_ended", "_pieces", "_size", "streamed")
+
+    def __init__(self, call: Call, *, streamed: bool) -> None:
+        super().__init__(call)
+        self.streamed = streamed
+        self._ended = False  # the host has said so
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take in one piece."""
+        if self._size == 0 and self.streamed:
+            self.note_first()
+        if self.times is not None:
+            self.times.append(time.perf_counter())
+        self._size += len(data)
+        if self._size <= _MOST_BYTES:
+            self._pieces.append(data)
+
+    def finish(self, outcome: str) -> None:
+        """End the span with what came."""
+        if not self.streamed:
+            self.release()
+            self.call.answered(_guard.run(self._document, outcome))
+            return
+        _guard.run(self._fold_events)
+        # The SDK stops reading, and closes, at the last event; what follows it is of no use to it.
+        complete = self._ended or (self.fold is not None and self.fold.done)
+        super().finish(semconv.OUTCOME_COMPLETED if complete else outcome)
+
+    def fail(self, error: BaseException) -> None:
+        """End the span with what came and the error that stopped it."""
+        if not self.streamed:
+            self.release()
+            self.call.failed(error)
+            return
+        _guard.run(self._fold_events)
+        super().fail(error)
+
+    def _document(self, outcome: str) -> Any:
+        """The JSON document; a body that is none as text, when it came to its end."""
+        if self._size > _MOST_BYTES:
+            return None
+        body = b"".join(self._pieces)
+        document = _json(body)
+        if document is None and outcome == semconv.OUTCOME_COMPLETED:
+            return body.decode(errors="replace")
+        return document
+
+    def _fold_events(self) -> None:
+        """Fold the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+
+        An event may have several lines of data. Most have one, and hosts that forget the empty line after it exist, so
+        a line that is JSON is an event; what is not, is tried together with the next ones. What is no JSON then either
+        costs itself.
+        """
+        lines, self._pieces = b"".join(self._pieces).splitlines(), []
+        name, broken = b"", []
+        events: list[Any] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                event = _json(data)
+                if event is not None:
+                    events.append(_named(name, event))
+                elif data == b"[DONE]":
+                    self._ended = True
+                elif data:
+                    broken.append(data)
+            elif line.startswith(b"event:"):
+                name = line[6:].strip()
+            elif not line:
+                event = _json(b"\n".join(broken)) if len(broken) > 1 else None
+                if event is not None:
+                    events.append(_named(name, event))
+                name, broken = b"", []
+        self.chunks += len(events)
+        if self.fold is not None:
+            self.fold.extend(events)
+
+
+def _named(name: bytes, event: Any) -> Any:
+    """An event; one that only its name says to be an error as such."""
+    is_error = name == b"error" and isinstance(event, dict) and not event.get("error")
+    return {"error": event} if is_error else event
+
+
+def _json(body: bytes) -> Any:
+    """The JSON in a text; None when it is none: that is for the SDK to report."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(body)  # which is less strict
+    except (ValueError, RecursionError):
+        return None
+
+
+def follow(call: Call, response: Any, *, streamed: bool) -> None:
+    """Follow an HTTP response to its end; one that was read already, by an event hook or a cache, is at its end."""
+    body = Body(call, streamed=streamed)
+    if response.is_closed:
+        _read_already(body, response)
+        return
+    body.watch(
+        response,
+        close=partial(close, body, response),
+        aclose=partial(aclose, body, response),
+        iter_bytes=partial(_iter_bytes, body, response),
+        aiter_bytes=partial(_aiter_bytes, body, response),
+    )
+
+
+def _read_already(body: Body, response: Any) -> None:
+    try:
+        body.add(response.content)
+    except RuntimeError:  # it was closed unread
+        body.finish(semconv.OUTCOME_CLOSED)
+    else:
+        body.finish(semconv.OUTCOME_COMPLETED)
+
+
+def _iter_bytes(body: Body, response: Any, *args: Any, **kwargs: Any) -> Iterator[bytes]:
+    inner = type(response).iter_bytes(response, *args, **kwargs)
+    while True:
+        token = body.enter()
+        try:
+            data = next(inner)
+        except StopIteration:
+            _guard.run(body.finish, semconv.OUTCOME_COMPLETED)
+            return
+        except BaseException as error:
+            _guard.run(body.fail, error)
+            raise
+        finally:
+            body.leave(token)
+        _guard.run(body.add, data)
+        yield data
+
+
+async def _aiter_bytes(body: Body, response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+    inner = type(response).aiter_bytes(response, *args, **kwargs)
+    while True:
+        token = body.enter()
+        try:
+            data = await inner.__anext__()
+        except StopAsyncIteration:
+            _guard.run(body.finish, semconv.OUTCOME_COMPLETED)
+            return
+        except BaseException as error:
+            _guard.run(body.fail, error)
+            raise
+        finally:
+            body.leave(token)
+        _guard.run(body.add, data)
+        yield data
