@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentops_otel import text as text_module
 from agentops_otel.media import replaced, replaced_whole
 from agentops_otel.values import sanitize, to_json, to_text
 
@@ -263,17 +264,28 @@ def test_bytes_in_notation_end_where_they_end(quotes):
             assert shown_within(written, depth) == f"it's {file} and \"b\" b'\\xe4' {file}!"
 
 
-def test_bytes_in_notation_that_were_cut():
+# The second is that of earlier releases.
+CUT = pytest.mark.parametrize("mark", ["... [116,000 characters cut]", "… [116,000 characters cut]"], ids=ascii)
+
+
+@CUT
+def test_bytes_in_notation_that_were_cut(mark):
     """They have no end, and no size that could be said."""
-    shown = replaced(f"got {UNKNOWN!r}"[:700] + "… [9,000 characters cut]")
-    assert shown == "got <application/octet-stream, cut off>… [9,000 characters cut]"
+    assert replaced(f"got {UNKNOWN!r}"[:700] + mark) == f"got <application/octet-stream, cut off>{mark}"
 
 
-def test_what_was_cut_before_is_called_so():
+@CUT
+def test_what_was_cut_before_is_called_so(mark):
     """The beginning of a picture that somebody else cut: no size and no digest, because they would be wrong."""
-    cut = b64(png(90_000))[:4000] + "… [116,000 characters cut]"
-    assert replaced(cut) == "<image/png, cut off>… [116,000 characters cut]"
-    assert replaced(f"a data:image/png;base64,{cut}") == "a <image/png, cut off>… [116,000 characters cut]"
+    cut = b64(png(90_000))[:4000] + mark
+    assert replaced(cut) == f"<image/png, cut off>{mark}"
+    assert replaced(f"a data:image/png;base64,{cut}") == f"a <image/png, cut off>{mark}"
+
+
+def test_the_mark_of_a_cut_is_known():
+    """What `cut()` writes is what is looked for behind media."""
+    text = text_module.cut(b64(png(90_000)), 4000)
+    assert replaced(text).startswith("<image/png, cut off>... [")
 
 
 ANY = st.recursive(

@@ -482,12 +482,13 @@ def scrub(text: str) -> str:
         if known in text:
             text = text.replace(known, REDACTED)
     for anchor, sign, secrets in _SHAPES:
-        if anchor in text and sign.search(text) is not None:
+        # (`find()` is many times as fast as a pattern)
+        if anchor in text and sign.search(text, text.find(anchor)) is not None:
             for secret, replacement in secrets():
                 text = secret.sub(replacement, text)
     if ":" in text:
         text = _named_secrets(text, _COLON, loose=20)
-    if "=" in text and _EQUALS.search(text) is not None:
+    if "=" in text and _EQUALS.search(text, text.find("=")) is not None:
         text = _SIGNATURE.sub(_kept(), text)
         text = _named_secrets(text, _EQUALS, loose=12)
     return text

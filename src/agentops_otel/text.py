@@ -29,9 +29,10 @@ def cut(text: str, max_length: int) -> str:
     """At most `max_length` characters of `text`; a cut ends in a mark, part of them, that says how many are missing."""
     if len(text) <= max_length:
         return text
-    # The mark's own length depends on the number in it; 32 characters are enough for any.
+    # The mark's own length depends on the number in it; 32 characters are enough below a billion. It is ASCII: for one
+    # other character, Python keeps all of a text in two bytes each, and whoever searches or encodes it is much slower.
     kept = _whole_words(text, max(max_length - 32, 0))
-    return f"{text[:kept]}… [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
+    return f"{text[:kept]}... [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
 
 
 def brief(text: str, most: int = _BRIEF) -> str:

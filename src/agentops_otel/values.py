@@ -91,7 +91,7 @@ def to_json(value: object, *, max_length: int = MAX_LENGTH) -> str:
 
     Each string in it is cut at `max_length` characters, and what is behind 16 times as many in all is left out.
     """
-    if plain_texts(value, max_length) is not None:
+    if plain_texts(value, max_length=max_length) is not None:
         text = plain_json(value)
         if text is not None and media.replaced(text) is text:
             return text
@@ -182,51 +182,60 @@ _harmless: Final[set[str]] = set()
 _MOST_HARMLESS: Final = 4096
 _LONGEST_NAME: Final = 64
 _SHORTEST_MEDIA: Final = 32
+_BEGINS_MEDIA: Final = "".join({"{", "[", *(beginning[0] for beginning in media.BEGINNINGS)})
+# How much JSON may make of each; what is near the bound takes the walk, which counts.
+_LENGTH_OF_A_CHARACTER: Final = 6
+_LENGTH_OF_A_NAME: Final = 48
+_LENGTH_OF_A_VALUE: Final = 24
 # Above this, encoders write floats differently.
 _LARGEST_FLOAT: Final = 1e16
 
 
-def plain_texts(value: object, max_length: int = MAX_LENGTH) -> list[str] | None:
-    """All texts of a JSON value that needs no change, for a search through them, unusual names of its objects included.
+def plain_texts(*values: object, max_length: int = MAX_LENGTH) -> list[str] | None:
+    """All texts of JSON values that need no change, for a search through them, unusual names of objects included.
 
     Returns:
-        None for a value that is not JSON through and through, is large, may name media, or has a name such as
+        None where a value is not JSON through and through, is large, may name media, or has a name such as
         ``password`` in it.
     """
     try:
-        return _plain_texts(value, max_length)
+        return _plain_texts(values, max_length)
     except Exception as error:  # (whatever the quick way cannot do, the walk can)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
         return None
 
 
-def _plain_texts(value: object, max_length: int) -> list[str] | None:
+def _plain_texts(values: tuple[object, ...], max_length: int) -> list[str] | None:
     texts: list[str] = []
-    names: list[str] = []
-    level: list[Any] = [value]
-    nodes = 0
+    unusual: list[str] = []
+    level: list[Any] = [list(values)]
+    nodes = names = 0
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
-        for item in level:
-            kind = type(item)
-            if kind is str:
-                texts.append(item)
-            elif kind is dict:
-                if len(item) > MAX_ITEMS or (not media.KEYS.isdisjoint(item) and media.kinds_in(item)):
-                    return None
-                names += item
-                inner += item.values()
-            elif kind is list:
-                if len(item) > MAX_ITEMS:
-                    return None
-                inner += item
-            elif not _is_plain_number(item):
+        for container in level:
+            size = len(container)
+            nodes += size
+            if size > MAX_ITEMS or nodes > MAX_NODES:
                 return None
-        nodes += len(level)
-        if nodes + len(inner) > MAX_NODES:
-            return None
+            items = container
+            if type(container) is dict:
+                names += size
+                items = container.values()
+                unusual += [name for name in container if name not in _USUAL]
+                if not media.KEYS.isdisjoint(container) and media.kinds_in(container):
+                    return None
+            for item in items:
+                kind = type(item)
+                if kind is str:
+                    texts.append(item)
+                elif kind is dict or kind is list:
+                    inner.append(item)
+                elif item is not None and kind is not bool and not _is_plain_number(item):
+                    return None
         if not inner:
-            return texts if _is_small(texts, names, nodes, max_length) and _are_harmless(names, texts) else None
+            texts += unusual
+            characters = names * _LENGTH_OF_A_NAME + nodes * _LENGTH_OF_A_VALUE
+            return texts if _are_small(texts, characters, max_length) and _are_harmless(unusual) else None
         level = inner
     return None
 
@@ -235,36 +244,35 @@ def _is_plain_number(item: object) -> bool:
     kind = type(item)
     if kind is int:
         return -_INT64 <= item < _INT64  # type: ignore[operator]
-    return kind is bool or item is None or (kind is float and -_LARGEST_FLOAT < item < _LARGEST_FLOAT)  # type: ignore[operator]
+    return kind is float and -_LARGEST_FLOAT < item < _LARGEST_FLOAT  # type: ignore[operator]
 
 
-def _is_small(texts: list[str], names: list[str], nodes: int, max_length: int) -> bool:
+def _are_small(texts: list[str], characters: int, max_length: int) -> bool:
     """Whether the walk would cut nothing, and finds no media that is a text of its own."""
-    characters = len("".join(names))  # (raises a TypeError when a name is no text)
     for text in texts:
         length = len(text)
-        characters += length
-        if length >= _SHORTEST_MEDIA and (length > max_length or media.may_be_whole(text)):
+        characters += length * _LENGTH_OF_A_CHARACTER
+        if length >= _SHORTEST_MEDIA and (
+            length > max_length or (text[0] in _BEGINS_MEDIA and media.may_be_whole(text))
+        ):
             return False
-    # JSON may write a character as six and a number as 24, so what is near the bound takes the walk, which counts.
-    return characters * 6 + nodes * 24 <= max_length * MAX_TEXTS
+    return characters <= max_length * MAX_TEXTS
 
 
-def _are_harmless(names: list[str], texts: list[str]) -> bool:
-    """Whether no name is that of a secret; unusual ones are added to the texts."""
-    if _USUAL.issuperset(names):
+def _are_harmless(names: list[str]) -> bool:
+    """Whether none of these is the name of a secret."""
+    if _harmless.issuperset(names):
         return True
-    unusual = {*names} - _USUAL
-    texts += unusual
-    if _harmless.issuperset(unusual):
-        return True
-    for name in unusual:
+    for name in names:
         if type(name) is not str or len(name) > _LONGEST_NAME or is_secret_name(name.rstrip("\\\"' ")):
             return False
     if len(_harmless) > _MOST_HARMLESS:
         _harmless.clear()
-    _harmless.update(unusual)
+    _harmless.update(names)
     return True
+
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def plain_json(value: object) -> str | None:
@@ -274,7 +282,7 @@ def plain_json(value: object) -> str | None:
         None where there is a lone surrogate in it, or where the environment does not let an attribute be so long.
     """
     try:
-        text = msgspec.json.encode(value).decode()
+        text = _encode(value).decode()
     except Exception as error:  # (the value may have been changed meanwhile, too)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
         return None

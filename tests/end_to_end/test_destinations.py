@@ -126,8 +126,8 @@ def test_each_session_goes_where_its_configuration_says(programs, read, collecto
 @pytest.mark.parametrize(
     ("limit", "mark"),
     [
-        pytest.param(None, r"… \[9,934,\d{3} characters cut\]", id="default"),
-        pytest.param("20000000", r"… \[[\d,]+ characters cut\]$", id="uncut"),
+        pytest.param(None, r"\.\.\. \[9,934,\d{3} characters cut\]", id="default"),
+        pytest.param("20000000", r"\.\.\. \[[\d,]+ characters cut\]$", id="uncut"),
     ],
 )
 def test_a_prompt_of_ten_megabytes_takes_nothing_with_it(programs, read, jaeger, limit, mark):

@@ -130,22 +130,31 @@ class Content:
 
     def encoded(self, values: Mapping[str, Any]) -> Attributes:
         """Attributes of JSON: what is not plain text, or may be media, is written with care and not in `searched`."""
-        texts = {name: plain_texts(value, self.max_length) for name, value in values.items()}
-        clean = _clean_all([text for found in texts.values() if found is not None for text in found])
-        attributes: Attributes = {}
-        searched = []
-        for name, value in values.items():
-            written = None
-            if clean is not None and texts[name] is not None:
-                written = plain_json(_with(value, clean) if clean else value)
-            if written is not None:
-                searched.append(name)
-            attributes[name] = to_json(value, max_length=self.max_length) if written is None else written
-        self.searched = frozenset(searched)
+        attributes = self._searched(values)
+        if attributes is None:  # then those that are plain, and the others one by one
+            attributes = {}
+            searched: set[str] = set()
+            for name, value in values.items():
+                attributes |= self._searched({name: value}) or {name: to_json(value, max_length=self.max_length)}
+                searched |= self.searched
+            self.searched = frozenset(searched)
+        return attributes
+
+    def _searched(self, values: Mapping[str, Any]) -> Attributes | None:
+        """The JSON of plain values without secrets; None when one of them is not plain, or may hold media."""
+        self.searched = frozenset()
+        texts = plain_texts(*values.values(), max_length=self.max_length)
+        clean = None if texts is None else _cleaned(texts)
+        if clean is None:
+            return None
+        attributes = {name: plain_json(_with(value, clean) if clean else value) for name, value in values.items()}
+        if None in attributes.values():
+            return None
+        self.searched = frozenset(values)
         return attributes
 
 
-def _clean_all(texts: list[str]) -> dict[str, str] | None:
+def _cleaned(texts: list[str]) -> dict[str, str] | None:
     """Texts in which a secret was found, and what they are without it; None when there may be media in them."""
     joined = _BETWEEN.join(texts)
     if may_be_inside(joined):
