@@ -28,7 +28,7 @@ from .log_event import LogEvent
 from .oversize import cut_values
 from .sender import LeftBehind, Sender
 from .transports.attempt import Reply, Transport, Verdict
-from .transports.otlp import MAX_REQUEST_BYTES
+from .transports.request import MAX_REQUEST_BYTES
 
 T = TypeVar("T")
 

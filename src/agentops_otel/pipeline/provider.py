@@ -50,7 +50,6 @@ from .worker import Worker
 _ROOM_FOR_ROOTS: Final = 1024
 # What the first request of a pipeline and the host's description import; see `loading.py` for why here.
 _ENCODERS: Final = (
-    "opentelemetry.exporter.otlp.proto.common.trace_encoder",
     "opentelemetry.proto.collector.logs.v1.logs_service_pb2",
     "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
 )

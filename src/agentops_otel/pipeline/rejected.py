@@ -9,7 +9,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from .folder import Folder
-from .transports.otlp import encode
+from .transports import otlp
 from .transports.otlp_json import json_line
 
 REJECTED: Final = "rejected"
@@ -44,7 +44,7 @@ def _name(folder: Folder, writer: str) -> str:
 
 def _line(span: ReadableSpan, reason: str) -> bytes:
     try:
-        content = json_line(encode([span]))
+        content = json_line(otlp.request([span]))
     except Exception:  # that may be why it was refused
         content = json.dumps({"name": str(span.name), "context": str(span.get_span_context())}).encode() + b"\n"
     return b'{"reason":%b,%b' % (json.dumps(reason).encode(), content[1:])

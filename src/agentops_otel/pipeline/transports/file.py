@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from . import otlp
 from .attempt import Reply, Verdict
-from .otlp import encode, not_encodable
 from .otlp_json import json_line
+from .request import not_encodable
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -45,7 +46,7 @@ class FileTransport:
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """Append one line and leave nothing in a buffer."""
         try:
-            line = json_line(encode(spans))
+            line = json_line(otlp.request(spans))
         except Exception as error:
             return not_encodable(error)
         try:

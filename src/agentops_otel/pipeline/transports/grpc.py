@@ -13,7 +13,8 @@ from ..address import is_loopback
 from ..tls import TlsFiles
 from .attempt import MAX_RETRY_AFTER, Reply, Verdict
 from .headers import compression, refused_credentials, request_headers
-from .otlp import acknowledged, encode_events, request_body
+from .otlp_logs import encode_events
+from .request import acknowledged, request_body
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

@@ -19,7 +19,8 @@ from ..address import is_loopback, shown_url
 from ..tls import TlsFiles
 from .attempt import MAX_RETRY_AFTER, Reply, Verdict, one_line
 from .headers import KEYS, compression, refused_credentials, request_headers
-from .otlp import acknowledged, encode_events, request_body
+from .otlp_logs import encode_events
+from .request import acknowledged, request_body
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

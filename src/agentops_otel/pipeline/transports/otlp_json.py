@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typing import Any
 
 
-def json_line(request: ExportTraceServiceRequest) -> bytes:
-    """A request as one line of OTLP JSON: ids as lower-case hex (not protobuf's base64), enumerations as numbers.
+def json_line(body: bytes) -> bytes:
+    """The body of a request as one line of OTLP JSON.
 
+    Ids are hex in lower case (not protobuf's base64), enumerations numbers.
     https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
     """
     from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+    request = ExportTraceServiceRequest.FromString(body)
     data = MessageToDict(request, use_integers_for_enums=True)
     for resource_spans, resource_data in zip(request.resource_spans, data.get("resourceSpans", ()), strict=True):
         for scope_spans, scope_data in zip(
