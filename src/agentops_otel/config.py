@@ -8,17 +8,16 @@ a deployment's typo must not stop an agent.
 
 from __future__ import annotations
 
-import base64
 import functools
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypedDict, TypeVar, get_args, overload
 from urllib.parse import quote, unquote, urlsplit
 
-from . import environment, viewer
+import msgspec
+
+from . import checks, environment, viewer
 from .exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ _OTLP: Final = ("http/protobuf", "grpc")  # what OpenTelemetry's own variables m
 DEFAULT_HTTP_ENDPOINT: Final = "http://localhost:4318"
 DEFAULT_GRPC_ENDPOINT: Final = "http://localhost:4317"
 JOURNALS: Final[tuple[str, ...]] = get_args(Journal)
-_PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a file
 CAPTURE_MODES: Final[tuple[str, ...]] = get_args(CaptureContent)
 
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/ : values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
@@ -82,226 +80,7 @@ class Settings(TypedDict, total=False):
     trace_url: str | None
 
 
-_LONGEST: Final = 1_000_000
-"""Seconds, eleven days: as long as every lock, socket and poll can wait. More is taken for that."""
-
-
-class _Wrong(Exception):
-    """A value that a check refuses; the text is what was expected."""
-
-
-class _Partly(Exception):
-    """A value of which a part is not valid: what is left of it, and for each such part what was expected."""
-
-    def __init__(self, rest: Any, expected: list[str]) -> None:
-        super().__init__("; ".join(expected))
-        self.rest = rest
-        self.expected = expected
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _Wrong("a non-empty string")
-    return value.strip()
-
-
-def _key(value: object) -> str:
-    text = _text(value)
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise _Wrong("a key of printable ASCII characters without spaces")
-    return text
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else ""
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise _Wrong("true or false")
-
-
-def _whole(minimum: int) -> Callable[[object], int]:
-    def check(value: object) -> int:
-        expected = f"a whole number of at least {minimum}"
-        try:
-            number = int(value) if isinstance(value, str) else value
-        except ValueError:
-            raise _Wrong(expected) from None
-        if isinstance(number, bool) or not isinstance(number, int) or number < minimum:
-            raise _Wrong(expected)
-        return number
-
-    return check
-
-
-def _milliseconds(value: object) -> int:
-    return min(_whole(1)(value), _LONGEST * 1000)
-
-
-def _seconds(value: object) -> float:
-    expected = "a number of seconds of at least 0"
-    try:
-        number = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else -1.0
-    except ValueError:
-        raise _Wrong(expected) from None
-    if not 0 <= number < float("inf"):
-        raise _Wrong(expected)
-    return min(number, _LONGEST)
-
-
-def _one_of(*words: str, **aliases: str) -> Callable[[object], str]:
-    def check(value: object) -> str:
-        word = value.strip().lower() if isinstance(value, str) else ""
-        word = aliases.get(word, word)
-        if word not in words:
-            raise _Wrong("one of " + ", ".join(words))
-        return word
-
-    return check
-
-
-_HOST_AND_PORT: Final = re.compile(r"(?:[^/?#\s\[\]:]+:[^/?#\s]*@)?(?:[^/?#@\s\[\]:]+|\[[0-9A-Fa-f:.%]+\]):\d+")
-
-
-def insecure() -> bool:
-    """Whether the user says that the way to the backend is trusted without encryption."""
-    own = environment.value("OTEL_EXPORTER_OTLP_TRACES_INSECURE")
-    return (own or environment.value("OTEL_EXPORTER_OTLP_INSECURE") or "").lower() == "true"
-
-
-def authorization(url: str) -> str | None:
-    """User and password of a URL as an `Authorization` header says them; None when it has none."""
-    user, at, _ = urlsplit(url).netloc.rpartition("@")
-    if not at or not user:
-        return None
-    name, _, password = user.partition(":")
-    return "Basic " + base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
-
-
-def _endpoint(value: object, protocol: str = "http/protobuf") -> str:
-    """A URL, or a path for protocol `file`; with gRPC also `host:port`, which is made a URL."""
-    text = _text(value)
-    expected = (
-        "a URL with scheme and host, such as http://localhost:4318 (with protocol 'grpc' also host:port, "
-        "with protocol 'file' also file:///path or a path)"
-    )
-    if text.startswith(_PATHS):
-        return text.rstrip("/")
-    if protocol == "grpc" and _HOST_AND_PORT.fullmatch(text):
-        text = f"{'http' if insecure() else 'https'}://{text}"
-    try:
-        url = urlsplit(text)
-        url.port  # noqa: B018  (reading it checks it)
-    except ValueError:
-        raise _Wrong(expected) from None
-    if url.scheme == "file":
-        return text.rstrip("/")
-    if url.scheme in ("http", "https") and url.hostname and text.isprintable() and " " not in text:
-        return url._replace(path=url.path.rstrip("/"), fragment="").geturl()
-    raise _Wrong(expected)
-
-
-def _tags(value: object) -> tuple[str, ...]:
-    items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-    if not isinstance(items, (list, tuple, set, frozenset)) or not all(
-        isinstance(item, str) and item for item in items
-    ):
-        raise _Wrong("a list of non-empty strings")
-    return tuple(dict.fromkeys(items))
-
-
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_OF_THE_REQUEST: Final = ("content-encoding", "content-length", "transfer-encoding")
-_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
-# https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: the names and values of gRPC's metadata
-_METADATA_NAME: Final = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
-_METADATA_VALUE: Final = re.compile(r"[\x20-\x7e]*")
-_WORDS: Final = re.compile(r"[A-Za-z]?[a-z_-]*(?: [A-Za-z]?[a-z_-]*)*")
-
-
-def _headers(value: object, protocol: str = "http/protobuf") -> dict[str, str]:
-    expected = "a mapping of header names to values, or text such as 'name=value,name2=value2'"
-    if isinstance(value, str):
-        return _header_text(value, protocol)
-    if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        raise _Wrong(expected)
-    headers = {name.strip().lower(): text.strip() for name, text in value.items()}
-    wrong = [why for name, text in headers.items() if (why := _unsendable(name, text, protocol)) is not None]
-    if wrong:
-        raise _Wrong("; ".join(wrong))
-    return headers
-
-
-def _header_text(value: str, protocol: str) -> dict[str, str]:
-    """The pairs of a text; each that is not valid is left out.
-
-    Values are URL-encoded:
-    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
-    """
-    headers: dict[str, str] = {}
-    wrong: list[str] = []
-    for place, item in enumerate(value.split(","), 1):
-        if not item.strip():
-            continue
-        name, equals, text = item.partition("=")
-        name, text = unquote(name).strip().lower(), unquote(text).strip()
-        why = _unsendable(name, text, protocol) if equals else "'=' between name and value"
-        if why is None:
-            headers[name] = text
-        else:
-            wrong.append(f"{why} (pair {place})")
-    if wrong:
-        raise _Partly(headers, wrong)
-    return headers
-
-
-def _unsendable(name: str, text: str, protocol: str) -> str | None:
-    """What was expected of a header that cannot be sent; None when it can. The value is never part of it."""
-    if not _HEADER_NAME.fullmatch(name):
-        return f"a header name of letters, digits and hyphens, not {_nameable(name)}"
-    if name in _OF_THE_REQUEST:
-        return f"no header {name!r}, which each request sets itself"
-    if not _HEADER_VALUE.fullmatch(text):
-        return f"a value of header {name!r} without line breaks, control characters and letters outside of Latin-1"
-    if protocol == "grpc" and not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(text)):
-        return f"a name and a value of header {name!r} in ASCII, as gRPC sends them"
-    return None
-
-
-def _nameable(name: str) -> str:
-    """A wrong header name for a message: of what may be a key, written in the wrong place, only the first word."""
-    if len(name) <= 40 and _WORDS.fullmatch(name):
-        return repr(name)
-    first = re.match(r"[A-Za-z][a-z_-]*(?![0-9A-Za-z])", name)
-    return repr((first[0] if first else "") + "…")
-
-
-def _trace_url(value: object) -> str:
-    """A link in which the ids are filled in."""
-    text = _text(value)
-    if not viewer.is_template(text):
-        raise _Wrong(viewer.EXPECTED)
-    return text
-
-
-def _callable(value: object) -> Callable[[Any, str], Any]:
-    if not callable(value):
-        raise _Wrong("a function (value, path) -> value")
-    return value
-
-
-def _exporter(value: object) -> Any:
-    methods = (getattr(value, "export", None), getattr(value, "shutdown", None))
-    if isinstance(value, type) or not all(map(callable, methods)):
-        raise _Wrong("an OpenTelemetry SpanExporter (an object with export() and shutdown())")
-    return value
-
-
-@dataclass(frozen=True)
-class Setting(Generic[T]):
+class Setting(msgspec.Struct, Generic[T], frozen=True):
     """One setting: its name, where it is read from, its default, and what it means. Its value has the type `T`."""
 
     check: Callable[..., Any]
@@ -313,10 +92,10 @@ class Setting(Generic[T]):
     """For variables of OpenTelemetry that allow less than ours."""
     by_protocol: bool = False
     """Whether `check` takes the protocol, too."""
-    name: str = field(default="", init=False)
+    name: str = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        object.__setattr__(self, "name", name)
+        msgspec.structs.force_setattr(self, "name", name)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -332,62 +111,62 @@ class Setting(Generic[T]):
 class _Table:
     """The table: each row is a setting, and the type of its value in a `Configuration`."""
 
-    api_key: Setting[str | None] = Setting(_key, None, "Key of the project; sent only as the `Authorization: Bearer` header of OTLP requests, never as telemetry.",
+    api_key: Setting[str | None] = Setting(checks.as_key, None, "Key of the project; sent only as the `Authorization: Bearer` header of OTLP requests, never as telemetry.",
             ("AGENTOPS_API_KEY",))
-    key_replaced: Setting[bool] = Setting(_flag, False,
+    key_replaced: Setting[bool] = Setting(checks.as_flag, False,
             "The API key replaces an earlier one of the same project: what is kept for the same endpoint under other keys is sent with it.",
             ("AGENTOPS_KEY_REPLACED",))
-    parent_key: Setting[str | None] = Setting(_key, None, "Key of an organisation that may see the session too; sent as the `x-agentops-parent-key` header.",
+    parent_key: Setting[str | None] = Setting(checks.as_key, None, "Key of an organisation that may see the session too; sent as the `x-agentops-parent-key` header.",
             ("AGENTOPS_PARENT_KEY",))
-    endpoint: Setting[str | None] = Setting(_endpoint, None,
+    endpoint: Setting[str | None] = Setting(checks.as_endpoint, None,
             "OTLP endpoint as a URL; `http://localhost:4318` (gRPC: `http://localhost:4317`) when none is given. With protocol `file`: the path.",
             ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"), ("OTEL_EXPORTER_OTLP_ENDPOINT",), by_protocol=True)
-    max_wait_time: Setting[int] = Setting(_milliseconds, 5000, "Longest time in milliseconds that a finished span waits before it is sent; to this machine, 200 when it is not set.",
+    max_wait_time: Setting[int] = Setting(checks.as_milliseconds, 5000, "Longest time in milliseconds that a finished span waits before it is sent; to this machine, 200 when it is not set.",
             ("AGENTOPS_MAX_WAIT_TIME",), ("OTEL_BSP_SCHEDULE_DELAY",))
-    max_queue_size: Setting[int] = Setting(_whole(1), 2048, "Largest number of finished spans that wait in memory. Further ones wait in the journal; without a journal they are dropped and counted.",
+    max_queue_size: Setting[int] = Setting(checks.as_whole(1), 2048, "Largest number of finished spans that wait in memory. Further ones wait in the journal; without a journal they are dropped and counted.",
             ("AGENTOPS_MAX_QUEUE_SIZE",), ("OTEL_BSP_MAX_QUEUE_SIZE",))
-    default_tags: Setting[tuple[str, ...]] = Setting(_tags, (), "Tags of every session.", ("AGENTOPS_DEFAULT_TAGS", "AGENTOPS_TAGS"))
-    instrument_llm_calls: Setting[bool] = Setting(_flag, True, "Record the calls of the installed LLM SDKs.", ("AGENTOPS_INSTRUMENT_LLM_CALLS",))
-    auto_start_session: Setting[bool] = Setting(_flag, True, "Let `init()` start a session.", ("AGENTOPS_AUTO_START_SESSION",))
-    skip_auto_end_session: Setting[bool] = Setting(_flag, False,
+    default_tags: Setting[tuple[str, ...]] = Setting(checks.as_tags, (), "Tags of every session.", ("AGENTOPS_DEFAULT_TAGS", "AGENTOPS_TAGS"))
+    instrument_llm_calls: Setting[bool] = Setting(checks.as_flag, True, "Record the calls of the installed LLM SDKs.", ("AGENTOPS_INSTRUMENT_LLM_CALLS",))
+    auto_start_session: Setting[bool] = Setting(checks.as_flag, True, "Let `init()` start a session.", ("AGENTOPS_AUTO_START_SESSION",))
+    skip_auto_end_session: Setting[bool] = Setting(checks.as_flag, False,
             "Leave the session open at a normal exit, for a framework that ends it elsewhere; its end state stays open.",
             ("AGENTOPS_SKIP_AUTO_END_SESSION",))
-    env_data_opt_out: Setting[bool] = Setting(_flag, False, "Leave host, process and package data out of the resource.", ("AGENTOPS_ENV_DATA_OPT_OUT",))
-    protocol: Setting[Protocol] = Setting(_one_of(*PROTOCOLS, http="http/protobuf"), "http/protobuf",
+    env_data_opt_out: Setting[bool] = Setting(checks.as_flag, False, "Leave host, process and package data out of the resource.", ("AGENTOPS_ENV_DATA_OPT_OUT",))
+    protocol: Setting[Protocol] = Setting(checks.as_one_of(*PROTOCOLS, http="http/protobuf"), "http/protobuf",
             "How spans leave: `http/protobuf`, `grpc`, `console` (readable text on standard output) or `file` (OTLP JSON lines).",
             ("AGENTOPS_PROTOCOL",), ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
-            _one_of(*_OTLP))
-    headers: Setting[Mapping[str, str]] = Setting(_headers, {}, "Further headers of OTLP requests.",
+            checks.as_one_of(*_OTLP))
+    headers: Setting[Mapping[str, str]] = Setting(checks.as_headers, {}, "Further headers of OTLP requests.",
             ("AGENTOPS_HEADERS",), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"), by_protocol=True)
-    timeout: Setting[float] = Setting(_seconds, 10.0, "Longest time in seconds for one OTLP request, retries included.",
+    timeout: Setting[float] = Setting(checks.as_seconds, 10.0, "Longest time in seconds for one OTLP request, retries included.",
             ("AGENTOPS_TIMEOUT",), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"))
-    service_name: Setting[str | None] = Setting(_text, None, "`service.name` of the resource.", ("AGENTOPS_SERVICE_NAME",), ("OTEL_SERVICE_NAME",))
-    capture_content: Setting[CaptureContent] = Setting(_one_of(*CAPTURE_MODES, **_GENAI_CAPTURE), "full",
+    service_name: Setting[str | None] = Setting(checks.as_text, None, "`service.name` of the resource.", ("AGENTOPS_SERVICE_NAME",), ("OTEL_SERVICE_NAME",))
+    capture_content: Setting[CaptureContent] = Setting(checks.as_one_of(*CAPTURE_MODES, **_GENAI_CAPTURE), "full",
             "`full`: prompts, answers, tool arguments and results are recorded; `metadata`: none of them; `off`: also no exception texts, which can "
             "quote them; `event_only` and `span_and_event`: messages as the event `gen_ai.client.inference.operation.details`.",
             ("AGENTOPS_CAPTURE_CONTENT",), ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",))
-    max_content_length: Setting[int] = Setting(_whole(1), 65536, "Longest recorded text in characters; longer text is cut and says by how much.",
+    max_content_length: Setting[int] = Setting(checks.as_whole(1), 65536, "Longest recorded text in characters; longer text is cut and says by how much.",
             ("AGENTOPS_MAX_CONTENT_LENGTH",))
-    redact: Setting[Callable[[Any, str], Any] | None] = Setting(_callable, None, "Function `(value, path) -> value` that sees every recorded attribute before it leaves the process.")
-    require_session: Setting[bool] = Setting(_flag, True, "Record only inside a session; when off, work outside a session makes plain spans.",
+    redact: Setting[Callable[[Any, str], Any] | None] = Setting(checks.as_callable, None, "Function `(value, path) -> value` that sees every recorded attribute before it leaves the process.")
+    require_session: Setting[bool] = Setting(checks.as_flag, True, "Record only inside a session; when off, work outside a session makes plain spans.",
             ("AGENTOPS_REQUIRE_SESSION",))
-    stream_usage: Setting[bool] = Setting(_flag, False, "Ask OpenAI for token usage on streams that did not ask for it, and hide the extra chunk from the caller.",
+    stream_usage: Setting[bool] = Setting(checks.as_flag, False, "Ask OpenAI for token usage on streams that did not ask for it, and hide the extra chunk from the caller.",
             ("AGENTOPS_STREAM_USAGE",))
-    summary: Setting[bool] = Setting(_flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",))
-    shutdown_timeout: Setting[float] = Setting(_seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
+    summary: Setting[bool] = Setting(checks.as_flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",))
+    shutdown_timeout: Setting[float] = Setting(checks.as_seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
             ("AGENTOPS_SHUTDOWN_TIMEOUT",))
-    artifact_store: Setting[str | None] = Setting(_text, None,
+    artifact_store: Setting[str | None] = Setting(checks.as_text, None,
             "Folder or fsspec URL for the files of a session, such as its video; `artifacts` in the user's data directory when none is given.",
             ("AGENTOPS_ARTIFACT_STORE",))
-    journal: Setting[Journal] = Setting(_one_of(*JOURNALS), "disk",
+    journal: Setting[Journal] = Setting(checks.as_one_of(*JOURNALS), "disk",
             "`disk`: each finished span is written to a journal before it is sent, so that it survives the process and an outage; `memory`: spans "
             "that cannot be sent wait in memory only; `off`: they do not wait.",
             ("AGENTOPS_JOURNAL",))
-    journal_dir: Setting[str | None] = Setting(_text, None,
+    journal_dir: Setting[str | None] = Setting(checks.as_text, None,
             "Folder of the journal; `agentops-otel/journal` in the user's state directory (`XDG_STATE_HOME`, `~/.local/state`) when none is given.",
             ("AGENTOPS_JOURNAL_DIR",))
-    exporter: Setting[SpanExporter | None] = Setting(_exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint.")
-    trace_url: Setting[str | None] = Setting(_trace_url, None,
+    exporter: Setting[SpanExporter | None] = Setting(checks.as_exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint.")
+    trace_url: Setting[str | None] = Setting(checks.as_trace_url, None,
             "Address of a trace in your backend, for the summary: a URL with `{trace_id}` or `{session_id}` in it, such as "
             "`http://localhost:16686/trace/{trace_id}`.",
             (viewer.VARIABLE,))
@@ -431,9 +210,9 @@ def _from_environment(setting: Setting[Any], check: Callable[[object], Any]) -> 
         try:
             read = setting.otel_check if setting.otel_check is not None and variable in setting.otel else check
             return read(raw), variable
-        except _Wrong as wrong:
+        except checks.NotValid as wrong:
             environment.warn(variable, _shown(setting.name, raw), str(wrong))
-        except _Partly as partly:
+        except checks.PartlyValid as partly:
             for expected in partly.expected:
                 environment.warn_of_part(variable, expected)
             if partly.rest:
@@ -512,12 +291,12 @@ class Configuration(_Table):
             values[setting.name] = setting.default
             try:
                 values[setting.name] = check(given[setting.name])
-            except (_Wrong, _Partly) as expected:
+            except (checks.NotValid, checks.PartlyValid) as expected:
                 shown = _shown(setting.name, given[setting.name])
                 wrong[setting.name] = f"{setting.name}={shown} is not valid: expected {expected}"
         if wrong:
             raise ConfigurationError("; ".join(wrong[name] for name in _BY_NAME if name in wrong))
-        if str(values["endpoint"] or "").startswith(("file:", *_PATHS)) and values["exporter"] is None:
+        if str(values["endpoint"] or "").startswith(("file:", *checks.PATHS)) and values["exporter"] is None:
             values["protocol"] = "file"
         values["headers"] = MappingProxyType(values["headers"])
         values["_given"] = frozenset(given)
@@ -543,8 +322,8 @@ class Configuration(_Table):
         variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
         raw = os.environ.get(variable, "").strip()
         try:
-            checked = _endpoint(raw, self.protocol) if raw else None
-        except _Wrong as wrong:
+            checked = checks.as_endpoint(raw, self.protocol) if raw else None
+        except checks.NotValid as wrong:
             environment.warn(variable, _shown("endpoint", raw), str(wrong))
             return None
         return raw if "://" in raw else checked
@@ -637,7 +416,7 @@ class Configuration(_Table):
         passwords = []
         for url in (self.endpoint, *self._signal_endpoints.values()):
             user = urlsplit(url or "").netloc.rpartition("@")[0]
-            passwords += [user.partition(":")[2], unquote(user.partition(":")[2]), authorization(url or "")]
+            passwords += [user.partition(":")[2], unquote(user.partition(":")[2]), checks.authorization(url or "")]
         found = (self.api_key, self.parent_key, *passwords)
         return tuple(dict.fromkeys(text for text in found if text))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ... import environment
-from ...config import authorization, insecure
+from ...checks import authorization, insecure
 from ...log import logger
 from ..address import is_loopback, shown_url
 from ..ids import project_id
