@@ -151,19 +151,17 @@ def request(url: str, method: str, path: str, body: bytes | None = None) -> byte
     Raises:
         click.ClickException: it does not answer, or refuses; its own words are in the text.
     """
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = {"accept": "application/json"}
     key = os.environ.get("AGENTOPS_API_KEY")
-    if not path.startswith("/v1/"):
-        headers |= _credentials(parts.hostname or "")
-    elif key:  # which says the project
-        headers["authorization"] = f"Bearer {key}"
     if body is not None:
         headers |= {"content-type": "application/json", "x-agentops-otel": "1"}
     try:
-        with contextlib.closing(kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)) as connection:
-            connection.request(method, parts.path.rstrip("/") + path, body, headers)
+        with connect(url, _TIMEOUT) as (connection, prefix, host):
+            if not path.startswith("/v1/"):
+                headers |= credentials(host)
+            elif key:  # which says the project
+                headers["authorization"] = f"Bearer {key}"
+            connection.request(method, prefix + path, body, headers)
             answer = connection.getresponse()
             said = answer.read()
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -173,7 +171,25 @@ def request(url: str, method: str, path: str, body: bytes | None = None) -> byte
     return said
 
 
-def _credentials(host: str) -> dict[str, str]:
+@contextlib.contextmanager
+def connect(url: str, timeout: float) -> Iterator[tuple[http.client.HTTPConnection, str, str]]:
+    """A connection to a running box, what its paths begin with, and its host.
+
+    Args:
+        url: of the box; ``http`` when it says no scheme.
+        timeout: of each step, in seconds.
+
+    Raises:
+        ValueError: the address is not valid.
+    """
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    host = parts.hostname or ""
+    with contextlib.closing(kind(host, parts.port, timeout=timeout)) as connection:
+        yield connection, parts.path.rstrip("/"), host
+
+
+def credentials(host: str) -> dict[str, str]:
     """The token for a box: the environment's, or of this machine's own box, which no other machine gets."""
     from ..pipeline.address import is_loopback
     from ..server.auth import read_token, token_from_environment

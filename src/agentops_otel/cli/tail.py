@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,12 +10,16 @@ from typing import Any, Final
 import click
 
 from ..figures import format_cost
+from .changes import Changes
 from .figures import nanoseconds, state
-from .output import emit, emit_json, one_line
+from .open import DEFAULT_URL
+from .output import emit, emit_json, one_line, tell
 from .show import MARKS, page_of
 from .source import Source, newest, reads
 
-_EVERY: Final = 0.5  # seconds
+_EVERY: Final = 0.5  # seconds between two looks where no box tells what changes
+_AT_MOST: Final = 5.0  # seconds between two looks where one does: some states come with time alone
+_PATIENCE: Final = 5.0  # seconds for a box to answer
 _RECENT: Final = 50
 
 
@@ -25,27 +30,46 @@ _RECENT: Final = 50
 def command(session: str | None, source: Source, *, only_errors: bool, as_json: bool) -> None:
     """Show each span when it has ended, indented as it is nested, until Ctrl-C; with --session until its end.
 
-    With --json each is one JSON object in a line.
+    A box that runs, at --url or else at http://127.0.0.1:4318, tells what changes, so that it is shown at once; without
+    one the store is looked at twice a second. A box that goes away is waited for. With --json each is one JSON object
+    in a line.
     """
+    changes = Changes(source.url or DEFAULT_URL)
+    changes.ready(_PATIENCE)
     follow = _Follow(source)
     if session:
-        for key in _until_end(source, newest(source) if session == "last" else session):
+        row = page_of(source, newest(source) if session == "last" else session, "waterfall")["row"]
+        keys = _until_end(follow, changes, row["session_id"])
+    else:
+        follow.forget_past()
+        keys = _endless(follow, changes)
+    for key in keys:
+        with follow.patience():
             _print(follow.news(key), only_errors=only_errors, as_json=as_json)
-        return
-    follow.forget_past()
-    while True:
-        for key in follow.changed():
-            _print(follow.news(key), only_errors=only_errors, as_json=as_json)
-        time.sleep(_EVERY)
 
 
-def _until_end(source: Source, key: str) -> Iterator[str]:
+def _endless(follow: _Follow, changes: Changes) -> Iterator[str]:
     while True:
-        row = page_of(source, key, "waterfall")["row"]
+        ids = _wait(changes)
+        found: list[str] = []
+        with follow.patience():
+            found = list(follow.changed() if ids is None else follow.known(ids))
+        yield from found
+
+
+def _until_end(follow: _Follow, changes: Changes, key: str) -> Iterator[str]:
+    while True:
         yield key
-        if row["state"] != "running":
+        if follow.has_ended(key):
             return
-        time.sleep(_EVERY)
+        ids: list[str] | None = []
+        while ids is not None and key not in ids:
+            ids = _wait(changes)
+
+
+def _wait(changes: Changes) -> list[str] | None:
+    """What has changed, as soon as something may have."""
+    return changes.wait(_AT_MOST if changes.connected else _EVERY)
 
 
 class _Follow:
@@ -53,13 +77,14 @@ class _Follow:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._lost = False
         self._versions: dict[str, tuple[Any, ...]] = {}
         self._shown: set[tuple[str, str]] = set()
         self._started: set[str] = set()
 
     def forget_past(self) -> None:
         """What has ended before now is not shown."""
-        for row in self._rows():
+        for row in (*self._rows(), *self._rows(state="running")):
             self._versions[row["session_id"]] = self._version(row)
             if row["state"] == "running":
                 self._started.add(row["session_id"])
@@ -75,8 +100,30 @@ class _Follow:
                 self._versions[key] = version
                 yield key
 
-    def _rows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._source.page("/", {"limit": str(_RECENT)})["sessions"]
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        """A box that does not answer for a while will be asked again; a store that cannot be read is an error."""
+        try:
+            yield
+        except click.ClickException as error:
+            if self._source.url is None:
+                raise
+            if not self._lost:
+                tell(f"agentops-otel tail: {error.message}; it is asked again until it answers")
+            self._lost = True
+        else:
+            self._lost = False
+
+    def known(self, ids: list[str]) -> list[str]:
+        """Those that a box says have changed; where they are many, or its store may be another one, what we find."""
+        return ids if self._source.url and len(ids) <= _RECENT else list(self.changed())
+
+    def has_ended(self, key: str) -> bool:
+        """Whether the end of a session was shown."""
+        return (key, "") in self._shown
+
+    def _rows(self, **where: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._source.page("/", {"limit": str(_RECENT), **where})["sessions"]
         return found
 
     @staticmethod
