@@ -181,20 +181,43 @@ def test_impossible_usage_has_no_cost(usage):
     assert cost("openai", "gpt-4o", usage) is None
 
 
-def test_quick_way_equals_the_table():
+@pytest.mark.parametrize("tokens", [1000, 200_000, 200_001, 272_001, 5_000_000])
+def test_quick_way_equals_the_table(tokens):
     """For every model of the table, the short calculation gives what the table's own calculation gives."""
     at = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
-    usage = Usage(1000, 100, 400, 200, 50)
+    usage = Usage(tokens, 100, 400, 200, 50)
     compared = 0
     for provider in pricing._snapshot().providers:
         for model in provider.models:
-            prices = pricing._prices_at(provider.id, model.id, at, None)
-            if prices.flat is not None and not any(prices.special(usage)) and pricing._find(provider.id, model.id):
+            found = pricing._find(provider.id, model.id)
+            prices = pricing._prices_in(provider.id, model.id, int(at.timestamp() // 60), None)
+            if found and tokens <= prices.flat_until and not any(prices.special(usage)):
                 compared += 1
-                table = pricing._calculated(*pricing._find(provider.id, model.id), usage, at, None)
+                table = pricing._calculated(*found, usage, at, None)
                 assert prices.flat.amount(usage) == pytest.approx(table, rel=1e-9), model.id
 
     assert compared > 500
+
+
+def test_prices_that_change_are_asked_for_each_minute():
+    """Of a model whose prices depend on the time, they are those of the call; of any other they are looked up once."""
+    changing = [
+        (provider.id, model.id)
+        for provider in pricing._snapshot().providers
+        for model in provider.models
+        if pricing._find(provider.id, model.id) and not pricing._is_constant(provider.id, model.id)
+    ]
+    assert changing
+    compared = 0
+    for names in changing:
+        model, owner = pricing._find(*names)
+        for at in (datetime(2024, 6, 1, 4, tzinfo=timezone.utc), datetime(2026, 6, 1, 20, 59, tzinfo=timezone.utc)):
+            found = cost(*names, Usage(1000, 100), at=at)
+            if found is not None:
+                table = pricing._calculated(model, owner, Usage(1000, 100), at, None)
+                assert found.amount == pytest.approx(table, rel=1e-9)
+                compared += 1
+    assert compared > 10
 
 
 def _looked_up(provider, model, usage, tier):
@@ -422,7 +445,6 @@ def test_threads_see_the_same_price():
     pricing._snapshot.cache_clear()
     pricing._find.cache_clear()
     pricing._prices_in.cache_clear()
-    pricing._prices_at.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         priced = set(pool.map(lambda _: cost("openai", "gpt-4o", Usage(MILLION)), range(64)))
 

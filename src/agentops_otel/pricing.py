@@ -296,17 +296,15 @@ def _table_price(
     found: tuple[Any, Any], names: tuple[str, str], usage: Usage, at: datetime | None, service_tier: str | None
 ) -> float:
     """US dollars; ValueError when the table prices no tokens, or the classes do not fit into the totals."""
+    model, provider = found
     # The table's prices may change with the minute (some are lower at night), and to look them up takes longer than
     # everything else here.
-    if at is None:
-        prices = _prices_in(*names, int(time.time() // 60), service_tier)
-    else:
-        prices = _prices_at(*names, at.replace(second=0, microsecond=0), service_tier)
+    minute = 0 if _is_constant(*names) else int((time.time() if at is None else at.timestamp()) // 60)
+    prices = _prices_in(*names, minute, service_tier)
     if not prices.for_tokens and usage:
         raise ValueError("its price does not depend on tokens alone")
-    if prices.flat is not None and not any(prices.special(usage)) and _fits(usage):
+    if usage.input_tokens <= prices.flat_until and not any(prices.special(usage)) and _fits(usage):
         return prices.flat.amount(usage)
-    model, provider = found
     return _calculated(model, provider, usage, at or datetime.now(timezone.utc), prices.context)
 
 
@@ -314,37 +312,48 @@ class _Prices(NamedTuple):
     """What the table says of a model in one minute."""
 
     for_tokens: bool
-    flat: _Rates | None  # None where the table has to calculate: tiers, a price per request
+    flat: _Rates
+    flat_until: float  # input tokens up to which these rates are all there is; the table has to calculate beyond
     special: Callable[[Usage], tuple[int, ...]]  # tokens that have a price of their own, which is not in `flat`
     context: Mapping[str, str] | None  # what the prices depend on besides the time
 
 
+@lru_cache(maxsize=1024)
+def _is_constant(provider: str, model: str) -> bool:
+    """Whether the prices are the same at any time."""
+    table_model, _ = _find(provider, model) or (None, None)
+    if isinstance(getattr(table_model, "prices", ()), (list, tuple)):
+        return False
+    return all(each.constraint is None for each in getattr(table_model, "price_variants", None) or ())
+
+
 @lru_cache(maxsize=4096)
 def _prices_in(provider: str, model: str, minute: int, service_tier: str | None) -> _Prices:
-    """As `_prices_at()`, in a minute since 1970: a number is found in a cache several times faster than a time."""
-    return _prices_at(provider, model, datetime.fromtimestamp(minute * 60, timezone.utc), service_tier)
-
-
-@lru_cache(maxsize=4096)
-def _prices_at(provider: str, model: str, at: datetime, service_tier: str | None) -> _Prices:
+    """The prices of a model in a minute since 1970."""
     found = _find(provider, model)
     if found is None:
-        return _Prices(False, None, _special({}), None)
+        return _Prices(False, _Rates.of({"input": 0.0}), -1, _special({}), None)
     table_model, table_provider = found
     # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
     own = any(table_model is each for each in table_provider.models)
     context = {"service_tier": service_tier} if own and service_tier else None
-    listed = vars(table_model.get_prices(at, context))
+    listed = vars(table_model.get_prices(datetime.fromtimestamp(minute * 60, timezone.utc), context))
     prices = {name: price for name, price in listed.items() if price is not None}
-    return _Prices(bool(prices.keys() & _FOR_TOKENS), _flat_rates(prices), _special(prices), context)
+    return _Prices(bool(prices.keys() & _FOR_TOKENS), *_flat_rates(prices), _special(prices), context)
 
 
-def _flat_rates(prices: Mapping[str, Any]) -> _Rates | None:
-    """The prices as plain rates; None where the table has to calculate (about 80 us)."""
-    rates = {short: prices[name] for name, short in _FLAT if name in prices}
+def _flat_rates(prices: Mapping[str, Any]) -> tuple[_Rates, float]:
+    """The prices as plain rates, and up to how many input tokens they hold.
+
+    Beyond that the table has to calculate (about 80 us): long calls cost more, or each request has a price.
+    """
+    named = {short: prices[name] for name, short in _FLAT if name in prices}
+    rates = {short: getattr(price, "base", price) for short, price in named.items()}
+    starts = (tier.start for price in named.values() for tier in getattr(price, "tiers", ()))
+    until = min(starts, default=math.inf)
     if "requests_kcount" in prices or not all(isinstance(rate, Decimal) for rate in rates.values()):
-        return None
-    return _Rates.of({"input": 0.0} | {short: float(rate) for short, rate in rates.items()})
+        rates, until = {}, -1
+    return _Rates.of({"input": 0.0} | {short: float(rate) for short, rate in rates.items()}), until
 
 
 def _special(prices: Mapping[str, Any]) -> Callable[[Usage], tuple[int, ...]]:
