@@ -152,10 +152,10 @@ def _joined(value: Any) -> str:
 
 def _tool_call(value: Mapping[str, Any]) -> Part:
     """A call, of any API: of functions, and of custom tools, whose input is any text."""
-    function = next((each for name in ("function", "custom") if isinstance(each := value.get(name), dict)), value)
-    arguments = next((each for name in _ARGUMENTS if (each := function.get(name)) is not None), None)
-    name = function.get("name")
-    call_id = next((each for key in _CALL_IDS if (each := value.get(key)) is not None), None)
+    function = value.get("function")
+    if not isinstance(function, dict):
+        function = custom if isinstance(custom := value.get("custom"), dict) else value
+    arguments, name, call_id = _first(function, _ARGUMENTS), function.get("name"), _first(value, _CALL_IDS)
     return {
         "type": "tool_call",
         "id": None if call_id is None else as_text(call_id),
@@ -165,13 +165,21 @@ def _tool_call(value: Mapping[str, Any]) -> Part:
 
 
 def _tool_response(value: Mapping[str, Any]) -> Part:
-    call_id = next((each for key in _CALL_IDS if (each := value.get(key)) is not None), None)
-    response = next((each for name in _RESPONSES if (each := value.get(name)) is not None), None)
+    call_id = _first(value, _CALL_IDS)
     return {
         "type": "tool_call_response",
         "id": None if call_id is None else as_text(call_id),
-        "response": _response(response),
+        "response": _response(_first(value, _RESPONSES)),
     }
+
+
+def _first(value: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """The first field that says anything."""
+    for name in names:
+        found = value.get(name)
+        if found is not None:
+            return found
+    return None
 
 
 def _response(value: Any) -> Any:
@@ -337,15 +345,25 @@ def merged(drafts: Iterable[_Drafted]) -> tuple[Message, ...]:
     """The messages, with what the Responses API has in items of their own (reasoning, calls) in one message."""
     found: list[_Drafted] = []
     for given_role, all_parts, finish in drafts:
-        own = _without_empty(all_parts)
-        # Anthropic's way: what a tool returned is in a message of the user.
-        of_tool = given_role == "user" and own and all(each["type"] == "tool_call_response" for each in own)
-        role = "tool" if of_tool else given_role
+        role, own = _own(given_role, all_parts)
         if found and role == found[-1][0] == "assistant" and _belong_together(found[-1][1], own):
             found[-1] = role, [*found[-1][1], *own], finish or found[-1][2]
             continue
         found.append((role, own, finish))
     return tuple(Message(role, tuple(own), digest(role, own), finish) for role, own, finish in found)
+
+
+def message(role: str, given: Iterable[Any]) -> Message:
+    """The message of a role and parts of any API; that of a whole list may have more in it, see `merged()`."""
+    role, own = _own(_role({"role": role}, role), [part(each) for each in given if each is not None])
+    return Message(role, tuple(own), digest(role, own))
+
+
+def _own(role: str, found: list[Part]) -> tuple[str, list[Part]]:
+    own = _without_empty(found)
+    # Anthropic's way: what a tool returned is in a message of the user.
+    of_tool = role == "user" and own and all(each["type"] == "tool_call_response" for each in own)
+    return "tool" if of_tool else role, own
 
 
 def _without_empty(found: list[Part]) -> list[Part]:

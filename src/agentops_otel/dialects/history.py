@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..messages import messages
+from ..messages import message, messages
 from ..rows import Message
 
 _MOST_BYTES: Final = 2 << 20
@@ -45,7 +45,7 @@ class _Known:
         if known is None:
             known = self._old.get(said)
             if known is None:
-                (known,) = messages([{"role": told.role, "parts": _opened(told.parts)}])
+                known = message(told.role, _opened(told.parts))
             self._keep(said, known)
         return known
 
@@ -70,13 +70,13 @@ def history(value: Any, role: str = "user") -> tuple[Message, ...]:
     before = ""
     try:
         for told in _told(value):
-            message = _known.message(told)
-            if told.role in _UNSAID or message.role == before == "assistant":  # (these may belong together)
+            known = _known.message(told)
+            if told.role in _UNSAID or known.role == before == "assistant":  # (these may belong together)
                 return messages(value, role)
-            before = message.role
+            before = known.role
             if told.finish_reason:
-                message = Message(before, message.parts, message.digest, told.finish_reason[:64])
-            found.append(message)
+                known = Message(before, known.parts, known.digest, told.finish_reason[:64])
+            found.append(known)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return messages(value, role)
     return tuple(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from ..dialects.dialect import Content
@@ -40,18 +40,19 @@ def result_of(said: Said) -> str | None:
 def previews(kind: Kind, content: Content, arguments: str | None, result: str | None) -> tuple[str | None, str | None]:
     """What it was asked and what it answered, in short."""
     arguments = None if arguments in ("[]", "{}") else arguments
-    users = _texts(content.input, "user")
-    said = [text for each in content.output if (text := text_of(each.parts))]
     if kind == "llm":
-        return _brief(users[-1] if users else None), _brief(said[0] if said else None)
+        last = next(_texts(reversed(content.input), "user"), None)
+        return _brief(last), _brief(next(filter(None, (text_of(each.parts) for each in content.output)), None))
     if kind in ("tool", "action"):
         return _brief(arguments), _brief(result)
+    users = [*_texts(content.input, "user")]
+    said = [text for each in content.output if (text := text_of(each.parts))]
     asked = users[0] if users and (arguments or "{").startswith(("{", "[")) else _spoken_text(arguments, "user")
     return _brief(asked), _brief(_spoken_text(result, "assistant") or (said[-1] if said else None))
 
 
-def _texts(found: Iterable[Message], role: str) -> list[str]:
-    return [text for each in found if each.role == role and (text := text_of(each.parts))]
+def _texts(found: Iterable[Message], role: str) -> Iterator[str]:
+    return (text for each in found if each.role == role and (text := text_of(each.parts)))
 
 
 def _brief(text: str | None) -> str | None:
@@ -70,7 +71,7 @@ def _spoken_text(text: str | None, role: str) -> str | None:
         return text
     found = opened(text)
     if isinstance(found, dict) and not _MESSAGES.isdisjoint(found):
-        texts = _texts(messages(found, role), role)
+        texts = [*_texts(messages(found, role), role)]
         return (texts[0] if role == "user" else texts[-1]) if texts else None
     return _text_in(found, 4) or text
 

@@ -10,7 +10,7 @@ from .. import pricing, semconv
 from ..dialects.dialect import Content, Dialect, Field
 from ..dialects.order import spoken
 from ..messages import digest, opened, structured
-from ..rows import Kind, Message, SpanBody, SpanRow
+from ..rows import Kind, SpanBody, SpanRow
 from ..usage import Usage
 from .failure import NO_FAILURE, failure_of, status_of
 from .log import SPAN_NAME_LENGTH, STATES
@@ -210,27 +210,37 @@ def _start(span: ReceivedSpan, kind: Kind) -> int:
 def _without(attributes: Mapping[str, Any], used: frozenset[str]) -> Mapping[str, Any]:
     if used.isdisjoint(attributes):
         return attributes
-    return {name: value for name, value in attributes.items() if name not in used}
+    left = dict(attributes)
+    for name in used:
+        left.pop(name, None)
+    return left
 
 
 def _content(span: ReceivedSpan, dialects: Iterable[Dialect], kind: Kind) -> Content:
     """The messages, each kind of them from the first dialect that has any."""
-    system: tuple[Mapping[str, Any], ...] = ()
-    given: tuple[Message, ...] = ()
-    said: tuple[Message, ...] = ()
-    tools: Any = None
-    used: set[str] = set()
+    found = _NO_CONTENT
     for dialect in dialects:
         new = None if dialect.content is None else dialect.content(span.attributes, span.events, kind)
         if new is not None:
-            system, given, said = system or new.system, given or new.input, said or new.output
-            tools = new.tools if tools is None else tools
-            used |= new.used
-    found = zip(_CONTENT, (system, given, said, tools is not None), strict=True)
-    used.update(name for name, is_there in found if is_there)
-    return Content(system, given, said, tools, frozenset(used))
+            found = new if found is _NO_CONTENT else _joined(found, new)
+    if found is _NO_CONTENT:
+        return found
+    system, given, said, tools = found.system, found.input, found.output, found.tools
+    flags = zip(_CONTENT, (system, given, said, tools is not None), strict=True)
+    return Content(system, given, said, tools, found.used.union([name for name, is_there in flags if is_there]))
 
 
+def _joined(one: Content, other: Content) -> Content:
+    return Content(
+        one.system or other.system,
+        one.input or other.input,
+        one.output or other.output,
+        other.tools if one.tools is None else one.tools,
+        one.used | other.used,
+    )
+
+
+_NO_CONTENT: Final = Content()
 _CONTENT: Final = (
     semconv.SYSTEM_INSTRUCTIONS,
     semconv.INPUT_MESSAGES,

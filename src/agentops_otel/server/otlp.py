@@ -122,8 +122,9 @@ def _parsed(kind: type[_Request], body: bytes) -> _Request:
 
 def _span(span: Any, source: Source) -> ReceivedSpan:
     start, end = times_of(span.start_time_unix_nano, span.end_time_unix_nano)
-    events = span.events
-    links = span.links
+    events, links = span.events, span.links
+    status, kind = span.status, span.kind
+    code = status.code
     return ReceivedSpan(
         trace_id=id_of(span.trace_id.hex(), 32, "trace_id"),
         span_id=id_of(span.span_id.hex(), 16, "span_id"),
@@ -132,12 +133,12 @@ def _span(span: Any, source: Source) -> ReceivedSpan:
         start_ns=start,
         end_ns=end,
         attributes=_attributes(span.attributes),
-        status_code=span.status.code if 0 <= span.status.code <= 2 else 0,
-        status_message=span.status.message,
+        status_code=code if 0 <= code <= 2 else 0,
+        status_message=status.message,
         events=tuple(map(_event, events)) if events else (),
         links=tuple(link for each in links if (link := _link(each)) is not None) if links else (),
         source=source,
-        otel_kind=span.kind if 0 <= span.kind <= 5 else 0,
+        otel_kind=kind if 0 <= kind <= 5 else 0,
         trace_state=span.trace_state,
         flags=span.flags,
     )
@@ -159,20 +160,25 @@ def _log(record: Any, source: Source) -> ReceivedLog:
         time_ns=log_time(record.time_unix_nano or record.observed_time_unix_nano),
         trace_id=optional_id(record.trace_id.hex(), 32),
         span_id=optional_id(record.span_id.hex(), 16),
-        body=_value(record.body),
+        body=_value(record.body, record.body.WhichOneof("value")),
         attributes=attributes,
         source=source,
     )
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        value = pair.value
+        kind = value.WhichOneof("value")
+        # (a call for each attribute would take as long as all the rest of it)
+        found[pair.key] = value.string_value if kind == "string_value" else _value(value, kind)
+    return found
 
 
-def _value(value: Any) -> Any:
-    kind = value.WhichOneof("value")
+def _value(value: Any, kind: str | None) -> Any:
     if kind == "array_value":
-        return [_value(each) for each in value.array_value.values]
+        return [_value(each, each.WhichOneof("value")) for each in value.array_value.values]
     if kind == "kvlist_value":
         return _attributes(value.kvlist_value.values)
     return None if kind is None else getattr(value, kind)

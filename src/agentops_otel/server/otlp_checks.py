@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from ..normalize import ReceivedLog, ReceivedSpan
 
 LAST_NS: Final = 2**63 - 1
+_ZEROS: Final = ("0" * 16, "0" * 32)
 
 
 class DecodeError(ValueError):
@@ -38,19 +39,19 @@ class Invalid(ValueError):
 
 def id_of(digits: str, length: int, name: str) -> str:
     """An id in hex, of this length."""
-    if len(digits) != length or digits == "0" * length:
+    if len(digits) != length or digits in _ZEROS:
         raise Invalid(f"{name} is not valid: expected {length} hex digits that are not all 0")
     return digits
 
 
 def optional_id(digits: str, length: int) -> str:
     """An id in hex, or nothing."""
-    return digits if len(digits) == length and digits != "0" * length else ""
+    return digits if len(digits) == length and digits not in _ZEROS else ""
 
 
 def parent_of(digits: str) -> str | None:
     """The id of the parent; None for a root."""
-    if not digits or digits == "0000000000000000":
+    if not digits or digits == _ZEROS[0]:
         return None
     return id_of(digits, 16, "parent_span_id")
 

@@ -6,6 +6,7 @@ again: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +43,8 @@ from .wire import CODES, response, status
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "logs", "metrics")
 ABOUT_HEADER: Final = "x-agentops-otel"
 """On an answer to a request that was stored: the version, and where the page of its session is."""
-_AT_ONCE: Final = 2  # requests that are decoded at one time
+_AT_ONCE: Final = 4  # requests that are decoded or wait for their commit, which those that wait share
+_DECODED_AT_ONCE: Final = 2
 _MOST_WAITING: Final = 64  # requests
 _MOST_WAITING_BYTES: Final = 64 << 20
 _REASONS: Final = 3  # of spans that were left out, in one answer
@@ -94,6 +96,7 @@ class Receiver:
         self._live = live
         self._late = LateContent(store)
         self._limiter: CapacityLimiter | None = None
+        self._decoding = threading.BoundedSemaphore(_DECODED_AT_ONCE)
         self._waiting = 0
         self._waiting_bytes = 0
 
@@ -126,8 +129,8 @@ class Receiver:
 
     def _store_request(self, signal: Signal, body: bytes, packed: bool, as_json: bool, project: str) -> Taken:  # noqa: FBT001
         try:
-            content = inflated(body) if packed else body
-            batch, rejected = _READERS[signal](content, as_json)
+            with self._decoding:
+                batch, rejected = _READERS[signal](inflated(body) if packed else body, as_json)
         except (TooLarge, TooMany) as error:
             raise Refusal(413, str(error)) from None
         except NotPacked as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import socket
 import time
@@ -96,6 +97,7 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     """
     auth = _auth(options)
     with contextlib.ExitStack() as last:
+        _collect_seldom(last)
         sockets = _listen(options)
         grpc_sockets, grpc_missing = _listen_for_grpc(options)
         for each in (*sockets, *grpc_sockets):
@@ -137,6 +139,18 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
 
         app = create_app(store, auth=auth, box=box, live=live, grpc_at=grpc_sockets)
         serve(app, sockets, started=started, ending=ending)
+
+
+def _collect_seldom(last: contextlib.ExitStack) -> None:
+    """Let the garbage collector run less often than Python does by itself, which is after each 700 new objects.
+
+    A request of 512 spans is tens of thousands of objects without a circle, all of which live as long as it: to look
+    through them again and again took a tenth of its time.
+    """
+    last.callback(gc.set_threshold, *gc.get_threshold())
+    last.callback(gc.unfreeze)
+    gc.set_threshold(50_000, 20, 100)
+    gc.freeze()
 
 
 def _listen(options: Options) -> list[socket.socket]:

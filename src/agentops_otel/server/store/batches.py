@@ -80,6 +80,8 @@ class Known:
     projects: dict[str, int] = field(default_factory=dict)
     sources: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
     prices: Prices | None = None
+    fresh: dict[int, list[SpanRow]] = field(default_factory=dict)
+    """All spans of those sessions that this transaction has made, as far as nothing but new spans came to them."""
 
     def project(self, connection: sqlite3.Connection, name: str) -> int:
         """The number of a project, which is made if it is new."""
@@ -131,6 +133,7 @@ class BatchWriter:
         self._relinked: set[int] = set()
         self._last_span = 0
         self._new: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._new_traces: set[str] = set()
         self._bodies: list[tuple[int, bytes]] = []
         self.sessions: dict[int, str] = {}
         """Those that have changed: numbers and ids."""
@@ -167,6 +170,7 @@ class BatchWriter:
             added = self._connection.execute(statement("add_session"), (self._project, session_id))
             number = int(added.lastrowid or 0)
             self.sessions[number] = session_id
+            self._known.fresh[number] = []
         return number
 
     # -------------------------------------------------------------------------------------------------- traces
@@ -175,6 +179,8 @@ class BatchWriter:
         """The session of a trace, after the batch has had its say; its spans move when it has changed."""
         found = self._connection.execute(statement("find_trace"), (self._project, trace_id)).fetchone()
         known = None if found is None or found[0] is None else (found[1], found[0])
+        if found is None:
+            self._new_traces.add(trace_id)
         if claim is None or (known is not None and known <= claim):
             if found is None:
                 self._connection.execute(statement("claim_trace"), (self._project, trace_id, None, None))
@@ -191,31 +197,40 @@ class BatchWriter:
         moved = self._connection.execute(statement("move_spans"), (session, trace_id, self._project)).rowcount
         self._connection.execute(statement("move_scores"), (new, self._project, trace_id))
         self.sessions[session] = new
+        self._known.fresh.pop(session, None)
         before = self._find_session(old)
         if before is None:
             return
         self.sessions[before] = old
+        self._known.fresh.pop(before, None)
         if moved:
             self._relinked.update((session, before))
 
     # -------------------------------------------------------------------------------------------------- spans
 
     def _add_span(self, session: int, key: str, span: EncodedSpan) -> None:
-        if (span.trace_id, span.span_id) in self._new:
+        trace_id, span_id = span.trace_id, span.span_id
+        if (trace_id, span_id) in self._new:
             self._write_new()
-        place = (span.trace_id, span.span_id, self._project)
-        found = self._connection.execute(statement("find_span"), place).fetchone()
+            self._new_traces.clear()
+        found = None
+        if trace_id not in self._new_traces:  # a trace that was not known has no spans
+            place = (trace_id, span_id, self._project)
+            found = self._connection.execute(statement("find_span"), place).fetchone()
+        columns = self._known.priced(self._connection, span)
         if found is None:
             number = self._next_span()
-            self._new[span.trace_id, span.span_id] = (number, *self._row(session, span))
+            self._new[trace_id, span_id] = (number, *self._row(session, span, columns))
             self.new += 1
+            self._keep(session, span, columns)
         else:
             number, old_session, size, digest, end_ns, replayed, had_body = found
             if span.rank <= (end_ns is not None, not replayed, size, digest):
                 self.known += 1
                 return
-            self._connection.execute(statement("replace_span"), (*self._row(session, span), number))
+            self._connection.execute(statement("replace_span"), (*self._row(session, span, columns), number))
             self.changed += 1
+            self._known.fresh.pop(session, None)
             if had_body:
                 self._relinked.add(session)
                 self._connection.execute(statement("remove_body"), (number,))
@@ -224,13 +239,22 @@ class BatchWriter:
                 self._touch(old_session)
         if span.body is not None:
             self._bodies.append((number, span.body))
-            self._links.add(session, span.named, span.start_ns, span.span_id, span.trace_id)
+            self._links.add(session, span.named, span.start_ns, span_id, trace_id)
         self.sessions[session] = key
 
-    def _row(self, session: int, span: EncodedSpan) -> tuple[Any, ...]:
+    def _row(self, session: int, span: EncodedSpan, columns: tuple[Any, ...]) -> tuple[Any, ...]:
         source = self._known.source(self._connection, span.origin)
-        priced = self._known.priced(self._connection, span)
-        return (self._project, session, source, span.size, span.digest, *priced)
+        return (self._project, session, source, span.size, span.digest, *columns)
+
+    def _keep(self, session: int, span: EncodedSpan, columns: tuple[Any, ...]) -> None:
+        """Keep a new span for the row of its session, which then need not be read again."""
+        spans = self._known.fresh.get(session)
+        if spans is None:
+            return
+        if span.row is None or columns is not span.columns:
+            del self._known.fresh[session]
+        else:
+            spans.append(span.row)
 
     def _next_span(self) -> int:
         """Numbers are given here, so that the rows of a batch are written with one call."""
@@ -246,6 +270,7 @@ class BatchWriter:
         self._bodies.clear()
 
     def _touch(self, session: int) -> None:
+        self._known.fresh.pop(session, None)
         found = self._connection.execute(statement("session_key"), (session,)).fetchone()
         if found is not None:
             self.sessions[session] = found[0]

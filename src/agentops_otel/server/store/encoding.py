@@ -50,6 +50,8 @@ class Origin:
 
     digest: bytes
     columns: tuple[Any, ...]
+    is_exact: bool
+    """Whether nothing of the process was replaced to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class EncodedSpan:
     """Of columns and body."""
     said: str | None
     """The session that it belongs to by its own word."""
+    row: SpanRow | None
+    """The span that its columns are read back as; None where something of it could not be written as it is."""
 
     @property
     def trace_id(self) -> str:
@@ -174,57 +178,53 @@ def digest_of(*parts: bytes) -> bytes:
 
 def encode_spans(rows: Iterable[SpanRow]) -> tuple[list[EncodedSpan], Contents]:
     """Spans, ready to be written, and all that they name; takes much of the time of a batch, and no database."""
-    origins: dict[tuple[int, Process], Origin] = {}
-    sources: list[Source] = []  # kept, so that no id is used twice
+    origins: dict[tuple[int, int], Origin] = {}
     contents: Contents = {}
     spans = []
+    rows = list(rows)  # kept, so that no id is used twice
     for row in rows:
-        source = _NOWHERE if row.body is None else row.body.source
-        origin = origins.get((id(source), row.process))
+        source, process = _NOWHERE if row.body is None else row.body.source, row.process
+        origin = origins.get((id(source), id(process)))
         if origin is None:
-            origin = origins[id(source), row.process] = _origin(source, row.process)
-            sources.append(source)
+            origin = origins[id(source), id(process)] = _origin(source, process)
         spans.append(_encode_span(row, origin, contents))
     return spans, contents
 
 
 def _origin(source: Source, process: Process) -> Origin:
     resource = pack(dict(source.resource))
-    columns = tuple(
-        column(value)
-        for value in (
-            process.service,
-            process.host,
-            process.pid,
-            process.runtime,
-            process.instance,
-            process.sdk,
-            source.scope,
-            source.scope_version,
-        )
-    )
-    return Origin(digest_of(_encode(columns), resource), (*columns, resource))
+    who = of_process(process)
+    columns = tuple(column(value) for value in (*who, source.scope, source.scope_version))
+    return Origin(digest_of(_encode(columns), resource), (*columns, resource), columns[: len(who)] == who)
+
+
+def of_process(process: Process) -> tuple[Any, ...]:
+    """A process as columns."""
+    return process.service, process.host, process.pid, process.runtime, process.instance, process.sdk
 
 
 def _encode_span(row: SpanRow, origin: Origin, contents: Contents) -> EncodedSpan:
     columns = _columns(row)
+    is_number = row.cost is None or not math.isnan(row.cost)  # SQLite has no NaN
+    light_row = row if is_number and origin.is_exact else None
     try:
         light = _encode(columns)
         if _too_large(row):
             raise OverflowError
     except (OverflowError, UnicodeEncodeError):
         columns = tuple(column(value) for value in columns)
-        light = _encode(columns)
+        light, light_row = _encode(columns), None
     body, named = _encode_body(row, contents)
-    size = len(light) + len(body or b"")
+    plain = b"" if body is None else body
     return EncodedSpan(
         columns,
         None if body is None else deflate(body, _SMALL_BODY),
         named,
         origin,
-        size,
-        digest_of(light, body or b"", origin.digest)[:8],
+        len(light) + len(plain),
+        digest_of(light, plain, origin.digest)[:8],
         columns[3] or None,
+        light_row,
     )
 
 
@@ -402,25 +402,32 @@ def _encode_body(row: SpanRow, contents: Contents) -> tuple[bytes | None, Sequen
     if row.body is None and error is None:
         return None, ()
     body = row.body or _EMPTY
-    kept = _Body(
-        _kept(contents, "parts", body.system) if body.system else None,
-        _messages(contents, body.input),
-        _messages(contents, body.output),
+    named: list[tuple[bytes, Place]] = []
+
+    def kept(kind: Kind, value: Any, place: Place) -> bytes:
+        digest = _kept(contents, kind, value)
+        named.append((digest, place))
+        return digest
+
+    made = _Body(
+        kept("parts", body.system, "prompt") if body.system else None,
+        _messages(contents, body.input, "prompt", named) if body.input else b"",
+        _messages(contents, body.output, "answer", named) if body.output else b"",
         [message.finish_reason for message in body.output],
-        None if body.tools is None else _kept(contents, "tools", body.tools),
-        None if body.arguments is None else _kept(contents, "text", body.arguments),
-        None if body.result is None else _kept(contents, "text", body.result),
-        None if error is None else _kept(contents, "text", error),
+        None if body.tools is None else kept("tools", body.tools, "tools"),
+        None if body.arguments is None else kept("text", body.arguments, "arguments"),
+        None if body.result is None else kept("text", body.result, "result"),
+        None if error is None else kept("text", error, "error"),
         body.logs,
         body.stack,
-        dict(body.attributes),
-        [(event.name, event.time_ns, dict(event.attributes)) for event in body.events],
-        [(link.trace_id, link.span_id, dict(link.attributes)) for link in body.links],
+        body.attributes if type(body.attributes) is dict else dict(body.attributes),
+        [(event.name, event.time_ns, dict(event.attributes)) for event in body.events] if body.events else [],
+        [(link.trace_id, link.span_id, dict(link.attributes)) for link in body.links] if body.links else [],
         body.trace_state,
         body.flags,
         body.otel_kind,
     )
-    return _plain(kept), _named(kept)
+    return _plain(made), named
 
 
 def _plain(body: _Body) -> bytes:
@@ -430,21 +437,27 @@ def _plain(body: _Body) -> bytes:
         return _encode(clean([getattr(body, name) for name in _Body.__struct_fields__]))
 
 
-def _messages(contents: Contents, messages: Sequence[Message]) -> bytes:
+def _messages(contents: Contents, messages: Sequence[Message], place: Place, named: list[tuple[bytes, Place]]) -> bytes:
     """Their digests, one after the other."""
-    if not messages:
-        return b""
-    try:
-        joined = bytes.fromhex("".join([message.digest for message in messages]))
-    except ValueError:
-        joined = b""
-    if len(joined) != 16 * len(messages) or not all([len(message.digest) == 32 for message in messages]):  # noqa: C419
-        return b"".join([_kept(contents, "message", (message.role, message.parts)) for message in messages])
-    for place, message in enumerate(messages):
-        digest = joined[16 * place : 16 * place + 16]
-        if digest not in contents:
+    found = []
+    for message in messages:
+        digest = _digest_of_message(message)
+        if digest is None:
+            digest = _kept(contents, "message", (message.role, message.parts))
+        elif digest not in contents:
             contents[digest] = "message", (message.role, message.parts)
-    return joined
+        found.append(digest)
+        named.append((digest, place))
+    return b"".join(found)
+
+
+def _digest_of_message(message: Message) -> bytes | None:
+    """The digest that it has; None where that is none."""
+    try:
+        digest = bytes.fromhex(message.digest)
+    except ValueError:
+        return None
+    return digest if len(digest) == 16 and len(message.digest) == 32 else None
 
 
 def _kept(contents: Contents, kind: Kind, value: Any) -> bytes:
@@ -531,20 +544,27 @@ def _said(digest: bytes, content: Callable[[bytes], Any], finish_reason: str | N
 
 def searchable(data: bytes, kind: str) -> str:
     """The words of a content, as the index has them. A change here needs a migration that builds the index anew."""
-    return "" if kind == "tools" else _words(inflate(data), kind)
+    return "" if kind == "tools" else _words(_decode(inflate(data)), kind)
 
 
 def packed_content(kind: Kind, value: Any) -> tuple[bytes, str]:
     """The bytes of a content, and its words."""
-    data = encoded(value)
-    return deflate(data), "" if kind == "tools" else _words(data, kind)
+    try:
+        data = _encode(value)
+        words = "" if kind == "tools" else _words(value, kind)
+    except (OverflowError, UnicodeEncodeError, RecursionError, TypeError, ValueError):
+        data = encoded(value)
+        words = "" if kind == "tools" else _words(_decode(data), kind)
+    return deflate(data), words
 
 
-def _words(data: bytes, kind: str) -> str:
-    value = _decode(data)
+def _words(value: Any, kind: str) -> str:
     if kind == "text":
         return str(value)[:SEARCHED]
     return "\n".join(_texts(value[1] if kind == "message" else value))[:SEARCHED]
+
+
+_json: Final = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps() makes one each time
 
 
 def _texts(parts: Any) -> Iterable[str]:
@@ -558,7 +578,7 @@ def _texts(parts: Any) -> Iterable[str]:
                 if part.get("type") not in {"blob", "uri", "file"}:
                     yield value
             elif value is not None:
-                yield json.dumps(value, ensure_ascii=False)
+                yield _json(value)
 
 
 # ----------------------------------------------------------------------------------------------------- events, scores

@@ -66,16 +66,23 @@ class Ingest:
     def finish(self, connection: sqlite3.Connection) -> None:
         """Bring the rows of the sessions up to date that this transaction has changed."""
         touched, self._touched = self._touched, {}
+        fresh, self._known.fresh = self._known.fresh, {}
         self._known.prices = None  # another process may set one
         now = time.monotonic()
         for session in touched:
             if now < self._due.get(session, 0.0):
                 connection.execute(statement("mark_stale"), (session,))
                 continue
-            self.summarize(connection, session, self._now_ns)
+            self.summarize(connection, session, self._now_ns, fresh.get(session))
 
-    def summarize(self, connection: sqlite3.Connection, session: int, now_ns: int) -> SessionRow | None:
-        """Make the row of a session of its spans and events; None when it has neither any more, and is gone."""
+    def summarize(
+        self, connection: sqlite3.Connection, session: int, now_ns: int, all_spans: Sequence[SpanRow] | None = None
+    ) -> SessionRow | None:
+        """Make the row of a session of its spans and events; None when it has neither any more, and is gone.
+
+        Args:
+            all_spans: those of a session that was made just now, which has no row yet; None: they are read.
+        """
         found = connection.execute(statement("size_of_session"), (session,)).fetchone()
         if found is None:
             return None
@@ -85,19 +92,24 @@ class Ingest:
             return None
         started = time.monotonic()
         now_ns = now_ns or known_ns
-        row = self._row(connection, project, session, session_id, now_ns)
-        rollups.write(connection, session, row, now_ns)
+        known = rollups.spans_of(connection, session) if all_spans is None else all_spans
+        events = rollups.events_of(connection, session) if has_events else []
+        scores = rollups.scores_of(connection, project, session_id)
+        row = self._row(session_id, known, events, scores, now_ns)
+        rollups.write(connection, session, row, now_ns, is_new=all_spans is not None)
         if spans > _LARGE:
             took = time.monotonic() - started
             self._due[session] = started + took + max(_PAUSE_SECONDS, 4 * took)
         return row
 
     def _row(
-        self, connection: sqlite3.Connection, project: int, session: int, session_id: str, now_ns: int
+        self,
+        session_id: str,
+        spans: Sequence[SpanRow],
+        events: Sequence[SessionEvent],
+        scores: Sequence[Score],
+        now_ns: int,
     ) -> SessionRow:
-        spans = rollups.spans_of(connection, session)
-        events = rollups.events_of(connection, session)
-        scores = rollups.scores_of(connection, project, session_id)
         try:
             return self._summarize(session_id, spans, events, scores, now_ns=now_ns)
         except Exception:

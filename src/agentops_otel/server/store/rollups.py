@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
 from ...rows import ErrorUse, ModelUse, Process, Score, SessionEvent, SessionRow, SpanRow, Strip, ToolUse
 from ...usage import Usage
-from .encoding import clean, column, decode_event, listed, span_of, tokens, unlisted
+from .encoding import column, decode_event, listed, of_process, span_of, tokens, unlisted
 from .statement import statement
 
 UNSCORED: Final = -1e300
@@ -26,6 +26,8 @@ _session: Final[Callable[..., SessionRow]] = SessionRow
 _model_use: Final[Callable[..., ModelUse]] = ModelUse
 _tool_use: Final[Callable[..., ToolUse]] = ToolUse
 _error_use: Final[Callable[..., ErrorUse]] = ErrorUse
+_UNWRITABLE: Final = (OverflowError, UnicodeEncodeError)
+"""What SQLite says of a number of more than 64 bits, and of text with lone surrogates; they are seldom."""
 _TABLES: Final = ("model", "tool", "error", "tag", "agent", "host")
 
 
@@ -59,18 +61,44 @@ def whole_scores_of(connection: sqlite3.Connection, sessions: Sequence[int]) -> 
 # ----------------------------------------------------------------------------------------------------- write
 
 
-def write(connection: sqlite3.Connection, session: int, row: SessionRow, now_ns: int) -> None:
-    """Replace the row of a session, and all that hangs on it."""
-    connection.execute(statement("write_session"), (*_numbers(row), now_ns, session))
-    connection.execute(statement("write_session_text"), (session, *_texts(row)))
-    clear(connection, session)
-    connection.executemany(statement("add_session_model"), [(session, *_model(use)) for use in row.models])
-    connection.executemany(statement("add_session_tool"), [(session, *_tool(use)) for use in row.tools])
-    errors = [(session, place, *_error(use)) for place, use in enumerate(row.errors)]
-    connection.executemany(statement("add_session_error"), errors)
+def write(connection: sqlite3.Connection, session: int, row: SessionRow, now_ns: int, *, is_new: bool = False) -> None:
+    """Replace the row of a session, and all that hangs on it.
+
+    Args:
+        is_new: nothing hangs on it yet.
+    """
+    _write_one(connection, "write_session", (*_numbers(row), now_ns, session))
+    _write_one(connection, "write_session_text", (session, *_texts(row)))
+    if not is_new:
+        clear(connection, session)
     hosts = {process.host for process in row.processes if process.host}
-    for table, values in (("tag", row.tags), ("agent", row.agent_names), ("host", hosts)):
-        connection.executemany(statement(f"add_session_{table}"), [(session, clean(value)) for value in set(values)])
+    rows: Mapping[str, list[tuple[Any, ...]]] = {
+        "model": [(session, *_model(use)) for use in row.models],
+        "tool": [(session, *_tool(use)) for use in row.tools],
+        "error": [(session, place, *_error(use)) for place, use in enumerate(row.errors)],
+        "tag": [(session, value) for value in set(row.tags)],
+        "agent": [(session, value) for value in set(row.agent_names)],
+        "host": [(session, value) for value in hosts],
+    }
+    for table, values in rows.items():
+        if values:
+            _write_all(connection, session, table, values)
+
+
+def _write_one(connection: sqlite3.Connection, name: str, values: tuple[Any, ...]) -> None:
+    try:
+        connection.execute(statement(name), values)
+    except _UNWRITABLE:
+        connection.execute(statement(name), tuple(map(column, values)))
+
+
+def _write_all(connection: sqlite3.Connection, session: int, table: str, rows: list[tuple[Any, ...]]) -> None:
+    try:
+        connection.executemany(statement(f"add_session_{table}"), rows)
+    except _UNWRITABLE:
+        connection.execute(statement(f"remove_session_{table}"), (session,))  # those before the one that failed
+        cleaned = dict.fromkeys(tuple(map(column, values)) for values in rows)
+        connection.executemany(statement(f"add_session_{table}"), cleaned)
 
 
 def clear(connection: sqlite3.Connection, session: int) -> None:
@@ -84,7 +112,7 @@ def _numbers(row: SessionRow) -> tuple[Any, ...]:
     cached = usage.cache_read_tokens / usage.input_tokens if usage.input_tokens else 0.0
     cost = row.known_cost
     score = row.score
-    columns = (
+    return (
         row.trace_id,
         row.state,
         row.name,
@@ -116,27 +144,26 @@ def _numbers(row: SessionRow) -> tuple[Any, ...]:
         row.dropped_spans,
         row.replayed,
     )
-    return tuple(column(value) for value in columns)
 
 
 def _texts(row: SessionRow) -> tuple[Any, ...]:
     strip = row.strip
     return (
-        clean(row.asked),
-        clean(row.ending),
-        column(row.ending_since_ns),
-        clean(row.reason),
-        json.dumps([strip.llm, strip.tool, strip.errors], separators=(",", ":")),
-        listed(clean(row.agent_names)) or "",
-        listed(clean(row.tags)) or "",
-        listed([clean(astuple(process)) for process in row.processes]) or "",
-        listed(clean(row.sdks)) or "",
-        clean(row.video),
+        row.asked,
+        row.ending,
+        row.ending_since_ns,
+        row.reason,
+        listed((strip.llm, strip.tool, strip.errors)),
+        listed(row.agent_names) or "",
+        listed(row.tags) or "",
+        listed([of_process(process) for process in row.processes]) or "",
+        listed(row.sdks) or "",
+        row.video,
     )
 
 
 def _model(use: ModelUse) -> tuple[Any, ...]:
-    columns = (
+    return (
         use.provider,
         use.model,
         use.hour,
@@ -150,17 +177,15 @@ def _model(use: ModelUse) -> tuple[Any, ...]:
         joined(use.first_token_ns),
         max(use.durations_ns, default=0),
     )
-    return tuple(column(value) for value in columns)
 
 
 def _tool(use: ToolUse) -> tuple[Any, ...]:
     times, longest = joined(use.durations_ns), max(use.durations_ns, default=0)
-    columns = (use.tool, use.calls, use.failed, use.recovered, use.duration_ns, times, use.repeated, longest)
-    return tuple(column(value) for value in columns)
+    return use.tool, use.calls, use.failed, use.recovered, use.duration_ns, times, use.repeated, longest
 
 
 def _error(use: ErrorUse) -> tuple[Any, ...]:
-    columns = (
+    return (
         use.span_id,
         use.trace_id,
         use.time_ns,
@@ -179,7 +204,6 @@ def _error(use: ErrorUse) -> tuple[Any, ...]:
         use.next_worked,
         use.next_after_ns,
     )
-    return tuple(column(value) for value in columns)
 
 
 def joined(times: Sequence[int]) -> str | None:
