@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from .. import pricing, semconv
 from ..clock import monotonic
 from ..config import Configuration
+from ..redaction import plain_dict
 from ..span_copy import SpanCopy
 from .claim import Claim, claims
 from .delivery import BATCH, DeliveryExporter, Outcome
@@ -274,9 +275,9 @@ def how_to_send(config: Configuration, *, key_refused: bool = False, refused: bo
 
 def priced(span: ReadableSpan, resource: Resource | None = None) -> ReadableSpan:
     """The span with the price of its tokens, and with another resource if one is given."""
-    attributes = span.attributes or {}
+    attributes = plain_dict(span.attributes)  # each look into the SDK's own mapping takes a lock
     cost = None if semconv.COST_AMOUNT in attributes else pricing.span_cost(attributes)
-    changes: dict[str, Any] = {} if cost is None else {"attributes": {**attributes, **pricing.attributes(cost)}}
+    changes: dict[str, Any] = {} if cost is None else {"attributes": attributes | pricing.attributes(cost)}
     if resource is not None and resource is not span.resource:
         changes["resource"] = resource
     return SpanCopy(span, **changes) if changes else span

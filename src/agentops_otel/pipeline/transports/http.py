@@ -35,8 +35,8 @@ _CONTENT_STATUS: Final = frozenset({400, 422})
 _NO_SIGNAL_STATUS: Final = frozenset({404, 405, 501})
 _KEY_STATUS: Final = frozenset({401, 403})
 _PACKED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
-    "gzip": lambda body: gzip.compress(body, 5),
-    "deflate": lambda body: zlib.compress(body, 5),  # HTTP's "deflate" is zlib's format (RFC 9110, 8.4.1.2)
+    "gzip": lambda body: gzip.compress(body, 1),  # level 5 takes three times as long, and saves an eighth
+    "deflate": lambda body: zlib.compress(body, 1),  # HTTP's "deflate" is zlib's format (RFC 9110, 8.4.1.2)
     "none": bytes,
 }
 # What Go's and nginx's servers say, in plain text, to a request without TLS.
