@@ -24,10 +24,11 @@ from agentops_otel import semconv
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, unsettled
 from agentops_otel.pipeline.folder import Folder
+from agentops_otel.pipeline.frames import Kind, frame
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.overview import state
-from agentops_otel.pipeline.records import Kind, frame, span_payload
+from agentops_otel.pipeline.records import span_payload
 
 RESOURCE = Resource({"service.name": "test"})
 

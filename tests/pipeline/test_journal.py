@@ -507,14 +507,14 @@ def test_a_finaliser_may_append_anywhere(journal, directory):
 
 def test_two_that_open_a_folder_at_once_share_one(journal, directory, monkeypatch):
     """A signal handler appends where the first append is about to make the folder."""
-    new_writer = journal_module._new_writer
+    new_writer = journal_module.new_writer
 
     def interrupted(destination):
         monkeypatch.undo()
         journal.append(make(1))
         return new_writer(destination)
 
-    monkeypatch.setattr(journal_module, "_new_writer", interrupted)
+    monkeypatch.setattr(journal_module, "new_writer", interrupted)
     journal.append(make(2))
     assert journal.unacknowledged == 2
     assert len(os.listdir(directory)) == 2  # with its lock

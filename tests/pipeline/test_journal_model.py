@@ -23,10 +23,10 @@ from opentelemetry.trace import SpanContext
 from agentops_otel import semconv
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.claim import claims, segment_file
+from agentops_otel.pipeline.frames import Place
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.overview import state
-from agentops_otel.pipeline.records import Place
 
 RESOURCE = Resource({"service.name": "model"})
 CHANCE = st.floats(0, 1, exclude_max=True)

@@ -25,9 +25,9 @@ from ..span_copy import SpanCopy
 from .claim import Claim, claims
 from .delivery import BATCH, DeliveryExporter, Outcome
 from .destination import Destination, journal_directory
+from .frames import Place
 from .journal import Journal
 from .log_event import LogEvent
-from .records import Place
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks

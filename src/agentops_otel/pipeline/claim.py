@@ -26,25 +26,9 @@ from .. import semconv
 from ..span_copy import SpanCopy
 from . import ids, rejected
 from .folder import Folder, lock, unlock
+from .frames import NOWHERE, Frame, Kind, Place, frame, frames
 from .log_event import LogEvent
-from .records import (
-    NOWHERE,
-    Description,
-    End,
-    Frame,
-    Kind,
-    Place,
-    Ranges,
-    Sign,
-    Start,
-    attributes,
-    decode,
-    encode,
-    frame,
-    frames,
-    read_event,
-    read_span,
-)
+from .records import Description, End, Ranges, Sign, Start, attributes, decode, encode, read_event, read_span
 
 RESOURCES: Final = "resources"  # a file in the folder of a writer
 WISHES: Final = "wishes"  # a folder beside those of the writers

@@ -9,7 +9,6 @@ garbage collector runs) or a stopped thread may hold.
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import json
 import os
@@ -30,100 +29,24 @@ from .claim import (
     ABOUT,
     RESOURCES,
     WISHES,
-    Lost,
     by_segment,
     give_up,
-    lock_file,
     release,
-    remove,
     segment_file,
     session_file,
     settle,
-    shrink,
-    writer_name,
     writers,
 )
-from .folder import Folder, lock, write
+from .folder import Folder, write
+from .frames import Frame, Kind, Place, frame, frames
 from .log_event import LogEvent
-from .records import (
-    NO_END,
-    Description,
-    End,
-    Frame,
-    Kind,
-    Place,
-    Start,
-    encode,
-    event_payload,
-    frame,
-    frames,
-    read_event,
-    read_span,
-    span_payload,
-)
+from .records import NO_END, Description, End, Start, encode, event_payload, read_event, read_span, span_payload
+from .writer import Segment, Writer, new_writer
 
 _RETRY: Final = 1.0  # seconds between attempts while the disk does not take anything
 _PATIENCE: Final = 0.2  # seconds to wait for another thread
 _MOST_OPEN: Final = 32  # segments, each for a thread that is writing right now
 _MOST_RESOURCES: Final = 1024
-
-
-class _Segment:
-    """A file of records. Who has taken it appends to it, anybody acknowledges."""
-
-    __slots__ = ("entries", "events", "fd", "free", "number", "settled", "size", "synced")
-
-    def __init__(self, number: int, fd: int, free: list[_Segment]) -> None:
-        self.number = number
-        self.free = free  # where it is put back
-        self.fd = fd  # -1 when it is full
-        self.size = self.synced = 0
-        self.entries = 0
-        self.settled: set[int] = set()  # sequence numbers of what is acknowledged, or given up
-        self.events: set[int] = set()  # sequence numbers of log events that are not
-
-    def seal(self) -> None:
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    @property
-    def is_settled(self) -> bool:
-        return len(self.settled) >= self.entries
-
-
-class _Writer:
-    """The folder of this process, from the first record until `close()` or a fork."""
-
-    def __init__(self, name: str, folder: Folder, held: int) -> None:
-        self.name = name
-        self.folder = folder
-        self.held = held
-        self.segments: dict[int, _Segment] = {}
-        self.sessions: dict[int, bytes] = {}  # starts of those whose root span has not arrived, by trace id
-        self.free: list[_Segment] = []  # those that nobody has taken; the last one is taken first
-        self.is_closed = False
-
-    def open_segments(self) -> list[_Segment]:
-        return [segment for segment in list(self.segments.values()) if segment.fd >= 0]
-
-    def finish(self, segment: _Segment) -> bool:
-        """Remove a full segment when all of it is settled; whether it was."""
-        finished = segment.fd < 0 and segment.is_settled
-        if finished and self.segments.pop(segment.number, None) is not None:
-            remove(self.folder, segment_file(segment.number))
-        return finished
-
-    def give_up(self, name: str, *, whole: bool) -> Lost:
-        """`shrink()` one of the full segments."""
-        segment = self.segments.get(int(name[:-4])) if name.endswith(".seg") else None
-        if segment is None or segment.fd >= 0:
-            return Lost(0, 0, set())
-        lost = shrink(self.folder, name, whole=whole)
-        segment.settled |= lost.seqs
-        segment.events -= lost.seqs
-        self.finish(segment)
-        return lost
 
 
 class Journal:
@@ -163,7 +86,7 @@ class Journal:
     def _begin(self) -> None:
         self.dropped: int = 0
         self._lock = threading.RLock()  # for opening and closing files
-        self._writer: _Writer | None = None
+        self._writer: Writer | None = None
         self._retry_at = 0.0  # `time.monotonic()`; 0: all is well
         self._trim_due = False
         self._trimming = threading.Lock()
@@ -273,7 +196,7 @@ class Journal:
                 self._note(RESOURCES, record)
             self._described.append(record)
 
-    def _note(self, name: str, record: bytes) -> _Writer:
+    def _note(self, name: str, record: bytes) -> Writer:
         """Add a record to a file that is no segment."""
         writer = self._writer or self._open()
         writer.folder.append(name, record)
@@ -338,7 +261,7 @@ class Journal:
             if locked:
                 self._lock.release()
 
-    def _take(self, size: int) -> _Segment:
+    def _take(self, size: int) -> Segment:
         """A segment with room for so many bytes, to be given back to `free`."""
         while True:
             writer = self._writer or self._open()
@@ -358,7 +281,7 @@ class Journal:
                 if not writer.is_closed:
                     return self._new_segment(writer)
 
-    def _new_segment(self, writer: _Writer) -> _Segment:
+    def _new_segment(self, writer: Writer) -> Segment:
         until = monotonic() + _PATIENCE
         while len(writer.open_segments()) >= _MOST_OPEN:
             if monotonic() > until:
@@ -369,10 +292,10 @@ class Journal:
         number = next(self._segment_numbers)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         fd = writer.folder.open(segment_file(number), flags)
-        segment = writer.segments[number] = _Segment(number, fd, writer.free)
+        segment = writer.segments[number] = Segment(number, fd, writer.free)
         return segment
 
-    def _open(self) -> _Writer:
+    def _open(self) -> Writer:
         with self._locked(), Folder(self.directory, create=True) as destination:
             if self._about is not None:
                 about, there = json.dumps(self._about, indent=1).encode(), b""
@@ -380,7 +303,7 @@ class Journal:
                     there = destination.read(ABOUT)
                 if there != about:  # also a file that is damaged
                     destination.replace(ABOUT, about)
-            writer = self._writer or _new_writer(destination)
+            writer = self._writer or new_writer(destination)
             if self._writer is not None:  # by a signal handler in the meantime, or before we had the lock
                 if writer is not self._writer:
                     release(self.directory, writer.name, writer.folder, writer.held, empty=True)
@@ -474,7 +397,7 @@ class Journal:
             if self._trim_due:
                 self._trim(writer)
 
-    def _trim(self, own: _Writer) -> None:
+    def _trim(self, own: Writer) -> None:
         """Give up what is too old, and while all together is too large, the oldest spans but no sessions."""
         if not self._trimming.acquire(blocking=False):
             return
@@ -484,7 +407,7 @@ class Journal:
         finally:
             self._trimming.release()
 
-    def _keep_within_bounds(self, own: _Writer) -> None:
+    def _keep_within_bounds(self, own: Writer) -> None:
         too_old, total, found = time.time() - self._max_age, 0, list[tuple[float, str, str]]()
         with contextlib.suppress(OSError), Folder(self.directory) as destination:
             for writer in (*writers(destination), WISHES):
@@ -557,21 +480,8 @@ class Journal:
         """The size of this process's segments."""
         return sum(segment.size for segment in self._segments())
 
-    def _segments(self) -> list[_Segment]:
+    def _segments(self) -> list[Segment]:
         return list(self._writer.segments.values()) if self._writer is not None else []
-
-
-def _new_writer(destination: Folder) -> _Writer:
-    name = writer_name()
-    with contextlib.ExitStack() as undo:
-        held = destination.open(lock_file(name), os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        undo.callback(os.close, held)
-        undo.callback(destination.unlink, lock_file(name))
-        if not lock(held):
-            raise OSError(errno.ENOLCK, "files cannot be locked here")
-        folder = Folder(name, destination, create=True)
-        undo.pop_all()
-    return _Writer(name, folder, held)
 
 
 def _frames_at(folder: Folder, segment: int, places: Sequence[Place]) -> Iterator[Frame]:

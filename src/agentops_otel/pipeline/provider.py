@@ -37,12 +37,12 @@ from .backlog import Backlog, how_to_send, priced
 from .batcher import Batcher
 from .delivery import BATCH, DeliveryExporter, Outcome, text_size
 from .destination import Destination, journal_directory
+from .frames import NOWHERE, Place
 from .guarded import GuardedProcessors, LateCalls, guarded
 from .ids import SessionIdGenerator, root_span_id, session_id
 from .journal import Journal
 from .log_event import LogEvent
 from .processor import SessionSpanProcessor, SessionSpans
-from .records import NOWHERE, Place
 from .resource import HOST, HostResource
 from .transports import open_transport
 from .worker import Worker
