@@ -1,4 +1,4 @@
-"""A clock for our own waits, which goes on while a test has frozen the program's.
+"""A clock for our own waits, which goes on while a test has frozen the program's, and whether that one was set.
 
 freezegun puts functions of its own into the place of ``time.monotonic`` in every module that has it, and time-machine
 changes what ``time.time`` does. Times that are recorded are the program's; a wait must end.
@@ -20,3 +20,19 @@ monotonic: Final[Callable[[], float]] = (
     partial(time.monotonic) if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 )
 """As `time.monotonic()`."""
+
+_WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
+
+
+def offset() -> int:
+    """What the program's clock shows beyond the monotonic one, in nanoseconds; another value after it was set."""
+    return time.time_ns() - int(monotonic() * 1e9)
+
+
+def corrected(end: int, started: int) -> int:
+    """The end of a span without what the clock was set ahead by since its start; `started` is the offset then.
+
+    An end that the program gave is not the current time, so it says nothing about the clock.
+    """
+    step = offset() - started
+    return end - step if abs(step) > _WAS_SET and abs(time.time_ns() - end) < _WAS_SET else end

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from . import guard, pricing, semconv
-from .clock import monotonic
+from . import clock, guard, pricing, semconv
 from .redaction import plain_dict
 from .text import shown
 from .usage import Usage
@@ -75,10 +73,6 @@ def _parent_id(span: ReadableSpan) -> int:
 
 def _is_content(value: object) -> bool:
     return isinstance(value, (str, bytes, tuple, list)) and len(value) > _LONGEST_READ
-
-
-def _clock_offset() -> int:
-    return time.time_ns() - int(monotonic() * 1e9)
 
 
 def _act(parent_id: int, kind: str | None, name: str) -> _Act | None:
@@ -212,7 +206,7 @@ class Totals:
     """
 
     def __init__(self) -> None:
-        # With the kind it began as, because limits may drop attributes, and `_clock_offset()` at its start.
+        # With the kind it began as, because limits may drop attributes, and `clock.offset()` at its start.
         self._open: dict[int, tuple[ReadableSpan, str | None, int]] = {}
         self._ended: deque[_Ended] = deque()
         self._settling = threading.RLock()
@@ -233,11 +227,11 @@ class Totals:
         self._slowest: tuple[str, float] | None = None
         self.changes: int = 0  # about how often the set of open spans changed
 
-    def on_start(self, span: ReadableSpan) -> None:
-        """Note a span that starts."""
+    def on_start(self, span: ReadableSpan, offset: int | None = None) -> None:
+        """Note a span that starts, where `clock.offset()` was `offset`."""
         if len(self._open) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
             self._open.pop(next(iter(self._open), 0), None)
-        self._open[_id(span)] = span, kind_of(plain_dict(span.attributes)), _clock_offset()
+        self._open[_id(span)] = span, kind_of(span.attributes or {}), clock.offset() if offset is None else offset
         self.changes += 1
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -415,10 +409,10 @@ class Totals:
         found = self._open.get(span_id)
         return None if found is None else found[1]
 
-    def clock_step(self, span_id: int) -> int:
-        """By how many nanoseconds the clock on the wall was set ahead since an open span has started."""
+    def clock_offset(self, span_id: int) -> int | None:
+        """The `clock.offset()` at the start of an open span."""
         found = self._open.get(span_id)
-        return 0 if found is None else _clock_offset() - found[2]
+        return None if found is None else found[2]
 
     def open_spans(self, most: int = 64) -> list[OpenSpan]:
         """The spans that are open now, oldest first, at most `most` of them."""

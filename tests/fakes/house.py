@@ -42,7 +42,7 @@ class House:
             self.provider.offer_leaves(self.tracer, self.processor)
         self.root = NonRecordingSpan(SpanContext(trace_id, self.session.root_span_id, True, TraceFlags(flags), state))
 
-    def on_end(self, span, session=None):
+    def record(self, span, session=None):
         """Be the pipeline."""
         self.exporter.export([span])
         self.session.recorded += 1

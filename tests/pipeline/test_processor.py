@@ -34,7 +34,7 @@ class Batch:
     def __init__(self):
         self.spans = []
 
-    def on_end(self, span, session=None):
+    def record(self, span, session=None):
         self.spans.append(span)
         if session is not None:
             session.recorded += 1
@@ -202,14 +202,14 @@ def test_a_span_that_ends_inside_the_end_of_another_waits():
     depth = []
 
     class Nested(Batch):
-        def on_end(self, span, session=None):
+        def record(self, span, session=None):
             depth.append(len(depth))
             if span.name == "outer":
                 inner.end()
                 assert depth == [0]
-            super().on_end(span, session)
+            super().record(span, session)
 
-    session.batcher = nested = Nested()
+    session.recorder = nested = Nested()
     world.span(world.inside(session), "outer").end()
     assert [span.name for span in nested.spans] == ["outer", "inner"]
 
@@ -221,10 +221,10 @@ def test_our_errors_never_reach_the_host(monkeypatch, caplog):
     session = world.session()
 
     class Broken(Batch):
-        def on_end(self, span, session=None):
+        def record(self, span, session=None):
             raise OSError("broken")
 
-    session.batcher = Broken()
+    session.recorder = Broken()
     world.processor._current_trace_id = None
     with caplog.at_level(logging.WARNING, "agentops_otel"):
         for _ in range(3):

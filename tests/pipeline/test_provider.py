@@ -94,7 +94,7 @@ def test_the_books_are_exact(make, journal):
         ):
             server.mode = mode
             for span in spans(150):
-                pipeline.on_end(span)
+                pipeline.record(span)
             provider.flush(1.0)
             provider.worker.call(lambda: None, 10)  # when what the flush has begun is over
             kept = pipeline.exporter.kept + (pipeline.backlog.waiting if pipeline.backlog else 0)
@@ -110,7 +110,7 @@ def test_threads_that_record_at_once_are_counted(make):
     provider = make()
     pipeline = provider.pipeline(Configuration(exporter=capture, max_queue_size=64, max_wait_time=1000))
     batches = [spans(300) for _ in range(8)]
-    threads = [threading.Thread(target=lambda b=batch: [pipeline.on_end(span) for span in b]) for batch in batches]
+    threads = [threading.Thread(target=lambda b=batch: [pipeline.record(span) for span in b]) for batch in batches]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -126,9 +126,9 @@ def test_a_root_does_not_wait_for_the_batcher_at_the_end(make):
     pipeline = make().pipeline(Configuration(exporter=capture, max_wait_time=60_000))
     *children, root = spans(4)
     for child in children:
-        pipeline.on_end(child)
+        pipeline.record(child)
     pipeline.exporter.closing = True
-    pipeline.on_end(root)
+    pipeline.record(root)
     assert pipeline.flush(time.monotonic() + 10)
     assert [span.name for span in capture.spans] == ["span 3", "span 0", "span 1", "span 2"]
 
@@ -137,7 +137,7 @@ def test_the_end_of_the_process_stays(make):
     """A flush that the end of the process overtakes does not take back its deadline."""
     with FaultServer(mode=fault_server.slow(0.3)) as server:
         pipeline = make().pipeline(Configuration(endpoint=server.url))
-        pipeline.on_end(spans(1)[0])
+        pipeline.record(spans(1)[0])
         flush = threading.Thread(target=pipeline.flush, args=(time.monotonic() + 10,))
         flush.start()
         assert server.wait_for(lambda: server.requests)
@@ -164,7 +164,7 @@ def test_costs_and_the_host_are_added_late(make):
         },
     )
     span.end()
-    pipeline.on_end(span._readable_span())
+    pipeline.record(span._readable_span())
     assert provider.flush(5.0)
     (found,) = capture.spans
     assert found.attributes["gen_ai.usage.cost.amount"] == pytest.approx(0.00021)
@@ -180,7 +180,7 @@ def test_close_keeps_its_time_and_ends_its_threads(make):
         theirs = set(threading.enumerate())
         provider = make()
         pipeline = provider.pipeline(Configuration(endpoint=server.url))
-        pipeline.on_end(spans(1)[0])
+        pipeline.record(spans(1)[0])
         started = time.monotonic()
         provider.close(0.3)
         assert time.monotonic() - started < 1.5
@@ -223,6 +223,6 @@ def test_the_books_of_few_sessions_are_kept(make, monkeypatch):
     for number in range(6):
         (span,) = spans(1)
         span = SpanCopy(span, attributes={semconv.SESSION_ID: f"session {number}"})
-        pipeline.on_end(span)
+        pipeline.record(span)
         assert pipeline.flush(monotonic() + 5)
     assert [pipeline.acknowledged(f"session {number}") for number in range(6)] == [0, 0, 0, 1, 1, 1]

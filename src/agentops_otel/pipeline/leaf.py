@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,19 +34,17 @@ from opentelemetry.trace import (
     get_current_span,
 )
 
-from .. import guard
-from ..clock import monotonic
+from .. import clock, guard
 
 if TYPE_CHECKING:
     from .guarded import GuardedProcessors
     from .processor import SessionSpanProcessor, SessionSpans
 
-_clock: Any = sdk  # whose `time_ns` tests of agents replace, see `testing.py`
+_sdk: Any = sdk  # whose `time_ns` tests of agents replace, see `testing.py`
 _logger: Final = logging.getLogger(sdk.__name__)  # as the SDK's span, whose warnings `LateCalls` knows
 _PLAIN: Final = frozenset({bool, float, int, str, tuple})
 _TEXT: Final = frozenset({str})
 _UNSET: Final = Status(StatusCode.UNSET)
-_CLOCK_WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
 # Newer SDKs hand on whether the trace id is random.
 _INHERITED_FLAGS: Final = 0x03 if hasattr(IdGenerator, "is_trace_id_random") else TraceFlags.SAMPLED
 _FIELDS: Final = frozenset({
@@ -57,26 +54,12 @@ _FIELDS: Final = frozenset({
 })  # fmt: skip
 
 
-def clock_offset() -> int:
-    """What the clock on the wall shows beyond the monotonic one, in nanoseconds; another value after it was set."""
-    return time.time_ns() - int(monotonic() * 1e9)
-
-
-def corrected(end: int, offset: int) -> int:
-    """The end of a span without what the clock was set ahead by since its start; `offset` is that at the start.
-
-    An end that the program gave is not the current time, so it says nothing about the clock.
-    """
-    step = clock_offset() - offset
-    return end - step if abs(step) > _CLOCK_WAS_SET and abs(time.time_ns() - end) < _CLOCK_WAS_SET else end
-
-
 class Leaf(Span):
     """See the module; made by `Leaves.start()`.
 
     Attributes:
         session: whose span it is.
-        offset: `clock_offset()` at its start.
+        offset: `clock.offset()` at its start.
         place: where the record of it is kept; None where there is none.
         searched: names of attributes whose texts have been cut and searched for secrets.
         forms: the `secrets.forms` that they were searched for.
@@ -118,8 +101,8 @@ class Leaf(Span):
         self.place: Any = None
         self.searched: Collection[str] = ()
         self.forms: object = None
-        self.offset: int = clock_offset()
-        self._start_time = _clock.time_ns() if start_time is None else start_time
+        self.offset: int = clock.offset()
+        self._start_time = _sdk.time_ns() if start_time is None else start_time
 
     def _open(self) -> dict[str, Any] | None:
         """The dict of the attributes; None when they are in the SDK's own mapping."""
@@ -175,14 +158,14 @@ class Leaf(Span):
             if self._end_time is not None:
                 _logger.warning("Calling end() on an ended span.")
                 return
-            end = corrected(_clock.time_ns() if end_time is None else end_time, self.offset)
+            end = clock.corrected(_sdk.time_ns() if end_time is None else end_time, self.offset)
             start: Any = self._start_time
             end = max(start, end)
             is_leaf = self._open() is not None and self._leaves.processors.sole is self._leaves.sessions
             if is_leaf:
                 self._end_time = end
         if is_leaf:
-            self._leaves.sessions.on_end(self)
+            self._leaves.sessions.on_end(self, self.session)
         else:
             self._as_the_sdk()
             super().end(end)
@@ -265,7 +248,7 @@ class Leaves:
         if not _are_plain(attributes):
             leaf._as_the_sdk()  # noqa: SLF001
         try:
-            session.totals.on_start(leaf)
+            session.totals.on_start(leaf, leaf.offset)
         except Exception:
             guard.report("the start of a span")
         return leaf

@@ -7,15 +7,16 @@ a session's trace is that session's; a span in another trace belongs to the sess
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import TraceFlags
 
 from .. import guard, pricing, semconv, text
+from ..clock import corrected
 from ..conversation import Conversation
 from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
@@ -24,39 +25,38 @@ from ..totals import Totals
 _SESSION_ID_LENGTH: Final = 36
 _MOST_RETIRED: Final = 256
 _MOST_FOREIGN: Final = 10_000
-_CLOCK_WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
 # Newer SDKs call `_on_ending()` of every processor before `on_end()` of the first one.
 _IS_TOLD_OF_ENDING: Final = hasattr(SpanProcessor, "_on_ending")
 
 
-class Batcher(Protocol):
-    """Where finished spans go."""
+class Recorder(Protocol):
+    """Where finished spans go: a pipeline."""
 
-    def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
-        """Take a finished span, and count it in the `recorded` of its session."""
+    def record(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
+        """Take a finished span that is clean, and count it in the `recorded` of its session."""
 
 
 class SessionSpans:
     """What the processor keeps of one session.
 
     Attributes:
-        batcher: where its finished spans go; None when the host's provider exports them: they are only stamped and
+        recorder: where its finished spans go; None when the host's provider exports them: they are only stamped and
             priced.
-        recorded: how many spans were handed to the batcher.
+        recorded: how many spans have gone there.
     """
 
     __slots__ = (
-        "_parents", "batcher", "conversation", "recorded", "redactor", "root_span_id", "session_id", "totals",
+        "_parents", "conversation", "recorded", "recorder", "redactor", "root_span_id", "session_id", "totals",
         "trace_id",
     )  # fmt: skip
 
     def __init__(
-        self, session_id: str, trace_id: int, root_span_id: int, batcher: Batcher | None, redactor: Redactor
+        self, session_id: str, trace_id: int, root_span_id: int, recorder: Recorder | None, redactor: Redactor
     ) -> None:
         self.session_id: str = session_id
         self.trace_id: int = trace_id
         self.root_span_id: int = root_span_id
-        self.batcher: Batcher | None = batcher
+        self.recorder: Recorder | None = recorder
         self.redactor: Redactor = redactor
         self._parents: frozenset[int] = frozenset()  # ids of spans that are the parent process's to end
         self._begin()
@@ -71,14 +71,16 @@ class SessionSpans:
         self._parents = frozenset((*self._parents, *self.totals.open_ids(), self.root_span_id))
         self._begin()
 
-    def hand_over(self, span: ReadableSpan, span_id: int) -> None:
-        """Clean a finished span and give it to the batcher, unless the parent process will do so."""
-        if span_id in self._parents:
+    def finish(self, span: ReadableSpan) -> None:
+        """Count a span that has ended; clean it and give it to the recorder, unless the parent process will do so."""
+        self.totals.on_end(span)
+        context = span.context
+        if context is None or not context.trace_flags & TraceFlags.SAMPLED or context.span_id in self._parents:
             return
-        if self.batcher is None:
+        if self.recorder is None:
             self.conversation.note(span.attributes)
-            return
-        _hand_over(span, self.batcher, self.redactor, self)
+        else:
+            _record(span, self.recorder, self.redactor, self)
 
 
 class SessionSpanProcessor(SpanProcessor):
@@ -92,7 +94,7 @@ class SessionSpanProcessor(SpanProcessor):
         self._current_trace_id = current_trace_id
         self._sessions: dict[int, SessionSpans] = {}
         self._foreign: dict[tuple[int, int], SessionSpans] = {}  # open spans of other traces, by trace and span id
-        self._sessionless: tuple[Batcher, Redactor] | None = None
+        self._sessionless: tuple[Recorder, Redactor] | None = None
         self._retired: deque[SessionSpans] = deque()
         self._ending = threading.local()
         self.flush: Callable[[float], bool] = lambda seconds: True
@@ -124,9 +126,9 @@ class SessionSpanProcessor(SpanProcessor):
             if self._sessions.get(old.trace_id) is old:
                 del self._sessions[old.trace_id]
 
-    def sessionless(self, batcher: Batcher | None, redactor: Redactor) -> None:
+    def sessionless(self, recorder: Recorder | None, redactor: Redactor) -> None:
         """Send spans outside every session here, or nowhere."""
-        self._sessionless = None if batcher is None else (batcher, redactor)
+        self._sessionless = None if recorder is None else (recorder, redactor)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp the span of a session and begin to count it."""
@@ -165,7 +167,7 @@ class SessionSpanProcessor(SpanProcessor):
             if session is None:
                 return
             missing = self._identity(span, session) if _may_have_lost(span) else {}
-            if session.batcher is None and semconv.COST_AMOUNT not in (span.attributes or {}):
+            if session.recorder is None and semconv.COST_AMOUNT not in (span.attributes or {}):
                 cost = pricing.span_cost(span.attributes or {})
                 if cost is not None:
                     missing.update(pricing.attributes(cost))
@@ -174,31 +176,36 @@ class SessionSpanProcessor(SpanProcessor):
         except Exception:
             guard.report("the completion of a span")
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """Count the span of a session and hand it on."""
+    def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
+        """Let the session of a span finish it; `session` is given by a leaf, which knows it."""
         # A garbage collection in here may end another span in this very thread, while a lock of the batcher is held:
         # let it wait.
         waiting = getattr(self._ending, "spans", None)
         if waiting is not None:
             if in_hook():  # the user's hook has made it, and no lock is held: at once, while we know that
-                self._end(span)
+                self._finish(span, session)
             else:
-                waiting.append(span)
+                waiting.append((span, session))
             return
-        self._ending.spans = waiting = [span]
+        self._ending.spans = waiting = deque()
         try:
+            self._finish(span, session)
             while waiting:
-                self._end(waiting.pop(0))
+                self._finish(*waiting.popleft())
         finally:
             self._ending.spans = None
 
-    def _end(self, span: ReadableSpan) -> None:
+    def _finish(self, span: ReadableSpan, session: SessionSpans | None) -> None:
         try:
-            self._on_end(span)
+            if session is None:
+                self._finish_found(span)
+            else:
+                session.finish(span)
         except Exception:
             guard.report("the end of a span")
 
-    def _on_end(self, span: ReadableSpan) -> None:
+    def _finish_found(self, span: ReadableSpan) -> None:
+        """Find the session of a span of the SDK's, and what its limits have cost it."""
         context = span.get_span_context()
         if context is None:
             return
@@ -207,15 +214,13 @@ class SessionSpanProcessor(SpanProcessor):
         session = self._of(span)
         if session is None:
             if self._sessionless is not None and context.trace_flags.sampled:
-                _hand_over(span, *self._sessionless)
+                _record(span, *self._sessionless)
             return
         self._foreign.pop((context.trace_id, context.span_id), None)
         missing = self._identity(span, session) if _may_have_lost(span) else None
         if missing:  # the SDK's span could not be changed, so ours goes on as a copy
             span = SpanCopy(span, attributes={**(span.attributes or {}), **missing})
-        session.totals.on_end(span)
-        if context.trace_flags.sampled:
-            session.hand_over(span, context.span_id)
+        session.finish(span)
 
     @staticmethod
     def _identity(span: ReadableSpan, session: SessionSpans) -> dict[str, Any]:
@@ -258,23 +263,21 @@ def _correct_end(span: ReadableSpan, session: SessionSpans | None) -> None:
     start, end, context = span.start_time, span.end_time, span.get_span_context()
     if not isinstance(start, int) or not isinstance(end, int) or context is None:
         return
-    step = 0 if session is None else session.totals.clock_step(context.span_id)
-    # An end that the program gave is not the current time, so it says nothing about the clock.
-    if abs(step) > _CLOCK_WAS_SET and abs(time.time_ns() - end) < _CLOCK_WAS_SET:
-        end -= step
-    if max(start, end) != span.end_time and hasattr(span, "_end_time"):
-        span._end_time = max(start, end)  # noqa: SLF001  (as for `_write()`, there is no public way)
+    offset = None if session is None else session.totals.clock_offset(context.span_id)
+    right = max(start, end if offset is None else corrected(end, offset))
+    if right != end and hasattr(span, "_end_time"):
+        span._end_time = right  # noqa: SLF001  (as for `_write()`, there is no public way)
 
 
-def _hand_over(span: ReadableSpan, batcher: Batcher, redactor: Redactor, session: SessionSpans | None = None) -> None:
+def _record(span: ReadableSpan, recorder: Recorder, redactor: Redactor, session: SessionSpans | None = None) -> None:
     try:
         clean = redactor.clean(span)
     except BaseException:  # Ctrl-C in the user's hook: it passes, and the span is kept
-        batcher.on_end(redactor.hide(span), session)
+        recorder.record(redactor.hide(span), session)
         raise
     if session is not None:
         session.conversation.note(clean.attributes)
-    batcher.on_end(clean, session)
+    recorder.record(clean, session)
 
 
 def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:

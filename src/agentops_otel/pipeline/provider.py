@@ -214,7 +214,7 @@ class Pipeline:
         """Where spans go, for messages."""
         return self._transport.name
 
-    def on_end(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
+    def record(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
         """Write a finished span down and hand it to the batcher; where too many wait it stays on disk, or is lost."""
         place = None
         if self.journal is not None:
