@@ -20,13 +20,17 @@ monotonic: Final[Callable[[], float]] = (
     partial(time.monotonic) if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 )
 """As `time.monotonic()`."""
+monotonic_ns: Final[Callable[[], int]] = (
+    partial(time.monotonic_ns) if _CLOCK is None else partial(time.clock_gettime_ns, _CLOCK)
+)
+"""The same in nanoseconds."""
 
 _WAS_SET: Final = 1_000_000_000  # nanoseconds of difference; adjusting a clock a little is not setting it
 
 
 def offset() -> int:
     """What the program's clock shows beyond the monotonic one, in nanoseconds; another value after it was set."""
-    return time.time_ns() - int(monotonic() * 1e9)
+    return time.time_ns() - monotonic_ns()
 
 
 def corrected(end: int, started: int) -> int:
@@ -34,5 +38,6 @@ def corrected(end: int, started: int) -> int:
 
     An end that the program gave is not the current time, so it says nothing about the clock.
     """
-    step = offset() - started
-    return end - step if abs(step) > _WAS_SET and abs(time.time_ns() - end) < _WAS_SET else end
+    now = time.time_ns()
+    step = now - monotonic_ns() - started
+    return end - step if abs(step) > _WAS_SET and abs(now - end) < _WAS_SET else end

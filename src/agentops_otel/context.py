@@ -61,7 +61,7 @@ class Scope:
     """
 
     __slots__ = (
-        "__weakref__", "_emit", "_identity", "_root",
+        "__weakref__", "_emit", "_identity", "_root", "_root_ids",
         "config", "context", "ended", "session", "session_id", "trace_id", "tracer",
     )  # fmt: skip
 
@@ -77,6 +77,7 @@ class Scope:
     ) -> None:
         self.tracer: Tracer = tracer
         self._root = root
+        self._root_ids = root.get_span_context()
         self._emit = emit
         self._identity = {} if session_id is None else {SESSION_ID: session_id}
         self.config: Configuration = config
@@ -143,7 +144,9 @@ class Scope:
         start = getattr(self.tracer, "start_leaf", None)
         if start is not None:
             own = {**attributes, **self._identity} if attributes else {**self._identity}
-            leaf: Span | None = start(name, self.parent() if parent is None else parent, kind, own, links, start_time)
+            within = self.parent() if parent is None else parent
+            ids = self._root_ids if within is self.context else trace.get_current_span(within).get_span_context()
+            leaf: Span | None = start(name, ids, kind, own, links, start_time)
             if leaf is not None:
                 return leaf
         return self.start_span(

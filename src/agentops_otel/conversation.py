@@ -37,7 +37,7 @@ class Conversation:
         if self._asked is None and self._tries < _MOST_TRIES and isinstance(prompt, str):
             self._tries += 1
             self._asked = _first_text(prompt, "user")
-        if not isinstance(answer, str) or not any(text in answer for text in _TEXTS):
+        if not isinstance(answer, str) or (_TEXTS[0] not in answer and _TEXTS[1] not in answer):
             return
         if _TOOL_CALL not in answer or _first_text(answer, None):  # the arguments of a tool may look like a text
             self._answer = answer

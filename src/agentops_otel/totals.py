@@ -31,6 +31,7 @@ _LONGEST_READ: Final = 256  # characters or items; the name of a model is shorte
 _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
 # All that is read of an LLM span to count it.
 _COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM, semconv.RESPONSE_ID, semconv.RESPONSE_STATUS}
+_SMALL: Final = frozenset({bool, float, int})
 _UNFINISHED: Final = ("queued", "in_progress")
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _MOST_ACTS: Final = 4096
@@ -93,18 +94,31 @@ class _Ended(NamedTuple):
     trigger: _Act | None = None  # what that is, while it goes on
 
     @classmethod
-    def of(cls, span: ReadableSpan) -> _Ended:
+    def of(cls, span: ReadableSpan, span_id: int) -> _Ended:
         attributes = plain_dict(span.attributes)
         kind = kind_of(attributes)
-        failed = span.status.status_code is StatusCode.ERROR
-        read: Mapping[str, Any] = {}
+        read: dict[str, Any] = {}
+        trigger_id = 0
         if kind == semconv.KIND_LLM:
-            names = _COUNTED.intersection(attributes)
-            read = {name: value for name in names if not _is_content(value := attributes[name])}
-        trigger = attributes.get(semconv.ERROR_TRIGGER_SPAN_ID) if kind == semconv.KIND_ERROR else None
-        trigger_id = int(trigger, 16) if isinstance(trigger, str) and _SPAN_ID.fullmatch(trigger) else 0
-        times = span.start_time, span.end_time
-        return cls(_id(span), _parent_id(span), span.name, kind, failed, times, read, trigger_id)
+            read = {name: attributes[name] for name in _COUNTED.intersection(attributes)}
+            for name, value in [*read.items()]:
+                if type(value) not in _SMALL and _is_content(value):
+                    del read[name]
+        elif kind == semconv.KIND_ERROR:
+            trigger = attributes.get(semconv.ERROR_TRIGGER_SPAN_ID)
+            if isinstance(trigger, str) and _SPAN_ID.fullmatch(trigger):
+                trigger_id = int(trigger, 16)
+        parent = span.parent
+        return cls(
+            span_id,
+            0 if parent is None else parent.span_id,
+            span.name,
+            kind,
+            span.status.status_code is StatusCode.ERROR,
+            (span.start_time, span.end_time),
+            read,
+            trigger_id,
+        )
 
     @property
     def act(self) -> _Act | None:
@@ -227,19 +241,28 @@ class Totals:
         self._slowest: tuple[str, float] | None = None
         self.changes: int = 0  # about how often the set of open spans changed
 
-    def on_start(self, span: ReadableSpan, offset: int | None = None) -> None:
-        """Note a span that starts, where `clock.offset()` was `offset`."""
-        if len(self._open) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
-            self._open.pop(next(iter(self._open), 0), None)
-        self._open[_id(span)] = span, kind_of(span.attributes or {}), clock.offset() if offset is None else offset
+    def on_start(self, span: ReadableSpan) -> None:
+        """Note a span that starts."""
+        self.begin(span, _id(span), span.attributes or {}, clock.offset())
+
+    def begin(self, span: ReadableSpan, span_id: int, attributes: Mapping[str, Any], offset: int) -> None:
+        """Note a span that has started with these attributes when `clock.offset()` was `offset`."""
+        spans = self._open
+        if len(spans) >= _MOST_OPEN:  # spans that nobody ends must not fill the memory
+            spans.pop(next(iter(spans), 0), None)
+        spans[span_id] = span, kind_of(attributes), offset
         self.changes += 1
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Note a span that ended; one whose start was not noted, such as the root, does not count."""
-        if self._open.pop(_id(span), None) is None:
+        """Note a span that ended."""
+        self.end(span, _id(span))
+
+    def end(self, span: ReadableSpan, span_id: int) -> None:
+        """Note a span that has ended; one whose start was not noted, such as the root, does not count."""
+        if self._open.pop(span_id, None) is None:
             return
-        ended = _Ended.of(span)
-        if (trigger := self._open.get(ended.trigger_id)) is not None:
+        ended = _Ended.of(span, span_id)
+        if ended.trigger_id and (trigger := self._open.get(ended.trigger_id)) is not None:
             about, kind, _ = trigger
             ended = ended._replace(trigger=_act(_parent_id(about), kind, about.name))
         self._ended.append(ended)

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from .delivery import DeliveryExporter
 from .worker import ended
 
-_NEEDED: Final = ("_queue", "_shutdown", "_worker_awaken", "_worker_thread", "worker")
+_NEEDED: Final = ("_queue", "emit", "_shutdown", "_worker_awaken", "_worker_thread", "worker")
 
 
 class Batcher(BatchSpanProcessor):
@@ -39,6 +39,7 @@ class Batcher(BatchSpanProcessor):
 
     def _begin(self) -> None:
         self._held = False
+        self._is_ended = True  # the thread, by a fork; also said before anyone has looked
         self._leaving: threading.Thread | None = None
         self._lock = threading.RLock()  # a signal handler may come to it again
         self.was_held: bool = False
@@ -49,8 +50,12 @@ class Batcher(BatchSpanProcessor):
             if self._held:
                 self._inner._queue.appendleft(span)  # noqa: SLF001  as the SDK does where it is not shut down
                 return
-            super().on_end(span)
-        self.start()
+            if self._inner is None:
+                super().on_end(span)
+            else:
+                self._inner.emit(span)  # as the SDK does for a span that is sampled
+        if self._is_ended:
+            self.start()
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         """Hand over what waits, also while a fork is near."""
@@ -65,6 +70,7 @@ class Batcher(BatchSpanProcessor):
         """Start the thread anew when a fork has ended it."""
         inner = self._inner
         if inner is None or inner._worker_thread.is_alive():  # noqa: SLF001
+            self._is_ended = self._held
             return
         with self._lock:
             if self._held or inner._shutdown or inner._worker_thread.is_alive():  # noqa: SLF001
@@ -75,6 +81,7 @@ class Batcher(BatchSpanProcessor):
             except RuntimeError:  # the interpreter is about to end
                 return
             inner._worker_thread = thread  # noqa: SLF001
+            self._is_ended = False
 
     def hold(self) -> None:
         """Before a fork: let the thread hand over what waits, which the exporter keeps, and end."""
@@ -83,7 +90,7 @@ class Batcher(BatchSpanProcessor):
             return
         locked = self._lock.acquire(timeout=0.1)  # the thread that has it may stand still in a signal handler
         try:
-            self._held, self._leaving = True, inner._worker_thread  # noqa: SLF001
+            self._held, self._is_ended, self._leaving = True, True, inner._worker_thread  # noqa: SLF001
             inner._shutdown = True  # noqa: SLF001
         finally:
             if locked:

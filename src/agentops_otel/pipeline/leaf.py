@@ -13,11 +13,10 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.context import Context
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanLimits
@@ -31,10 +30,10 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
-    get_current_span,
+    TraceState,
 )
 
-from .. import clock, guard
+from .. import clock
 
 if TYPE_CHECKING:
     from .guarded import GuardedProcessors
@@ -45,6 +44,8 @@ _logger: Final = logging.getLogger(sdk.__name__)  # as the SDK's span, whose war
 _PLAIN: Final = frozenset({bool, float, int, str, tuple})
 _TEXT: Final = frozenset({str})
 _UNSET: Final = Status(StatusCode.UNSET)
+_FLAGS: Final = tuple(map(TraceFlags, range(4)))
+_new: Final[Any] = tuple.__new__
 # Newer SDKs hand on whether the trace id is random.
 _INHERITED_FLAGS: Final = 0x03 if hasattr(IdGenerator, "is_trace_id_random") else TraceFlags.SAMPLED
 _FIELDS: Final = frozenset({
@@ -62,13 +63,23 @@ class Leaf(Span):
         offset: `clock.offset()` at its start.
         place: where the record of it is kept; None where there is none.
         searched: names of attributes whose texts have been cut and searched for secrets.
-        forms: the `secrets.forms` that they were searched for.
+        known: the `secrets.forms` that they were searched for.
     """
 
-    # As the SDK's own has them; `__init__()` of that one is what is saved here.
+    # What the SDK's span has in each instance: here what is the same for most is the class's, see `Leaves` for more.
+    _end_time: int | None = None
+    _events: Any = ()
+    _links: Any = ()
+    _status = _UNSET
+    _record_end_metrics = _trace_config = None
+    _record_exception = _set_status_on_exception = False
+    _leaves: Leaves
+    place: Any = None
+    searched: Collection[str] = ()
+    known: object = None
+
     def __init__(
         self,
-        leaves: Leaves,
         session: SessionSpans,
         name: str,
         context: SpanContext,
@@ -77,41 +88,20 @@ class Leaf(Span):
         attributes: dict[str, Any],
         start_time: int | None,
     ) -> None:
-        tracer = leaves.tracer
         self._name = name
         self._context = context
         self._parent = parent
         self._kind = kind
-        self._resource = tracer.resource
-        self._instrumentation_info = tracer.instrumentation_info
-        self._instrumentation_scope = leaves.scope
-        self._sampler = tracer.sampler
-        self._limits = leaves.limits
-        self._span_processor = leaves.processors
-        self._trace_config = self._record_end_metrics = None
-        self._record_exception = self._set_status_on_exception = False
+        self._resource = self._leaves.tracer.resource  # which changes in a forked process
         self._lock = threading.Lock()
-        self._status = _UNSET
-        self._events: Any = ()
-        self._links: Any = ()
         self._attributes: Any = attributes
-        self._end_time = None
-        self._leaves = leaves
         self.session = session
-        self.place: Any = None
-        self.searched: Collection[str] = ()
-        self.forms: object = None
         self.offset: int = clock.offset()
         self._start_time = _sdk.time_ns() if start_time is None else start_time
 
-    def _open(self) -> dict[str, Any] | None:
-        """The dict of the attributes; None when they are in the SDK's own mapping."""
-        attributes: Any = self._attributes
-        return attributes if type(attributes) is dict else None
-
     def _as_the_sdk(self) -> None:
         """Put the attributes into the SDK's own mapping, which takes everything and has limits."""
-        if self._open() is not None:
+        if type(self._attributes) is dict:
             limits = self._limits
             self._attributes = BoundedAttributes(
                 limits.max_span_attributes,
@@ -122,9 +112,9 @@ class Leaf(Span):
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """As the SDK's span."""
-        own = self._open()
+        own: Any = self._attributes
         if (
-            own is None
+            type(own) is not dict
             or self._end_time is not None
             or len(own) + len(attributes) > self._leaves.most
             or not _are_plain(attributes)
@@ -154,18 +144,19 @@ class Leaf(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End it once, and give it to its session."""
+        leaves = self._leaves
         with self._lock:
             if self._end_time is not None:
                 _logger.warning("Calling end() on an ended span.")
                 return
-            end = clock.corrected(_sdk.time_ns() if end_time is None else end_time, self.offset)
             start: Any = self._start_time
+            end = clock.corrected(_sdk.time_ns() if end_time is None else end_time, self.offset)
             end = max(start, end)
-            is_leaf = self._open() is not None and self._leaves.processors.sole is self._leaves.sessions
+            is_leaf = type(self._attributes) is dict and leaves.processors.sole is leaves.sessions
             if is_leaf:
                 self._end_time = end
         if is_leaf:
-            self._leaves.sessions.on_end(self, self.session)
+            leaves.sessions.on_end(self, self.session)
         else:
             self._as_the_sdk()
             super().end(end)
@@ -178,13 +169,16 @@ class Leaf(Span):
 
 def _are_plain(attributes: Mapping[str, Any]) -> bool:
     """Whether the SDK would take all of these as they are: texts, numbers, and tuples of texts."""
-    values = attributes.values()
-    return (
-        _PLAIN.issuperset(map(type, values))
-        and _TEXT.issuperset(map(type, attributes))
-        and "" not in attributes
-        and all(_TEXT.issuperset(map(type, value)) for value in values if type(value) is tuple)
-    )
+    values = [*attributes.values()]
+    kinds = [*map(type, values)]
+    if not (_PLAIN.issuperset(kinds) and _TEXT.issuperset(map(type, attributes)) and "" not in attributes):
+        return False
+    position = -1
+    for _ in range(kinds.count(tuple)):
+        position = kinds.index(tuple, position + 1)
+        if not _TEXT.issuperset(map(type, values[position])):
+            return False
+    return True
 
 
 class Leaves:
@@ -201,17 +195,28 @@ class Leaves:
         self, tracer: sdk.Tracer, limits: SpanLimits, processors: GuardedProcessors, sessions: SessionSpanProcessor
     ) -> None:
         self.tracer = tracer
-        self.limits = limits
-        self.most: int = limits.max_span_attributes or 0
         self.processors = processors
         self.sessions = sessions
-        self.scope = tracer._instrumentation_scope  # noqa: SLF001  (`offer()` has looked whether it is there)
-        self._is_enabled: Callable[[], bool] = getattr(tracer, "_is_enabled", lambda: True)
+        self.most: int = limits.max_span_attributes or 0
+        self._tracer_config = getattr(tracer, "_tracer_config", None)
+        # (private names, of which `offer()` has looked whether they are all)
+        self._class = type(
+            Leaf.__name__,
+            (Leaf,),
+            {
+                "_leaves": self,
+                "_instrumentation_info": tracer.instrumentation_info,
+                "_instrumentation_scope": tracer._instrumentation_scope,  # noqa: SLF001
+                "_limits": limits,
+                "_sampler": tracer.sampler,
+                "_span_processor": processors,
+            },
+        )
 
     def start(
         self,
         name: str,
-        context: Context,
+        parent: SpanContext,
         kind: SpanKind,
         attributes: dict[str, Any],
         links: Sequence[Link],
@@ -220,43 +225,30 @@ class Leaves:
         """Start a leaf that keeps `attributes`; None where it has to be a span of the SDK's.
 
         Args:
-            context: of the parent.
             start_time: nanoseconds since the epoch; now when left out.
         """
-        parent = get_current_span(context).get_span_context()
-        tracer = self.tracer
-        session = self.sessions.session(parent.trace_id)
+        trace_id, _, _, flags, state, is_valid = parent
+        tracer, sessions = self.tracer, self.sessions
+        session = sessions.session(trace_id)
         if (
             session is None
-            or self.processors.sole is not self.sessions
-            or not parent.is_valid
-            or not parent.trace_flags & TraceFlags.SAMPLED
+            or self.processors.sole is not sessions
+            or not is_valid
+            or not flags & TraceFlags.SAMPLED
             or tracer.sampler is not DEFAULT_ON
-            or not self._is_enabled()
+            or getattr(tracer, "_tracer_config", None) is not self._tracer_config
         ):
             return None
-        own = SpanContext(
-            parent.trace_id,
-            tracer.id_generator.generate_span_id(),
-            is_remote=False,
-            trace_flags=_flags(parent.trace_flags & _INHERITED_FLAGS),
-            trace_state=parent.trace_state,
-        )
-        leaf = Leaf(self, session, name, own, parent, kind, attributes, start_time)
+        span_id = tracer.id_generator.generate_span_id()
+        # As `SpanContext()` does it, which looks at all of it again.
+        own: SpanContext = _new(SpanContext, (trace_id, span_id, False, _FLAGS[flags & _INHERITED_FLAGS], state, True))
+        leaf: Leaf = self._class(session, name, own, parent, kind, attributes, start_time)
         if links:
             leaf._links = leaf._new_links(links)  # noqa: SLF001
         if not _are_plain(attributes):
             leaf._as_the_sdk()  # noqa: SLF001
-        try:
-            session.totals.on_start(leaf, leaf.offset)
-        except Exception:
-            guard.report("the start of a span")
+        session.totals.begin(leaf, span_id, attributes, leaf.offset)
         return leaf
-
-
-@functools.cache
-def _flags(number: int) -> TraceFlags:
-    return TraceFlags(number)
 
 
 @functools.cache
@@ -270,8 +262,13 @@ def _is_known() -> bool:
         fields = vars(Probe("probe", INVALID_SPAN_CONTEXT, resource=Resource.get_empty())).keys()
     except Exception:
         return False
+    state = TraceState()
     return (
-        fields <= _FIELDS and hasattr(sdk, "time_ns") and hasattr(Span, "_new_events") and hasattr(Span, "_new_links")
+        fields <= _FIELDS
+        and hasattr(sdk, "time_ns")
+        and hasattr(Span, "_new_events")
+        and hasattr(Span, "_new_links")
+        and tuple(SpanContext(1, 2, False, _FLAGS[1], state)) == (1, 2, False, _FLAGS[1], state, True)
     )
 
 
@@ -287,6 +284,7 @@ def offer(tracer: Any, limits: SpanLimits, processors: GuardedProcessors, sessio
     if (
         isinstance(tracer, sdk.Tracer)
         and not counts
+        and getattr(tracer, "_is_enabled", lambda: True)()
         and hasattr(tracer, "_instrumentation_scope")
         and limits.max_span_attribute_length is None
         and _is_known()

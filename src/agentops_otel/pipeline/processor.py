@@ -73,9 +73,12 @@ class SessionSpans:
 
     def finish(self, span: ReadableSpan) -> None:
         """Count a span that has ended; clean it and give it to the recorder, unless the parent process will do so."""
-        self.totals.on_end(span)
         context = span.context
-        if context is None or not context.trace_flags & TraceFlags.SAMPLED or context.span_id in self._parents:
+        if context is None:
+            return
+        _, span_id, _, flags, *_ = context
+        self.totals.end(span, span_id)
+        if not flags & TraceFlags.SAMPLED or span_id in self._parents:
             return
         if self.recorder is None:
             self.conversation.note(span.attributes)
@@ -92,7 +95,7 @@ class SessionSpanProcessor(SpanProcessor):
 
     def __init__(self, current_trace_id: Callable[[Context | None], int | None]) -> None:
         self._current_trace_id = current_trace_id
-        self._sessions: dict[int, SessionSpans] = {}
+        self._keep({})
         self._foreign: dict[tuple[int, int], SessionSpans] = {}  # open spans of other traces, by trace and span id
         self._sessionless: tuple[Recorder, Redactor] | None = None
         self._retired: deque[SessionSpans] = deque()
@@ -100,20 +103,21 @@ class SessionSpanProcessor(SpanProcessor):
         self.flush: Callable[[float], bool] = lambda seconds: True
         """What `force_flush()` of the provider does; set by who owns the pipelines."""
 
+    def _keep(self, sessions: dict[int, SessionSpans]) -> None:
+        self._sessions = sessions
+        self.session: Callable[[int], SessionSpans | None] = sessions.get
+        """The session of a trace."""
+
     def follower(self) -> SessionSpanProcessor:
         """A processor for another provider: of its spans, those in the traces of our sessions take part in them."""
         other = SessionSpanProcessor(lambda context: None)
-        other._sessions = self._sessions
+        other._keep(self._sessions)
         other.flush = lambda seconds: self.flush(seconds)  # noqa: PLW0108  (which is replaced later)
         return other
 
     def add(self, session: SessionSpans) -> None:
         """Take part in a session from now on."""
         self._sessions[session.trace_id] = session
-
-    def session(self, trace_id: int) -> SessionSpans | None:
-        """The session of a trace."""
-        return self._sessions.get(trace_id)
 
     def retire(self, session: SessionSpans) -> None:
         """The session has ended.

@@ -160,6 +160,20 @@ def _context(context: SpanContext) -> _Context:
     return trace_id.to_bytes(16, "big"), span_id, is_remote, flags & 255, pairs
 
 
+_parents: Final[dict[int, tuple[SpanContext, _Context]]] = {}  # by id: all calls of a session have the same
+
+
+def _parent(parent: SpanContext) -> _Context:
+    known = _parents.get(id(parent))
+    if known is not None and known[0] is parent:
+        return known[1]
+    if len(_parents) >= 1024:
+        _parents.clear()
+    own = _context(parent)
+    _parents[id(parent)] = parent, own
+    return own
+
+
 _scopes: Final[dict[int, tuple[InstrumentationScope, _Scope]]] = {}  # by id: many spans share one
 
 
@@ -185,6 +199,7 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
     # The properties copy lists that are mostly empty. Private names, so only a hint: without them they are asked.
     events = span.events if getattr(span, "_events", True) else ()
     links = span.links if getattr(span, "_links", True) else ()
+    own = getattr(span, "_attributes", None)  # mostly a dict already
     return encode(
         _Span(
             trace_id.to_bytes(16, "big"),
@@ -194,13 +209,13 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
             span_id,
             flags & 255,
             None if state is DEFAULT_TRACE_STATE or not state else list(state.items()),
-            _context(parent) if parent is not None else None,
+            _parent(parent) if parent is not None else None,
             span.name,
             span.kind,
             status.status_code,
             status.description,
             _scope(scope) if scope is not None else None,
-            plain_dict(span.attributes),
+            own if type(own) is dict else plain_dict(span.attributes),
             [(e.name, e.timestamp, plain_dict(e.attributes), e.dropped_attributes) for e in events] if events else [],
             [(_context(e.context), plain_dict(e.attributes), e.dropped_attributes) for e in links] if links else [],
             (span.dropped_attributes, span.dropped_events, span.dropped_links),
