@@ -13,9 +13,9 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import msgspec
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -57,26 +57,24 @@ _CLOSE_TIMEOUT: Final = 0.5
 _A_WHILE: Final = 0.1  # seconds after which a request to a backend that is down is not waited for by a fork
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """How many spans the backend acknowledged, and how many were dropped for which reason."""
 
     acknowledged: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = {}
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What one pass came to; every span of it is in exactly one of the four lists.
 
     After a partial success the backend tells only how many spans it rejected: then the last ones stand for them, in
     `unnamed`.
     """
 
-    acknowledged: list[ReadableSpan] = field(default_factory=list)
-    rejected: list[tuple[ReadableSpan, str]] = field(default_factory=list)
-    unnamed: list[ReadableSpan] = field(default_factory=list)
-    unsent: list[ReadableSpan] = field(default_factory=list)
+    acknowledged: list[ReadableSpan] = []
+    rejected: list[tuple[ReadableSpan, str]] = []
+    unnamed: list[ReadableSpan] = []
+    unsent: list[ReadableSpan] = []
     unreadable: int = 0  # spans that could not be read back from where they were
     retry_after: float | None = None  # seconds the backend asked to wait
     again: bool = True  # whether repeating soon can help with what is unsent
