@@ -10,13 +10,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
+from contextlib import closing
 
 import pytest
 
 from agentops_otel.server.neighbour import neighbour
 from agentops_otel.server.query import where
 from agentops_otel.server.serve import listen
+from agentops_otel.server.store.sqlite import SqliteStore
 from tests.backends.server import free_ports
 from tests.server.running import TOKEN, RunningBox
 
@@ -159,6 +162,39 @@ def test_an_agent_that_ran_before_appears_by_itself(tmp_path, free_port):
             threading.Event().wait(0.05)
         assert [row["session_id"] for row in rows] == [session_id]
         assert rows[0]["state"] == "success"
+
+
+def _journaled(folder, port, key):
+    """The id of a session that an agent with this key has left in its journal."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(folder), "AGENTOPS_API_KEY": key}
+    command = [sys.executable, "-c", AGENT, f"http://localhost:{port}"]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return ran.stdout.split()[-1]
+
+
+def test_what_was_kept_for_a_key_of_the_box_is_in_its_project(tmp_path, free_port):
+    """An agent of a project that ran before appears in the project; that of an unknown or a revoked key stays kept."""
+    path = tmp_path / "agentops-otel" / "sessions.db"
+    path.parent.mkdir(mode=0o700)
+    with closing(SqliteStore(path)) as store:
+        ours, revoked = (store.create_key(name, time.time_ns()) for name in ("shop", "gone"))
+        other = store.create_key("back", time.time_ns())
+        store.revoke_key(revoked[:11], time.time_ns())
+    shop, back = (_journaled(tmp_path, free_port, key) for key in (ours, other))
+    for key in (revoked, "ao_of-another-box", "key-of-a-service"):
+        _journaled(tmp_path, free_port, key)
+    keyless = _journaled(tmp_path, free_port, "")
+    with Program(tmp_path, "--no-auth", port=free_port, AGENTOPS_API_KEY="") as box:
+        for _ in range(400):
+            rows = box.json("/sessions.json")["sessions"]
+            if len(rows) >= 3:
+                break
+            threading.Event().wait(0.05)
+        assert {row["session_id"] for row in rows} == {shop, back, keyless}
+        found = {row["session_id"] for row in box.json("/sessions.json?project=shop")["sessions"]}
+        assert found == {shop}
+        assert {row["session_id"] for row in box.json("/sessions.json?project=default")["sessions"]} == {keyless}
+        assert len(box.json("/system.json")["keys"]) == 3, "the box itself sends with none that is stored"
 
 
 def test_the_summary_of_a_session_links_to_its_page(tmp_path):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pkgutil
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -39,6 +40,7 @@ def create_app(
     box: Box | None = None,
     live: Live | None = None,
     grpc_at: Sequence[socket.socket] = (),
+    passes: Mapping[str, str] = MappingProxyType({}),
 ) -> Starlette:
     """The ASGI application of a box.
 
@@ -48,10 +50,11 @@ def create_app(
         box: where it answers, what it has received, and how it was started.
         live: tells pages what has changed; for whoever ends the application while pages are open.
         grpc_at: sockets that listen for OTLP over gRPC.
+        passes: keys with which this process itself sends, and the project of each.
     """
     box = box or Box(started_ns=time.time_ns(), endpoint="http://127.0.0.1:4318")
     live = live or Live(box.counts)
-    receiver = Receiver(store, auth, box.counts, live)
+    receiver = Receiver(store, auth, box.counts, live, passes)
     grpc = GrpcReceiver(receiver, grpc_at, is_local=auth.is_local) if grpc_at else None
     answers = Answers(store, box)
     load_views()

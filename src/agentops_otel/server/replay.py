@@ -7,6 +7,7 @@ the journal. What a running process holds, that process sends.
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from ..pipeline.backlog import Replayed, replay
 from ..pipeline.delivery import DeliveryExporter
 from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.transports import open_transport
+from .store import Store
 
 _EVERY: Final = 5.0  # seconds between two looks for what died meanwhile
 
@@ -27,11 +29,15 @@ class JournalReplay:
     """A thread that looks into the journals now and then.
 
     Args:
+        store: of the box; it knows the keys of projects.
         address: of the box, such as ``http://127.0.0.1:4318``.
         grpc_address: where it takes OTLP over gRPC, if it does.
     """
 
-    def __init__(self, address: str, grpc_address: str | None = None) -> None:
+    def __init__(self, store: Store, address: str, grpc_address: str | None = None) -> None:
+        self.passes: dict[str, str] = {}
+        """The keys with which it sends, which nobody else knows, and the project of each."""
+        self._store = store
         self._address = address
         self._ports = {"http/protobuf": urlsplit(address).port}
         if grpc_address:
@@ -53,21 +59,30 @@ class JournalReplay:
         if self._thread is not None:
             self._thread.join(2.0)
 
-    def folders(self) -> list[str]:
-        """The folders of the journal that hold what was meant for this address, without a key.
+    def folders(self) -> list[tuple[str, str | None]]:
+        """The folders of the journal that hold what was meant for this address, and the project of each.
 
-        What was kept for a key belongs to that key's project, and is sent by who has it: `agentops-otel flush`.
+        The project is None where no key was used. What was kept for a key is taken when the key is one of this box's
+        own, and not revoked: a folder says by an id for which key it is, and only this user can write there, as into
+        the store itself. Anything else is sent by who has its key: `agentops-otel flush`.
         """
         directory = journal_directory(Configuration().journal_dir)
         try:
             names = sorted(os.listdir(directory))
         except OSError:
             return []
-        return [folder for name in names if self._is_ours(folder := os.path.join(directory, name))]
+        found = []
+        for folder in (os.path.join(directory, name) for name in names):
+            meant = Destination.read(folder)
+            if meant is None or not self._is_here(meant):
+                continue
+            project = None if meant.project is None else self._store.project_known_as(meant.project)
+            if project is not None or meant.project is None:
+                found.append((folder, project))
+        return found
 
-    def _is_ours(self, folder: str) -> bool:
-        meant = Destination.read(folder)
-        if meant is None or meant.project is not None or meant.protocol not in self._ports:
+    def _is_here(self, meant: Destination) -> bool:
+        if meant.protocol not in self._ports:
             return False
         parts = urlsplit(meant.endpoint)
         try:
@@ -85,15 +100,20 @@ class JournalReplay:
             self._ended.wait(_EVERY)
 
     def _look(self) -> None:
-        folders = self.folders()
-        if not folders:
-            return
-        config = Configuration(protocol="http/protobuf", endpoint=self._address)._without_key()
-        exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
-        try:
-            books = Replayed()
-            for folder in folders:
-                if self._ended.is_set() or not replay(folder, exporter, monotonic() + 60.0, books):
+        for folder, project in self.folders():
+            exporter = DeliveryExporter(open_transport(self._to_itself(project)), patience=float("inf"))
+            try:
+                if self._ended.is_set() or not replay(folder, exporter, monotonic() + 60.0, Replayed()):
                     return
-        finally:
-            exporter.shutdown()
+            finally:
+                exporter.shutdown()
+
+    def _to_itself(self, project: str | None) -> Configuration:
+        """How this process sends to itself, into a project or into that of senders without a key."""
+        if project is None:
+            return Configuration(protocol="http/protobuf", endpoint=self._address, headers={})._without_key()
+        key = next((key for key, known in self.passes.items() if known == project), None)
+        if key is None:
+            key = secrets.token_urlsafe(32)
+            self.passes[key] = project
+        return Configuration(protocol="http/protobuf", endpoint=self._address, headers={}, api_key=key)

@@ -125,7 +125,7 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
         is_news = grpc_missing and options.grpc_port is not None
         notes = (f"OTLP over gRPC is not received: {grpc_missing}",) if is_news else ()
         running = Running(address, grpc_address, url, database, notes)
-        journals = JournalReplay(address, grpc_address)
+        journals = JournalReplay(store, address, grpc_address)
         last.callback(journals.wait)
 
         def started() -> None:
@@ -137,7 +137,7 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
             live.close()
             journals.stop()
 
-        app = create_app(store, auth=auth, box=box, live=live, grpc_at=grpc_sockets)
+        app = create_app(store, auth=auth, box=box, live=live, grpc_at=grpc_sockets, passes=journals.passes)
         serve(app, sockets, started=started, ending=ending)
 
 

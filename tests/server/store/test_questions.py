@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
+from agentops_otel.pipeline.ids import project_id
 from agentops_otel.rows import Score
 from agentops_otel.server.store import Batch, Facet, Filter, Price
+from agentops_otel.server.store.sqlite import SqliteStore
 from agentops_otel.usage import Usage
 from tests.server.store.rows import PROCESS, SECOND, START, llm, root, session, span_id, text, tool, trace_id
 
@@ -255,3 +259,25 @@ def test_keys(store):
     assert store.keys()[0].revoked_ns == NOW
     store.close()
     assert key.encode() not in b"".join(path.read_bytes() for path in store._database.path.parent.iterdir())
+
+
+def test_a_key_is_known_by_the_id_that_programs_make_of_it(store):
+    """What a program calls its project leads to the project, until the key is revoked; nothing else does."""
+    key = store.create_key("team", NOW)
+    assert store.project_known_as(project_id(key)) == "team"
+    assert store.project_known_as(project_id("ao_other")) is None
+    assert store.project_known_as("") is None
+    assert store.revoke_key(key[:11], NOW)
+    assert store.project_known_as(project_id(key)) is None
+
+
+def test_a_key_of_an_earlier_version_is_known_when_it_was_used(tmp_path):
+    """Its id cannot be made of what is stored; whoever sends with it says the key."""
+    with closing(SqliteStore(tmp_path / "a.db")) as store:
+        key = store.create_key("team", NOW)
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("UPDATE api_key SET known_as = NULL")
+    with closing(SqliteStore(tmp_path / "a.db")) as store:
+        assert store.project_known_as(project_id(key)) is None
+        assert store.project_of_key(key) == "team"
+        assert store.project_known_as(project_id(key)) == "team"

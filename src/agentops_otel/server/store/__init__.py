@@ -476,6 +476,13 @@ class Store(Protocol):
         """The project of a key that is not revoked."""
         ...
 
+    def project_known_as(self, known_as: str) -> str | None:
+        """The project of the key of which a program has made this id for its spans, when it is not revoked.
+
+        A key of a store that an earlier version has made is known when it was used once.
+        """
+        ...
+
     def close(self) -> None:
         """End the writer and every connection."""
         ...

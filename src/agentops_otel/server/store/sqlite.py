@@ -302,7 +302,18 @@ class SqliteStore:
     def project_of_key(self, key: str) -> str | None:
         """The project of a key that is not revoked."""
         with self._database.reading() as connection:
-            return keys.project_of(connection, key)
+            found = keys.project_of(connection, key)
+        if found is None:
+            return None
+        project, is_known = found
+        if not is_known:
+            self._writer.run(lambda connection: keys.learn(connection, key))
+        return project
+
+    def project_known_as(self, known_as: str) -> str | None:
+        """The project of the key of which a program has made this id for its spans, when it is not revoked."""
+        with self._database.reading() as connection:
+            return keys.project_known_as(connection, clean(known_as))
 
 
 def _resolve(connection: sqlite3.Connection, key: str, project: str | None) -> tuple[int, int] | None:

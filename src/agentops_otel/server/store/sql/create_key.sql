@@ -1,1 +1,1 @@
-INSERT INTO api_key (key_id, project, hash, created_ns) VALUES (?, ?, ?, ?)
+INSERT INTO api_key (key_id, project, hash, created_ns, known_as) VALUES (?, ?, ?, ?, ?)
