@@ -28,19 +28,23 @@ from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
 
-from agentops_otel import context, decorators, events, guard
+from agentops_otel import context, events, guard
 from agentops_otel.config import Configuration
 from agentops_otel.decorators import (
     action,
     agent,
+    call,
     record_action,
     record_function,
     record_tool,
     tool,
     track_agent,
     workflow,
+    wrappers,
 )
+from agentops_otel.decorators.plan import Parameters
 from agentops_otel.testing import SpanCapture
+from tests.fakes.house import SESSION, House
 
 ALL = [agent, workflow, action, tool]
 ACTION = action("f")
@@ -59,24 +63,31 @@ def clean_context():
     assert get_current() == before
 
 
-@pytest.fixture
-def begin():
-    """Make a session's scope the process's; the spans go to the capture."""
-    provider = TracerProvider(shutdown_on_exit=False)
+@pytest.fixture(params=["leaf", "sdk"])
+def begin(request):
+    """Make a session's scope the process's; the spans, ours or the SDK's, go to the capture."""
+    providers = []
 
     def start(**settings):
         capture = SpanCapture()
-        provider.add_span_processor(SimpleSpanProcessor(capture))
-        tracer = provider.get_tracer("tests")
-        root = tracer.start_span("session")
-        own = {"session_id": str(uuid.uuid4()), "trace_id": root.get_span_context().trace_id, "root": root}
+        if request.param == "leaf":
+            house = House(capture)
+            provider, tracer, root, session_id = house.provider, house.tracer, house.root, SESSION
+        else:
+            provider = TracerProvider(shutdown_on_exit=False)
+            provider.add_span_processor(SimpleSpanProcessor(capture))
+            tracer, session_id = provider.get_tracer("tests"), str(uuid.uuid4())
+            root = tracer.start_span("session")
+        providers.append(provider)
+        own = {"session_id": session_id, "trace_id": root.get_span_context().trace_id, "root": root}
         context.set_process(context.Scope(tracer, Configuration(**settings), **own))
         return capture
 
     yield start
     context.set_process(None)
     context.set_sessionless(None)
-    provider.shutdown()
+    for provider in providers:
+        provider.shutdown()
 
 
 @pytest.fixture
@@ -222,7 +233,7 @@ def test_an_exception_passes_unchanged_and_is_recorded(capture, make):
     assert caught.value is error
     assert error.__context__ is None
     assert error.__cause__ is None
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == decorators.__file__]
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == wrappers.__file__]
     assert len(ours) == 1
     (span,) = capture.spans
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "ValueError: bad")
@@ -962,6 +973,7 @@ def test_what_a_decorated_callable_has_works(capture):
     assert price.cache_info().hits == 1
     price.cache_clear()
     assert task("me") == "sent to me"
+    task.__wrapped__.queued.clear()
     assert task.delay("you") == 1
     assert task.__wrapped__.queued == ["you"]
     task.rate = 5
@@ -974,6 +986,7 @@ def test_what_a_decorated_callable_has_works(capture):
 def test_a_cached_method_is_bound(capture):
     """On the instance and on the class, and `self` is not recorded."""
     shop = Shop()
+    Shop.price.cache_clear()
     assert shop.price(1) == Shop.price(shop, 1) == [1]
     assert Shop.price.cache_info().hits == shop.price.cache_info().hits == 1
     assert [json.loads(span.attributes["gen_ai.tool.call.arguments"]) for span in capture.spans] == [{"item": 1}] * 2
@@ -1536,7 +1549,7 @@ def test_an_unhandled_throw_comes_back_as_it_was_thrown(capture):
     with pytest.raises(ValueError) as caught:
         steps.throw(error)
     assert caught.value is error
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == decorators.__file__]
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == wrappers.__file__]
     assert len(ours) == 1
     assert len(capture.spans[0].events) == 1
 
@@ -1673,15 +1686,16 @@ class Broken:
 
     def __init__(self, monkeypatch, at):
         self.at, self.count = at, 0
-        self._hook(monkeypatch, context, "scope_for", decorators)
-        self._hook(monkeypatch, decorators, "to_text")
-        self._hook(monkeypatch, decorators, "set_span_in_context")
-        self._hook(monkeypatch, decorators, "write_exception")
-        self._hook(monkeypatch, decorators, "get_current")
-        self._hook(monkeypatch, decorators, "_identity")
-        self._hook(monkeypatch, decorators._Parameters, "bind")
+        self._hook(monkeypatch, context, "scope_for", call)
+        self._hook(monkeypatch, call, "to_text")
+        self._hook(monkeypatch, call, "set_span_in_context")
+        self._hook(monkeypatch, call, "write_exception")
+        self._hook(monkeypatch, call, "_identity")
+        self._hook(monkeypatch, Parameters, "bind")
         self._hook(monkeypatch, context.Scope, "start_span")
+        self._hook(monkeypatch, context.Scope, "start_leaf")
         self._hook(monkeypatch, Span, "set_attribute")
+        self._hook(monkeypatch, Span, "set_attributes")
         self._hook(monkeypatch, Span, "end")
 
     def _hook(self, monkeypatch, owner, name, used_by=None):

@@ -363,7 +363,7 @@ UNGUARDED = {
 }
 # These put the user's context back, and there is no second way to do it. Nothing else may go wrong with them.
 RESTORING = (
-    "decorators.py leave: attach(previous)",
+    "call.py leave: CURRENT.set(previous)",
     "api.py __exit__: context.detach(",
     "context.py detach:",
     "context.py leave: token.var.reset(",

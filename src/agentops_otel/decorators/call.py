@@ -1,0 +1,245 @@
+"""One recorded call of a decorated function: its span, and whatever ends it.
+
+The user's function is called exactly once, whatever becomes of the recording: nothing here lets an exception out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import CodeType, TracebackType
+from typing import Any, Final
+
+from opentelemetry.context import Context, create_key
+from opentelemetry.trace import Span, set_span_in_context
+
+from .. import guard, semconv
+from ..config import Configuration
+from ..context import CURRENT, scope_for
+from ..events import AGENT_KEY
+from ..following import STEPS
+from ..span_failure import write_exception
+from ..text import brief
+from ..values import to_text
+from .plan import AGENT, Plan
+
+_CALL_KEY: Final = create_key("agentops-call")
+# These are not failures: the function was asked to stop.
+_CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+# The code of our wrappers: a traceback that went through one of them below has been recorded there.
+WRAPPERS: Final[set[CodeType]] = {*STEPS}
+
+
+class Call:
+    """One recorded call: its span, and the context in which the function's code runs."""
+
+    __slots__ = (
+        "config", "content", "context", "ended", "instance", "outer", "own_context", "plan", "previous", "span",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, span: Span, config: Configuration, instance: int | None, outer: Call | None) -> None:
+        self.plan = plan
+        self.own_context = plan.own_context
+        self.span = span
+        self.config = config
+        self.instance = instance  # id() of the instance of a decorated class whose method this is
+        self.outer = outer  # the nearest such call around this one
+        self.previous: Context | None = None
+        self.context = Context()
+        self.content: dict[str, str] = {}  # attributes for the end: setting several at once costs as much as one
+        self.ended = False
+
+    # What `following.py` asks of a call:
+
+    def resume(self) -> None:
+        """Make its span the current one."""
+        enter(self)
+
+    def pause(self) -> None:
+        """Give the caller its context back."""
+        leave(self)
+
+    def finish(self, result: object) -> None:
+        """Pause it, and end it well."""
+        finish(self, result)
+
+    def fail(self, error: BaseException) -> None:
+        """Pause it, and end it with an error."""
+        fail(self, error)
+
+    def end(self) -> None:
+        """End it; nothing is known of its result."""
+        _end(self)
+
+    def leave(self) -> None:
+        """Give the caller its context back, as it was, even when the user's code left something attached.
+
+        No tokens: a coroutine dropped half-way is closed in whatever context the garbage collector runs in, where a
+        token is an error and the context is not ours to change.
+        """
+        previous = self.previous
+        self.previous = None
+        if previous is None:
+            return
+        restore = True
+        try:
+            current = CURRENT.get()
+            ours = current.get(_CALL_KEY) is self
+            if ours:
+                self.context = current  # a generator finds at its next step what it attached in this one
+            restore = ours or self.own_context
+        finally:
+            if restore:
+                CURRENT.set(previous)
+
+
+def start(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any], bound_to: object = None) -> Call | None:
+    """Start recording a call, of an instance where what is called was looked up on one; None: it is not recorded."""
+    try:
+        if bound_to is not None and plan.parameters.is_method:
+            args = (bound_to, *args)
+        scope = scope_for(plan.kind.decorator)
+        if scope is None:
+            return None
+        current = CURRENT.get()
+        outer = _open_outer(current)
+        instance = args[0] if args and plan.parameters.is_method else None
+        owner = id(instance) if plan.of_class else None
+        if owner is not None and _within(owner, outer):
+            return None
+        name, attributes, agent_id = _identity(plan, instance, current)
+        span = scope.start_leaf(plan.kind.span_name(name), attributes=attributes)
+        call = Call(plan, span, scope.config, owner, outer)
+        call.context = set_span_in_context(span, Context({**current, _CALL_KEY: call, AGENT_KEY: agent_id}))
+    except Exception:
+        guard.report(plan.where)
+        return None
+    _write_content(call, plan.kind.input_key, semconv.INPUT_VALUE, lambda: plan.parameters.bind(args, kwargs))
+    return call
+
+
+def _open_outer(current: Context) -> Call | None:
+    """The nearest open call of a decorated class's method; ended ones are let go, so contexts never chain up."""
+    call = current.get(_CALL_KEY)
+    outer = call if isinstance(call, Call) else None
+    while outer is not None and (outer.ended or outer.instance is None):
+        outer = outer.outer
+    return outer
+
+
+def _within(owner: int, call: Call | None) -> bool:
+    while call is not None:
+        if call.instance == owner and not call.ended:
+            return True
+        call = call.outer
+    return False
+
+
+def _identity(plan: Plan, instance: Any, current: Context) -> tuple[str, dict[str, Any], object]:
+    """The name, the attributes and the agent of a call."""
+    attributes = dict(plan.attributes)
+    agent_id = plan.agent_id or current.get(AGENT_KEY)
+    if instance is not None and hasattr(type(instance), "agentops_agent_id"):
+        agent_id = getattr(instance, "agentops_agent_id", None) or agent_id
+    if plan.kind is not AGENT:
+        if agent_id is not None:
+            attributes[semconv.EVENT_AGENT_ID] = agent_id
+        return plan.name, attributes, agent_id
+    if agent_id is not None:
+        attributes[semconv.AGENT_ID] = agent_id
+    if not plan.of_class:
+        return plan.name, attributes, agent_id
+    own = getattr(instance, "agentops_agent_name", None)
+    name = own if isinstance(own, str) and own else type(instance).__name__
+    attributes[plan.kind.name_key] = name
+    return name, attributes, agent_id
+
+
+def _write_content(call: Call, key: str, copy: str, value: Callable[[], object]) -> None:
+    try:
+        if call.config._content_on_spans and call.span.is_recording():
+            text = call.content[key] = to_text(value(), max_length=call.config.max_content_length)
+            if call.plan.kind.reader_kind:
+                call.content[copy] = brief(text)
+    except Exception:
+        guard.report(call.plan.where)
+
+
+def enter(call: Call | None) -> None:
+    """The function's own code begins or goes on."""
+    if call is None:
+        return
+    try:
+        call.previous = CURRENT.get()
+        CURRENT.set(call.context)
+    except Exception:
+        guard.report(call.plan.where)
+
+
+def leave(call: Call | None) -> None:
+    """It has ended, or waits for its reader."""
+    if call is None:
+        return
+    try:
+        call.leave()
+    except Exception:
+        guard.report(call.plan.where)
+
+
+def finish(call: Call, result: object) -> None:
+    """The function has returned."""
+    leave(call)
+    try:
+        if result is not None:
+            _write_content(call, call.plan.kind.output_key, semconv.OUTPUT_VALUE, lambda: result)
+    finally:
+        _end(call)
+
+
+def fail(call: Call, error: BaseException) -> None:
+    """The function has raised."""
+    leave(call)
+    try:
+        if issubclass(type(error), _CANCELLED) or type(error).__name__ == "Cancelled":  # the latter is trio's
+            call.span.set_attribute(semconv.CANCELLED, True)
+        else:
+            write_exception(call.span, error, call.config, event=not _recorded_below(error, call))
+    except Exception:
+        guard.report(call.plan.where)
+    finally:
+        _end(call)
+
+
+def _end(call: Call) -> None:
+    try:
+        if not call.ended:
+            call.ended = True
+            try:
+                call.span.set_attributes(call.content)
+            finally:
+                call.span.end()
+    except Exception:
+        guard.report(call.plan.where)
+
+
+def _recorded_below(error: BaseException, call: Call) -> bool:
+    """Whether the exception came through another decorated call, which recorded it.
+
+    The traceback is the one mark that belongs to the exception object and leaves nothing on it: exceptions of built-in
+    types take no weak reference, and an id is reused as soon as its object is gone.
+    """
+    traceback = _traceback_of(error)
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_code in WRAPPERS:
+            other = frame.f_locals.get("call")
+            if isinstance(other, Call) and other is not call:
+                return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _traceback_of(error: BaseException) -> TracebackType | None:
+    """The exception's traceback, whatever its class makes of the name."""
+    traceback: TracebackType | None = vars(BaseException)["__traceback__"].__get__(error)
+    return traceback
