@@ -355,7 +355,7 @@ class Session:
         self._close(wait=wait)
         return True
 
-    def _hurry(self) -> None:
+    def _wait_briefly(self) -> None:
         """A signal handler waits for the end, and may have stopped the thread that counts: do not wait for that one."""
         self._spans.totals.longest_wait = 0.5
 

@@ -192,10 +192,10 @@ class Client:
         instrumentation.drain(everything=True)
         for pipeline in self.provider.pipelines:
             pipeline.exporter.closing = True
-        context.hush()
+        context.silence()
         for session in list(self.sessions.values()):
             if state is not None:  # only a signal says how it ends
-                session._hurry()
+                session._wait_briefly()
             if state is None and session.config.skip_auto_end_session:
                 session._leave_open()
             else:

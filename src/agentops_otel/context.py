@@ -188,8 +188,8 @@ def set_sessionless(scope: Scope | None) -> None:
     _warned.clear()
 
 
-def hush() -> None:
-    """Warn about nothing from now on: the process is dying."""
+def silence() -> None:
+    """Warn about nothing from now on: the process is ending."""
     global _silent  # noqa: PLW0603
     _silent = True
 

@@ -29,14 +29,16 @@ _PAUSE: Final = 10.0  # seconds without another long wait, after one that was in
 _no_long_wait_before = 0.0
 
 
-class _Part(Protocol):
+class _Pausable(Protocol):
+    """What runs in a thread of ours, which ends before a fork."""
+
     def hold(self) -> None: ...
     def join(self, until: float) -> bool: ...
     def release(self) -> None: ...
     def after_fork(self) -> None: ...
 
 
-def _parts() -> list[_Part]:
+def _background() -> list[_Pausable]:
     """In the order in which they come to an end: workers and batchers wait for a request, and not the other way."""
     return [*WORKERS, *BATCHERS, *EXPORTERS, *RESOURCES]
 
@@ -47,11 +49,11 @@ def _before() -> None:
         if on_greenlets():  # which are no threads, and a hub must not wait for them
             return
         is_brief = monotonic() >= _no_long_wait_before and not any(exporter.is_stuck for exporter in list(EXPORTERS))
-        parts = _parts()
-        for part in reversed(parts):  # so that what a batcher still hands over begins no request
-            part.hold()
+        background = _background()
+        for each in reversed(background):  # so that what a batcher still hands over begins no request
+            each.hold()
         until = monotonic() + (_LONGEST_WAIT if is_brief else _SHORTEST_WAIT)
-        ended = [part.join(until) for part in parts]
+        ended = [each.join(until) for each in background]
         if is_brief and not all(ended):
             _no_long_wait_before = monotonic() + _PAUSE
     except Exception:
@@ -62,15 +64,15 @@ def _before() -> None:
 
 def _in_parent() -> None:
     loading.release()
-    for part in _parts():
-        part.release()
+    for each in _background():
+        each.release()
     api.after_fork_in_parent()
 
 
 def _in_child() -> None:
     loading.after_fork()
-    for part in _parts():
-        part.after_fork()
+    for each in _background():
+        each.after_fork()
     api.after_fork()
 
 

@@ -80,7 +80,7 @@ def _flush(
     if meant is None and mine is not None and mine.folder(directory) == folder:
         meant = mine  # the file is damaged, but the folder's name says the same
     config = own if "endpoint" in own._given else _configuration(meant, own, new_key_for)
-    books = Replayed()
+    replayed = Replayed()
     done = False
     why: str | None = "" if meant is None else _key_needed(meant)
     if meant is None:
@@ -90,8 +90,8 @@ def _flush(
         exporter.deadline = deadline if math.isfinite(deadline) else None
         try:
             with progress(f"flush to {meant.endpoint if meant else own.endpoint}", before.left) as settled:
-                done = replay(folder, exporter, deadline, books, settled=settled)
-            why = "the time is up" if books.late or monotonic() >= deadline else exporter.last_error
+                done = replay(folder, exporter, deadline, replayed, settled=settled)
+            why = "the time is up" if replayed.late or monotonic() >= deadline else exporter.last_error
             if exporter.key_refused:
                 why = f"{why}; {how_to_send(config, key_refused=True)}"
         finally:
@@ -102,10 +102,10 @@ def _flush(
     return {
         "destination": (own.endpoint if "endpoint" in own._given else None) or (meant.endpoint if meant else folder),
         "folder": folder,
-        "found": books.sent + books.rejected + left,
+        "found": replayed.sent + replayed.rejected + left,
         "sessions": before.sessions,
-        "sent": books.sent,
-        "rejected": books.rejected,
+        "sent": replayed.sent,
+        "rejected": replayed.rejected,
         "left": left,
         "why": None if done else why,
     }
