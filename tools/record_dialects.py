@@ -5,6 +5,7 @@
 Each program of `tools/dialects/` runs in a virtual environment of its own, in the user's cache, with the newest
 release of its package; it talks to the fake LLM server of the tests, and its real exporter to a sink on loopback.
 A request of OTLP is a protobuf message with one repeated field, so requests one after the other are one request.
+What OpenTelemetry's SDK for JavaScript sends is OTLP JSON; its one request is kept as it came. It needs node and npm.
 """
 
 from __future__ import annotations
@@ -74,12 +75,19 @@ RECORDINGS: Final[dict[str, tuple[str, tuple[str, ...], dict[str, str]]]] = {
     "pydantic-ai": ("pydantic_ai_sdk", ("pydantic-ai-slim[openai]", *EXPORTER), {}),
     "anthropic": ("anthropic_sdk", ("anthropic>=2", *EXPORTER), {CAPTURE: "true"}),
 }
+JAVASCRIPT: Final = (
+    "@opentelemetry/api",
+    "@opentelemetry/exporter-trace-otlp-http",
+    "@opentelemetry/resources",
+    "@opentelemetry/sdk-trace-node",
+)
 
 
 def main(names: list[str]) -> int:
     """Record the named ones, or all."""
     sys.path.insert(0, str(ROOT))
-    failed = [name for name in names or RECORDINGS if not _record(name)]
+    named = names or [*RECORDINGS, "javascript"]
+    failed = [name for name in named if not (_record_javascript() if name == "javascript" else _record(name))]
     if failed:
         print(f"not recorded: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -105,6 +113,26 @@ def _record(name: str) -> bool:
     _write(name, sink)
     print(f"{name}: {len(sink.traces)} requests with spans, {len(sink.logs)} with log records, {_versions(python)}")
     return done.returncode == 0 and bool(sink.traces)
+
+
+def _record_javascript() -> bool:
+    from tests.fakes.otlp_sink import OtlpSink
+
+    folder = CACHE / "javascript"
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *JAVASCRIPT], cwd=folder, check=True)
+    program = folder / "javascript_sdk.mjs"  # modules are looked for beside the program
+    program.write_bytes((TOOLS / "dialects" / program.name).read_bytes())
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    with OtlpSink() as sink:
+        variables["DIALECT_OTLP_URL"] = sink.url
+        done = subprocess.run(["node", program.name], cwd=folder, env=variables, timeout=120, check=False)
+    if done.returncode or len(sink.traces) != 1:
+        return False
+    (FIXTURES / "javascript.traces.json").write_bytes(sink.traces[0])
+    listed = subprocess.run(["npm", "ls", "--depth=0"], cwd=folder, capture_output=True, text=True, check=True)
+    print(f"javascript: {' '.join(each for each in listed.stdout.split() if each.startswith('@'))}")
+    return True
 
 
 def _write(name: str, sink: OtlpSink) -> None:

@@ -44,7 +44,7 @@ def _handler(sink: OtlpSink) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = self._chunks() if self.headers.get("transfer-encoding") == "chunked" else self._whole()
             sink.take(self.path, gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body)
             json = "json" in (self.headers.get("content-type") or "")
             answer = b"{}" if json else b""
@@ -53,6 +53,17 @@ def _handler(sink: OtlpSink) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
+
+        def _whole(self) -> bytes:
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+
+        def _chunks(self) -> bytes:
+            body = b""
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         def log_message(self, *_args: object) -> None:
             """Keep the test's output clean."""
