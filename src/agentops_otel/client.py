@@ -18,7 +18,8 @@ from .context import Scope
 from .exits import Exits
 from .figures import format_count
 from .log import logger
-from .pipeline.provider import Pipeline, SessionProvider
+from .pipeline.pipeline import Pipeline
+from .pipeline.provider import SessionProvider
 from .signals import Signals
 from .span_failure import message_of
 from .summary import print_summary

@@ -8,7 +8,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from agentops_otel import semconv
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.processor import SessionSpanProcessor, SessionSpans
-from agentops_otel.pipeline.provider import SessionTracerProvider
+from agentops_otel.pipeline.tracer_provider import SessionTracerProvider
 from agentops_otel.redaction import Redactor
 
 SESSION = "0123abcd-0123-4567-89ab-0123456789ab"

@@ -13,9 +13,9 @@ from opentelemetry.sdk.resources import Resource
 from agentops_otel import semconv
 from agentops_otel.clock import monotonic
 from agentops_otel.config import Configuration
-from agentops_otel.pipeline import provider as provider_module
+from agentops_otel.pipeline import pipeline as pipeline_module
 from agentops_otel.pipeline.log_event import LogEvent
-from agentops_otel.pipeline.provider import SessionTracerProvider
+from agentops_otel.pipeline.tracer_provider import SessionTracerProvider
 from agentops_otel.span_copy import SpanCopy
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
@@ -205,7 +205,7 @@ def test_console_and_custom_exporters_get_no_log_events(make):
 
 def test_events_that_wait_do_not_fill_the_memory(make, monkeypatch):
     """Of the log events of an outage the last ones wait in memory, those before them on disk; all arrive, once."""
-    monkeypatch.setattr(provider_module, "_MOST_EVENTS", 5)
+    monkeypatch.setattr(pipeline_module, "_MOST_EVENTS", 5)
     with FaultServer(mode=fault_server.status(503)) as server:
         pipeline = make().pipeline(Configuration(endpoint=server.url))
         for number in range(20):
@@ -218,7 +218,7 @@ def test_events_that_wait_do_not_fill_the_memory(make, monkeypatch):
 
 def test_the_books_of_few_sessions_are_kept(make, monkeypatch):
     """What was acknowledged is known of the last sessions; a process that runs a million of them keeps few."""
-    monkeypatch.setattr(provider_module, "_MOST_SESSIONS", 3)
+    monkeypatch.setattr(pipeline_module, "_MOST_SESSIONS", 3)
     pipeline = make().pipeline(Configuration(exporter=SpanCapture()))
     for number in range(6):
         (span,) = spans(1)
