@@ -241,8 +241,8 @@ def detach(token: Token[Context], scope: Scope) -> None:
             logger.debug("session %s ends in another context than it began", scope.session_id)
 
 
-def leave(token: Token[Context]) -> None:
-    """Undo `opentelemetry.context.attach()`; nothing happens in another context than that of the attaching.
+def leave(token: Token[Any]) -> None:
+    """Undo `opentelemetry.context.attach()`, or the setting of a variable; in another context nothing happens.
 
     OpenTelemetry's `detach()` logs an error there. This happens to a coroutine that was not finished: the garbage
     collector closes it in another context.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import sys
@@ -17,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import agentops_otel
 from agentops_otel import guard, semconv
-from agentops_otel.instrumentation import _client
+from agentops_otel.instrumentation import _stream_usage
 from agentops_otel.instrumentation._patch import PATCHES
 from tests.fakes import llm_server
 from tests.fakes.llm_server import LlmServer, Reply, Request
@@ -156,14 +157,14 @@ async def test_a_caller_who_asks_gets_the_refusal(either, record, provider):
 
 def test_few_refusing_hosts_are_remembered(client, record, monkeypatch):
     """What is remembered of hosts is bounded."""
-    monkeypatch.setattr(_client, "_MOST_SERVERS", 2)
+    monkeypatch.setattr(_stream_usage, "_MOST_HOSTS", 2)
     record(stream_usage=True)
-    seam = PATCHES["openai"].seam
+    hosts = PATCHES["openai"].instrumentation._hosts
     with StrictServer(REFUSALS["pydantic"]) as strict:
         for path in "abc":
             own = client.with_options(base_url=f"{strict.url}/{path}")
             list(own.chat.completions.create(stream=True, **CHAT))
-    assert len(seam._refusing) == 1
+    assert len(hosts._refusing) == 1
 
 
 # ---- the server of a call ----
@@ -191,20 +192,27 @@ def test_a_server_that_cannot_be_told(server, record, provider, monkeypatch):
     """A client without a readable address has the SDK's provider, and no address and port that we made up."""
     monkeypatch.setattr(guard, "reraise", False)
     record()
-    unread = [True]
 
     class Odd(openai.OpenAI):
-        @property
-        def base_url(self):
-            if unread and provider.capture is not None and sys._getframe(1).f_code.co_name == "_server":
+        def __getattribute__(self, name):
+            if "base_url" in name and sys._getframe(1).f_code.co_name == "_server":
                 raise LookupError
-            return super().base_url
+            return super().__getattribute__(name)
 
     with Odd(api_key="k", base_url=server.url) as client:
         client.chat.completions.create(**CHAT)
     (span,) = provider.capture.spans
     assert span.attributes[semconv.PROVIDER_NAME] == "openai"
     assert span.attributes.keys().isdisjoint({semconv.SERVER_ADDRESS, semconv.SERVER_PORT})
+
+
+def test_a_client_that_gets_another_address(client, server, spans):
+    """The address is that of the call, also when the client's is exchanged between two calls."""
+    for url in (server.url, "http://name.invalid:8443/v1", server.url):
+        client.base_url = url
+        with contextlib.suppress(openai.APIConnectionError):
+            client.chat.completions.create(**CHAT)
+        assert f":{spans.one().attributes[semconv.SERVER_PORT]}/v1" in url
 
 
 # ---- the current span ----
@@ -393,7 +401,7 @@ async def test_tasks_do_not_see_each_others_span(server, watched, spans):
     found = spans()
     assert watched.spans == {span.context.span_id for span in found}
     assert len(watched.spans) == 8
-    assert all(span.parent is None for span in found)
+    assert watched.spans.isdisjoint(span.parent.span_id for span in found if span.parent is not None)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -1,23 +1,35 @@
-"""Faults of our own, put into each hook in turn: the user's call is made once and ends as it would without us."""
+"""Faults of our own, put into each of our functions in turn: the user's call is made once and ends as without us."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
 import logging
+import os
+import sys
 
 import openai
 import pytest
 
+import agentops_otel
 from agentops_otel import guard
 from agentops_otel.instrumentation import _guard
-from agentops_otel.instrumentation._client import Seam
+from agentops_otel.instrumentation import openai as sdk
+from agentops_otel.instrumentation._client import ClientInstrumentation
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
 
 
+OURS = os.path.dirname(agentops_otel.__file__) + os.sep
+# Beside the caller's own call, each with a guard inside.
+GATE = {"run", "Call.begin", "Call.leave", "Reading.enter", "Reading.leave", "Reading.keep"}
+
+
 class Fault(Exception):
-    """Raised in place of a hook."""
+    """Raised in place of a function, or after its work."""
 
 
 def plain(client):
@@ -67,25 +79,61 @@ async def async_raw(client):
         return (await response.parse()).id
 
 
-def _faulty(monkeypatch, number, *, after):
-    """Let the `number`-th hook fail, before or after its work; returns how many hooks were called so far."""
-    count = [0]
-    run = _guard.run
+def owners():
+    """The modules of the floor and of the readers, and their classes."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_guard.__package__ + "._"):
+            yield module
+            yield from (each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == name)
 
-    def faulty(hook, *args):
-        count[0] += 1
-        if count[0] != number:
-            return run(hook, *args)
 
-        def broken(*args):
-            if after:
-                hook(*args)
+class Faulty:
+    """Lets the `number`-th call of a function of ours fail that is not called from outside, before or after its work.
+
+    Attributes:
+        count: how many calls there were.
+        name: of the function that has failed.
+    """
+
+    def __init__(self, monkeypatch, number, *, after):
+        self.number, self.after, self.count, self.name = number, after, 0, ""
+        wrapped = {}
+        for owner in owners():
+            for name, value in list(vars(owner).items()):
+                function = value.__func__ if isinstance(value, staticmethod) else value
+                if self.is_hook(function):
+                    faulty = wrapped.setdefault(function, self.wrapper(function))
+                    monkeypatch.setattr(owner, name, staticmethod(faulty) if function is not value else faulty)
+        for path, endpoint in sdk.ENDPOINTS.items():
+            given = {field.name: getattr(endpoint, field.name) for field in dataclasses.fields(endpoint)}
+            faulty = {name: wrapped[value] for name, value in given.items() if inspect.isfunction(value)}
+            monkeypatch.setitem(sdk.ENDPOINTS, path, dataclasses.replace(endpoint, **faulty))
+
+    @staticmethod
+    def is_hook(function):
+        return (
+            inspect.isfunction(function)
+            and function.__module__.startswith(_guard.__package__)
+            and function.__qualname__ not in GATE
+            and not inspect.isgeneratorfunction(function)
+            and not inspect.iscoroutinefunction(function)
+            and not inspect.isasyncgenfunction(function)
+        )
+
+    def wrapper(self, function):
+        @functools.wraps(function)
+        def faulty(*args, **kwargs):
+            if not sys._getframe(1).f_code.co_filename.startswith(OURS):
+                return function(*args, **kwargs)
+            self.count += 1
+            if self.count != self.number:
+                return function(*args, **kwargs)
+            self.name = function.__qualname__
+            if self.after:
+                function(*args, **kwargs)
             raise Fault
 
-        return run(broken, *args)
-
-    monkeypatch.setattr(_guard, "run", faulty)
-    return count
+        return faulty
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["instead", "after"])
@@ -94,8 +142,8 @@ def _faulty(monkeypatch, number, *, after):
     [plain, stream, closed, raw, raw_stream, responses, refused, async_plain, async_stream, async_raw],
     ids=lambda use: use.__name__,
 )
-async def test_a_fault_in_any_hook(use, after, client, async_client, record, server, monkeypatch):
-    """Whichever of our hooks fails, the user gets the same result from one request."""
+async def test_a_fault_in_any_function(use, after, client, async_client, record, server, monkeypatch):
+    """Whichever of our functions fails, the user gets the same result from one request."""
 
     async def go():
         if use is refused:
@@ -110,12 +158,13 @@ async def test_a_fault_in_any_hook(use, after, client, async_client, record, ser
         number += 1
         server.requests.clear()
         with monkeypatch.context() as patch:
-            count = _faulty(patch, number, after=after)
-            assert await go() == expected, f"hook {number}"
-        assert len(server.requests) == 1, f"hook {number}"
-        if count[0] < number:
+            faulty = Faulty(patch, number, after=after)
+            result = await go()
+        assert result == expected, faulty.name
+        assert len(server.requests) == 1, faulty.name
+        if faulty.count < number:
             break
-    assert number > 5
+    assert number > 20
 
 
 def test_a_fault_is_told_once_and_without_payload(client, record, monkeypatch, caplog):
@@ -126,7 +175,7 @@ def test_a_fault_is_told_once_and_without_payload(client, record, monkeypatch, c
     def broken(*args):
         raise Fault("secret prompt")
 
-    monkeypatch.setattr(Seam, "_server", broken)
+    monkeypatch.setattr(ClientInstrumentation, "_server", broken)
     with caplog.at_level(logging.INFO, "agentops_otel"):
         plain(client)
         plain(client)

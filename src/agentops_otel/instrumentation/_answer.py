@@ -12,8 +12,8 @@ from .. import semconv
 from ..media import replaced
 from ..text import cut
 from ._content import as_text, fields, items
-from ._endpoint import NOT_AN_ANSWER, Answer
-from ._usage import read_cost, read_usage, said_in
+from ._endpoint import NOT_AN_ANSWER, Attributes, Failure
+from ._usage import said_in, write_cost, write_usage
 
 _RESPONSE_FIELDS: Final = (
     ("id", semconv.RESPONSE_ID),
@@ -24,25 +24,19 @@ _RESPONSE_FIELDS: Final = (
 _MOST_TEXT: Final = 512  # characters of a page that came instead of an answer
 
 
-def head(response: Mapping[str, Any], *, only_input: bool = False) -> Answer:
-    """The fields that all answers have; `only_input` as in `read_usage()`."""
-    answer = Answer()
+def head(response: Mapping[str, Any], attributes: Attributes, *, only_input: bool = False) -> None:
+    """The fields that all answers have; `only_input` as in `write_usage()`."""
     for name, attribute in _RESPONSE_FIELDS:
         value = response.get(name)
         if isinstance(value, str) and value:
-            answer.attributes[attribute] = value
+            attributes[attribute] = value
     said = said_in(response)
     if said:
-        answer.usage = read_usage(said, only_input=only_input)
-        cost = read_cost(said)
-        if cost is not None:
-            answer.attributes[semconv.COST_AMOUNT] = cost
-            answer.attributes[semconv.COST_CURRENCY] = "USD"
-            answer.attributes[semconv.COST_SOURCE] = semconv.COST_SOURCE_PROVIDER
-    return answer
+        write_usage(said, attributes, only_input=only_input)
+        write_cost(said, attributes)
 
 
-def failure(value: Any, response: Mapping[str, Any], body: str) -> tuple[str, str] | None:
+def failure(value: Any, response: Mapping[str, Any], body: str) -> Failure | None:
     """The code and the text of a failure that came as an ordinary answer; None when it is an answer.
 
     Args:
@@ -67,7 +61,7 @@ def failure(value: Any, response: Mapping[str, Any], body: str) -> tuple[str, st
     return NOT_AN_ANSWER, shown or "the answer has no id and no other field that was expected"
 
 
-def _named(error: Any, response: Mapping[str, Any]) -> tuple[str, str]:
+def _named(error: Any, response: Mapping[str, Any]) -> Failure:
     found = fields(error)
     if isinstance(error, (bool, int)):
         return ("error" if error is True else str(error)), as_text(response.get("message"))

@@ -8,23 +8,22 @@ from typing import Any
 from .. import semconv
 from ._answer import failure, head
 from ._content import Content, Message, Part, fields, items, message_finish
-from ._endpoint import Answer, Attributes
+from ._endpoint import Attributes, Failure
 from ._parts import message_parts, plain_text, tool_calls
-from ._request import output_type, parameters, reasoning_level, role_of, strings, with_tools
+from ._request import output_type, parameters, reasoning_level, role_of, strings, tool_definitions
 
 # ---- requests ----
 
 
-def request(body: Mapping[str, Any]) -> Attributes:
+def request(body: Mapping[str, Any], attributes: Attributes) -> None:
     """The settings of a chat completion."""
-    attributes = completion_request(body)
     attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
-    return attributes
+    completion_request(body, attributes)
 
 
-def completion_request(body: Mapping[str, Any]) -> Attributes:
+def completion_request(body: Mapping[str, Any], attributes: Attributes) -> None:
     """The settings of a legacy completion."""
-    attributes = parameters(body)
+    parameters(body, attributes)
     choices = body.get("n")
     if isinstance(choices, int) and choices != 1:
         attributes[semconv.REQUEST_CHOICE_COUNT] = choices
@@ -33,26 +32,25 @@ def completion_request(body: Mapping[str, Any]) -> Attributes:
         if stop:
             attributes[semconv.REQUEST_STOP_SEQUENCES] = stop
     if "response_format" in body:
-        output_type(attributes, body["response_format"])
+        output_type(body["response_format"], attributes)
     if "audio" in items(body.get("modalities")):
         attributes[semconv.OUTPUT_TYPE] = "speech"
-    reasoning_level(attributes, body)
-    return attributes
+    reasoning_level(body, attributes)
 
 
-def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
+def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) -> None:
     """The messages of a chat completion, and its tools."""
-    attributes: Attributes = {}
     messages = [_message(message, content) for message in items(body.get("messages"))]
     if messages:
         attributes[semconv.INPUT_MESSAGES] = messages
-    return with_tools(attributes, body)
+    tool_definitions(body, attributes)
 
 
-def completion_prompt(body: Mapping[str, Any], content: Content) -> Attributes:
+def completion_prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) -> None:
     """The prompts of a legacy completion."""
     messages = [{"role": "user", "parts": [content.text(text)]} for text in strings(body.get("prompt"))]
-    return {semconv.INPUT_MESSAGES: messages} if messages else {}
+    if messages:
+        attributes[semconv.INPUT_MESSAGES] = messages
 
 
 def _message(value: Any, content: Content) -> Message:
@@ -110,17 +108,16 @@ def _sound(audio: Mapping[str, Any], content: Content) -> list[Part]:
 # ---- answers ----
 
 
-def response(value: Any) -> Answer:
+def response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text."""
     response = fields(value)
-    answer = head(response)
+    head(response, attributes)
     reasons = [fields(choice).get("finish_reason") for choice in items(response.get("choices"))]
     # A choice without a reason keeps its place among those that have one.
     finish = [reason if isinstance(reason, str) and reason else None for reason in reasons]
     if any(finish):
-        answer.attributes[semconv.RESPONSE_FINISH_REASONS] = tuple(reason or "error" for reason in finish)
-    answer.error = failure(value, response, "choices")
-    return answer
+        attributes[semconv.RESPONSE_FINISH_REASONS] = tuple(reason or "error" for reason in finish)
+    return failure(value, response, "choices")
 
 
 def output(value: Any, content: Content) -> list[Message]:

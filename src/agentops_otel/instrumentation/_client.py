@@ -1,76 +1,70 @@
-"""The one seam that every call of a client passes: `request` of `SyncAPIClient` and `AsyncAPIClient`.
+"""Around `request` of `SyncAPIClient` and `AsyncAPIClient`, which every call of a client passes.
 
 Whatever a user calls (create, parse, a stream helper, a raw response, Azure, a copy of a client) arrives there once,
 before the retries and after the SDK has turned the arguments into what goes on the wire, so that no argument is
-consumed or changed by us. `_process_response`, which runs inside it, hands over the HTTP response; without it only
-headers and retries are missing.
+consumed or changed by us. `_process_response`, which runs inside it, hands over the HTTP response; without it the
+answer is read from the SDK's model, and headers and retries are missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
-from functools import partial
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from opentelemetry.context import get_current
 
-from .. import context, providers
+from .. import context, guard, providers, secrets
 from ..context import Scope
-from ..log import logger
 from ..suppression import is_suppressed
 from . import _credentials, _guard, _raw, _reading, _stream
 from ._endpoint import Endpoint, Sdk
 from ._given import Given
-from ._span import Call, Server
+from ._span import Call, Server, under_way
+from ._stream_usage import Hosts
 
 _RAW_HEADER: Final = "X-Stainless-Raw-Response"
-_MOST_SERVERS: Final = 64
 
 
-class Exchange:
-    """Where `_process_response` leaves the HTTP response for the `request` around it."""
+class _Known:
+    """What was found out about a client, and from what: it is right as long as that is the same."""
 
-    __slots__ = ("response", "retries")
+    __slots__ = ("forms", "key", "server", "url")
 
-    def __init__(self) -> None:
-        self.response: Any = None
-        self.retries = 0
+    def __init__(self, url: Any, key: Any, server: Server) -> None:
+        self.url = url
+        self.key = key
+        self.server = server
+        self.forms = secrets.forms
 
 
-_exchange: Final[ContextVar[Exchange | None]] = ContextVar("agentops_otel_exchange", default=None)
-
-
-class Seam:
+class ClientInstrumentation:
     """The wrappers of one SDK's client classes."""
 
     def __init__(self, sdk: Sdk) -> None:
         self._sdk = sdk
         self.active = True
-        # By the identity of a client's URL object, which is kept alive here: hashing a URL costs more than all else
-        # in here.
-        self._servers: dict[int, tuple[Any, Server]] = {}
+        self._clients: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
         self._given: Given | None = None
-        self._refusing: set[str] = set()  # base URLs of hosts that refuse to be asked for the usage of a stream
+        self._hosts = Hosts(sdk)
 
     def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `SyncAPIClient.request(cast_to, options, *, stream, stream_cls)`."""
-        begun = _guard.run(self._begin, client, args, kwargs)
-        if begun is None:
+        call = _guard.run(self._begin, client, args, kwargs)
+        if call is None:
             return wrapped(*args, **kwargs)
         try:
-            _guard.run(begun.enter)
+            call.begin()
             while True:
                 try:
-                    result = wrapped(*begun.args, **begun.kwargs)
+                    result = wrapped(*call.args, **call.kwargs)
                     break
                 except BaseException as error:
-                    if not _guard.run(begun.take_back, error):
-                        _guard.run(begun.failed, error)
+                    if not _guard.run(_goes_on, call, error):
                         raise
         finally:
-            _guard.run(begun.leave)
-        _guard.run(begun.returned, result)
+            call.leave()
+        _guard.run(_returned, call, result)
         return result
 
     def async_request(
@@ -84,22 +78,21 @@ class Seam:
     async def _async_request(
         self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        begun = _guard.run(self._begin, client, args, kwargs)
-        if begun is None:
+        call = _guard.run(self._begin, client, args, kwargs)
+        if call is None:
             return await wrapped(*args, **kwargs)
         try:
-            _guard.run(begun.enter)
+            call.begin()
             while True:
                 try:
-                    result = await wrapped(*begun.args, **begun.kwargs)
+                    result = await wrapped(*call.args, **call.kwargs)
                     break
                 except BaseException as error:
-                    if not _guard.run(begun.take_back, error):
-                        _guard.run(begun.failed, error)
+                    if not _guard.run(_goes_on, call, error):
                         raise
         finally:
-            _guard.run(begun.leave)
-        _guard.run(begun.returned, result)
+            call.leave()
+        _guard.run(_returned, call, result)
         return result
 
     @staticmethod
@@ -107,39 +100,46 @@ class Seam:
         wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Around `_process_response(*, response, retries_taken, ...)` of both clients."""
-        _guard.run(_note_response, kwargs)
+        call = under_way.get()
+        if call is not None:
+            call.response = kwargs.get("response")
+            call.retries = kwargs.get("retries_taken") or 0
         return wrapped(*args, **kwargs)
 
     def _endpoint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Endpoint | None:
         options = args[1] if len(args) > 1 else kwargs["options"]
         return self._sdk.endpoint(options.method, options.url, kwargs.get("stream") is True) if self.active else None
 
-    def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Begun | None:
+    def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
         """Start the span; None for a call that is not to be recorded."""
         endpoint = self._endpoint(args, kwargs)
         # An empty context suppresses nothing, and is the usual one.
         if endpoint is None or (get_current() and is_suppressed()):
             return None
-        _guard.run(_credentials.learn, client)
+        try:
+            server = self._server(client)
+        except Exception:
+            guard.report("the server of a call")
+            server = Server(self._sdk.name)
         if _reading.collected:
             _reading.drain()
         scope = self._scope()
         if scope is None:
             return None
         options = args[1] if len(args) > 1 else kwargs["options"]
-        stream = kwargs.get("stream") is True
         body = options.json_data if endpoint.body is None else endpoint.body(options)
         if options.extra_json is not None or not isinstance(body, Mapping):
             body = _body(options)
-        # The values of the header: `true` (the body is read), `stream` (it is not read yet).
-        headers = options.headers
+        stream, headers = kwargs.get("stream") is True, options.headers
         raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None
-        server = _guard.run(self._server, client) or Server(self._sdk.name)
-        call = Call(scope, self._sdk, endpoint, server, body, stream=stream)
-        begun = _Begun(call, args, kwargs, raw, stream=stream)
-        if stream and scope.config.stream_usage and raw is None:
-            _guard.run(self._ask_for_usage, client, begun, options)
-        return begun
+        call = Call(scope, self._sdk, endpoint, server, body, stream=stream, raw=raw)
+        call.args, call.kwargs = args, kwargs
+        if stream and raw is None and scope.config.stream_usage:
+            try:
+                self._hosts.ask(client, call)
+            except Exception:
+                guard.report("the question for the usage of a stream")
+        return call
 
     def _scope(self) -> Scope | None:
         provider = providers.given.tracer
@@ -149,132 +149,68 @@ class Seam:
             self._given = Given(provider)
         return self._given.scope()
 
-    def _ask_for_usage(self, client: Any, begun: _Begun, options: Any) -> None:
-        """Ask for the usage of a stream, unless the host has refused that before."""
-        host = str(client.base_url)
-        if host not in self._refusing:
-            begun.ask_for_usage(options, refused=partial(self._remember_refusal, host))
-
-    def _remember_refusal(self, host: str) -> None:
-        logger.debug("%s refuses stream_options; the token usage of its streams is not requested again", host)
-        if len(self._refusing) >= _MOST_SERVERS:
-            self._refusing.clear()
-        self._refusing.add(host)
-
     def _server(self, client: Any) -> Server:
-        url = client.base_url
-        known = self._servers.get(id(url))
-        if known is not None:
-            return known[1]
-        host = url.host
-        server = Server(self._sdk.provider(type(client), host), host, url.port or (80 if url.scheme == "http" else 443))
-        if len(self._servers) >= _MOST_SERVERS:
-            self._servers.clear()
-        self._servers[id(url)] = (url, server)
-        return server
+        """Where the requests of a client go; what it lets itself in with is learnt."""
+        known = self._clients.get(client)
+        # The property imports a module each time.
+        url, key = getattr(client, "_base_url", None) or client.base_url, getattr(client, "api_key", None)
+        if known is None or known.url is not url or known.key is not key or known.forms is not secrets.forms:
+            known = self._clients[client] = self._look_at(client, url, key, is_new=known is None)
+        return known.server
 
-
-class _Begun:
-    """A recorded call on its way through the SDK."""
-
-    __slots__ = ("_exchange", "_hidden", "_own", "_refused", "_tokens", "args", "call", "kwargs", "raw", "stream")
-
-    def __init__(
-        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], raw: str | None, *, stream: bool
-    ) -> None:
-        self.call = call
-        self.args = args
-        self.kwargs = kwargs
-        self.stream = stream
-        self.raw = raw
-        self._own: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the caller's arguments, if ours differ
-        self._refused: Callable[[], None] | None = None
-        self._hidden: Callable[[Any], bool] | None = None
-        self._exchange = Exchange()
-        self._tokens: list[Token[Any]] = []
-
-    def enter(self) -> None:
-        """The SDK's call begins."""
-        self._tokens.append(_exchange.set(self._exchange))
-        self._tokens.append(self.call.enter())
-
-    def leave(self) -> None:
-        """The SDK's call is over."""
-        while self._tokens:
-            context.leave(self._tokens.pop())
-
-    def ask_for_usage(self, options: Any, refused: Callable[[], None]) -> None:
-        """Send a copy of the request that asks for token usage, and hide the chunk that the caller did not ask for.
-
-        Args:
-            refused: called when the host refused the question, and took the caller's own request.
-        """
-        endpoint = self.call.endpoint
-        asking = endpoint.usage_option(self.call.body) if endpoint.usage_option is not None else None
-        if asking is None:
-            return
-        self._own, self._refused = (self.args, self.kwargs), refused
-        copy = options.model_copy() if hasattr(options, "model_copy") else options.copy()
-        copy.json_data = asking
-        copy.extra_json = None
-        self._hidden = endpoint.is_usage_only
-        if len(self.args) > 1:
-            self.args = (self.args[0], copy, *self.args[2:])
-        else:
-            self.kwargs = {**self.kwargs, "options": copy}
-
-    def take_back(self, error: BaseException) -> bool:
-        """Whether only our question for usage was refused: then the caller's own request is sent, without it."""
-        own, self._own = self._own, None
-        if own is None or not self.call.refuses_usage(error):
-            return False
-        self.args, self.kwargs = own
-        self._hidden = None
-        return True
-
-    def failed(self, error: BaseException) -> None:
-        self._exchanged()
-        _guard.run(_credentials.learn_sent, error)
-        self.call.failed(error)
-
-    def returned(self, result: Any) -> None:
-        """End the span, or leave that to the end of the stream."""
-        if self._own is None and self._refused is not None:
-            self._refused()
+    def _look_at(self, client: Any, url: Any, key: Any, *, is_new: bool) -> _Known:
         try:
-            self._returned(result)
+            if is_new:
+                _credentials.learn(client)
+            else:
+                secrets.learn(key)
         except Exception:
-            if self._hidden is not None:
-                _stream.hide(result, self._hidden)
-            raise
+            guard.report("the keys of a client")
+        host = url.host
+        port = url.port or (80 if url.scheme == "http" else 443)
+        return _Known(url, key, Server(self._sdk.provider(type(client), host), host, port))
 
-    def _returned(self, result: Any) -> None:
-        call = self.call
-        response = self._exchanged()
-        if self.raw is not None:
+
+def _goes_on(call: Call, error: BaseException) -> bool:
+    """End the span with an exception, unless it refuses only what we asked: then the caller's own request is sent."""
+    if call.question is not None and call.question.is_refused_by(error, call):
+        return True
+    call.take_response()
+    try:
+        _credentials.learn_sent(error)
+    except Exception:
+        guard.report("the headers of a request")
+    call.failed(error)
+    return False
+
+
+def _returned(call: Call, result: Any) -> None:
+    """End the span, or leave that to the end of the stream."""
+    question = call.question
+    if question is not None:
+        question.answered()
+    try:
+        response = call.take_response()
+        if call.raw is not None:
             response = response if response is not None else result.http_response
-            _raw.follow(call, response, streamed=self.stream)
-        elif self.stream and hasattr(result, "_iterator"):
-            _stream.follow(call, result, self._hidden)
+            _raw.follow(call, response, streamed=call.stream)
+        elif call.stream and hasattr(result, "_iterator"):
+            _stream.follow(call, result, None if question is None else question.hidden)
         else:
-            call.answered("null" if result is None else result)
-
-    def _exchanged(self) -> Any:
-        """Note what the HTTP response says, and let go of it."""
-        exchange = self._exchange
-        response, exchange.response = exchange.response, None
-        self.call.retries = exchange.retries
-        if response is not None:
-            _guard.run(self.call.headers, response)
-            _guard.run(_credentials.learn_sent, response)
-        return response
+            call.answered(_answer(call.endpoint, response, result))
+    except Exception:
+        if question is not None and question.hidden is not None:
+            _stream.hide(result, question.hidden)
+        raise
 
 
-def _note_response(arguments: Mapping[str, Any]) -> None:
-    exchange = _exchange.get()
-    if exchange is not None:
-        exchange.response = arguments.get("response")
-        exchange.retries = arguments.get("retries_taken") or 0
+def _answer(endpoint: Endpoint, response: Any, result: Any) -> Any:
+    """The answer as its host sent it, which is read at a fraction of the price of the SDK's model; else that model."""
+    try:
+        document = result if response is None else endpoint.document(response.content)
+    except (ValueError, RuntimeError, AttributeError):  # no JSON; nobody has read it; another HTTP library
+        document = result
+    return "null" if document is None else document
 
 
 def _body(options: Any) -> Mapping[str, Any]:

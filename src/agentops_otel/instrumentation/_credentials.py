@@ -6,13 +6,12 @@ Error texts of providers repeat keys, and a key of an own gateway has no shape b
 from __future__ import annotations
 
 from typing import Any, Final
-from weakref import WeakSet
 
 from .. import secrets
 from ._content import NOTHING
 
 # Names of the clients of OpenAI's, Azure's, Anthropic's and Groq's SDKs.
-_ATTRIBUTES: Final = ("admin_api_key", "auth_token", "webhook_secret", "_azure_ad_token")
+_ATTRIBUTES: Final = ("api_key", "admin_api_key", "auth_token", "webhook_secret", "_azure_ad_token")
 # Headers that say something of the program, and are wanted in messages.
 _OPEN: Final = (
     "accept",
@@ -27,15 +26,12 @@ _OPEN: Final = (
 )
 _MOST_PLAIN: Final = 1024
 _plain: Final[set[tuple[bytes, bytes]]] = set()  # headers of requests that are no secrets; nearly all come again
-_seen: Final[WeakSet[Any]] = WeakSet()  # clients whose other keys are learnt; headers take time
+# Headers that need no look as long as no other secret is learnt: that may displace those that were learnt from them.
+_looked_at: tuple[object, set[tuple[bytes, bytes]]] = (None, set())
 
 
 def learn(client: Any) -> None:
-    """Learn the keys of a client before its call: its API key each time, for it may be a new one."""
-    secrets.learn(getattr(client, "api_key", None))
-    if client in _seen:
-        return
-    _seen.add(client)
+    """Learn the keys of a client before its first call."""
     for name in _ATTRIBUTES:
         secrets.learn(getattr(client, name, None))
     learn_headers(getattr(client, "default_headers", NOTHING))
@@ -43,9 +39,13 @@ def learn(client: Any) -> None:
 
 def learn_sent(holder: Any) -> None:
     """Learn what the request of a response or an error was sent with: its own headers, a key that was made for it."""
+    global _looked_at  # noqa: PLW0603
     try:
         sent = holder.request.headers.raw
     except (AttributeError, RuntimeError):  # httpx raises the latter for a response that nobody has asked for
+        return
+    forms, known = _looked_at
+    if forms is secrets.forms and known.issuperset(sent):
         return
     for pair in sent:
         if pair in _plain:
@@ -55,6 +55,8 @@ def learn_sent(holder: Any) -> None:
             if len(_plain) >= _MOST_PLAIN:
                 _plain.clear()
             _plain.add(pair)
+    fresh = secrets.forms is not forms or len(known) >= _MOST_PLAIN
+    _looked_at = secrets.forms, {*sent} if fresh else known.union(sent)
 
 
 def learn_headers(headers: Any) -> None:

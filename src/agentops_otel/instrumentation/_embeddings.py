@@ -1,23 +1,54 @@
-"""Embeddings: how to read their requests and answers."""
+"""Embeddings: how to read their requests and answers.
+
+Of a vector only its length is wanted, so its numbers are never made: the answer is decoded with each vector as the text
+it is in the JSON.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from .. import semconv
 from ._answer import failure, head
 from ._content import Content, Message, Part, fields
-from ._endpoint import Answer, Attributes
+from ._endpoint import Attributes, Failure
 from ._request import strings
 
 
-def request(body: Mapping[str, Any]) -> Attributes:
+class _Item(msgspec.Struct):
+    embedding: msgspec.Raw
+
+
+class _Vectors(msgspec.Struct):
+    """The fields of an answer; others say nothing that is recorded."""
+
+    data: list[_Item]
+    id: Any = None
+    model: Any = None
+    object: Any = None
+    usage: Any = None
+    x_groq: Any = None
+    choices: Any = None
+    service_tier: Any = None
+    system_fingerprint: Any = None
+    error: Any = None
+    message: Any = None
+    detail: Any = None
+
+
+_vectors: Final = msgspec.json.Decoder(_Vectors)
+
+
+def request(body: Mapping[str, Any], attributes: Attributes) -> None:
     encoding = body.get("encoding_format")
-    return {semconv.REQUEST_ENCODING_FORMATS: (encoding,)} if isinstance(encoding, str) else {}
+    if isinstance(encoding, str):
+        attributes[semconv.REQUEST_ENCODING_FORMATS] = (encoding,)
 
 
-def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
+def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) -> None:
     """The texts, up to the length of one; a batch can be the whole of a library."""
     texts = strings(body.get("input"))
     parts: list[Part] = []
@@ -28,21 +59,47 @@ def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
             break
         parts.append(content.text(text))
         room -= len(text)
-    return {semconv.INPUT_MESSAGES: [{"role": "user", "parts": parts}]} if parts else {}
+    if parts:
+        attributes[semconv.INPUT_MESSAGES] = [{"role": "user", "parts": parts}]
 
 
-def response(value: Any) -> Answer:
-    response = fields(value)
-    answer = head(response, only_input=True)
-    data = response.get("data")
-    vector = fields(data[0]).get("embedding") if isinstance(data, list) and data else None
-    if isinstance(vector, str):  # base64 of 4-byte floats
-        answer.attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] = len(vector) * 3 // 16
-    elif isinstance(vector, (list, tuple)):
-        answer.attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] = len(vector)
-    answer.error = failure(value, response, "data")
+def document(body: bytes) -> Any:
+    """The answer with raw vectors; what has none as any other JSON."""
+    try:
+        found = _vectors.decode(body)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(body)
+    answer = msgspec.structs.asdict(found)
+    answer["data"] = [{"embedding": item.embedding} for item in found.data[:1]]
     return answer
+
+
+def response(value: Any, attributes: Attributes) -> Failure | None:
+    response = fields(value)
+    head(response, attributes, only_input=True)
+    data = response.get("data")
+    length = _dimensions(fields(data[0]).get("embedding")) if isinstance(data, list) and data else None
+    if length is not None:
+        attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] = length
+    return failure(value, response, "data")
 
 
 def output(_value: Any, _content: Content) -> list[Message]:
     return []
+
+
+def _dimensions(vector: Any) -> int | None:
+    """How many numbers a vector has; None for what is none."""
+    if isinstance(vector, msgspec.Raw):
+        return _dimensions_of_json(bytes(vector))
+    if isinstance(vector, str):  # base64 of 4-byte floats
+        return len(vector) * 3 // 16
+    return len(vector) if isinstance(vector, (list, tuple)) else None
+
+
+def _dimensions_of_json(vector: bytes) -> int | None:
+    if vector.startswith(b'"') and b"\\" not in vector and vector.isascii():
+        return (len(vector) - 2) * 3 // 16
+    if vector.startswith(b"[") and vector.count(b"[") == 1 and b'"' not in vector and b"{" not in vector:
+        return vector.count(b",") + 1 if vector[1:-1].strip() else 0
+    return _dimensions(msgspec.json.decode(vector))

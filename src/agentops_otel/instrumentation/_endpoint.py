@@ -1,7 +1,8 @@
 """What an SDK's file has to say: a table of `Endpoint`s, each a handful of pure readers.
 
 Readers see requests and responses as they are, JSON objects or the SDK's models alike (`_content.fields` opens both),
-and return attributes. They know nothing of spans, streams, threads or coroutines.
+and write what they say into one dict of attributes. What a reader has written before it fails stays. They know nothing
+of spans, streams, threads or coroutines.
 """
 
 from __future__ import annotations
@@ -10,21 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from ..usage import Usage
+import msgspec
+
 from ._content import Content, Message
 
 Attributes = dict[str, Any]
+Failure = tuple[str, str]
+"""The code and the message of a failure that came as an ordinary answer."""
 NOT_AN_ANSWER: Final = "invalid_response"
 """The code of an answer with nothing of an answer in it, such as a proxy's page; of a part of one it is no news."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a response says besides its text."""
-
-    attributes: Attributes = field(default_factory=dict)
-    usage: Usage | None = None
-    error: tuple[str, str] | None = None  # (code, message) of a failure that came as an ordinary response
 
 
 class Fold(Protocol):
@@ -55,9 +50,9 @@ class Endpoint:
     """One kind of LLM call: how to read its request, its response and its stream."""
 
     operation: str
-    request: Callable[[Mapping[str, Any]], Attributes]
-    prompt: Callable[[Mapping[str, Any], Content], Attributes]
-    response: Callable[[Any], Answer]
+    request: Callable[[Mapping[str, Any], Attributes], None]  # writes the settings
+    prompt: Callable[[Mapping[str, Any], Content, Attributes], None]  # writes the messages
+    response: Callable[[Any, Attributes], Failure | None]  # writes what the answer says besides its text
     output: Callable[[Any, Content], list[Message]]
     fold: Callable[[], Fold] | None = None
     usage_option: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = (
@@ -67,6 +62,7 @@ class Endpoint:
     work: Callable[[Any], Work | None] | None = None  # for answers that can be fetched by their id
     makes: Endpoint | None = None  # of a fetch, which is no LLM call itself: the endpoint that makes what it fetches
     body: Callable[[Any], Mapping[str, Any]] | None = None  # what stands for the body of a request without one
+    document: Callable[[bytes], Any] = msgspec.json.decode  # answer from its body; ValueError where that is no JSON
 
 
 @dataclass(frozen=True, slots=True)

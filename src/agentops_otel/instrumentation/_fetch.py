@@ -11,12 +11,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from .. import semconv
+from ..usage import USAGE_ATTRIBUTES
 from . import _responses
 from ._content import Content, fields
-from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Work
+from ._endpoint import NOT_AN_ANSWER, Attributes, Failure, Work
 
 _UNFINISHED: Final = ("queued", "in_progress")
-_COSTS: Final = frozenset({semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE})
+_SPENT: Final = USAGE_ATTRIBUTES | {semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE}
 # What a response repeats of the request that made it, besides what it calls by a name of its own.
 _REPEATED: Final = ("model", "instructions", "tools", "temperature", "top_p", "max_output_tokens", "text", "reasoning")
 
@@ -32,27 +33,27 @@ def body(options: Any) -> Mapping[str, Any]:
     return {**fields(options.params), "response_id": response_id(options.url)}
 
 
-def request(body: Mapping[str, Any]) -> Attributes:
-    attributes: Attributes = {semconv.OPENAI_API_TYPE: "responses", semconv.RESPONSE_ID: body["response_id"]}
+def request(body: Mapping[str, Any], attributes: Attributes) -> None:
+    attributes[semconv.OPENAI_API_TYPE] = "responses"
+    attributes[semconv.RESPONSE_ID] = body["response_id"]
     cursor = body.get("starting_after")
     if isinstance(cursor, (int, str)):
         attributes[semconv.REQUEST_STREAM_CURSOR] = str(cursor)
-    return attributes
 
 
-def prompt(_body: Mapping[str, Any], _content: Content) -> Attributes:
-    return {}
+def prompt(_body: Mapping[str, Any], _content: Content, _attributes: Attributes) -> None:
+    pass
 
 
-def response(value: Any) -> Answer:
+def response(value: Any, attributes: Attributes) -> Failure | None:
     """What the response says. A fetch fails when this is not an answer at all, not when the response has failed."""
-    answer = _responses.response(value)
-    attributes = {name: found for name, found in answer.attributes.items() if name not in _COSTS}
+    said: Attributes = {}
+    failed = _responses.response(value, said)
+    attributes.update({name: found for name, found in said.items() if name not in _SPENT})
     status = fields(value).get("status")
     if isinstance(status, str):
         attributes[semconv.RESPONSE_STATUS] = status
-    error = answer.error if answer.error is not None and answer.error[0] == NOT_AN_ANSWER else None
-    return Answer(attributes, error=error)
+    return failed if failed is not None and failed[0] == NOT_AN_ANSWER else None
 
 
 def work(value: Any) -> Work | None:

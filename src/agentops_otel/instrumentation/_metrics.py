@@ -13,10 +13,10 @@ from opentelemetry import metrics
 
 from .. import providers, semconv
 from ..clock import monotonic
-from ..usage import Usage
 
 _DURATION_BUCKETS: Final = tuple(0.01 * 2**power for power in range(14))
 _TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
+_TOKEN_TYPES: Final = (("input", semconv.USAGE_INPUT_TOKENS), ("output", semconv.USAGE_OUTPUT_TOKENS))
 _DIMENSIONS: Final = (
     semconv.OPERATION_NAME,
     semconv.PROVIDER_NAME,
@@ -64,7 +64,6 @@ class Instruments:
         self,
         attributes: Mapping[str, Any],
         seconds: float | None,
-        usage: Usage | None,
         chunk_times: Sequence[float] = (),
     ) -> None:
         """Record one finished call from its span's attributes.
@@ -81,11 +80,10 @@ class Instruments:
             self._first_chunk.record(first_chunk, dimensions)
         for before, after in pairwise(chunk_times):
             self._per_chunk.record(after - before, dimensions)
-        if usage is not None:
-            for kind in ("input", "output"):
-                if f"{kind}_tokens" not in usage.missing:
-                    tokens = getattr(usage, f"{kind}_tokens")
-                    self._tokens.record(tokens, {**dimensions, semconv.TOKEN_TYPE: kind})
+        for kind, name in _TOKEN_TYPES:
+            tokens = attributes.get(name)
+            if tokens is not None:
+                self._tokens.record(tokens, {**dimensions, semconv.TOKEN_TYPE: kind})
 
 
 # Asking for the global provider costs as much as reading an answer, so it is looked at once a second.

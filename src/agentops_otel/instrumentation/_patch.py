@@ -17,7 +17,7 @@ import wrapt
 
 from ..log import logger
 from . import _guard
-from ._client import Seam
+from ._client import ClientInstrumentation
 from ._endpoint import Sdk
 
 Around = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -47,7 +47,7 @@ class Patch(msgspec.Struct):
     sdk: Sdk
     active: bool = False
     hooked: bool = False
-    seam: Seam | None = None
+    instrumentation: ClientInstrumentation | None = None
     targets: list[Target] = []
     state: dict[str, str] = {}
 
@@ -67,10 +67,10 @@ class Patch(msgspec.Struct):
     def remove(self) -> None:
         """Put the original objects back."""
         self.active = False
-        seam, self.seam = self.seam, None
-        if seam is not None:
+        instrumentation, self.instrumentation = self.instrumentation, None
+        if instrumentation is not None:
             # Whatever still holds one of our wrappers gets the SDK's own behaviour from it.
-            seam.active = False
+            instrumentation.active = False
         while self.targets:
             self.targets.pop().restore()
         self.state.clear()
@@ -81,13 +81,13 @@ class Patch(msgspec.Struct):
             _guard.run(self._patch, module)
 
     def _patch(self, module: ModuleType) -> None:
-        seam = self.seam = self.seam or Seam(self.sdk)
+        around = self.instrumentation = self.instrumentation or ClientInstrumentation(self.sdk)
         self.state.clear()
         self.targets = [target for target in self.targets if target.owner() is not None]
-        self._wrap(module, "SyncAPIClient", "request", seam.request)
-        self._wrap(module, "AsyncAPIClient", "request", seam.async_request)
-        self._wrap(module, "SyncAPIClient", "_process_response", seam.process_response)
-        self._wrap(module, "AsyncAPIClient", "_process_response", seam.process_response)
+        self._wrap(module, "SyncAPIClient", "request", around.request)
+        self._wrap(module, "AsyncAPIClient", "request", around.async_request)
+        self._wrap(module, "SyncAPIClient", "_process_response", around.process_response)
+        self._wrap(module, "AsyncAPIClient", "_process_response", around.process_response)
         logger.debug("instrumented %s: %s", self.sdk.name, self.state)
 
     def _wrap(self, module: ModuleType, owner_name: str, name: str, around: Around) -> None:

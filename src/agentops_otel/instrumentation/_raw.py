@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ class Body(Reading):
         if self._size > _MOST_BYTES:
             return None
         body = b"".join(self._pieces)
-        document = _json(body)
+        document = _json(body, self.call.endpoint.document)
         if document is None and outcome == semconv.OUTCOME_COMPLETED:
             return body.decode(errors="replace")
         return document
@@ -112,10 +112,10 @@ def _named(name: bytes, event: Any) -> Any:
     return {"error": event} if is_error else event
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
     """The JSON in a text; None when it is none: that is for the SDK to report."""
     try:
-        return msgspec.json.decode(body)
+        return decode(body)
     except (ValueError, RecursionError):
         pass
     try:

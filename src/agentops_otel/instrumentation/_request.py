@@ -25,17 +25,15 @@ _PARAMETERS: Final = {
 _OUTPUT_TYPES: Final = {"json_schema": "json", "json_object": "json", "text": "text"}
 
 
-def parameters(body: Mapping[str, Any]) -> Attributes:
+def parameters(body: Mapping[str, Any], attributes: Attributes) -> None:
     """The request's settings. Sentinels and other objects are no values of the API and are left out."""
-    attributes: Attributes = {}
     for name, value in body.items():
         attribute = _PARAMETERS.get(name)
         if attribute is not None and isinstance(value, (int, float, str)):
             attributes[attribute] = value
-    return attributes
 
 
-def reasoning_level(attributes: Attributes, body: Mapping[str, Any]) -> None:
+def reasoning_level(body: Mapping[str, Any], attributes: Attributes) -> None:
     """How hard the model should think; chat completions have it at the top, the Responses API in an object."""
     if "reasoning_effort" in body or "reasoning" in body:
         level = body.get("reasoning_effort") or fields(body.get("reasoning")).get("effort")
@@ -48,7 +46,7 @@ def strings(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(item for item in items(value) if isinstance(item, str))
 
 
-def output_type(attributes: Attributes, form: Any) -> None:
+def output_type(form: Any, attributes: Attributes) -> None:
     """What the answer is asked to be."""
     kind = fields(form).get("type")
     if isinstance(kind, str) and kind in _OUTPUT_TYPES:
@@ -68,15 +66,14 @@ def role_of(message: Mapping[str, Any], usual: str = "user") -> str:
     return role if isinstance(role, str) and role else usual
 
 
-def with_tools(attributes: Attributes, body: Mapping[str, Any]) -> Attributes:
-    """The attributes, and the definitions of the tools that the model may call."""
+def tool_definitions(body: Mapping[str, Any], attributes: Attributes) -> None:
+    """The definitions of the tools that the model may call."""
     if "tools" not in body and "functions" not in body:
-        return attributes
+        return
     tools = [_tool_definition(tool) for tool in items(body.get("tools"))]
     tools += [{"type": "function", **fields(function)} for function in items(body.get("functions"))]
     if tools:
         attributes[semconv.TOOL_DEFINITIONS] = tools
-    return attributes
 
 
 def _tool_definition(value: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from .. import semconv
 from ._answer import failure, head
 from ._content import Content, Message, Part, fields, items, message_finish
-from ._endpoint import Answer, Attributes
+from ._endpoint import Attributes, Failure
 from ._parts import message_parts, plain_text
-from ._request import conversation_id, output_type, parameters, reasoning_level, role_of, with_tools
+from ._request import conversation_id, output_type, parameters, reasoning_level, role_of, tool_definitions
 
 _FINISH: Final = {"completed": "stop", "failed": "error", "max_output_tokens": "length"}
 # Calls that the program has to answer: the tool's name, unless the call has one, and the fields of its arguments.
@@ -27,9 +27,9 @@ _COMPACTION: Final = "compaction"
 # ---- requests ----
 
 
-def request(body: Mapping[str, Any]) -> Attributes:
+def request(body: Mapping[str, Any], attributes: Attributes) -> None:
     """The settings of a request."""
-    attributes = parameters(body)
+    parameters(body, attributes)
     attributes[semconv.OPENAI_API_TYPE] = "responses"
     conversation = conversation_id(body)
     if conversation:
@@ -37,16 +37,14 @@ def request(body: Mapping[str, Any]) -> Attributes:
     if isinstance(body.get("previous_response_id"), str):
         attributes[semconv.REQUEST_PREVIOUS_RESPONSE_ID] = body["previous_response_id"]
     if "text" in body:
-        output_type(attributes, fields(body["text"]).get("format"))
-    reasoning_level(attributes, body)
+        output_type(fields(body["text"]).get("format"), attributes)
+    reasoning_level(body, attributes)
     if _COMPACTION in _kinds(body.get("input")):
         attributes[semconv.CONVERSATION_COMPACTED] = True
-    return attributes
 
 
-def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
+def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) -> None:
     """The instructions, the input and the tools of a request."""
-    attributes: Attributes = {}
     instructions = message_parts(body.get("instructions"), content)
     if instructions:
         attributes[semconv.SYSTEM_INSTRUCTIONS] = instructions
@@ -57,7 +55,7 @@ def prompt(body: Mapping[str, Any], content: Content) -> Attributes:
         messages = [message for item in items(given) if (message := _message(item, content)) is not None]
     if messages:
         attributes[semconv.INPUT_MESSAGES] = messages
-    return with_tools(attributes, body)
+    tool_definitions(body, attributes)
 
 
 # ---- items ----
@@ -102,22 +100,22 @@ def _item_part(kind: str, item: Mapping[str, Any], content: Content) -> Part | N
 # ---- answers ----
 
 
-def response(value: Any) -> Answer:
+def response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text."""
     response = fields(value)
-    answer = head(response)
+    head(response, attributes)
     finish = _finish(response)
     if finish:
-        answer.attributes[semconv.RESPONSE_FINISH_REASONS] = (finish,)
+        attributes[semconv.RESPONSE_FINISH_REASONS] = (finish,)
     conversation = conversation_id(response)
     if conversation:
-        answer.attributes[semconv.CONVERSATION_ID] = conversation
+        attributes[semconv.CONVERSATION_ID] = conversation
     if _COMPACTION in _kinds(response.get("output")):
-        answer.attributes[semconv.CONVERSATION_COMPACTED] = True
-    answer.error = failure(value, response, "output")
-    if answer.error is None and response.get("status") == "failed":
-        answer.error = "failed", ""
-    return answer
+        attributes[semconv.CONVERSATION_COMPACTED] = True
+    failed = failure(value, response, "output")
+    if failed is None and response.get("status") == "failed":
+        return "failed", ""
+    return failed
 
 
 def _finish(response: Mapping[str, Any]) -> str | None:

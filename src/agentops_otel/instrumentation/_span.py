@@ -4,15 +4,15 @@ The span is the current one while the SDK's own code runs (`enter()`), so that w
 and never while the caller's code runs. The request is read when the call ends, not before it goes out: the SDK has
 made a copy of the arguments by then, and the caller waits less for a first chunk.
 Readers fail one by one: a request that cannot be read still has its span, an answer whose text cannot be read still
-has its tokens.
+has its tokens. That is why each stands in a `try` of its own, which costs nothing as long as nothing fails.
 """
 
 from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import Token
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,18 +28,19 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from .. import semconv
+from .. import context, guard, semconv
 from ..span_failure import message_of, write_failure
 from ..text import stacktrace_of
 from ..values import to_text
-from . import _background, _guard, _metrics
+from . import _background, _credentials, _metrics
 from ._content import NOTHING, Content
-from ._endpoint import NOT_AN_ANSWER, Answer, Attributes, Endpoint, Sdk, Work
+from ._endpoint import NOT_AN_ANSWER, Attributes, Endpoint, Failure, Sdk, Work
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from ..context import Scope
+    from ._stream_usage import Question
 
 CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})  # asyncio's and trio's
 
@@ -57,25 +58,22 @@ class Call:
     """An LLM call under way, or the fetch of what one has made.
 
     Args:
+        stream: the answer comes in pieces.
+        raw: the caller gets the HTTP response: `true` (its body is read), `stream` (it is not read yet).
         fetch: the fetch that has shown the end of a call; the call is over then, and its span takes no time of its own.
+
+    Attributes:
+        args, kwargs: what the SDK's `request` is called with.
+        question: what our request asks that the caller's own does not.
+        response: the HTTP response, as soon as the SDK has it.
+        retries: how often the SDK has sent the request again.
     """
 
     __slots__ = (
-        "_attributes",
-        "_chunk_times",
-        "_end_time",
-        "_open",
-        "_sdk",
-        "_server",
-        "_start",
-        "_started",
-        "_timed",
-        "around",
-        "body",
-        "endpoint",
-        "retries",
-        "scope",
-    )
+        "_attributes", "_chunk_times", "_end_time", "_open", "_sdk", "_server", "_start", "_started", "_timed",
+        "_tokens", "args", "around", "body", "endpoint", "kwargs", "question", "raw", "response", "retries", "scope",
+        "stream",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -85,14 +83,22 @@ class Call:
         server: Server,
         body: Mapping[str, Any],
         *,
-        stream: bool,
+        stream: bool = False,
+        raw: str | None = None,
         fetch: Span | None = None,
         links: Sequence[Link] = (),
     ) -> None:
         self.scope = scope
         self.endpoint = endpoint
-        self.retries = 0
         self.body = body
+        self.stream = stream
+        self.raw = raw
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        self.question: Question | None = None
+        self.response: Any = None
+        self.retries = 0
+        self._tokens: list[Token[Any]] = []
         self._sdk = sdk
         self._server = server
         self._attributes: Attributes = {}
@@ -135,6 +141,19 @@ class Call:
         """How long the call has been going on."""
         return time.perf_counter() - self._started
 
+    def begin(self) -> None:
+        """The SDK's call begins; cannot fail."""
+        try:
+            self._tokens.append(under_way.set(self))
+            self._tokens.append(self.enter())
+        except Exception:
+            guard.report("the context of a call")
+
+    def leave(self) -> None:
+        """The SDK's call is over; in the frame of `begin()`."""
+        while self._tokens:
+            context.leave(self._tokens.pop())
+
     def enter(self) -> Token[Context]:
         """Make the span the current one, for the SDK's own code; `context.leave()` undoes it, in the same frame."""
         outside, inside = self.around
@@ -158,21 +177,29 @@ class Call:
         """Keep attributes for the end of the span."""
         self._attributes.update(attributes)
 
-    def refuses_usage(self, error: BaseException) -> bool:
-        """Whether an exception says that the host does not know the option that asks for usage."""
-        refuses = self._sdk.refuses_usage
-        return refuses is not None and refuses(error)
+    def take_response(self) -> Any:
+        """Keep what the HTTP response says besides its body, and let go of it."""
+        response, self.response = self.response, None
+        if response is not None:
+            self._headers(response)
+            try:
+                _credentials.learn_sent(response)
+            except Exception:
+                guard.report("the headers of a request")
+        return response
 
-    def headers(self, response: Any) -> None:
-        """Keep what an HTTP response's headers say."""
-        wanted = self._sdk.response_headers
-        for name, value in response.headers.raw:
-            found = wanted.get(name.lower())
-            if found is not None:
-                attribute, kind = found
-                text = value.decode("latin-1")
-                if kind is str or text.isdecimal():
-                    self._attributes[attribute] = kind(text)
+    def _headers(self, response: Any) -> None:
+        wanted, attributes = self._sdk.response_headers, self._attributes
+        try:
+            for name, value in response.headers.raw:
+                found = wanted.get(name.lower())
+                if found is not None:
+                    attribute, kind = found
+                    text = value.decode("latin-1")
+                    if kind is str or text.isdecimal():
+                        attributes[attribute] = kind(text)
+        except Exception:
+            guard.report("the headers of an answer")
 
     def answered(self, response: Any) -> None:
         """End with an answer: the SDK's model, a JSON object, or something unreadable."""
@@ -188,51 +215,90 @@ class Call:
         except IndexError:
             return
         try:
-            _guard.run(self._finish, span, response, error)
+            self._finish(span, response, error)
+        except Exception:
+            guard.report("the end of a call")
         finally:
             span.end(self._end_time)
 
     def _finish(self, span: Span, response: Any, error: BaseException | None) -> None:
         config = self.scope.config
-        endpoint = self.endpoint
         on_spans, on_events = config._content_on_spans, config._content_on_events
-        content = Content(config.max_content_length) if on_spans or on_events else None
         attributes = self._attributes
-        attributes.update(_guard.run(endpoint.request, self.body) or NOTHING)
-        messages: Attributes = (_guard.run(endpoint.prompt, self.body, content) or {}) if content is not None else {}
-        answer = Answer()
-        if response is not None:
-            answer = _guard.run(endpoint.response, response) or answer
-            attributes.update(answer.attributes)
-            output = _guard.run(endpoint.output, response, content) if content is not None else None
-            if output and content is not None:
-                messages[semconv.OUTPUT_MESSAGES] = output
-            if endpoint.work is not None:
-                messages.update(_guard.run(self._note_work, span, endpoint.work, response, content) or NOTHING)
+        content = Content(config.max_content_length) if on_spans or on_events else None
+        messages: Attributes = {}
+        failure = self._read(span, response, content, attributes, messages)
         if content is not None:
-            messages = _guard.run(content.encoded, messages) or {}
-        if answer.usage is not None:
-            attributes.update(answer.usage.attributes())
+            messages = self._encoded(content, messages)
+            if on_spans:
+                attributes.update(messages)
+                leaf: Any = span
+                if hasattr(leaf, "searched"):
+                    leaf.searched, leaf.forms = content.searched, content.known
         if self.retries:
             attributes[semconv.RESEND_COUNT] = self.retries
         if error is not None:
-            _guard.run(self._error, span, error)
-        elif answer.error is not None:
-            self._failure(span, answer.error)
-        span.set_attributes({**attributes, **messages} if on_spans else attributes)
+            self._error(span, error)
+        elif failure is not None:
+            self._failure(span, failure)
+        span.set_attributes(attributes)
         instruments = _metrics.instruments()
         if instruments is not None:
-            seconds = self.seconds if self._timed else None
-            times = self._chunk_times or ()
-            _guard.run(instruments.record, {**self._start, **attributes}, seconds, answer.usage, times)
-        if on_events and endpoint.makes is None:
-            _guard.run(
-                self.scope.emit, semconv.EVENT_OPERATION_DETAILS, {**self._start, **attributes, **messages}, span
-            )
+            try:
+                seconds = self.seconds if self._timed else None
+                instruments.record({**self._start, **attributes}, seconds, self._chunk_times or ())
+            except Exception:
+                guard.report("the metrics of a call")
+        if on_events and self.endpoint.makes is None:
+            self.scope.emit(semconv.EVENT_OPERATION_DETAILS, {**self._start, **attributes, **messages}, span)
 
-    def _failure(self, span: Span, error: tuple[str, str]) -> None:
+    def _read(
+        self, span: Span, response: Any, content: Content | None, attributes: Attributes, messages: Attributes
+    ) -> Failure | None:
+        """Let the readers write into `attributes` and `messages`; the failure that came as an ordinary answer."""
+        endpoint, failure = self.endpoint, None
+        try:
+            endpoint.request(self.body, attributes)
+        except Exception:
+            guard.report("the request of a call")
+        if content is not None:
+            try:
+                endpoint.prompt(self.body, content, messages)
+            except Exception:
+                guard.report("the prompt of a call")
+        if response is None:
+            return None
+        try:
+            failure = endpoint.response(response, attributes)
+        except Exception:
+            guard.report("the answer of a call")
+        if content is not None:
+            try:
+                output = endpoint.output(response, content)
+                if output:
+                    messages[semconv.OUTPUT_MESSAGES] = output
+            except Exception:
+                guard.report("the text of an answer")
+        if endpoint.work is not None:
+            try:
+                work = endpoint.work(response)
+                if work is not None:
+                    self._note_work(span, work, response, content, messages)
+            except Exception:
+                guard.report("an answer that can be fetched")
+        return failure
+
+    @staticmethod
+    def _encoded(content: Content, messages: Attributes) -> Attributes:
+        try:
+            return content.encoded(messages)
+        except Exception:
+            guard.report("the messages of a call")
+            return {}
+
+    def _failure(self, span: Span, failure: Failure) -> None:
         """A failure that came as an ordinary answer."""
-        code, message = error
+        code, message = failure
         attributes = self._attributes
         outcome = attributes.get(semconv.STREAM_OUTCOME)
         if code == NOT_AN_ANSWER and outcome in (semconv.OUTCOME_CLOSED, semconv.OUTCOME_ABANDONED):
@@ -242,36 +308,38 @@ class Call:
         attributes[semconv.ERROR_TYPE] = code
         span.set_status(Status(StatusCode.ERROR, self._message(message)))
 
-    def _note_work(
-        self, span: Span, read: Callable[[Any], Work | None], response: Any, content: Content | None
-    ) -> Attributes:
+    def _note_work(self, span: Span, work: Work, response: Any, content: Content | None, messages: Attributes) -> None:
         """Count an answer that is made in the background where its end is seen first.
 
-        Returns:
-            Of a fetch that shows an end: what the answer repeats of the prompt, instructions and tools.
+        A fetch that shows an end says what the answer repeats of the prompt, instructions and tools.
         """
-        work, makes = read(response), self.endpoint.makes
-        if work is None:
-            return {}
+        makes = self.endpoint.makes
         if makes is None:
             if not work.ended:
                 self._attributes[semconv.RESPONSE_STATUS] = work.status
             _background.note(work, span.get_span_context())
-            return {}
+            return
         links = _background.ends(work)
         if links is not None:
-            call = Call(self.scope, self._sdk, makes, self._server, work.request, stream=False, fetch=span, links=links)
-            call.answered(response)
-        return makes.prompt(work.request, content) if content is not None and work.ended else {}
+            Call(self.scope, self._sdk, makes, self._server, work.request, fetch=span, links=links).answered(response)
+        if content is not None and work.ended:
+            makes.prompt(work.request, content, messages)
 
     def _error(self, span: Span, error: BaseException) -> None:
+        attributes = self._attributes
         if type(error).__name__ in CANCELLATIONS:
-            self._attributes[semconv.CANCELLED] = True
+            attributes[semconv.CANCELLED] = True
             return
-        name = _qualified_name(type(error))
-        self._attributes[semconv.ERROR_TYPE] = _guard.run(self._sdk.error_code, error) or name
-        _guard.run(self._last_exchange, error)
-        write_failure(span, self.scope.config, name, message_of(error), stacktrace_of(error))
+        name = attributes[semconv.ERROR_TYPE] = _qualified_name(type(error))
+        try:
+            attributes[semconv.ERROR_TYPE] = self._sdk.error_code(error) or name
+            self._last_exchange(error)
+        except Exception:
+            guard.report("what an exception knows of its request")
+        try:
+            write_failure(span, self.scope.config, name, message_of(error), stacktrace_of(error))
+        except Exception:
+            guard.report("the exception of a call")
 
     def _message(self, text: str) -> str:
         config = self.scope.config
@@ -281,11 +349,15 @@ class Call:
         """What an SDK's exception knows of its last request and response."""
         response = getattr(error, "response", None)
         if hasattr(response, "headers"):
-            self.headers(response)
+            self._headers(response)
         request = getattr(error, "request", None)
         retries = getattr(request, "headers", NOTHING).get("x-stainless-retry-count")
         if isinstance(retries, str) and retries.isdecimal() and int(retries):
             self._attributes[semconv.RESEND_COUNT] = int(retries)
+
+
+under_way: Final[ContextVar[Call | None]] = ContextVar("agentops_otel_call", default=None)
+"""The call that the SDK is working on here."""
 
 
 def _parent(scope: Scope) -> Context:
@@ -295,6 +367,8 @@ def _parent(scope: Scope) -> Context:
     below it, it would make that one a wrapper, which the totals do not count.
     """
     parent = scope.parent()
+    if parent is scope.context:  # the root
+        return parent
     around: Any = get_current_span(parent)
     if (getattr(around, "attributes", None) or NOTHING).get(semconv.SPAN_KIND) != semconv.KIND_LLM:
         return parent

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from ..usage import Usage
+from .. import semconv
 from ._content import NOTHING, fields, items
+from ._endpoint import Attributes
 
 _MOST: Final = 2**63  # what an attribute can hold
 _DIGITS: Final = re.compile(r"\s*([0-9]{1,18})(?:\.0*)?\s*")
@@ -36,12 +36,21 @@ _CACHE_WRITE: Final = (
     "cache_write_input_tokens",
 )
 _REASONING: Final = ("reasoning_tokens", "thinking_tokens")
+_PARTS: Final = frozenset((*_CACHE_READ, *_CACHE_WRITE, *_REASONING))
 # Tokens by modality, in the details of either direction.
-_GIVEN: Final = tuple((f"{kind}_tokens", f"input_{kind}_tokens") for kind in ("text", "image", "audio", "video"))
-_MADE: Final = tuple((f"{kind}_tokens", f"output_{kind}_tokens") for kind in ("text", "image", "audio"))
-_NO_INPUT: Final = frozenset({"input_tokens"})
-_NO_OUTPUT: Final = frozenset({"output_tokens"})
+_GIVEN: Final = {
+    "text_tokens": semconv.USAGE_INPUT_TEXT_TOKENS,
+    "image_tokens": semconv.USAGE_INPUT_IMAGE_TOKENS,
+    "audio_tokens": semconv.USAGE_INPUT_AUDIO_TOKENS,
+    "video_tokens": semconv.USAGE_INPUT_VIDEO_TOKENS,
+}
+_MADE: Final = {
+    "text_tokens": semconv.USAGE_OUTPUT_TEXT_TOKENS,
+    "image_tokens": semconv.USAGE_OUTPUT_IMAGE_TOKENS,
+    "audio_tokens": semconv.USAGE_OUTPUT_AUDIO_TOKENS,
+}
 _COST: Final = ("cost", "total_cost", "estimated_cost")  # OpenRouter, Perplexity and others; DeepInfra
+_COSTS: Final = frozenset(_COST)
 _COST_TOTAL: Final = ("total_cost", "total", "amount", "cost", "usd")
 
 
@@ -85,16 +94,18 @@ def _says_something(value: Any) -> bool:
     return any(inside.values()) if inside else bool(value)
 
 
-def read_usage(said: Mapping[str, Any], *, only_input: bool = False) -> Usage | None:
-    """The tokens; None when neither total is known, or both are 0, as in the placeholder that some hosts send.
+def write_usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: bool = False) -> None:
+    """The tokens: both totals if they are known, a class only when it has any.
+
+    Nothing when neither total is known, or both are 0, as in the placeholder that some hosts send.
 
     Args:
         only_input: the call has no output that is made of tokens, as an embedding.
     """
     given, made = _first_object(said, _INPUT_DETAILS), _first_object(said, _OUTPUT_DETAILS)
-    cache_read = _part(_CACHE_READ, given, said)
-    cache_write = _part(_CACHE_WRITE, given, said)
-    reasoning = _part(_REASONING, made, said)
+    beside = NOTHING if _PARTS.isdisjoint(said) else said  # the details have them, as a rule
+    cache_read, cache_write = _part(_CACHE_READ, given, beside), _part(_CACHE_WRITE, given, beside)
+    reasoning = _part(_REASONING, made, beside)
     total_in, total_out = _total(_INPUT, said), None if only_input else _total(_OUTPUT, said)
     total = count(said.get("total_tokens"))
     if only_input:
@@ -107,21 +118,31 @@ def read_usage(said: Mapping[str, Any], *, only_input: bool = False) -> Usage | 
     if total_out is not None and reasoning > total_out:
         total_out += reasoning
     if not total_in and not total_out:
-        return None
-    usage = Usage(total_in or 0, total_out or 0, cache_read, cache_write, reasoning)
-    more: dict[str, Any] = {}
-    _add_media(more, given, _GIVEN)
-    _add_media(more, made, _MADE)
-    if total_in is None or total_out is None:
-        more["missing"] = _NO_INPUT if total_in is None else _NO_OUTPUT
-    return replace(usage, **more) if more else usage
+        return
+    if total_in is not None:
+        attributes[semconv.USAGE_INPUT_TOKENS] = total_in
+    if total_out is not None:
+        attributes[semconv.USAGE_OUTPUT_TOKENS] = total_out
+    if given or made or beside:
+        _write_classes(cache_read, cache_write, reasoning, attributes)
+        _write_media(given, _GIVEN, attributes)
+        _write_media(made, _MADE, attributes)
 
 
-def _add_media(found: dict[str, Any], details: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> None:
-    for said, name in names:
-        tokens = details.get(said)
-        if tokens and (tokens := count(tokens)):
-            found[name] = tokens
+def _write_classes(cache_read: int, cache_write: int, reasoning: int, attributes: Attributes) -> None:
+    if cache_read:
+        attributes[semconv.USAGE_CACHE_READ_TOKENS] = cache_read
+    if cache_write:  # under both names while the conventions rename it
+        attributes[semconv.USAGE_CACHE_CREATION_TOKENS] = attributes[semconv.USAGE_CACHE_WRITE_TOKENS] = cache_write
+    if reasoning:
+        attributes[semconv.USAGE_REASONING_TOKENS] = reasoning
+
+
+def _write_media(details: Mapping[str, Any], names: Mapping[str, str], attributes: Attributes) -> None:
+    for name, value in details.items():
+        attribute = names.get(name)
+        if attribute is not None and value and (tokens := count(value)):
+            attributes[attribute] = tokens
 
 
 def _balanced(
@@ -160,15 +181,24 @@ def _total(names: tuple[str, ...], said: Mapping[str, Any]) -> int | None:
 def _part(names: tuple[str, ...], *objects: Mapping[str, Any]) -> int:
     """The first count of one of these names that is not 0, else 0."""
     for said in objects:
-        for name in names:
+        for name in names if said else ():
             found = said.get(name)
             if found and (found := count(found)):
                 return found
     return 0
 
 
-def read_cost(said: Mapping[str, Any]) -> float | None:
-    """What the host says that the call has cost, in US dollars: a number, or an object with the total."""
+def write_cost(said: Mapping[str, Any], attributes: Attributes) -> None:
+    """What the host says that the call has cost, in US dollars."""
+    cost = None if _COSTS.isdisjoint(said) else _cost(said)
+    if cost is not None:
+        attributes[semconv.COST_AMOUNT] = cost
+        attributes[semconv.COST_CURRENCY] = "USD"
+        attributes[semconv.COST_SOURCE] = semconv.COST_SOURCE_PROVIDER
+
+
+def _cost(said: Mapping[str, Any]) -> float | None:
+    """A number, or an object with the total."""
     for name in _COST:
         value = said.get(name)
         if value is None:

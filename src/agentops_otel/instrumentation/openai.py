@@ -80,6 +80,7 @@ EMBEDDINGS: Final = Endpoint(
     _embeddings.prompt,
     _embeddings.response,
     _embeddings.output,
+    document=_embeddings.document,
 )
 ENDPOINTS: Final = {
     "/chat/completions": CHAT,
