@@ -11,7 +11,6 @@ from typing import Any, TypeVar, overload
 
 from .. import semconv
 from .plan import ACTION, AGENT, TOOL, WORKFLOW, Kind
-from .targets import decorate
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
@@ -20,6 +19,8 @@ def _decorator(
     kind: Kind, target_or_name: Any, description: str | None = None, extra: Mapping[str, Any] | None = None
 ) -> Any:
     """Serve ``@tool``, ``@tool()``, ``@tool("name")`` and ``@tool(name="name")``."""
+    from .targets import decorate  # only a program that decorates something needs what is behind it
+
     if target_or_name is None or isinstance(target_or_name, str):
         return lambda target: decorate(kind, target, target_or_name, description, extra or {})
     return decorate(kind, target_or_name, None, description, extra or {})

@@ -16,7 +16,6 @@ from ..config import Configuration
 from .address import shown_url
 from .claim import ABOUT
 from .ids import project_id
-from .transports.file import file_path
 
 
 def journal_directory(given: str | None = None) -> str:
@@ -50,6 +49,8 @@ class Destination(NamedTuple):
         if config.exporter is not None or config.protocol == "console":
             return None
         if config.protocol == "file":
+            from .transports.file import file_path
+
             endpoint = os.path.abspath(file_path(config.endpoint))
         else:
             endpoint = shown_url(config._signal_endpoint("traces"))
