@@ -43,7 +43,7 @@ def offer(which: str, url: str) -> None:
         import agentops_otel
 
         client, _ = Answers().clients(openai)
-        agentops_otel.init(endpoint=url, summary=False, max_queue_size=4 * CALLS)
+        agentops_otel.init(endpoint=url, summary=False, max_queue_size=4 * CALLS, max_wait_time=5000)
 
         def block() -> None:
             for _ in range(CALLS):

@@ -441,7 +441,7 @@ def world(probed, monkeypatch):
         elif type(left) is Batcher:
             left.shutdown()
         elif type(left) is DeliveryExporter:
-            left._line.close()
+            left._sender.close()
 
 
 # Each of these makes the same calls each time it is called, and asserts that they end as they would without us.

@@ -11,7 +11,7 @@ import shlex
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from opentelemetry.sdk.resources import Resource
@@ -27,6 +27,7 @@ from .delivery import BATCH, DeliveryExporter, Outcome
 from .destination import Destination, journal_directory
 from .frames import Place
 from .journal import Journal
+from .leaf import Leaf
 from .log_event import LogEvent
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -274,13 +275,17 @@ def how_to_send(config: Configuration, *, key_refused: bool = False, refused: bo
 
 
 def priced(span: ReadableSpan, resource: Resource | None = None) -> ReadableSpan:
-    """The span with the price of its tokens, and with another resource if one is given."""
+    """The span with the price of its tokens, and with another resource if one is given; a copy unless it is ours."""
     attributes = plain_dict(span.attributes)  # each look into the SDK's own mapping takes a lock
     cost = None if semconv.COST_AMOUNT in attributes else pricing.span_cost(attributes)
-    changes: dict[str, Any] = {} if cost is None else {"attributes": attributes | pricing.attributes(cost)}
-    if resource is not None and resource is not span.resource:
-        changes["resource"] = resource
-    return SpanCopy(span, **changes) if changes else span
+    resource = resource or span.resource
+    price = {} if cost is None else pricing.attributes(cost)
+    if not price and resource is span.resource:
+        return span
+    if isinstance(span, Leaf):
+        span.complete(price, resource)
+        return span
+    return SpanCopy(span, attributes=attributes | price, resource=resource)
 
 
 def _ends(item: ReadableSpan | LogEvent) -> int:

@@ -655,7 +655,10 @@ def _jitter() -> float:
 
 
 def text_size(span: ReadableSpan) -> int:
-    """About how many bytes a span takes, here and in a request: what is not text in it is small."""
+    """About how many bytes a span takes, here and in a request: those of its record, or of the texts in it."""
+    place = getattr(span, "place", None)
+    if place is not None:
+        return int(place.size)
     return 512 + sum([len(value) for value in plain_dict(span.attributes).values() if isinstance(value, (str, bytes))])
 
 
