@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from .log import logger
 
@@ -43,6 +43,19 @@ def logged(where: str, instead: T) -> Callable[[Callable[P, R]], Callable[P, R |
         return wrapper
 
     return decorate
+
+
+def run(hook: Callable[..., R], *args: Any) -> R | None:
+    """What `hook(*args)` returns, or None when it failed, which is reported once for each hook.
+
+    The gate between a hook of ours and the user's call. Only `Exception` is caught: a KeyboardInterrupt that arrives
+    while a hook runs belongs to the user.
+    """
+    try:
+        return hook(*args)
+    except Exception:
+        report(getattr(hook, "__qualname__", type(hook).__name__))
+        return None
 
 
 def report(where: str, *, ours: bool = True) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import logging
 import os
 import sys
 
+import msgspec
 import openai
 import pytest
 
 import agentops_otel
 from agentops_otel import guard
-from agentops_otel.instrumentation import _guard
 from agentops_otel.instrumentation import openai as sdk
 from agentops_otel.instrumentation._client import ClientInstrumentation
 from tests.fakes import llm_server
@@ -23,6 +22,7 @@ from tests.fakes.llm_server import Reply
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
 
 
+INSTRUMENTATION = "agentops_otel.instrumentation"
 OURS = os.path.dirname(agentops_otel.__file__) + os.sep
 # Beside the caller's own call, each with a guard inside.
 GATE = {"run", "Call.begin", "Call.leave", "Reading.enter", "Reading.leave", "Reading.keep"}
@@ -82,7 +82,7 @@ async def async_raw(client):
 def owners():
     """The modules of the floor and of the readers, and their classes."""
     for name, module in list(sys.modules.items()):
-        if name.startswith(_guard.__package__ + "._"):
+        if name.startswith(INSTRUMENTATION + "._"):
             yield module
             yield from (each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == name)
 
@@ -105,15 +105,15 @@ class Faulty:
                     faulty = wrapped.setdefault(function, self.wrapper(function))
                     monkeypatch.setattr(owner, name, staticmethod(faulty) if function is not value else faulty)
         for path, endpoint in sdk.ENDPOINTS.items():
-            given = {field.name: getattr(endpoint, field.name) for field in dataclasses.fields(endpoint)}
+            given = {field.name: getattr(endpoint, field.name) for field in msgspec.structs.fields(endpoint)}
             faulty = {name: wrapped[value] for name, value in given.items() if inspect.isfunction(value)}
-            monkeypatch.setitem(sdk.ENDPOINTS, path, dataclasses.replace(endpoint, **faulty))
+            monkeypatch.setitem(sdk.ENDPOINTS, path, msgspec.structs.replace(endpoint, **faulty))
 
     @staticmethod
     def is_hook(function):
         return (
             inspect.isfunction(function)
-            and function.__module__.startswith(_guard.__package__)
+            and function.__module__.startswith(INSTRUMENTATION)
             and function.__qualname__ not in GATE
             and not inspect.isgeneratorfunction(function)
             and not inspect.iscoroutinefunction(function)
@@ -191,7 +191,7 @@ def test_our_tests_see_faults():
         raise Fault
 
     with pytest.raises(Fault):
-        _guard.run(broken)
+        guard.run(broken)
 
 
 def test_a_keyboard_interrupt_is_the_users(monkeypatch):
@@ -202,4 +202,4 @@ def test_a_keyboard_interrupt_is_the_users(monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _guard.run(interrupted)
+        guard.run(interrupted)

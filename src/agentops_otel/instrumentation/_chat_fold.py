@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from . import _guard
+from .. import guard
 from ._content import NOTHING, as_text, fields, items
 from ._usage import count, merged, said_in
 
@@ -204,7 +204,7 @@ class ChatFold:
                     continue
             except (AttributeError, LookupError, TypeError, ValueError):  # it is of another shape
                 pass
-            _guard.run(self.add, chunk)
+            guard.run(self.add, chunk)
 
     def add(self, chunk: Any) -> None:
         """Take in one chunk of any shape."""

@@ -17,7 +17,7 @@ from opentelemetry.context import get_current
 from .. import context, guard, providers, secrets
 from ..context import Scope
 from ..suppression import is_suppressed
-from . import _credentials, _guard, _raw, _reading, _stream
+from . import _credentials, _raw, _reading, _stream
 from ._endpoint import Endpoint, Sdk
 from ._given import Given
 from ._span import Call, Server, under_way
@@ -50,7 +50,7 @@ class ClientInstrumentation:
 
     def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `SyncAPIClient.request(cast_to, options, *, stream, stream_cls)`."""
-        call = _guard.run(self._begin, client, args, kwargs)
+        call = guard.run(self._begin, client, args, kwargs)
         if call is None:
             return wrapped(*args, **kwargs)
         try:
@@ -60,25 +60,25 @@ class ClientInstrumentation:
                     result = wrapped(*call.args, **call.kwargs)
                     break
                 except BaseException as error:
-                    if not _guard.run(_goes_on, call, error):
+                    if not guard.run(_goes_on, call, error):
                         raise
         finally:
             call.leave()
-        _guard.run(_returned, call, result)
+        guard.run(_returned, call, result)
         return result
 
     def async_request(
         self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Around `AsyncAPIClient.request`: the coroutine that it would have returned, or ours around it."""
-        if _guard.run(self._endpoint, args, kwargs) is None:
+        if guard.run(self._endpoint, args, kwargs) is None:
             return wrapped(*args, **kwargs)
         return self._async_request(wrapped, client, args, kwargs)
 
     async def _async_request(
         self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        call = _guard.run(self._begin, client, args, kwargs)
+        call = guard.run(self._begin, client, args, kwargs)
         if call is None:
             return await wrapped(*args, **kwargs)
         try:
@@ -88,11 +88,11 @@ class ClientInstrumentation:
                     result = await wrapped(*call.args, **call.kwargs)
                     break
                 except BaseException as error:
-                    if not _guard.run(_goes_on, call, error):
+                    if not guard.run(_goes_on, call, error):
                         raise
         finally:
             call.leave()
-        _guard.run(_returned, call, result)
+        guard.run(_returned, call, result)
         return result
 
     @staticmethod

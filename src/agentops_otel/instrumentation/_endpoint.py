@@ -8,7 +8,6 @@ of spans, streams, threads or coroutines.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -34,8 +33,7 @@ class Fold(Protocol):
         """The response so far, in the shape of an answer that was not streamed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """How far the making of an answer is that can be fetched by its id."""
 
     response_id: str
@@ -45,8 +43,7 @@ class Work:
     request: Mapping[str, Any]  # what the answer repeats of the request that made it
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """One kind of LLM call: how to read its request, its response and its stream."""
 
     operation: str
@@ -65,8 +62,7 @@ class Endpoint:
     document: Callable[[bytes], Any] = msgspec.json.decode  # answer from its body; ValueError where that is no JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Sdk:
+class Sdk(msgspec.Struct, frozen=True):
     """An SDK with the client that OpenAI's, Anthropic's and Groq's share: one `request` for every call."""
 
     name: str
@@ -74,9 +70,7 @@ class Sdk:
     endpoint: Callable[[str, str, bool], Endpoint | None]  # (method, path, stream) -> what it is
     provider: Callable[[type, str], str]  # (client class, host) -> value of gen_ai.provider.name
     error_code: Callable[[BaseException], str | None]  # the provider's own code, if an exception carries one
-    response_headers: Mapping[bytes, tuple[str, type]] = field(
-        default_factory=dict
-    )  # lower-case header -> attribute and its type
+    response_headers: Mapping[bytes, tuple[str, type]] = {}  # lower-case header -> attribute and its type
     refuses_usage: Callable[[BaseException], bool] | None = (
         None  # whether an exception refuses nothing but `Endpoint.usage_option`
     )

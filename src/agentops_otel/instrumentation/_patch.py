@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 import wrapt
 
+from .. import guard
 from ..log import logger
-from . import _guard
 from ._client import ClientInstrumentation
 from ._endpoint import Sdk
 
@@ -76,9 +76,9 @@ class Patch(msgspec.Struct):
         self.state.clear()
 
     def _imported(self, module: ModuleType) -> None:
-        _guard.run(_hook_again, self._imported, self.sdk.module)
+        guard.run(_hook_again, self._imported, self.sdk.module)
         if self.active:
-            _guard.run(self._patch, module)
+            guard.run(self._patch, module)
 
     def _patch(self, module: ModuleType) -> None:
         around = self.instrumentation = self.instrumentation or ClientInstrumentation(self.sdk)

@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .. import semconv
-from . import _guard
+from .. import guard, semconv
 from ._reading import Reading, aclose, close
 from ._span import Call
 
@@ -48,9 +47,9 @@ class Body(Reading):
         """End the span with what came."""
         if not self.streamed:
             self.release()
-            self.call.answered(_guard.run(self._document, outcome))
+            self.call.answered(guard.run(self._document, outcome))
             return
-        _guard.run(self._fold_events)
+        guard.run(self._fold_events)
         # The SDK stops reading, and closes, at the last event; what follows it is of no use to it.
         complete = self._ended or (self.fold is not None and self.fold.done)
         super().finish(semconv.OUTCOME_COMPLETED if complete else outcome)
@@ -61,7 +60,7 @@ class Body(Reading):
             self.release()
             self.call.failed(error)
             return
-        _guard.run(self._fold_events)
+        guard.run(self._fold_events)
         super().fail(error)
 
     def _document(self, outcome: str) -> Any:
@@ -155,14 +154,14 @@ def _iter_bytes(body: Body, response: Any, *args: Any, **kwargs: Any) -> Iterato
         try:
             data = next(inner)
         except StopIteration:
-            _guard.run(body.finish, semconv.OUTCOME_COMPLETED)
+            guard.run(body.finish, semconv.OUTCOME_COMPLETED)
             return
         except BaseException as error:
-            _guard.run(body.fail, error)
+            guard.run(body.fail, error)
             raise
         finally:
             body.leave(token)
-        _guard.run(body.add, data)
+        guard.run(body.add, data)
         yield data
 
 
@@ -173,12 +172,12 @@ async def _aiter_bytes(body: Body, response: Any, *args: Any, **kwargs: Any) -> 
         try:
             data = await inner.__anext__()
         except StopAsyncIteration:
-            _guard.run(body.finish, semconv.OUTCOME_COMPLETED)
+            guard.run(body.finish, semconv.OUTCOME_COMPLETED)
             return
         except BaseException as error:
-            _guard.run(body.fail, error)
+            guard.run(body.fail, error)
             raise
         finally:
             body.leave(token)
-        _guard.run(body.add, data)
+        guard.run(body.add, data)
         yield data

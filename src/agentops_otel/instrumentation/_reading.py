@@ -18,7 +18,6 @@ from opentelemetry.context import Context
 
 from .. import guard, semconv
 from ..context import CURRENT
-from . import _guard
 from ._endpoint import Fold
 from ._span import CANCELLATIONS, Call
 
@@ -136,12 +135,12 @@ class Reading:
         self._leave(outcome)
         # Of a stream that was left before its first chunk, nothing is known; one that ended without any has failed.
         came = self.fold is not None and (self.chunks or outcome == semconv.OUTCOME_COMPLETED)
-        self.call.answered(_guard.run(self.fold.response) if self.fold is not None and came else None)
+        self.call.answered(guard.run(self.fold.response) if self.fold is not None and came else None)
 
     def fail(self, error: BaseException) -> None:
         """End the span with what came and the error that stopped it."""
         self._leave(semconv.OUTCOME_CANCELLED if type(error).__name__ in CANCELLATIONS else semconv.OUTCOME_FAILED)
-        self.call.failed(error, _guard.run(self.fold.response) if self.fold is not None and self.chunks else None)
+        self.call.failed(error, guard.run(self.fold.response) if self.fold is not None and self.chunks else None)
 
     def release(self) -> None:
         """Take our hooks off the HTTP response."""
@@ -156,7 +155,7 @@ class Reading:
 
     def _leave(self, outcome: str) -> None:
         if self.pending:
-            _guard.run(self.fold_pending)
+            guard.run(self.fold_pending)
         self.call.note({semconv.STREAM_CHUNKS: self.chunks, semconv.STREAM_OUTCOME: outcome})
         self.release()
 
@@ -166,7 +165,7 @@ def close(reading: Reading, response: Any) -> None:
     try:
         type(response).close(response)
     finally:
-        _guard.run(reading.closed)
+        guard.run(reading.closed)
 
 
 async def aclose(reading: Reading, response: Any) -> None:
@@ -174,14 +173,14 @@ async def aclose(reading: Reading, response: Any) -> None:
     try:
         await type(response).aclose(response)
     finally:
-        _guard.run(reading.closed)
+        guard.run(reading.closed)
 
 
 # ---- the garbage collector ----
 
 
 def _on_collected(ref: weakref.ref[Any]) -> None:
-    _guard.run(_abandon, ref)
+    guard.run(_abandon, ref)
 
 
 def _abandon(ref: weakref.ref[Any]) -> None:
@@ -220,7 +219,7 @@ def drain(*, everything: bool = False) -> None:
             reading, outcome = collected.popleft()
         except IndexError:
             return
-        _guard.run(reading.finish, outcome)
+        guard.run(reading.finish, outcome)
     if everything:
         for reading in list(_followed.values()):
-            _guard.run(reading.finish, semconv.OUTCOME_ABANDONED)
+            guard.run(reading.finish, semconv.OUTCOME_ABANDONED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from . import _guard
+from .. import guard
 from ._content import as_text, fields
 from ._usage import count
 
@@ -87,7 +87,7 @@ class ResponsesFold:
             except (AttributeError, LookupError, TypeError):  # it is of another shape
                 pass
             latest = ("", None)
-            _guard.run(self.add, event)
+            guard.run(self.add, event)
 
     def add(self, chunk: Any) -> None:
         """Take in one event of any shape."""

@@ -13,9 +13,9 @@ import time
 from array import array
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
@@ -45,8 +45,7 @@ if TYPE_CHECKING:
 CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})  # asyncio's and trio's
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """Where a client's requests go; no address and port where the client does not say."""
 
     provider: str

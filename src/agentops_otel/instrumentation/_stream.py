@@ -18,7 +18,6 @@ from opentelemetry.context import Context
 
 from .. import guard, semconv
 from ..context import CURRENT
-from . import _guard
 from ._reading import Reading, aclose, close
 from ._span import Call
 
@@ -81,10 +80,10 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
         try:
             chunk = take()
         except StopIteration:
-            _guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
+            guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
             return
         except BaseException as error:
-            _guard.run(reading.fail, error)
+            guard.run(reading.fail, error)
             raise
         finally:
             try:
@@ -128,10 +127,10 @@ class AsyncChunks(_Chunks):
             try:
                 chunk = await self._take()
             except StopAsyncIteration:
-                _guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
+                guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
                 raise
             except BaseException as error:
-                _guard.run(reading.fail, error)
+                guard.run(reading.fail, error)
                 raise
             finally:
                 reading.leave(token)
