@@ -9,11 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
-from opentelemetry.trace import Link
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
+from agentops_otel import secrets
+from agentops_otel.config import Configuration
+from agentops_otel.context import Scope
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
 from agentops_otel.secrets import REDACTED, learn
+from tests.fakes.house import SESSION, House
 from tests.fakes.objects import (
     TREES,
 )
@@ -156,6 +161,107 @@ def test_any_span_can_be_sent(name, value):
     (sent,) = on_the_wire(Redactor().clean(given_span))
 
     assert {each.key for each in sent.attributes} - {"agentops.coerced"} == {"value", "a\\ud83d"}
+
+
+# ---------------------------------------------------------------------------------------------------------------- leaf
+
+CALL = {"agentops.span.kind": "llm", "gen_ai.request.model": "gpt-4o", "gen_ai.response.finish_reasons": ("stop",)}
+
+HOUSE = House(InMemorySpanExporter())
+
+
+def leaf(attributes, searched=(), known=None, **more):
+    """A finished call: a leaf, some of whose attributes were searched before."""
+    scope = Scope(HOUSE.tracer, Configuration(), session_id=SESSION, trace_id=HOUSE.session.trace_id, root=HOUSE.root)
+    started = scope.start_leaf("chat gpt-4o", kind=SpanKind.CLIENT, attributes={**CALL, **attributes}, **more)
+    started.searched, started.known = searched, secrets.forms if known is None else known
+    return started
+
+
+def test_what_was_searched_is_not_searched_again():
+    """The call goes on as it is, the first one and later ones, however long what was searched is."""
+    redactor = Redactor()
+    for number in range(3):
+        given = leaf({"messages": f"[{SECRETS['openai']}]", "id": f"resp_{number}", "n": number}, {"messages"})
+        if number:
+            assert redactor.clean(given) is given
+        else:
+            redactor.clean(leaf({"messages": "", "id": "", "n": 1}))
+
+
+@pytest.mark.parametrize(
+    "dirty",
+    [
+        {"other": SECRETS["openai"]},
+        {"other": ("stop", SECRETS["openai"])},
+        {"other": ("--api-key", "hunter2hunter2")},
+        {"api_key": "hunter2"},
+        {"api_key": "stop"},
+        {"big": 2**70},
+        {"long": "x" * 70_000},
+        {"lone": "\ud83d"},
+    ],
+    ids=str,
+)
+def test_what_was_not_searched_is_cleaned(dirty):
+    """A secret, a name of one, a number that OTLP has no room for: what is beside the searched is looked at as ever."""
+    redactor = Redactor()
+    for clean in ({"messages": "a"}, {"messages": "a", "other": "stop", "long": "b", "big": 1, "lone": "c"}):
+        redactor.clean(leaf(clean, {"messages"}))
+    for _ in range(2):
+        given = leaf({"messages": "a", **dirty}, {"messages"})
+        shown = redactor.clean(given).attributes
+        assert dict(shown) == dict(Redactor().clean(span(attributes=dict(given.attributes))).attributes)
+        assert dict(shown) != dict(given.attributes)
+
+
+@pytest.mark.parametrize("searched", [{"api_key"}, {"messages", "api_key"}])
+def test_a_secrets_name_needs_no_search(searched):
+    """What stands under it goes, also when it was searched."""
+    redactor = Redactor()
+    for _ in range(2):
+        assert redactor.clean(leaf({"messages": "a", "api_key": "hunter2"}, searched)).attributes["api_key"] == REDACTED
+
+
+def test_a_secret_that_was_learnt_since_is_looked_for():
+    """What was searched before the program told us of a key is searched again."""
+    redactor = Redactor()
+    redactor.clean(leaf({"messages": ""}, {"messages"}))
+    given = leaf({"messages": f"it is our*own*key*1, {SECRETS['openai']}!"}, {"messages"})
+    assert redactor.clean(given) is given
+    try:
+        learn("our*own*key*1")
+        assert redactor.clean(given).attributes["messages"] == "it is [redacted], sk-…[redacted]!"
+    finally:
+        secrets.forget()
+
+
+def test_what_is_set_after_the_search_is_searched():
+    """Whoever sets an attribute of a call later has not searched it."""
+    redactor = Redactor()
+    redactor.clean(leaf({"messages": ""}, {"messages"}))
+    given = leaf({"messages": "a"}, {"messages"})
+    given.set_attribute("messages", SECRETS["openai"])
+    assert redactor.clean(given).attributes["messages"] == "sk-…[redacted]"
+
+
+def test_a_calls_events_links_status_and_name_are_searched():
+    """Whatever was searched of its attributes."""
+    redactor = Redactor()
+    redactor.clean(leaf({"messages": ""}, {"messages"}))
+    parts = [leaf({"messages": ""}, {"messages"}) for _ in range(3)]
+    parts[0].add_event("e", {"x": SECRETS["openai"]})
+    parts[1].set_status(Status(StatusCode.ERROR, SECRETS["openai"]))
+    parts[2].update_name(SECRETS["openai"])
+    parts.append(leaf({"messages": ""}, {"messages"}, links=[Link(PARENT, {"x": SECRETS["openai"]})]))
+    for part in parts:
+        assert SECRETS["openai"][8:].encode() not in encode_spans([redactor.clean(part)]).SerializeToString()
+
+
+def test_a_hook_gets_what_was_searched():
+    """The user's own rule is applied to all values."""
+    clean = Redactor(lambda value, path: "seen").clean(leaf({"messages": "a"}, {"messages"}))
+    assert clean.attributes["messages"] == "seen"
 
 
 # ---------------------------------------------------------------------------------------------------------------- hook

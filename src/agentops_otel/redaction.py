@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeAlias
@@ -123,7 +123,8 @@ class Redactor:
         self._reported = False
         # Names that can be sent and whether each is a secret's, and short clean texts: they come again and again.
         self._names: dict[str, bool] = {}
-        self._seen: set[str] = set()
+        self._harmless: set[str] = set()
+        self._seen: set[object] = set()  # also tuples of such texts
         self._known = secrets.forms
         self._scopes: dict[int, tuple[InstrumentationScope, InstrumentationScope]] = {}
 
@@ -131,6 +132,8 @@ class Redactor:
         """`span` itself when nothing in it has to change, else a changed copy; never raises an Exception."""
         try:
             self._refresh()
+            if self._is_clean_leaf(span):
+                return span
             clean = self._clean(span)
             return clean if self._hook is None else self._hooked(clean, self._hook)
         except Exception as error:  # (fail closed: what could not be looked at does not leave)
@@ -163,6 +166,44 @@ class Redactor:
             self._scopes.clear()
 
     # -- one span
+
+    def _is_clean_leaf(self, span: Any) -> bool:
+        """Whether a quick look finds nothing to change in a span whose content was searched when it was written.
+
+        See `pipeline/leaf.py`: while its attributes are a plain dict, OTLP has all types and times that it has.
+        """
+        searched = getattr(span, "searched", None)
+        if not searched or self._hook is not None or span.known is not self._known:
+            return False
+        # (the SDK's properties make a copy of each)
+        attributes, scope = span._attributes, span._instrumentation_scope  # noqa: SLF001
+        if type(attributes) is not dict or span._events or span._links or span._status.description is not None:  # noqa: SLF001
+            return False
+        known = self._scopes.get(id(scope))
+        if known is None or known[1] is not scope or span._name not in self._seen:  # noqa: SLF001
+            return False
+        return self._harmless.issuperset(attributes) and self._are_seen(attributes, searched)
+
+    def _are_seen(self, attributes: Mapping[str, Any], searched: Collection[str]) -> bool:
+        """Whether the values of attributes are clean, but for those that were searched already."""
+        seen = self._seen
+        unseen: list[str] = []
+        for name, value in attributes.items():
+            if name in searched or value in seen:
+                continue
+            kind = type(value)
+            if kind is str:
+                if len(value) > self._max_length:
+                    return False
+                unseen.append(value)
+            elif kind is tuple:
+                if not all(item in seen and item[:1] != "-" for item in value):
+                    return False
+                if len(seen) < _SEEN_COUNT:
+                    seen.add(value)
+            elif kind is int and not -_INT64 <= value < _INT64:
+                return False
+        return not unseen or self._are_clean_texts(unseen)
 
     def _clean(self, span: ReadableSpan) -> ReadableSpan:
         given = plain_dict(span.attributes)
@@ -229,8 +270,11 @@ class Redactor:
                 return False
         if not texts:
             return True
+        return max(map(len, texts)) <= self._max_length and self._are_clean_texts(texts)
+
+    def _are_clean_texts(self, texts: Sequence[str]) -> bool:
         joined = "\n".join(texts)  # no secret begins or ends with what a line break would hide
-        if max(map(len, texts)) > self._max_length or self._scrubbed_text(joined) is not joined:
+        if self._scrubbed_text(joined) is not joined:
             return False
         for text in texts:
             self._remember(text)
@@ -263,7 +307,10 @@ class Redactor:
         if type(name) is str and encodable(name) is name:
             if len(self._names) >= _SEEN_COUNT:
                 self._names.clear()
+                self._harmless.clear()
             self._names[name] = is_secret
+            if not is_secret:
+                self._harmless.add(name)
         return is_secret
 
     def _scrubbed(self, text: str) -> str:

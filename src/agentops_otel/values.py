@@ -191,26 +191,29 @@ _LENGTH_OF_A_VALUE: Final = 24
 _LARGEST_FLOAT: Final = 1e16
 
 
-def plain_texts(*values: object, max_length: int = MAX_LENGTH) -> list[str] | None:
+def plain_texts(*values: object, max_length: int = MAX_LENGTH, depth: int = MAX_DEPTH) -> list[str] | None:
     """All texts of JSON values that need no change, for a search through them, unusual names of objects included.
+
+    Args:
+        depth: how deep they may be.
 
     Returns:
         None where a value is not JSON through and through, is large, may name media, or has a name such as
         ``password`` in it.
     """
     try:
-        return _plain_texts(values, max_length)
+        return _plain_texts(values, max_length, depth)
     except Exception as error:  # (whatever the quick way cannot do, the walk can)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
         return None
 
 
-def _plain_texts(values: tuple[object, ...], max_length: int) -> list[str] | None:
+def _plain_texts(values: tuple[object, ...], max_length: int, depth: int) -> list[str] | None:
     texts: list[str] = []
     unusual: list[str] = []
     level: list[Any] = [list(values)]
     nodes = names = 0
-    for _ in range(MAX_DEPTH):
+    for _ in range(depth):
         inner: list[Any] = []
         for container in level:
             size = len(container)
@@ -235,7 +238,7 @@ def _plain_texts(values: tuple[object, ...], max_length: int) -> list[str] | Non
         if not inner:
             texts += unusual
             characters = names * _LENGTH_OF_A_NAME + nodes * _LENGTH_OF_A_VALUE
-            return texts if _are_small(texts, characters, max_length) and _are_harmless(unusual) else None
+            return texts if are_small(texts, characters, max_length) and _are_harmless(unusual) else None
         level = inner
     return None
 
@@ -247,8 +250,12 @@ def _is_plain_number(item: object) -> bool:
     return kind is float and -_LARGEST_FLOAT < item < _LARGEST_FLOAT  # type: ignore[operator]
 
 
-def _are_small(texts: list[str], characters: int, max_length: int) -> bool:
-    """Whether the walk would cut nothing, and finds no media that is a text of its own."""
+def are_small(texts: list[str], characters: int, max_length: int) -> bool:
+    """Whether the walk would cut nothing, and finds no media that is a text of its own.
+
+    Args:
+        characters: how long their JSON may be besides these texts.
+    """
     for text in texts:
         length = len(text)
         characters += length * _LENGTH_OF_A_CHARACTER
@@ -286,7 +293,8 @@ def plain_json(value: object) -> str | None:
     except Exception as error:  # (the value may have been changed meanwhile, too)
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
         return None
-    return text if _fits(text) else None
+    most = longest()
+    return text if most is None or len(text) <= most else None
 
 
 # ------------------------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import secrets, semconv
-from agentops_otel.instrumentation import _chat, _responses
+from agentops_otel.instrumentation import _chat, _embeddings, _responses
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.redaction import Redactor
 from agentops_otel.secrets import scrub
@@ -23,40 +24,152 @@ KEY = SECRETS["openai"]
 
 
 def recorded(values, max_length=MAX_LENGTH):
-    """The attributes as they leave the process: what was searched is not searched again."""
+    """The attributes as they leave the process: what was searched is not searched again.
+
+    Args:
+        values: or a function that makes them with the `Content` that it is given.
+    """
     content = Content(max_length)
-    encoded = content.encoded(values)
+    encoded = content.encoded(values(content) if callable(values) else values)
     others = {name: value for name, value in encoded.items() if name not in content.searched}
     return {**encoded, **Redactor(max_length=max_length).clean(span(attributes=others)).attributes}, content.searched
 
 
 def everywhere(text):
-    """A request with a text at every place that is recorded."""
-    call = {"id": text, "function": {"name": text, "arguments": json.dumps({"query": text, text: [text]})}}
-    picture = {"type": "image_url", "image_url": {"url": text}}
-    parts = [{"type": "text", "text": text}, picture, {"type": "refusal", "refusal": text}]
-    parameters = {"type": "object", "properties": {text: {"description": text, "enum": [text]}}}
+    """A request with a text at every place that is recorded, behind a number that is another at each."""
+    numbers = count()
+
+    def place():
+        return f"{next(numbers)} {text}"
+
+    arguments = json.dumps({"query": place(), place(): [place()]})
+    call = {"id": place(), "function": {"name": place(), "arguments": arguments}}
+    custom = {"id": place(), "custom": {"name": place(), "input": place()}}
+    parts = [
+        {"type": "text", "text": place()},
+        {"type": "image_url", "image_url": {"url": place()}},
+        {"type": "refusal", "refusal": place()},
+        {"type": "thinking", "thinking": place()},
+        {"type": "file", "file": {"file_id": place(), "filename": place()}},
+        {"type": "file", "file": {"file_url": f"https://{place()}", "filename": place()}},
+        {"type": "input_audio", "input_audio": {"data": "", "format": place()}},
+        {"type": "image", "data": "aGVsbG8=", "mimeType": place()},
+        {"type": place()},
+        place(),
+    ]
+    parameters = {"type": "object", "properties": {place(): {"description": place(), "enum": [place()]}}}
     return {
         "messages": [
-            {"role": text, "content": text, "name": text},
+            {"role": place(), "content": place(), "name": place()},
+            {"role": "user", "content": place(), "name": place()},
             {"role": "user", "content": parts},
-            {"role": "assistant", "content": None, "tool_calls": [call], "refusal": text, "reasoning": text},
-            {"role": "assistant", "content": "", "function_call": {"name": text, "arguments": text}},
-            {"role": "tool", "tool_call_id": text, "content": text},
-            text,
+            {"role": "assistant", "content": None, "tool_calls": [call, custom], "refusal": place()},
+            {
+                "role": "assistant",
+                "content": None,
+                "reasoning": place(),
+                "audio": {"id": place(), "transcript": place()},
+            },
+            {"role": "assistant", "content": "", "function_call": {"name": place(), "arguments": place()}},
+            {"role": "tool", "tool_call_id": place(), "content": place()},
+            {"role": "tool", "tool_call_id": place(), "content": parts},
+            place(),
         ],
-        "tools": [{"type": "function", "function": {"name": text, "description": text, "parameters": parameters}}],
+        "tools": [
+            {"type": "function", "function": {"name": place(), "description": place(), "parameters": parameters}}
+        ],
     }
 
 
-def prompt(body, endpoint=_chat):
+def items_everywhere(text):
+    """The same of the Responses API."""
+    chat = everywhere(text)
+    parts = chat["messages"][2]["content"]
+    numbers = count(1000)
+
+    def place():
+        return f"{next(numbers)} {text}"
+
+    items = [
+        {"role": place(), "content": parts},
+        {"type": "function_call", "call_id": place(), "name": place(), "arguments": json.dumps({"a": place()})},
+        {"type": "function_call_output", "call_id": place(), "output": place()},
+        {"type": "custom_tool_call", "call_id": place(), "name": place(), "input": place()},
+        {"type": "reasoning", "summary": [{"text": place()}]},
+        {"type": "web_search_call", "id": place()},
+        {"type": place(), "id": place()},
+        place(),
+    ]
+    return {"instructions": place(), "input": items, "tools": chat["tools"]}
+
+
+def answers_everywhere(text):
+    """An answer of chat completions and one of the Responses API."""
+    choices = [
+        {"message": message, "finish_reason": f"{text} {n}"} for n, message in enumerate(everywhere(text)["messages"])
+    ]
+    return {"choices": choices}, {"output": items_everywhere(text)["input"], "status": f"so {text}"}
+
+
+def strings_in(value):
+    """All texts of a value, and the names in its objects."""
+    if isinstance(value, str):
+        yield value
+    for each in value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        yield from strings_in(each)
+
+
+def test_every_text_of_a_message_is_known():
+    """Messages are complete when each text in them was given to the object that searches; our readers say so."""
+    chat, responses = answers_everywhere("canary")
+    for make in (
+        lambda content: read(_chat.prompt, {"messages": everywhere("canary")["messages"]}, content),
+        lambda content: read(_chat.completion_prompt, {"prompt": ["canary", "more canary"]}, content),
+        lambda content: read(_responses.prompt, items_everywhere("canary") | {"tools": []}, content),
+        lambda content: read(_responses.prompt, {"input": "canary"}, content),
+        lambda content: read(_embeddings.prompt, {"input": ["canary", "more canary"]}, content),
+        lambda content: {"output": _chat.output(chat, content)},
+        lambda content: {"output": _responses.output(responses, content)},
+        lambda content: {
+            "output": _chat.completion_output({"choices": [{"text": "canary", "finish_reason": "canary"}]}, content)
+        },
+    ):
+        content = Content(MAX_LENGTH)
+        values = make(content)
+        found = [text for text in strings_in(values) if "canary" in text]
+        assert found
+        assert set(found) <= set(content._texts)
+        assert all(any(value is complete for complete in content._complete) for value in values.values())
+
+
+def test_messages_that_nobody_says_are_complete_are_looked_through():
+    """A reader of another package may make messages itself."""
+    content = Content(MAX_LENGTH)
+    own = {"mine": [{"role": "user", "parts": [{"type": "text", "content": f"it is {KEY}"}]}]}
+    encoded = content.encoded({**asked("hello", content), **own})
+    assert encoded["mine"] == '[{"role":"user","parts":[{"type":"text","content":"it is sk-…[redacted]"}]}]'
+    assert content.searched == {semconv.INPUT_MESSAGES, "mine"}
+
+
+def test_ids_are_searched_with_the_content():
+    """They are new for each call; they are not changed here, and not called searched when there is a secret."""
+    content = Content(MAX_LENGTH)
+    content.encoded(asked("hello", content), {semconv.RESPONSE_ID: "resp_1", semconv.RESPONSE_MODEL: "gpt", "n": 1})
+    assert content.searched == {semconv.INPUT_MESSAGES, semconv.RESPONSE_ID}
+    content = Content(MAX_LENGTH)
+    content.encoded(asked("hello", content), {semconv.RESPONSE_ID: KEY})
+    assert content.searched == {semconv.INPUT_MESSAGES}
+
+
+def read(reader, body, content=None):
+    """What a reader of requests finds."""
     found = {}
-    endpoint.prompt(body, Content(MAX_LENGTH), found)
+    reader(body, content or Content(MAX_LENGTH), found)
     return found
 
 
-def asked(text):
-    return prompt({"messages": [{"role": "user", "content": text}]})
+def asked(text, content=None):
+    return read(_chat.prompt, {"messages": [{"role": "user", "content": text}]}, content)
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
@@ -65,11 +178,9 @@ def test_no_secret_is_left_at_any_place(before):
     written = {name: (secret, "{}") for name, secret in SECRETS.items() if name != "pem"}
     written |= {name: ("correct7horse9battery1staple", form) for name, form in NAMED.items() if name != "shape"}
     for name, (secret, form) in written.items():
-        body = everywhere(f"first{before}{form.format(secret)}\nlast")
-        for attributes, _ in (
-            recorded(prompt(body)),
-            recorded(prompt(responses(body), _responses)),
-        ):
+        text = f"first{before}{form.format(secret)}\nlast"
+        for read in (chat_of(text), responses_of(text)):
+            attributes, _ = recorded(read)
             for value in attributes.values():
                 if isinstance(value, str):
                     assert secret[-8:] not in value, (name, value)
@@ -79,12 +190,12 @@ def test_no_secret_is_left_at_any_place(before):
                 assert "last" in attributes[attribute]
 
 
-def responses(body):
-    """The same texts as a request of the Responses API."""
-    texts = [body["messages"][0]["name"]]
-    call = {"type": "function_call", "call_id": texts[0], "name": texts[0], "arguments": json.dumps({"a": texts})}
-    items = [{"role": "user", "content": texts[0]}, call, {"type": "reasoning", "summary": [{"text": texts[0]}]}]
-    return {"instructions": texts[0], "input": items, "tools": body["tools"]}
+def chat_of(text):
+    return lambda content: read(_chat.prompt, everywhere(text), content)
+
+
+def responses_of(text):
+    return lambda content: read(_responses.prompt, items_everywhere(text), content)
 
 
 ANY = st.characters(exclude_categories=()).filter(lambda found: not (found.isascii() and found.isalnum()))
@@ -97,7 +208,7 @@ def test_a_key_is_found_behind_any_character(before, depth, ascii_only):
     """As it is, in JSON, in JSON of JSON, with and without escapes, as a message and as a tool's argument."""
     text = as_json(f"first{before}{KEY} last", depth, ascii_only=ascii_only)
     assert KEY[-8:] not in scrub(text)
-    for values in (asked(text), prompt(everywhere(text))):
+    for values in (lambda content: asked(text, content), chat_of(text)):
         attributes, searched = recorded(values)
         assert KEY[-8:] not in "".join(map(str, attributes.values()))
         assert searched or len(text) > 64 or "\ud800" <= before <= "\udfff"
@@ -131,20 +242,21 @@ def test_content_is_the_json_that_anything_else_becomes(values, max_length):
 def test_a_name_at_the_end_of_a_text_takes_nothing_of_what_follows(text):
     """The quote that ends a text in JSON is none that opens a secret."""
     messages = [{"role": "user", "content": text}, {"role": "user", "content": "and then"}]
-    attributes, searched = recorded(prompt({"messages": messages}))
+    attributes, searched = recorded(lambda content: read(_chat.prompt, {"messages": messages}, content))
     shown = json.loads(attributes[semconv.INPUT_MESSAGES])
     assert [message["parts"][0]["content"] for message in shown] == [text, "and then"]
     assert searched == {semconv.INPUT_MESSAGES}
 
 
 def test_only_the_secret_of_many_texts_is_taken():
-    """Each text is cleaned by itself; the same text is cleaned wherever it stands."""
-    attributes, searched = recorded(prompt(everywhere(f"the key is {KEY}.")) | {"other": ["untouched"]})
-    assert attributes["other"] == '["untouched"]'
-    assert searched >= {semconv.INPUT_MESSAGES, semconv.TOOL_DEFINITIONS, "other"}
-    clean = "the key is sk-…[redacted]."
-    first = json.loads(attributes[semconv.INPUT_MESSAGES])[0]
-    assert first == {"role": clean, "parts": [{"type": "text", "content": clean}], "name": clean}
+    """Each text is cleaned by itself."""
+    message = {"role": KEY, "content": f"the key is {KEY}.", "name": "untouched"}
+    attributes, searched = recorded(lambda content: read(_chat.prompt, {"messages": [message]}, content))
+    clean = {"type": "text", "content": "the key is sk-…[redacted]."}
+    assert json.loads(attributes[semconv.INPUT_MESSAGES]) == [
+        {"role": "sk-…[redacted]", "parts": [clean], "name": "untouched"}
+    ]
+    assert searched == {semconv.INPUT_MESSAGES}
 
 
 def test_a_secret_that_goes_on_in_the_next_text_goes():
@@ -171,7 +283,7 @@ def test_what_is_not_plain_text_is_searched_as_json(value):
 def test_media_in_a_text_is_no_text():
     """A picture within a sentence becomes a reference."""
     picture = "data:image/png;base64," + "iVBORw0KGgo" * 20
-    attributes, searched = recorded(asked(f"look: {picture} there"))
+    attributes, searched = recorded(lambda content: asked(f"look: {picture} there", content))
     assert not searched
     assert "iVBOR" not in attributes[semconv.INPUT_MESSAGES]
     assert "<image/png of " in attributes[semconv.INPUT_MESSAGES]
@@ -184,7 +296,7 @@ def test_known_secrets_are_those_that_were_looked_for():
         secrets.learn("our*own*key*1")
         assert content.known is not secrets.forms
         content = Content(MAX_LENGTH)
-        assert content.encoded(asked("it is our*own*key*1!")) == asked_as_json("it is [redacted]!")
+        assert content.encoded(asked("it is our*own*key*1!", content)) == asked_as_json("it is [redacted]!")
         assert content.known is secrets.forms
     finally:
         secrets.forget()

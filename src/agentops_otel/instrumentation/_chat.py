@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from .. import semconv
 from ._answer import failure, head
@@ -11,6 +11,8 @@ from ._content import Content, Message, Part, fields, items, message_finish
 from ._endpoint import Attributes, Failure
 from ._parts import message_parts, plain_text, tool_calls
 from ._request import output_type, parameters, reasoning_level, role_of, strings, tool_definitions
+
+_ONLY_SPEAK: Final = frozenset({"system", "developer", "user"})
 
 # ---- requests ----
 
@@ -42,34 +44,33 @@ def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) ->
     """The messages of a chat completion, and its tools."""
     messages = [_message(message, content) for message in items(body.get("messages"))]
     if messages:
-        attributes[semconv.INPUT_MESSAGES] = messages
+        attributes[semconv.INPUT_MESSAGES] = content.complete(messages)
     tool_definitions(body, attributes)
 
 
 def completion_prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) -> None:
     """The prompts of a legacy completion."""
-    messages = [{"role": "user", "parts": [content.text(text)]} for text in strings(body.get("prompt"))]
+    messages = [content.message("user", [content.text(text)]) for text in strings(body.get("prompt"))]
     if messages:
-        attributes[semconv.INPUT_MESSAGES] = messages
+        attributes[semconv.INPUT_MESSAGES] = content.complete(messages)
 
 
 def _message(value: Any, content: Content) -> Message:
     message = fields(value)
     if not message:
-        return {"role": "user", "parts": message_parts(value, content)}
+        return content.message("user", message_parts(value, content))
     role = role_of(message)
     text = message.get("content")
+    if type(text) is str and role in _ONLY_SPEAK:
+        return content.message(role, [content.text(text)], name=message.get("name"))
     if role in ("tool", "function"):
         call_id = message.get("tool_call_id") or message.get("name")
         response = text if isinstance(text, str) else message_parts(text, content)
-        return {"role": "tool", "parts": [content.tool_response(call_id, response)]}
+        return content.message("tool", [content.tool_response(call_id, response)])
     parts = message_parts(text, content)
     if role == "assistant":
         parts += _spoken(message, content)
-    found: Message = {"role": role, "parts": parts}
-    if isinstance(message.get("name"), str):
-        found["name"] = message["name"]
-    return found
+    return content.message(role, parts, name=message.get("name"))
 
 
 def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
@@ -129,20 +130,22 @@ def output(value: Any, content: Content) -> list[Message]:
         parts = message_parts(text, content) if text else []
         parts += _spoken(message, content)
         role = role_of(message, "assistant")
-        messages.append({"role": role, "parts": parts, "finish_reason": message_finish(choice.get("finish_reason"))})
-    return messages
+        messages.append(content.message(role, parts, message_finish(choice.get("finish_reason"))))
+    return content.complete(messages)
 
 
 def completion_output(value: Any, content: Content) -> list[Message]:
     """The messages of an answer of legacy completions."""
-    return [
-        {
-            "role": "assistant",
-            "parts": message_parts(choice.get("text"), content) or [content.text("")],
-            "finish_reason": message_finish(choice.get("finish_reason")),
-        }
-        for choice in map(fields, items(fields(value).get("choices")))
-    ]
+    return content.complete(
+        [
+            content.message(
+                "assistant",
+                message_parts(choice.get("text"), content) or [content.text("")],
+                message_finish(choice.get("finish_reason")),
+            )
+            for choice in map(fields, items(fields(value).get("choices")))
+        ]
+    )
 
 
 # ---- usage of a stream ----

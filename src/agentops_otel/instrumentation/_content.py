@@ -11,12 +11,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
-from .. import secrets
+from .. import secrets, semconv
 from ..media import digest, may_be_inside, replaced
 from ..text import cut
-from ..values import plain_json, plain_texts, to_json
+from ..values import MAX_DEPTH, MAX_ITEMS, are_small, plain_json, plain_texts, to_json
+
+# What stands in nearly every message, and is no secret.
+_WORDS: Final = frozenset({
+    "system", "developer", "user", "assistant", "tool", "stop", "length", "tool_call", "content_filter", "error",
+})  # fmt: skip
+# How much JSON may make of a character of what was JSON, and of a part or a message without its texts.
+_LENGTH_OF_A_CHARACTER: Final = 12
+_LENGTH_OF_AN_OBJECT: Final = 600
+_MOST_DEPTH: Final = MAX_DEPTH - 5  # in a part of a response in a part of a message
+_IDS: Final = (semconv.RESPONSE_ID, semconv.REQUEST_ID)
 
 NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -58,59 +69,111 @@ def message_finish(reason: Any) -> str:
 
 
 class Content:
-    """Makes message parts whose texts are at most `max_length` characters long.
+    """Makes messages and their parts, with texts of at most `max_length` characters, and remembers all their texts.
 
     Attributes:
         searched: names of the attributes in which there is no secret.
         known: the known secrets that were looked for in them.
     """
 
-    __slots__ = ("known", "max_length", "searched")
+    __slots__ = ("_complete", "_is_plain", "_length", "_texts", "known", "max_length", "searched")
 
     def __init__(self, max_length: int) -> None:
         self.max_length = max_length
         self.searched: frozenset[str] = frozenset()
         self.known = secrets.forms
+        self._texts: list[str] = []
+        self._length = 0  # at most, of the JSON of what is no text
+        self._is_plain = True
+        self._complete: list[list[Message]] = []
+
+    def complete(self, messages: list[Message]) -> list[Message]:
+        """Say of messages that there is no text in them but what methods of this object were given.
+
+        Others are looked through once more, which costs as much as all the rest.
+        """
+        self._complete.append(messages)
+        return messages
+
+    def message(self, role: str, parts: list[Part], finish_reason: str | None = None, name: Any = None) -> Message:
+        """A message; a name that is no text is left out."""
+        message: Message = {"role": role, "parts": parts}
+        if role not in _WORDS:
+            self._texts.append(role)
+        if finish_reason is not None:
+            message["finish_reason"] = finish_reason
+            if finish_reason not in _WORDS:
+                self._texts.append(finish_reason)
+        elif name is not None and isinstance(name, str):
+            message["name"] = self._noted(name)
+        return message
 
     def text(self, value: Any, kind: str = "text") -> Part:
         """A text; what is none, although it stands where one is expected, as JSON."""
-        text = as_text(value)
+        text = value if type(value) is str else as_text(value)
         if len(text) > self.max_length:
             text = cut(replaced(text, self.max_length), self.max_length)
+        self._texts.append(text)
         return {"type": kind, "content": text}
 
     def tool_call(self, call_id: Any, name: Any, arguments: Any) -> Part:
         return {
             "type": "tool_call",
-            "id": None if call_id is None else as_text(call_id),
-            "name": as_text(name),
-            "arguments": self.value(arguments),
+            "id": None if call_id is None else self._noted(as_text(call_id)),
+            "name": self._noted(as_text(name)),
+            "arguments": self._value(arguments),
         }
 
-    def tool_response(self, call_id: Any, response: Any) -> Part:
+    def tool_response(self, call_id: Any, response: str | list[Part]) -> Part:
         return {
             "type": "tool_call_response",
-            "id": None if call_id is None else as_text(call_id),
-            "response": response,
+            "id": None if call_id is None else self._noted(as_text(call_id)),
+            "response": self._noted(response) if isinstance(response, str) else response,
         }
+
+    def other(self, kind: str, **more: Any) -> Part:
+        """A part of which only this is recorded."""
+        for value in more.values():
+            if isinstance(value, str):
+                self._texts.append(value)
+            elif value is not None:
+                self._is_plain = False
+        return {"type": self._noted(kind), **more}
 
     def file(self, modality: str, file_id: Any) -> Part:
         """A picture, sound or file that the provider has already."""
-        return {"type": "file", "modality": modality, "file_id": as_text(file_id)}
+        return {"type": "file", "modality": modality, "file_id": self._noted(as_text(file_id))}
 
-    def value(self, value: Any) -> Any:
+    def named(self, part: Part, name: str) -> Part:
+        """A file with its name."""
+        part["filename"] = self._noted(name)
+        return part
+
+    def _noted(self, text: str) -> str:
+        self._texts.append(text)
+        return text
+
+    def _value(self, value: Any) -> Any:
         """JSON text as the value it stands for; text that is too long or no JSON stays text."""
-        if not isinstance(value, str) or len(value) > self.max_length or not value.startswith(("{", "[")):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
+        found = value
+        if isinstance(value, str) and len(value) <= self.max_length and value.startswith(("{", "[")):
+            with suppress(ValueError):
+                found = json.loads(value)
+        if isinstance(found, str):
+            return self._noted(found)
+        texts = plain_texts(found, max_length=self.max_length, depth=_MOST_DEPTH)
+        if texts is None or not isinstance(value, str):
+            self._is_plain = False
+        else:
+            self._texts += texts
+            self._length += len(value) * _LENGTH_OF_A_CHARACTER
+        return found
 
     def media(self, modality: str, source: str) -> Part:
         """A picture, sound or file from a URL: a link as it is, `data:` as a reference."""
         if not source.startswith("data:"):
-            return {"type": "uri", "modality": modality, "uri": cut(replaced(source, self.max_length), self.max_length)}
+            uri = self._noted(cut(replaced(source, self.max_length), self.max_length))
+            return {"type": "uri", "modality": modality, "uri": uri}
         head = source[: source.find(",", 0, 512) + 1]
         mime_type = head[5:].partition(";")[0].rstrip(",") or None
         return self.blob(modality, mime_type, source, skip=len(head))
@@ -122,35 +185,54 @@ class Content:
             # Not `blob`, which has to have the content.
             "type": "file",
             "modality": modality,
-            "mime_type": mime_type,
+            "mime_type": self._noted(mime_type) if isinstance(mime_type, str) else mime_type,
             "file_id": f"{name}:{value}",
             "bytes": size,
             name: value,
         }
 
-    def encoded(self, values: Mapping[str, Any]) -> Attributes:
-        """Attributes of JSON: what is not plain text, or may be media, is written with care and not in `searched`."""
-        attributes = self._searched(values)
-        if attributes is None:  # then those that are plain, and the others one by one
+    def encoded(self, values: Mapping[str, Any], beside: Mapping[str, Any] = NOTHING) -> Attributes:
+        """Attributes of JSON: what is not plain text, or may be media, is written with care and not in `searched`.
+
+        Args:
+            beside: other attributes of the span, of which ids are searched together with these: they are always new.
+        """
+        attributes = self._written(values, self._all_texts(values), beside)
+        if attributes is None:  # look at each as a whole
             attributes = {}
-            searched: set[str] = set()
             for name, value in values.items():
-                attributes |= self._searched({name: value}) or {name: to_json(value, max_length=self.max_length)}
-                searched |= self.searched
-            self.searched = frozenset(searched)
+                texts = plain_texts(value, max_length=self.max_length)
+                one = self._written({name: value}, texts, NOTHING)
+                attributes |= {name: to_json(value, max_length=self.max_length)} if one is None else one
         return attributes
 
-    def _searched(self, values: Mapping[str, Any]) -> Attributes | None:
-        """The JSON of plain values without secrets; None when one of them is not plain, or may hold media."""
-        self.searched = frozenset()
-        texts = plain_texts(*values.values(), max_length=self.max_length)
-        clean = None if texts is None else _cleaned(texts)
+    def _all_texts(self, values: Mapping[str, Any]) -> list[str] | None:
+        """The texts of plain values; None when they are not, or cannot be told so quickly."""
+        complete = {*map(id, self._complete)}
+        objects = len(self._texts) + sum(map(len, self._complete))
+        length = self._length + objects * _LENGTH_OF_AN_OBJECT
+        if not self._is_plain or objects > MAX_ITEMS or not are_small(self._texts, length, self.max_length):
+            return None
+        others = [value for value in values.values() if id(value) not in complete]
+        if not others:
+            return self._texts
+        texts = plain_texts(*others, max_length=self.max_length)
+        return None if texts is None else texts + self._texts
+
+    def _written(
+        self, values: Mapping[str, Any], texts: list[str] | None, beside: Mapping[str, Any]
+    ) -> Attributes | None:
+        """The JSON of plain values without secrets; None when they are not plain, or may hold media."""
+        if texts is None:
+            return None
+        ids = [name for name in _IDS if type(beside.get(name)) is str]
+        clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts)
         if clean is None:
             return None
         attributes = {name: plain_json(_with(value, clean) if clean else value) for name, value in values.items()}
         if None in attributes.values():
             return None
-        self.searched = frozenset(values)
+        self.searched = self.searched.union(values, () if clean else ids)
         return attributes
 
 

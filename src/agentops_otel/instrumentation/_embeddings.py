@@ -60,7 +60,7 @@ def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) ->
         parts.append(content.text(text))
         room -= len(text)
     if parts:
-        attributes[semconv.INPUT_MESSAGES] = [{"role": "user", "parts": parts}]
+        attributes[semconv.INPUT_MESSAGES] = content.complete([content.message("user", parts)])
 
 
 def document(body: bytes) -> Any:

@@ -58,6 +58,8 @@ def _tool_call(value: Any, content: Content) -> Part:
 
 
 def _part(value: Any, content: Content) -> Part:
+    if type(value) is str:
+        return content.text(value)
     part = {} if isinstance(value, str) else fields(value)
     kind = part.get("type")
     if not isinstance(kind, str):
@@ -97,9 +99,7 @@ def _file(file: Mapping[str, Any], content: Content) -> Part:
         found = content.media("document", source) if is_link else content.blob("document", None, source)
     else:
         found = content.file("document", file.get("file_id"))
-    if isinstance(file.get("filename"), str):
-        found["filename"] = file["filename"]
-    return found
+    return content.named(found, file["filename"]) if isinstance(file.get("filename"), str) else found
 
 
 def _inline(kind: str, part: Mapping[str, Any], content: Content) -> Part:
@@ -108,4 +108,4 @@ def _inline(kind: str, part: Mapping[str, Any], content: Content) -> Part:
     data, mime_type = source.get("data"), source.get("mimeType") or source.get("media_type")
     if isinstance(data, str) and kind in ("image", "audio", "document"):
         return content.blob(kind, mime_type if isinstance(mime_type, str) else None, data)
-    return {"type": kind}
+    return content.other(kind)

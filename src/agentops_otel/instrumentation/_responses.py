@@ -47,14 +47,14 @@ def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) ->
     """The instructions, the input and the tools of a request."""
     instructions = message_parts(body.get("instructions"), content)
     if instructions:
-        attributes[semconv.SYSTEM_INSTRUCTIONS] = instructions
+        attributes[semconv.SYSTEM_INSTRUCTIONS] = content.complete(instructions)
     given = body.get("input")
     if isinstance(given, str):
-        messages = [{"role": "user", "parts": [content.text(given)]}]
+        messages = [content.message("user", [content.text(given)])]
     else:
         messages = [message for item in items(given) if (message := _message(item, content)) is not None]
     if messages:
-        attributes[semconv.INPUT_MESSAGES] = messages
+        attributes[semconv.INPUT_MESSAGES] = content.complete(messages)
     tool_definitions(body, attributes)
 
 
@@ -72,8 +72,8 @@ def _message(value: Any, content: Content) -> Message | None:
     if isinstance(kind, str) and kind != "message":
         part = _item_part(kind, item, content)
         role = "tool" if kind.endswith("_output") else "assistant"
-        return None if part is None else {"role": role, "parts": [part]}
-    return {"role": role_of(item), "parts": message_parts(item.get("content") if item else value, content)}
+        return None if part is None else content.message(role, [part])
+    return content.message(role_of(item), message_parts(item.get("content") if item else value, content))
 
 
 def _item_part(kind: str, item: Mapping[str, Any], content: Content) -> Part | None:
@@ -94,7 +94,7 @@ def _item_part(kind: str, item: Mapping[str, Any], content: Content) -> Part | N
         form = item.get("output_format")
         return content.blob("image", f"image/{form if isinstance(form, str) else 'png'}", item["result"])
     # Tools that run at the provider (web search, code interpreter ...): which one, not its pages of results.
-    return {"type": kind, "id": item.get("id")}
+    return content.other(kind, id=item.get("id"))
 
 
 # ---- answers ----
@@ -147,4 +147,4 @@ def output(value: Any, content: Content) -> list[Message]:
             if part is not None:
                 parts.append(part)
     finish = message_finish(_finish(response))
-    return [{"role": "assistant", "parts": parts, "finish_reason": finish}] if parts else []
+    return content.complete([content.message("assistant", parts, finish)]) if parts else []

@@ -228,12 +228,9 @@ class Call:
         messages: Attributes = {}
         failure = self._read(span, response, content, attributes, messages)
         if content is not None:
-            messages = self._encoded(content, messages)
+            messages = self._encoded(content, messages, attributes)
             if on_spans:
                 attributes.update(messages)
-                leaf: Any = span
-                if hasattr(leaf, "searched"):
-                    leaf.searched, leaf.forms = content.searched, content.known
         if self.retries:
             attributes[semconv.RESEND_COUNT] = self.retries
         if error is not None:
@@ -241,6 +238,9 @@ class Call:
         elif failure is not None:
             self._failure(span, failure)
         span.set_attributes(attributes)
+        leaf: Any = span
+        if on_spans and content is not None and error is None and hasattr(leaf, "searched"):
+            leaf.searched, leaf.known = content.searched, content.known
         instruments = _metrics.instruments()
         if instruments is not None:
             try:
@@ -288,9 +288,9 @@ class Call:
         return failure
 
     @staticmethod
-    def _encoded(content: Content, messages: Attributes) -> Attributes:
+    def _encoded(content: Content, messages: Attributes, beside: Attributes) -> Attributes:
         try:
-            return content.encoded(messages)
+            return content.encoded(messages, beside)
         except Exception:
             guard.report("the messages of a call")
             return {}

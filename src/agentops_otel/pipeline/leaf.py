@@ -125,6 +125,7 @@ class Leaf(Span):
         for name in own.keys() & attributes.keys():  # as in the SDK, what is set again is the last
             del own[name]
         own.update(attributes)
+        self.searched = ()
 
     def set_attribute(self, key: str, value: Any) -> None:
         """As the SDK's span."""
