@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from . import api, events, semconv
+from . import api, events, semconv, timestamps
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -143,7 +143,8 @@ class SequentialClock:
     def __enter__(self) -> Self:
         # The SDK has no door for a clock; this is the name under which it reads the time, from 1.34 to this day.
         self._installed.enter_context(mock.patch.object(trace, "time_ns", self))
-        self._installed.enter_context(mock.patch.object(events, "time_ns", self))
+        for module in (events, timestamps):
+            self._installed.enter_context(mock.patch.object(module, "time_ns", self))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
