@@ -71,6 +71,20 @@ def test_a_cell_is_a_session(notebook):
     assert "<Session " in said
 
 
+def test_a_cell_is_shown_with_its_spans(notebook):
+    """Below the cell stands what it did, as HTML that needs no script."""
+    said, _ = notebook(
+        """\
+        %%session
+        import agentops_otel as agentops
+        agentops.record(agentops.ActionEvent("search"))
+        """,
+        "print(session._repr_html_())",
+    )
+    assert "<summary>1 span</summary>" in said
+    assert "■ <b>search</b>" in said
+
+
 def test_a_cell_that_fails(notebook):
     """The session has failed, the traceback is shown once, and the notebook goes on."""
     said, spans = notebook("%%session\nraise KeyError('order')", "print('next', session.end_state.value)")

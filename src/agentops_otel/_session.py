@@ -13,7 +13,7 @@ from contextvars import Token
 from datetime import datetime, timezone
 from enum import Enum
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
@@ -24,15 +24,19 @@ from .clock import monotonic
 from .config import Configuration
 from .context import Scope
 from .figures import format_cost
+from .kept import Kept, Notebook
 from .log import logger
 from .pipeline import ids
 from .pipeline.log_event import LogEvent
-from .pipeline.processor import SessionSpans
+from .pipeline.processor import Recorder, SessionSpans
 from .pipeline.provider import SessionProvider
 from .span_failure import write_exception
 from .summary import Summary
 from .totals import Snapshot
 from .values import MAX_ITEMS, to_text
+
+if TYPE_CHECKING:
+    from .rows import State
 
 _HEARTBEAT = 10.0
 _NAME_LENGTH = 256
@@ -119,6 +123,8 @@ class Session:
         video: URL of a recording; None without one.
     """
 
+    _kept: Kept | None = None
+
     def __init__(
         self,
         provider: SessionProvider,
@@ -150,7 +156,10 @@ class Session:
         number = ids.trace_id(self.session_id)
         root_id = ids.root_span_id(number)
         self._pipeline = provider.pipeline(config)
-        self._spans = SessionSpans(self.session_id, number, root_id, self._pipeline, provider.redactor(config))
+        recorder: Recorder | None = self._pipeline
+        if self._pipeline is not None and Notebook.is_open:
+            recorder = self._kept = Kept(self._pipeline)
+        self._spans = SessionSpans(self.session_id, number, root_id, recorder, provider.redactor(config))
         provider.processor.add(self._spans)
         started, self._started = time.time_ns(), monotonic()  # what takes its time comes after
         if self.owner:
@@ -540,11 +549,11 @@ class Session:
         return f"<Session {self.session_id} {state}>"
 
     def _repr_html_(self) -> str:
-        """A small card for notebooks; every text of it is escaped."""
-        from html import escape
+        """A card for notebooks, and in one that has loaded the extension its spans; every text is escaped."""
+        from .card import card, tree_of
 
         totals = self.totals
-        rows = {
+        facts = {
             "state": "running" if self.end_state is None else self.end_state.value,
             "reason": self.end_state_reason,
             "tags": ", ".join(self._tags),
@@ -554,15 +563,9 @@ class Session:
             "tokens": f"{totals.usage.input_tokens:,} in, {totals.usage.output_tokens:,} out",
             "cost": "" if totals.cost is None else format_cost(totals.cost),
         }
-        cells = "".join(
-            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-            for name, value in rows.items()
-            if value not in (None, "")
-        )
-        link = self._trace_url
-        if link and link.startswith(("http://", "https://")):
-            cells += f'<tr><th>page</th><td><a href="{escape(link)}">{escape(link)}</a></td></tr>'
-        return f"<table><caption>Session {escape(self.name or self.session_id)}</caption>{cells}</table>"
+        state = cast("State", "running" if self.end_state is None else self.end_state.value.lower())
+        tree = "" if self._kept is None else tree_of(self._kept.rows, state)
+        return card(self.name or self.session_id, facts.items(), self._trace_url, tree)
 
 
 class UnrecordedSession(Session):

@@ -8,18 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from . import api
+from .kept import Notebook
 
 
 def load_ipython_extension(ipython: Any) -> None:
     """Add the cell magic `%%session [NAME] [--tag TAG]...`; IPython calls this for `%load_ext agentops_otel`.
 
     The cell is a session of its own: an exception ends it as Fail, a normal end is Success. The session is shown below
-    the cell and is in the variable `session` afterwards. What the cell defines stays.
+    the cell and is in the variable `session` afterwards. What the cell defines stays. Sessions that begin from now on
+    keep what is shown of their last 1,000 spans in memory, so that a session is shown with its spans.
     """
 
     def session(line: str, cell: str) -> None:
         _run(ipython, cell, *_given(line))
 
+    Notebook.is_open = True
     ipython.register_magic_function(session, magic_kind="cell", magic_name="session")
 
 
