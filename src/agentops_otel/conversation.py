@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from . import semconv
-from .redaction import plain_dict
 from .text import brief
 from .totals import kind_of
 
@@ -30,13 +29,15 @@ class Conversation:
 
     def note(self, attributes: Mapping[str, Any] | None) -> None:
         """Note the messages of an LLM call; other spans have none."""
-        attributes = plain_dict(attributes)
+        attributes = attributes or {}
         if kind_of(attributes) != semconv.KIND_LLM:
             return
-        prompt, answer = attributes.get(semconv.INPUT_MESSAGES), attributes.get(semconv.OUTPUT_MESSAGES)
-        if self._asked is None and self._tries < _MOST_TRIES and isinstance(prompt, str):
-            self._tries += 1
-            self._asked = _first_text(prompt, "user")
+        if self._asked is None and self._tries < _MOST_TRIES:
+            prompt = attributes.get(semconv.INPUT_MESSAGES)
+            if isinstance(prompt, str):
+                self._tries += 1
+                self._asked = _first_text(prompt, "user")
+        answer = attributes.get(semconv.OUTPUT_MESSAGES)
         if not isinstance(answer, str) or (_TEXTS[0] not in answer and _TEXTS[1] not in answer):
             return
         if _TOOL_CALL not in answer or _first_text(answer, None):  # the arguments of a tool may look like a text

@@ -188,21 +188,27 @@ class Redactor:
         """Whether the values of attributes are clean, but for those that were searched already."""
         seen = self._seen
         unseen: list[str] = []
-        for name, value in attributes.items():
-            if name in searched or value in seen:
-                continue
-            kind = type(value)
-            if kind is str:
-                if len(value) > self._max_length:
+        try:
+            for name, value in attributes.items():
+                if name in searched or value in seen:
+                    continue
+                kind = type(value)
+                if kind is str:
+                    if len(value) > self._max_length:
+                        return False
+                    unseen.append(value)
+                elif kind is tuple:
+                    if not all(item in seen and item[:1] != "-" for item in value):
+                        return False
+                    if len(seen) < _SEEN_COUNT:
+                        seen.add(value)
+                elif kind is int:
+                    if not -_INT64 <= value < _INT64:
+                        return False
+                elif kind is not float and kind is not bool:
                     return False
-                unseen.append(value)
-            elif kind is tuple:
-                if not all(item in seen and item[:1] != "-" for item in value):
-                    return False
-                if len(seen) < _SEEN_COUNT:
-                    seen.add(value)
-            elif kind is int and not -_INT64 <= value < _INT64:
-                return False
+        except TypeError:  # of what has no hash, such as a list
+            return False
         return not unseen or self._are_clean_texts(unseen)
 
     def _clean(self, span: ReadableSpan) -> ReadableSpan:

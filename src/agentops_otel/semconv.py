@@ -83,6 +83,8 @@ SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
 TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+MESSAGES: Final = (SYSTEM_INSTRUCTIONS, TOOL_DEFINITIONS, INPUT_MESSAGES, OUTPUT_MESSAGES)
+"""The names of what was said in a call."""
 EVENT_OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
 
 # Values of ``gen_ai.operation.name``.

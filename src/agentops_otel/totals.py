@@ -259,9 +259,16 @@ class Totals:
 
     def end(self, span: ReadableSpan, span_id: int) -> None:
         """Note a span that has ended; one whose start was not noted, such as the root, does not count."""
-        if self._open.pop(span_id, None) is None:
+        begun = self._open.pop(span_id, None)
+        if begun is None:
             return
-        ended = _Ended.of(span, span_id)
+        figures: Mapping[str, Any] | None = getattr(span, "figures", None)  # of a leaf
+        if figures is None:
+            ended = _Ended.of(span, span_id)
+        else:
+            parent, failed = span.parent, span.status.status_code is StatusCode.ERROR
+            parent_id = 0 if parent is None else parent.span_id
+            ended = _Ended(span_id, parent_id, span.name, begun[1], failed, (span.start_time, span.end_time), figures)
         if ended.trigger_id and (trigger := self._open.get(ended.trigger_id)) is not None:
             about, kind, _ = trigger
             ended = ended._replace(trigger=_act(_parent_id(about), kind, about.name))

@@ -7,6 +7,8 @@ import logging
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -24,11 +26,12 @@ from opentelemetry.trace import (
     use_span,
 )
 
-from agentops_otel import semconv
+from agentops_otel import secrets, semconv
 from agentops_otel.config import Configuration
 from agentops_otel.context import Scope
 from agentops_otel.pipeline import leaf
 from agentops_otel.pipeline.leaf import Leaf
+from agentops_otel.redaction import Redactor
 from agentops_otel.testing import SequentialClock, SpanCapture
 from tests.fakes.house import SESSION, House
 
@@ -43,7 +46,7 @@ DONE = {
 }
 
 
-def start(house, attributes=CALL, **more):
+def start(house, attributes=CALL, name="chat gpt-4o", **more):
     scope = Scope(
         house.tracer,
         Configuration(),
@@ -51,7 +54,7 @@ def start(house, attributes=CALL, **more):
         trace_id=house.session.trace_id,
         root=house.root,
     )
-    return scope.start_leaf("chat gpt-4o", kind=SpanKind.CLIENT, attributes=attributes, **more)
+    return scope.start_leaf(name, kind=SpanKind.CLIENT, attributes=attributes, **more)
 
 
 def described(span):
@@ -76,13 +79,22 @@ def described(span):
         "links": [(link.context, dict(link.attributes or {})) for link in span.links],
         "events": [(event.name, dict(event.attributes)) for event in span.events],
         "dropped": (span.dropped_attributes, span.dropped_events, span.dropped_links),
-        "scope": span.instrumentation_scope,
-        "resource": span.resource,
+        "scope": (span.instrumentation_scope.name, span.instrumentation_scope.version),
+        "resource": dict(span.resource.attributes),
     }
 
 
 def plain(span):
     span.set_attributes(DONE)
+
+
+def filled(span):
+    getattr(span, "fill", span.set_attributes)(DONE)
+
+
+def filled_again(span):
+    filled(span)
+    span.set_attribute("by", "a hook of the program's")
 
 
 def set_again(span):
@@ -135,7 +147,9 @@ def ends_late(span):
 
 
 @pytest.mark.parametrize(
-    "what", [plain, set_again, odd_values, too_many, events, fails, as_a_block, ends_late], ids=lambda f: f.__name__
+    "what",
+    [plain, filled, filled_again, set_again, odd_values, too_many, events, fails, as_a_block, ends_late],
+    ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("flags", [1, 3])
 def test_a_leaf_and_a_span_of_the_sdks_are_the_same_to_who_gets_them(what, flags):
@@ -349,3 +363,57 @@ def test_what_is_found_out_after_the_end_is_added_in_place():
     assert span.attributes == {**held, "price": 1.5}
     assert "price" not in held
     assert span.resource is resource
+
+
+TEXTS = st.sampled_from(
+    ["stop", "gpt-4o", "-x", "sk-proj-" + "a1B2" * 10, "AKIAIOSFODNN7EXAMPLE", "x" * 70_000, "\ud800", ""]
+)
+VALUES = st.one_of(
+    TEXTS, st.integers(-(2**70), 2**70), st.floats(), st.booleans(), st.lists(TEXTS, max_size=3).map(tuple)
+)
+NAMES = st.sampled_from([semconv.RESPONSE_MODEL, semconv.RESPONSE_ID, semconv.RESPONSE_FINISH_REASONS, "other"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(attributes=st.dictionaries(NAMES, VALUES), status=st.none() | TEXTS, name=TEXTS, again=st.booleans())
+def test_nothing_leaves_a_leaf_that_does_not_leave_a_span_of_the_sdks(attributes, status, name, again):
+    """Secrets, what OTLP cannot carry and what is too long, wherever it is."""
+    found = []
+    for leaves in (True, False):
+        redactor = Redactor(max_length=64_000)
+        house = House(capture := SpanCapture(), leaves=leaves, redactor=redactor)
+        for _ in range(2 if again else 1):  # what has been seen once is remembered
+            span = start(house, {**CALL, semconv.REQUEST_MODEL: name}, name=name)
+            messages = {semconv.INPUT_MESSAGES: "clean", semconv.OUTPUT_MESSAGES: "sk-proj-" + "c3D4" * 10}
+            if leaves:
+                span.searched, span.known = {semconv.INPUT_MESSAGES}, secrets.forms
+                span.fill({**attributes, **messages})
+            else:
+                span.set_attributes({**attributes, **messages})
+            if status is not None:
+                span.set_status(Status(StatusCode.ERROR, status))
+            span.end()
+        found.append(repr([described(span) for span in capture.spans]))
+    assert found[0] == found[1]
+
+
+def test_messages_that_were_searched_are_not_searched_again():
+    """Unless a secret was learnt since, or a hook wants to see them."""
+    secret = "sk-proj-" + "e5F6" * 10
+    house = House(capture := SpanCapture())
+
+    def end():
+        span = start(house)
+        span.searched, span.known = {semconv.OUTPUT_MESSAGES}, forms
+        span.fill({semconv.OUTPUT_MESSAGES: secret})
+        span.end()
+        return capture.spans[-1].attributes[semconv.OUTPUT_MESSAGES]
+
+    forms = secrets.forms
+    assert secrets.REDACTED in end()  # what has never been seen is looked at with care
+    assert end() == secret
+    secrets.learn("another-secret-of-ours")
+    assert secrets.REDACTED in end()
+    forms = secrets.forms
+    house.session.redactor = Redactor(lambda value, path: "hooked")
+    assert end() == "hooked"

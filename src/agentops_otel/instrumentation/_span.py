@@ -237,7 +237,7 @@ class Call:
             self._error(span, error)
         elif failure is not None:
             self._failure(span, failure)
-        span.set_attributes(attributes)
+        getattr(span, "fill", span.set_attributes)(attributes)  # (a leaf knows that these are texts and numbers)
         leaf: Any = span
         if on_spans and content is not None and error is None and hasattr(leaf, "searched"):
             leaf.searched, leaf.known = content.searched, content.known

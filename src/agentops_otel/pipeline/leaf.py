@@ -33,7 +33,7 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from .. import clock
+from .. import clock, semconv
 
 if TYPE_CHECKING:
     from .guarded import GuardedProcessors
@@ -62,8 +62,10 @@ class Leaf(Span):
         session: whose span it is.
         offset: `clock.offset()` at its start.
         place: where the record of it is kept; None where there is none.
-        searched: names of attributes whose texts have been cut and searched for secrets.
+        searched: names of attributes of messages whose texts have been cut and searched for secrets.
         known: the `secrets.forms` that they were searched for.
+        figures: once it has ended, all attributes but the messages; None unless it was filled, and nobody else has put
+            something on it.
     """
 
     # What the SDK's span has in each instance: here what is the same for most is the class's, see `Leaves` for more.
@@ -77,6 +79,8 @@ class Leaf(Span):
     place: Any = None
     searched: Collection[str] = ()
     known: object = None
+    figures: dict[str, Any] | None = None
+    _is_filled = _is_touched = False
 
     def __init__(
         self,
@@ -110,8 +114,22 @@ class Leaf(Span):
                 max_value_len=limits.max_span_attribute_length,
             )
 
+    def fill(self, attributes: Mapping[str, Any]) -> None:
+        """`set_attributes()` for the call itself, before the end.
+
+        Args:
+            attributes: texts, numbers and tuples of texts, under names of the conventions.
+        """
+        own: Any = self._attributes
+        if type(own) is dict and self._end_time is None:
+            self._is_filled = True
+            own.update(attributes)
+        else:
+            self.set_attributes(attributes)
+
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """As the SDK's span."""
+        self._is_touched = True
         own: Any = self._attributes
         if (
             type(own) is not dict
@@ -133,12 +151,14 @@ class Leaf(Span):
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         """As the SDK's span."""
+        self._is_touched = True
         if not self._events:
             self._events = self._new_events()  # type: ignore[no-untyped-call]
         super().add_event(name, attributes, timestamp)
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """As the SDK's span."""
+        self._is_touched = True
         if not self._links:
             self._links = self._new_links(())
         super().add_link(context, attributes)
@@ -157,6 +177,10 @@ class Leaf(Span):
             if is_leaf:
                 self._end_time = end
         if is_leaf:
+            if self._is_filled and not self._is_touched:
+                self.figures = figures = self._attributes.copy()
+                for message in semconv.MESSAGES:
+                    figures.pop(message, None)
             leaves.sessions.on_end(self, self.session)
         else:
             self._as_the_sdk()
@@ -226,6 +250,7 @@ class Leaves:
         """Start a leaf that keeps `attributes`; None where it has to be a span of the SDK's.
 
         Args:
+            attributes: as those of `Leaf.fill()`.
             start_time: nanoseconds since the epoch; now when left out.
         """
         trace_id, _, _, flags, state, is_valid = parent
@@ -246,8 +271,7 @@ class Leaves:
         leaf: Leaf = self._class(session, name, own, parent, kind, attributes, start_time)
         if links:
             leaf._links = leaf._new_links(links)  # noqa: SLF001
-        if not _are_plain(attributes):
-            leaf._as_the_sdk()  # noqa: SLF001
+            leaf._is_touched = True  # noqa: SLF001
         session.totals.begin(leaf, span_id, attributes, leaf.offset)
         return leaf
 

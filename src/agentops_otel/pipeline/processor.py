@@ -191,11 +191,11 @@ class SessionSpanProcessor(SpanProcessor):
             else:
                 waiting.append((span, session))
             return
-        self._ending.spans = waiting = deque()
+        self._ending.spans = waiting = []
         try:
             self._finish(span, session)
             while waiting:
-                self._finish(*waiting.popleft())
+                self._finish(*waiting.pop(0))
         finally:
             self._ending.spans = None
 

@@ -29,6 +29,7 @@ from opentelemetry.trace import (
 from ..redaction import plain_dict
 from ..span_copy import CountedSpan
 from ..text import encodable
+from .leaf import Leaf
 from .log_event import LogEvent
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ _Context = tuple[_TraceId, int, bool, int, _TraceState]  # trace id, span id, is
 _Scope = tuple[str, str | None, str | None, _Attributes]  # name, version, schema URL, attributes
 _Event = tuple[str, int, _Attributes, int]  # name, time, attributes, dropped
 _Link = tuple[_Context, _Attributes, int]  # context, attributes, dropped
+
+_NONE_DROPPED: Final = (0, 0, 0)
 
 Ranges = list[tuple[int, int]]  # first and last sequence number
 
@@ -188,12 +191,22 @@ def _scope(scope: InstrumentationScope) -> _Scope:
     return own
 
 
+def _events(events: Sequence[Event]) -> list[_Event]:
+    return [(e.name, e.timestamp, plain_dict(e.attributes), e.dropped_attributes) for e in events]
+
+
+def _links(links: Sequence[Link]) -> list[_Link]:
+    return [(_context(e.context), plain_dict(e.attributes), e.dropped_attributes) for e in links]
+
+
 def span_payload(span: ReadableSpan, resource: int) -> bytes:
     """The payload of a finished span; `resource` is the number of its resource.
 
     Raises:
         Exception: it has no context.
     """
+    if isinstance(span, Leaf):
+        return _leaf_payload(span, resource)
     trace_id, span_id, _, flags, state = span.context[:5]
     parent, scope, status = span.parent, span.instrumentation_scope, span.status
     # The properties copy lists that are mostly empty. Private names, so only a hint: without them they are asked.
@@ -216,9 +229,36 @@ def span_payload(span: ReadableSpan, resource: int) -> bytes:
             status.description,
             _scope(scope) if scope is not None else None,
             own if type(own) is dict else plain_dict(span.attributes),
-            [(e.name, e.timestamp, plain_dict(e.attributes), e.dropped_attributes) for e in events] if events else [],
-            [(_context(e.context), plain_dict(e.attributes), e.dropped_attributes) for e in links] if links else [],
+            _events(events) if events else [],
+            _links(links) if links else [],
             (span.dropped_attributes, span.dropped_events, span.dropped_links),
+        )
+    )
+
+
+def _leaf_payload(leaf: Leaf, resource: int) -> bytes:
+    """The same of a leaf, whose fields are known."""
+    trace_id, span_id, _, flags, state, _ = leaf._context  # type: ignore[misc]  # noqa: SLF001
+    parent, status, attributes = leaf._parent, leaf._status, leaf._attributes  # noqa: SLF001
+    return encode(
+        _Span(
+            trace_id.to_bytes(16, "big"),
+            leaf._end_time,  # noqa: SLF001
+            leaf._start_time,  # noqa: SLF001
+            resource,
+            span_id,
+            flags & 255,
+            None if state is DEFAULT_TRACE_STATE or not state else list(state.items()),
+            _parent(parent),  # type: ignore[arg-type]
+            leaf._name,  # noqa: SLF001
+            leaf._kind._value_,  # noqa: SLF001  (which msgspec looks up through three calls)
+            status._status_code._value_,  # noqa: SLF001
+            status.description,
+            _scope(leaf._instrumentation_scope),  # type: ignore[arg-type]  # noqa: SLF001
+            attributes,
+            _events(leaf.events) if leaf._events else [],  # noqa: SLF001
+            _links(leaf.links) if leaf._links else [],  # noqa: SLF001
+            (0, leaf.dropped_events, leaf.dropped_links) if leaf._events or leaf._links else _NONE_DROPPED,  # noqa: SLF001
         )
     )
 
