@@ -7,6 +7,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai._models import construct_type
+from openai.types.chat import ChatCompletionChunk
 
 from agentops_otel import semconv
 from agentops_otel.instrumentation._chat_fold import ChatFold
@@ -254,3 +256,48 @@ def test_the_head_may_come_late(client, server, spans):
     assert seen[semconv.RESPONSE_ID] == "chatcmpl-1"
     assert seen[semconv.RESPONSE_MODEL] == "gpt-4o-2024-08-06"
     assert seen[semconv.OPENAI_SYSTEM_FINGERPRINT] == "fp_1"
+
+
+TEXTS = st.text(max_size=4)
+FUNCTION = st.fixed_dictionaries({}, optional={"name": st.none() | TEXTS, "arguments": st.none() | TEXTS})
+TOOL_CALL = st.fixed_dictionaries(
+    {"index": st.integers(0, 2)},
+    optional={"id": st.none() | st.sampled_from(["", "a", "b"]), "type": st.just("function"), "function": FUNCTION},
+)
+DELTA = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.none() | st.just("assistant"),
+        "content": st.none() | TEXTS,
+        "refusal": st.none() | TEXTS,
+        "tool_calls": st.none() | st.lists(TOOL_CALL, max_size=2),
+        "function_call": st.none() | FUNCTION,
+        "reasoning_content": st.none() | TEXTS,
+        "reasoning": st.none() | TEXTS,
+        "annotations": st.none() | st.just([]),
+    },
+)
+DELTAS = DELTA | st.builds(lambda name, text: {name: text}, st.sampled_from(["content", "reasoning_content"]), TEXTS)
+CHUNKS = st.lists(
+    st.builds(
+        lambda delta, index, reason, more: llm_server.chunk(delta, reason, index=index, **more),
+        DELTAS,
+        st.integers(0, 1),
+        st.sampled_from([None, None, None, "stop"]),
+        st.fixed_dictionaries({}, optional={"id": st.sampled_from(["", "chatcmpl-1"]), "usage": st.none()}),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, database=None, max_examples=150)
+@given(CHUNKS)
+def test_many_chunks_at_once_are_the_same_as_one_by_one(chunks):
+    """The short ways that most of the SDK's chunks take lead where the long way does."""
+    models = [construct_type(type_=ChatCompletionChunk, value=chunk) for chunk in chunks]
+    quick, slow = ChatFold(), ChatFold()
+    quick.extend(models)
+    for model in models:
+        slow.add(model)
+    assert quick.response() == slow.response()
+    assert quick.done == slow.done

@@ -7,8 +7,14 @@ import hashlib
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai._models import construct_type
+from openai.types.responses import ResponseStreamEvent
 
 from agentops_otel import semconv
+from agentops_otel.instrumentation import _responses_fold
+from agentops_otel.instrumentation._responses_fold import ResponsesFold
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -290,3 +296,35 @@ def test_results_of_tools(client, spans):
         {"role": "tool", "parts": [{"type": "tool_call_response", "id": call_id, "response": response}]}
         for call_id, response in (("a", "sunny"), ("b", [picture]), ("c", [picture]), ("d", "x"))
     ]
+
+
+TEXTS = st.text(max_size=4)
+WHERE = st.fixed_dictionaries(
+    {}, optional={"output_index": st.integers(0, 2) | st.none() | st.just("1"), "item_id": st.sampled_from(["a", "b"])}
+)
+DELTAS = st.builds(
+    lambda where, kind, text: {**where, "type": kind, "delta": text},
+    WHERE,
+    st.sampled_from([*_responses_fold._PIECES, "response.audio.delta"]),
+    TEXTS,
+)
+ITEM_EVENTS = st.builds(
+    lambda where, kind, item: {**where, "type": f"response.output_item.{kind}", "item": item},
+    WHERE,
+    st.sampled_from(["added", "done"]),
+    st.sampled_from([FUNCTION, CUSTOM, {}]),
+)
+ENDS = st.sampled_from(llm_server.response_events())
+
+
+@settings(deadline=None, database=None, max_examples=150)
+@given(st.lists(DELTAS | DELTAS | ITEM_EVENTS | ENDS, max_size=10))
+def test_many_events_at_once_are_the_same_as_one_by_one(events):
+    """The short way of a piece that goes on with the one before leads where the long way does."""
+    models = [construct_type(type_=ResponseStreamEvent, value=event) for event in events]
+    quick, slow = ResponsesFold(), ResponsesFold()
+    quick.extend(models)
+    for model in models:
+        slow.add(model)
+    assert quick.response() == slow.response()
+    assert quick.done == slow.done

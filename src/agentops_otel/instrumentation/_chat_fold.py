@@ -62,6 +62,16 @@ class _ToolCalls:
             call = self._which(delta.get("id"), index, said, "custom" if custom else "function")
             call.add(said)
 
+    def goes_on(self, delta: Any) -> bool:
+        """Take in a piece of the arguments of a call that has begun; whether that was all of a model's delta."""
+        known = delta.__dict__
+        function = known["function"].__dict__
+        call, piece = self._at.get(known["index"]), function["arguments"]
+        if call is None or known["id"] or function["name"] or type(piece) is not str:
+            return False
+        call.arguments.append(piece)
+        return True
+
     def _which(self, call_id: Any, index: int | None, said: Mapping[str, Any], kind: str) -> _ToolCall:
         """The call that a piece belongs to; without an id it goes on with the last one of its index."""
         named = isinstance(call_id, (str, int)) and call_id != ""
@@ -137,6 +147,18 @@ class _Choice:
         if reasoning:
             self.reasoning.append(reasoning)
 
+    def goes_on(self, delta: Any) -> bool:
+        """Take in a piece of reasoning, or of a tool call's arguments; whether that was all of a model's delta."""
+        known, unknown = delta.__dict__, delta.__pydantic_extra__
+        if len([*filter(None, known.values()), *filter(None, unknown.values())]) != (2 if known["role"] else 1):
+            return False
+        reasoning = unknown.get("reasoning_content") or unknown.get("reasoning")
+        if reasoning and type(reasoning) is str:
+            self.reasoning.append(reasoning)
+            return True
+        pieces = known["tool_calls"]
+        return self.calls is not None and bool(pieces) and len(pieces) == 1 and self.calls.goes_on(pieces[0])
+
     def whole(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": _joined(self.text) or ""}
         if self.reasoning:
@@ -169,9 +191,9 @@ class ChatFold:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._tier = ""  # the last one: only the end of a stream knows which one served it
-        self._wanted: tuple[str, ...] = _HEAD
+        self._wanted: Sequence[str] = _HEAD
         self._choices: dict[int, _Choice] = {}
-        self._texts: dict[int, Callable[[str], None]] = {}  # by choice, once the head is known: adds to its text
+        self._texts: dict[int, Callable[[str], None]] = {}  # add to the text of a choice; none while the head is wanted
         self._usage: Mapping[str, Any] = NOTHING
         self.done = False
 
@@ -182,7 +204,7 @@ class ChatFold:
         costs as much as all else in a line, so that such a chunk is asked for no more than what tells it from others.
         What a host says of itself, of the tier and of the usage of a choice, it says at the end, too.
         """
-        texts, last, append = self._texts, None, None
+        last = append = None
         for chunk in chunks:
             try:
                 said = chunk.__dict__
@@ -199,8 +221,16 @@ class ChatFold:
                     and not ((unknown := delta.__pydantic_extra__) and any(unknown.values()))
                 ):
                     if index is not last or append is None:
-                        append, last = texts[index], index
+                        append, last = self._texts[index], index
                     append(text)
+                    continue
+                if (
+                    not text
+                    and part["finish_reason"] is None
+                    and said["usage"] is None
+                    and index in self._texts
+                    and self._choices[index].goes_on(delta)
+                ):
                     continue
             except (AttributeError, LookupError, TypeError, ValueError):  # it is of another shape
                 pass
@@ -220,15 +250,21 @@ class ChatFold:
             self._head["error"] = get("error") or found
         if get("usage") or get("x_groq"):
             self._usage = merged(self._usage, said_in({**found, "choices": ()}))
-        for position, item in enumerate(items(choices)):
-            self._add_choice(position, fields(item))
+        if choices:
+            for position, item in enumerate(items(choices)):
+                self._add_choice(position, fields(item))
+            if len(self._texts) < len(self._choices) and "id" in self._head and "model" in self._head:
+                self._texts = {index: choice.text.append for index, choice in self._choices.items()}
 
     def _add_head(self, found: Mapping[str, Any]) -> None:
+        wanted = []
         for name in self._wanted:
             value = found.get(name)
             if value and isinstance(value, str):
                 self._head[name] = value
-        self._wanted = tuple(name for name in self._wanted if name not in self._head)
+            else:
+                wanted.append(name)
+        self._wanted = wanted
 
     def _add_choice(self, position: int, choice: Mapping[str, Any]) -> None:
         get = choice.get
@@ -239,8 +275,6 @@ class ChatFold:
         kept = self._choices.get(index)
         if kept is None:
             kept = self._choices[index] = _Choice(index)
-        if index not in self._texts and "id" in self._head and "model" in self._head:
-            self._texts[index] = kept.text.append
         delta = get("delta") or get("message")
         if isinstance(delta, str) or not delta:
             text = delta or get("text")
@@ -271,15 +305,17 @@ def _is_text_alone(delta: Any) -> bool:
 
 def _whole(pieces: list[Any]) -> Any:
     """The whole of pieces that are texts, as they should be; else the only one, or their list."""
-    if all(isinstance(piece, str) for piece in pieces):
+    try:
         return "".join(pieces) if pieces else None
-    return pieces[0] if len(pieces) == 1 else pieces
+    except TypeError:
+        return pieces[0] if len(pieces) == 1 else pieces
 
 
 def _joined(pieces: list[Any]) -> Any:
     """The whole of the pieces of a content: a text, or, where some are no text, a list of parts."""
-    if len(pieces) < 2 or all(isinstance(piece, str) for piece in pieces):
-        return _whole(pieces)
+    whole = _whole(pieces)
+    if whole is not pieces:
+        return whole
     parts: list[dict[str, Any]] = []
     for piece in pieces:
         for part in piece if isinstance(piece, (list, tuple)) else (piece,):

@@ -44,12 +44,15 @@ Message = dict[str, Any]
 
 def fields(value: Any) -> Mapping[str, Any]:
     """The fields of a JSON object or a pydantic model, unknown ones included; of anything else none."""
-    if isinstance(value, dict):
+    if type(value) is dict:
         return value
-    known: Mapping[str, Any] = getattr(value, "__dict__", NOTHING)
-    if not known:
+    if value is None:
         return NOTHING
-    unknown = getattr(value, "__pydantic_extra__", None)
+    try:
+        known: Mapping[str, Any] = value.__dict__
+        unknown = value.__pydantic_extra__
+    except AttributeError:
+        return value if isinstance(value, dict) else getattr(value, "__dict__", NOTHING)
     return {**known, **unknown} if unknown else known
 
 

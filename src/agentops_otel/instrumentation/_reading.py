@@ -150,8 +150,9 @@ class Reading:
         _followed.pop(id(ref), None)
         response = ref()
         if response is not None:
+            held = vars(response)
             for name in _HOOKS:
-                vars(response).pop(name, None)
+                held.pop(name, None)
 
     def _leave(self, outcome: str) -> None:
         if self.pending:

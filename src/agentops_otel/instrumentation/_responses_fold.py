@@ -71,22 +71,21 @@ class ResponsesFold:
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events. Nearly all are models of the SDK with a piece of the same item as the one before."""
-        latest: tuple[Any, Any] = ("", None)
-        pieces: list[str] = []
+        last_kind, last_index, pieces = "", -1, list[str]()
         for event in chunks:
             try:
-                if type(event) is not dict:
-                    said = event.__dict__
-                    kind, piece, index = said["type"], said["delta"], said["output_index"]
-                    if type(piece) is str and type(index) is int and index >= 0 and kind in _PIECES:
-                        if kind is not latest[0] or index != latest[1]:
-                            latest = kind, index
-                            pieces = self._item(said).pieces.setdefault(_PIECES[kind], [])
-                        pieces.append(piece)
-                        continue
+                said = event.__dict__
+                kind, piece, index = said["type"], said["delta"], said["output_index"]
+                if piece and type(piece) is str and type(index) is int and index >= 0:
+                    if kind != last_kind or index != last_index:
+                        name = _PIECES[kind]
+                        pieces = self._item(said).pieces.setdefault(name, [])
+                        last_kind, last_index = kind, index
+                    pieces.append(piece)
+                    continue
             except (AttributeError, LookupError, TypeError):  # it is of another shape
                 pass
-            latest = ("", None)
+            last_kind = ""
             guard.run(self.add, event)
 
     def add(self, chunk: Any) -> None:
