@@ -64,6 +64,8 @@ class Usage:
 
         A value that is no whole number of at least 0 counts as not there.
         """
+        if USAGE_ATTRIBUTES.isdisjoint(attributes):
+            return None
         if type(attributes) is not dict:  # reading the SDK's mapping takes a lock
             attributes = {name: attributes[name] for name in USAGE_ATTRIBUTES.intersection(attributes)}
         found: dict[str, Any] = {}

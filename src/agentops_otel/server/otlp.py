@@ -160,7 +160,7 @@ def _log(record: Any, source: Source) -> ReceivedLog:
         time_ns=log_time(record.time_unix_nano or record.observed_time_unix_nano),
         trace_id=optional_id(record.trace_id.hex(), 32),
         span_id=optional_id(record.span_id.hex(), 16),
-        body=_value(record.body, record.body.WhichOneof("value")),
+        body=_value(record.body),
         attributes=attributes,
         source=source,
     )
@@ -170,15 +170,15 @@ def _attributes(pairs: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in pairs:
         value = pair.value
-        kind = value.WhichOneof("value")
-        # (a call for each attribute would take as long as all the rest of it)
-        found[pair.key] = value.string_value if kind == "string_value" else _value(value, kind)
+        # Most are texts, and a text that is not empty can be nothing else: to ask for the kind takes as long again.
+        found[pair.key] = value.string_value or _value(value)
     return found
 
 
-def _value(value: Any, kind: str | None) -> Any:
+def _value(value: Any) -> Any:
+    kind = value.WhichOneof("value")
     if kind == "array_value":
-        return [_value(each, each.WhichOneof("value")) for each in value.array_value.values]
+        return [_value(each) for each in value.array_value.values]
     if kind == "kvlist_value":
         return _attributes(value.kvlist_value.values)
     return None if kind is None else getattr(value, kind)
