@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from agentops_otel.normalize import normalize  # noqa: E402
 from agentops_otel.server.otlp import spans_from_json, spans_from_protobuf  # noqa: E402
-from agentops_otel.server.otlp_export import to_otlp_json  # noqa: E402
+from agentops_otel.server.otlp.to_json import to_otlp_json  # noqa: E402
 
 FIXTURES = ROOT / "tests" / "fixtures" / "dialects"
 

@@ -16,7 +16,7 @@ from agentops_otel.dialects.counts import count, dollars, usage_of
 from agentops_otel.normalize import ReceivedSpan, content_of, normalize, with_content
 from agentops_otel.rows import Source
 from agentops_otel.server.otlp import logs_from_protobuf, spans_from_json, spans_from_protobuf
-from agentops_otel.server.otlp_export import to_otlp_json
+from agentops_otel.server.otlp.to_json import to_otlp_json
 from agentops_otel.summarize import summarize
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dialects"

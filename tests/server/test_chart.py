@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops_otel.server.chart import FLOOR, TALLEST, bars, flows, histogram, names, shares, slower, tick, ticks
 from agentops_otel.server.split import Share, Split
+from agentops_otel.server.svg.chart import FLOOR, TALLEST, bars, flows, histogram, names, shares, slower, tick, ticks
 from agentops_otel.server.views.costs import Column
 
 HOUR = 3600 * 10**9

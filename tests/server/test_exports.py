@@ -12,7 +12,7 @@ import pytest
 from agentops_otel.rows import Message, SessionEvent, SpanBody, SpanRow
 from agentops_otel.server import demo
 from agentops_otel.server.markdown import session_markdown
-from agentops_otel.server.otlp_file import read
+from agentops_otel.server.otlp.file import read
 from agentops_otel.server.page import Asked
 from agentops_otel.server.store import Batch
 from agentops_otel.server.store.sqlite import SqliteStore

@@ -21,7 +21,7 @@ from agentops_otel.server.otlp import (
     spans_from_json,
     spans_from_protobuf,
 )
-from agentops_otel.server.otlp_export import to_otlp_json
+from agentops_otel.server.otlp.to_json import to_otlp_json
 
 TRACE, SPAN, PARENT = "a" * 32, "b" * 16, "c" * 16
 ATTRIBUTES = {

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from agentops_otel import normalize
 from agentops_otel.server.auth import make_token, one_time_url, read_token
 from agentops_otel.server.gate import HEADERS
-from agentops_otel.server.inflate import MOST_INFLATED, TooLarge, inflated
+from agentops_otel.server.otlp.inflate import MOST_INFLATED, TooLarge, inflated
 from agentops_otel.server.store.sqlite import SqliteStore
 from tests.server.otlp_requests import TRACE, traces, traces_json
 from tests.server.running import TOKEN, RunningBox

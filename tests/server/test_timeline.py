@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops_otel.server.timeline import along, band, divisions, end_mark, flame, scale_of, stretches
+from agentops_otel.server.svg.timeline import along, band, divisions, end_mark, flame, scale_of, stretches
 
 SECOND = 10**9
 

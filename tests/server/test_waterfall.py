@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel.rows import SpanRow
-from agentops_otel.server.shape import minimap_path
+from agentops_otel.server.svg.shape import minimap_path
 from agentops_otel.server.views.critical import critical_path
 from agentops_otel.server.views.minimap import minimap
 from agentops_otel.server.views.ribbon import ribbon

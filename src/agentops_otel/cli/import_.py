@@ -43,13 +43,12 @@ def command(files: tuple[str, ...], project: str | None, source: Source, *, as_j
 
 @contextlib.contextmanager
 def _taker(source: Source, project: str | None) -> Iterator[Callable[[bytes], int]]:
-    from ..server import otlp_file
-    from ..server.otlp import DecodeError
+    from ..server.otlp import DecodeError, file
     from ..server.store import DEFAULT_PROJECT, Batch
 
     def read(body: bytes) -> Batch:
         try:
-            return otlp_file.read(body, project or DEFAULT_PROJECT)
+            return file.read(body, project or DEFAULT_PROJECT)
         except DecodeError as error:
             raise click.ClickException(str(error)) from None
 

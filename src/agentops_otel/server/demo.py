@@ -7,7 +7,7 @@ import re
 from importlib.resources import files
 from typing import Final
 
-from .otlp_file import read
+from .otlp.file import read
 from .store import Store
 
 NEWEST_NS: Final = 1_700_000_000 * 10**9

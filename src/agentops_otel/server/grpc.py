@@ -18,9 +18,9 @@ from starlette.datastructures import Headers
 
 from ..log import logger
 from .counts import Signal
-from .inflate import MOST_WIRE
+from .otlp.inflate import MOST_WIRE
+from .otlp.wire import CODES, response, status
 from .receiver import SIGNALS, Receiver, Refusal
-from .wire import CODES, response, status
 
 _SERVICES: Final[dict[Signal, str]] = {
     "traces": "opentelemetry.proto.collector.trace.v1.TraceService",

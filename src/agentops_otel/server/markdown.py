@@ -13,7 +13,7 @@ from typing import Final
 from markupsafe import Markup
 
 from .format import count, duration, offset, tokens, usd
-from .marks import kind_name
+from .svg.marks import kind_name
 from .views.session import Fold, Piece, Session, Step, StepError, Story
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")

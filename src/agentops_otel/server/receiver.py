@@ -26,7 +26,6 @@ from ..rows import Score, SpanContent
 from ..version import __version__
 from .auth import Auth
 from .counts import Counts, Signal
-from .inflate import MOST_WIRE, NotPacked, TooLarge, inflated
 from .late import LateContent
 from .live import Live
 from .otlp import (
@@ -38,8 +37,9 @@ from .otlp import (
     spans_from_json,
     spans_from_protobuf,
 )
+from .otlp.inflate import MOST_WIRE, NotPacked, TooLarge, inflated
+from .otlp.wire import CODES, response, status
 from .store import DEFAULT_PROJECT, Batch, OverLimit, Store, StoreFull
-from .wire import CODES, response, status
 
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "logs", "metrics")
 ABOUT_HEADER: Final = "x-agentops-otel"

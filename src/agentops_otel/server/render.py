@@ -10,11 +10,12 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from . import address, chart, marks, prose, shape, timeline, words
+from . import address, prose, words
 from . import format as formats
 from .address import PERIODS, Address, Period
 from .assets import static_url
 from .page import Asked
+from .svg import chart, marks, shape, timeline
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 NAV: Final = (

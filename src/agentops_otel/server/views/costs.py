@@ -15,7 +15,6 @@ from ... import pricing
 from ...rows import ModelUse
 from ...usage import Usage
 from ..address import Address
-from ..chart import span_name
 from ..export import csv_text
 from ..page import Asked, Download, action, page
 from ..period import Stretch, Unit, before, stretch
@@ -23,6 +22,7 @@ from ..problem import Problem
 from ..split import Split, split, together
 from ..spread import Spread, spread
 from ..store import Figures, Filter, Price, Store, UseOfModel
+from ..svg.chart import span_name
 
 By = Literal["model", "agent", "tag", "tool", "name", "day"]
 _TOP: Final = 3

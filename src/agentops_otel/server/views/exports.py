@@ -9,7 +9,7 @@ from typing import Final, cast
 from ...rows import SpanBody
 from ..export import csv_text, session_html
 from ..markdown import session_markdown
-from ..otlp_export import to_otlp_json
+from ..otlp.to_json import to_otlp_json
 from ..page import Asked, Download, page
 from .run import Run
 from .session import Fold, Piece, Session, Step, Story

@@ -10,7 +10,7 @@ from ...figures import format_count
 from ...rows import SpanRow
 from ...strip import Interval, union, without
 from ...tree import Key
-from ..timeline import scale_of
+from ..svg.timeline import scale_of
 from .critical import critical_path
 from .minimap import minimap
 from .run import Run, key_of

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..normalize import normalize, normalize_log
-from ..rows import Score, SessionEvent
-from .otlp import logs_from_json, spans_from_json
-from .store import DEFAULT_PROJECT, Batch
+from ...normalize import normalize, normalize_log
+from ...rows import Score, SessionEvent
+from ..store import DEFAULT_PROJECT, Batch
+from .from_json import logs_from_json, spans_from_json
 
 
 def read(body: bytes, project: str = DEFAULT_PROJECT) -> Batch:

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from .. import semconv
-from ..messages import as_json, dumped
-from ..rows import Score, SessionEvent, Source, SpanBody, SpanRow
+from ... import semconv
+from ...messages import as_json, dumped
+from ...rows import Score, SessionEvent, Source, SpanBody, SpanRow
 
 _EVENTS = {
     "start": semconv.EVENT_SESSION_START,

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
-from ..normalize import ReceivedLog, ReceivedSpan
-from ..rows import Source, SpanEvent, SpanLink
-from ..text import encodable
-from .otlp_checks import (
+from ...normalize import ReceivedLog, ReceivedSpan
+from ...rows import Source, SpanEvent, SpanLink
+from ...text import encodable
+from .checks import (
     LAST_NS,
     DecodeError,
     Invalid,

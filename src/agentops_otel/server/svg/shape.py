@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from .views.session import Minimap, Work
+from ..views.session import Minimap, Work
 
 SPARK_WIDTH: Final = 72
 SPARK_HEIGHT: Final = 16

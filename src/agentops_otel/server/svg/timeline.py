@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from markupsafe import Markup
 
+from ..views.session import WaterfallRow
 from .marks import kind_hue
-from .views.session import WaterfallRow
 
 _STEPS: Final = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)
 _SECOND: Final = 1_000_000_000

@@ -1,10 +1,4 @@
-"""OTLP as bytes, in protobuf or in JSON -> spans and log records free of both.
-
-A request that is not OTLP is refused as a whole. Of one that is, a span that cannot be shown (it has no id, or no
-start) is left out on its own, with a reason: that is what partial success is for.
-
-https://opentelemetry.io/docs/specs/otlp/
-"""
+"""Requests of protobuf -> spans and log records."""
 
 from __future__ import annotations
 
@@ -14,9 +8,9 @@ from google.protobuf.message import DecodeError as ProtobufError  # type: ignore
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ..normalize import ReceivedLog, ReceivedSpan
-from ..rows import Source, SpanEvent, SpanLink
-from .otlp_checks import (
+from ...normalize import ReceivedLog, ReceivedSpan
+from ...rows import Source, SpanEvent, SpanLink
+from .checks import (
     LAST_NS,
     DecodeError,
     Invalid,
@@ -31,21 +25,8 @@ from .otlp_checks import (
     parent_of,
     times_of,
 )
-from .otlp_json import logs_from_json, metrics_in_json, spans_from_json
-from .prescan import MOST_RECORDS, NotProtobuf, TooMuch, prescan
-
-__all__ = [
-    "MOST_RECORDS",
-    "DecodeError",
-    "Logs",
-    "Spans",
-    "TooMany",
-    "count_metrics",
-    "logs_from_json",
-    "logs_from_protobuf",
-    "spans_from_json",
-    "spans_from_protobuf",
-]
+from .from_json import metrics_in_json
+from .prescan import NotProtobuf, TooMuch, prescan
 
 _Request = TypeVar("_Request", ExportTraceServiceRequest, ExportLogsServiceRequest)
 

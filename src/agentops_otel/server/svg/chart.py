@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from .format import MONTHS, day, local
-from .period import Unit
-from .split import Split
+from ..format import MONTHS, day, local
+from ..period import Unit
+from ..split import Split
 
 FLOOR: Final = 170
 """Where columns stand, in pixels from the top."""

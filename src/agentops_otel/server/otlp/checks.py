@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ..normalize import ReceivedLog, ReceivedSpan
+from ...normalize import ReceivedLog, ReceivedSpan
 
 LAST_NS: Final = 2**63 - 1
 _ZEROS: Final = ("0" * 16, "0" * 32)

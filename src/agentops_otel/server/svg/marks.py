@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from .format import decimals
-from .views.session import Step, WaterfallRow
+from ..format import decimals
+from ..views.session import Step, WaterfallRow
 
 _SYMBOLS: Final[Mapping[str, str]] = {
     "llm": "llm",

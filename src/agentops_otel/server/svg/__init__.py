@@ -1,0 +1,1 @@
+"""What pages draw: places, paths and colours as attributes of SVG."""
