@@ -14,18 +14,11 @@ from typing import Any, Final
 
 from ...rows import SessionEvent, SpanRow
 from . import Batch
+from .bodies import Contents
+from .columns import EncodedSpan, Origin, encode_spans
 from .contents import Links, relink
-from .encoding import (
-    LARGEST,
-    Contents,
-    EncodedSpan,
-    Origin,
-    clean,
-    encode_event,
-    encode_spans,
-    score_columns,
-    score_digest,
-)
+from .encoding import LARGEST, clean
+from .events import encode_event, score_columns, score_digest
 from .prices import Prices, prices
 from .statement import statement
 

@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from .encoding import Contents, Place, named_by, packed_content, searchable
+from .bodies import Contents, Place, named_by
 from .statement import statement
+from .words import packed_content, searchable
 
 _AT_ONCE: Final = 128
 _FIND: Final = statement("find_contents").replace("/*marks*/", ", ".join("?" * _AT_ONCE))

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from .encoding import searchable
 from .statement import migrations
+from .words import searchable
 
 APPLICATION: Final = 0x616F7464
 """``aotd``: what SQLite's `application_id` says of a file of ours."""

@@ -16,7 +16,9 @@ import msgspec
 
 from ...rows import ErrorUse, ModelUse, Process, Score, SessionEvent, SessionRow, SpanRow, Strip, ToolUse
 from ...usage import Usage
-from .encoding import column, decode_event, listed, of_process, span_of, tokens, unlisted
+from .columns import of_process, span_of, tokens
+from .encoding import column, listed, unlisted
+from .events import decode_event
 from .statement import statement
 
 UNSCORED: Final = -1e300

@@ -11,7 +11,9 @@ from ...rows import Kind, Process, Source, SpanBody, SpanRow
 from ...summarize import counted_calls
 from ...tree import Tree
 from . import Example, Filter, rollups
-from .encoding import clean, decode_body, span_of, unpack
+from .bodies import decode_body
+from .columns import span_of
+from .encoding import clean, unpack
 from .filters import condition
 from .statement import statement
 

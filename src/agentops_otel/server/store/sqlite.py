@@ -37,8 +37,9 @@ from . import (
 )
 from .asking import ask
 from .batches import encode
+from .bodies import digest_of_parts
 from .database import Database
-from .encoding import clean, digest_of_parts
+from .encoding import clean
 from .failures import errors
 from .figures import By
 from .filters import after

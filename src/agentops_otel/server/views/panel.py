@@ -14,11 +14,11 @@ from ...figures import format_count
 from ...rows import Message, SpanBody, SpanRow
 from ...usage import Usage
 from ..split import TokenClass, classes
+from .notes import tokens_per_second
 from .resend import as_curl, as_python
 from .run import Run, key_of
 from .session import Attribute, Panel, Piece, Price, Said
 from .spoken import as_text, mark, piece, said, text_piece
-from .story import tokens_per_second
 from .tables import attributes, params
 
 _ORDER: Final[tuple[TokenClass, ...]] = ("input", "cache read", "cache write", "output")

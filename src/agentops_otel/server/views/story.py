@@ -12,6 +12,7 @@ from ...rows import Message, Score, SpanBody, SpanRow
 from ...strip import Interval, union, without
 from ...tree import Key
 from ..format import duration_text
+from .notes import amount_of, call_note, new_summary, ordinal, place, result_summary, unquoted
 from .run import GAP_SHARE, Run, key_of
 from .session import Fold, Piece, Step, StepError, Story
 from .shown import Shown
@@ -20,9 +21,7 @@ from .spoken import (
     blocks,
     gist,
     is_diff,
-    lines_in,
     mark,
-    opened,
     piece,
     said,
     signature,
@@ -37,9 +36,6 @@ _DEEPEST: Final = 16
 """Agents inside of agents; what is deeper stands at this level."""
 _FRAMES: Final = 4
 """Agents around everything that are no steps."""
-_INLINE_LINES: Final = 8
-_INLINE: Final = 600
-_MANY_TOKENS: Final = 10_000
 _INSTRUCTING: Final = frozenset({"system", "developer"})
 _CONTAINERS: Final = frozenset({"agent", "workflow"})
 _DONE: Final = frozenset({"agent", "workflow", "tool", "action"})
@@ -284,17 +280,17 @@ class _Teller:
             self._content = True
             for name, text in blocks(arguments):
                 shown = text_piece(text, "arguments", form="diff" if is_diff(text) else "code")
-                _place(shown, f"{name}, {_amount(shown)}", folds, pieces)
+                place(shown, f"{name}, {amount_of(shown)}", folds, pieces)
         children = self._inside(span, depth) if depth >= 0 else ()
         if body is not None and body.result:
             self._content = True
-            result = _unquoted(body.result)
+            result = unquoted(body.result)
             if not (children and self._shown.has_text(result)):  # it is the answer of a call inside
                 shown = text_piece(result, "result", kind="result", form="code")
-                _place(shown, _result_summary(shown), folds, pieces)
+                place(shown, result_summary(shown), folds, pieces)
         if body is not None and body.logs:
             shown = text_piece(body.logs, "logs", form="code")
-            folds.append(Fold(f"Logs, {_amount(shown)}", pieces=(shown,)))
+            folds.append(Fold(f"Logs, {amount_of(shown)}", pieces=(shown,)))
         return replace(
             step,
             signature=signature(arguments),
@@ -309,14 +305,14 @@ class _Teller:
             return ""
         call = (span.label, span.arguments_digest)
         self._arguments[call] = times = self._arguments.get(call, 0) + 1
-        return f"same arguments, {_ordinal(times)} time" if times > 1 else ""
+        return f"same arguments, {ordinal(times)} time" if times > 1 else ""
 
     # ---------------------------------------------------------------------------------------------------- the calls
 
     def _call(self, span: SpanRow, depth: int) -> list[Step]:
         step, body = self._base(span), span.body
         if body is None:
-            note = _call_note(span, has_text=bool(span.answered))
+            note = call_note(span, has_text=bool(span.answered))
             return [replace(step, note=note, children=self._inside(span, depth) if depth >= 0 else ())]
         steps: list[Step] = []
         said_here: Counter[str] = Counter()
@@ -332,7 +328,7 @@ class _Teller:
             folds.append(self._again_fold(span, again))
         if others:
             told = tuple(said(message, f"input.{at}") for at, message in others)
-            folds.append(Fold(_new_summary([message for _, message in others]), told))
+            folds.append(Fold(new_summary([message for _, message in others]), told))
         thoughts, pieces = self._answer(body)
         if thoughts:
             tokens = span.usage.reasoning_tokens if span.usage else 0
@@ -344,7 +340,7 @@ class _Teller:
             said_here[mark(message)] += 1
             self._shown.put(message, step.id, said_here[mark(message)])
         self._content = self._content or bool(body.input or body.output)
-        note = _call_note(span, has_text=any(each.kind == "text" for each in pieces))
+        note = call_note(span, has_text=any(each.kind == "text" for each in pieces))
         children = self._inside(span, depth) if depth >= 0 else ()
         steps.append(replace(step, note=note, folds=tuple(folds), pieces=tuple(pieces), children=children))
         return steps
@@ -444,91 +440,9 @@ class _Teller:
         return thoughts, pieces
 
 
-# ------------------------------------------------------------------------------------------------------------- words
-
-
 def _at_once(group: Sequence[_Entry], entry: _Entry) -> bool:
     """Whether a step ran at the same time as all of a group, and not only for a moment."""
     if entry.span is None:
         return False
     overlap = min(each.end for each in group) - entry.start
     return overlap > 0 and overlap * 10 >= min(entry.end - entry.start, *(each.end - each.start for each in group))
-
-
-def _call_note(span: SpanRow, *, has_text: bool) -> str:
-    """What is worth saying of a call beside its model."""
-    parts: list[str] = []
-    if not has_text and span.calls:
-        parts.append(f"asks for {_asks(span.calls)}")
-    fresh = (span.usage.input_tokens - span.usage.cache_read_tokens) if span.usage else 0
-    if fresh >= _MANY_TOKENS:
-        parts.append(f"reads {fresh / 1000:.1f}k new tokens")
-    if span.first_token_ns is not None and has_text:
-        parts.append(f"first token {duration_text(span.first_token_ns)}")
-        speed = tokens_per_second(span)
-        if speed is not None and speed >= 1:
-            parts.append(f"then {format_count(round(speed))} tokens/s")
-    if span.retries:
-        parts.append(f"after {format_count(span.retries)} retr{'ies' if span.retries != 1 else 'y'}")
-    if "length" in span.finish_reasons or "max_tokens" in span.finish_reasons:
-        parts.append("cut at its longest answer")
-    return ", ".join(parts)
-
-
-def _asks(calls: Sequence[str]) -> str:
-    names = list(dict.fromkeys(calls))
-    if len(names) == 1:
-        return names[0] if len(calls) == 1 else f"{names[0]}, {format_count(len(calls))} times"
-    return f"{', '.join(names[:3])} and {format_count(len(names) - 3)} more" if len(names) > 4 else ", ".join(names)
-
-
-def tokens_per_second(span: SpanRow) -> float | None:
-    """How fast the answer came after its first token."""
-    length = span.duration_ns
-    if span.usage is None or length is None or span.first_token_ns is None or length <= span.first_token_ns:
-        return None
-    return span.usage.output_tokens / ((length - span.first_token_ns) / 1e9)
-
-
-def _new_summary(messages: Sequence[Message]) -> str:
-    results = [message for message in messages if message.role == "tool"]
-    kind = "tool result" if len(results) == len(messages) else "message"
-    return f"New: {format_count(len(messages), kind)}"
-
-
-def _place(shown: Piece, summary: str, folds: list[Fold], pieces: list[Piece]) -> None:
-    """Short texts stand in the step, long ones are folded."""
-    most = 3 * _INLINE_LINES if shown.form == "diff" else _INLINE_LINES
-    if lines_in(shown.text) <= most and len(shown.text) <= _INLINE * (3 if shown.form == "diff" else 1):
-        pieces.append(shown)
-    else:
-        folds.append(Fold(summary, pieces=(shown,)))
-
-
-def _result_summary(shown: Piece) -> str:
-    first = shown.text.strip().split("\n", 1)[0].strip()
-    telling = 3 <= len(first) <= 60 and shown.text[:1].isalpha() and lines_in(shown.text) > 1
-    if shown.form in {"json", "diff"} or not telling:
-        return _amount(shown)
-    return f"{first}, {_amount(shown)}"
-
-
-def _amount(shown: Piece) -> str:
-    """How much there is of a text: ``64 lines``, ``JSON, 12 lines``, ``1,204 characters``."""
-    if shown.whole:
-        return f"{shown.size / 1000:,.0f} kB"
-    lines = lines_in(shown.text)
-    amount = f"{format_count(lines)} lines" if lines > 1 else f"{format_count(len(shown.text))} characters"
-    return f"JSON, {amount}" if shown.form == "json" else amount
-
-
-def _unquoted(result: str) -> str:
-    """A result that is the JSON of a text, as that text."""
-    if result[:1] == '"':
-        return as_text(opened(result))
-    return result
-
-
-def _ordinal(number: int) -> str:
-    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in {11, 12, 13} else 0, "th")
-    return f"{number:,}{suffix}"

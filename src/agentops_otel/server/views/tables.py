@@ -13,10 +13,10 @@ from ...figures import format_count
 from ...rows import ErrorUse, SpanRow
 from ..format import duration_text
 from ..store import ErrorGroup
+from .notes import tokens_per_second
 from .run import Run, key_of
 from .session import CUT, Attribute, Call, Calls, ErrorRow, Errors, Numbers, Raw, RawSpan, StepError
 from .spoken import as_text, signature
-from .story import tokens_per_second
 
 PAGE: Final = 200
 """Spans of one page of the raw view."""
