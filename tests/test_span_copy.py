@@ -51,8 +51,8 @@ def test_a_copy_is_the_same_but_for_what_is_asked():
 def test_a_copy_of_a_copy_keeps_what_only_copies_have():
     """The counts of what was dropped and the place of the record go from copy to copy."""
     first = SpanCopy(finished())
-    assert first.place is None
-    first.place = ("segment", 7)
+    assert first.ref is None
+    first.ref = ("segment", 7)
     second = SpanCopy(first, name="renamed")
-    assert (second.name, second.place) == ("renamed", ("segment", 7))
+    assert (second.name, second.ref) == ("renamed", ("segment", 7))
     assert (second.dropped_attributes, second.dropped_events, second.dropped_links) == (1, 2, 3)

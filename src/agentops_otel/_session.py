@@ -1,7 +1,7 @@
 """A session: one run of an agent workflow, the root span of its trace, and the rules of its beginning and end.
 
 The process that starts a session owns its root span. Another process that was given the id joins: its spans get the
-root as remote parent, and what it says of the end is a wish that the owner's own end overrides.
+root as remote parent, and the owner's own end overrides the one that it asks for.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Session:
 
     def _join(self) -> None:
         if self._pipeline is not None:
-            self._pipeline.join(self._root.get_span_context().trace_id)
+            self._pipeline.join_session(self._root.get_span_context().trace_id)
 
     def _journal_start(self) -> None:
         """Write down what the root span is made from if this process dies before it ends."""
@@ -322,7 +322,7 @@ class Session:
         *,
         wait: bool | None = None,
     ) -> bool:
-        """End the session; a joiner leaves it and says its wish.
+        """End the session; a joiner leaves it and asks for this end.
 
         Args:
             end_state: `EndState` or its name; when left out, what is implied by how the process ends.
@@ -411,7 +411,7 @@ class Session:
             context.detach(self._token, self._scope)
         self._provider.processor.retire(self._spans)
         if self._pipeline is not None:
-            self._pipeline.part(self._scope.trace_id)
+            self._pipeline.leave_session(self._scope.trace_id)
         self._on_end(self, wait)
 
     @guard.logged("the end of a session", None)

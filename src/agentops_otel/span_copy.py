@@ -46,7 +46,7 @@ class SpanCopy(CountedSpan):
         changes: what is different, by the names of the parameters of `ReadableSpan`.
 
     Attributes:
-        place: where the record of the span is kept; None where there is none. A copy of the copy has it too.
+        ref: where the record of the span is kept; None where there is none. A copy of the copy has it too.
     """
 
     def __init__(self, span: ReadableSpan, **changes: Any) -> None:
@@ -66,4 +66,4 @@ class SpanCopy(CountedSpan):
         }
         super().__init__(**{**fields, **changes})
         self.with_dropped(span.dropped_attributes, span.dropped_events, span.dropped_links)
-        self.place: object | None = getattr(span, "place", None)
+        self.ref: object | None = getattr(span, "ref", None)

@@ -79,11 +79,11 @@ def test_what_was_read_is_not_gone_until_it_is_acknowledged(directory):
             assert claim.spans == len(expected)
             records = list(claim.records())
             assert [record.item.context.span_id for record in records] == expected
-            claim.acknowledge([record.place for record in (records[:3] if len(expected) == 10 else records[-1:])])
+            claim.acknowledge([record.ref for record in (records[:3] if len(expected) == 10 else records[-1:])])
     assert len(segments(directory)) == 3
     for claim in claims(directory):
         for record in claim.records():
-            claim.acknowledge([record.place])  # while it is read
+            claim.acknowledge([record.ref])  # while it is read
     assert os.listdir(directory) == []
 
 
@@ -146,7 +146,7 @@ def test_of_two_processes_one_wins(directory):
             os.read(start_reading, 1)  # until the parent closes its end
             for claim in claims(directory):
                 records = list(claim.records())
-                claim.acknowledge([record.place for record in records])
+                claim.acknowledge([record.ref for record in records])
                 os.write(result, b"".join(b"%d\n" % record.item.context.span_id for record in records))
             os._exit(0)
         children.append(pid)
@@ -288,7 +288,7 @@ def test_every_file_of_a_dead_process_may_end_anywhere(directory, name):
         assert claim.unreadable == 0
         assert 2 in spans or name == "000001.seg"
     for claim in claims(directory):
-        claim.acknowledge([record.place for record in claim.records()])
+        claim.acknowledge([record.ref for record in claim.records()])
     assert list(claims(directory)) == []
 
 
@@ -412,7 +412,7 @@ def session(directory, *, end=None, wish=None, attributes=None, root=False):
     journal = Journal(directory)
     journal.append_start(trace_id, ids.root_span_id(trace_id), "session s", 100, attributes or {}, RESOURCE)
     if wish:
-        Journal(directory).wish(ids.session_id(trace_id), *wish)
+        Journal(directory).request_end(ids.session_id(trace_id), *wish)
     if end:
         journal.append_end(trace_id, *end)
     if root:
@@ -462,7 +462,7 @@ def test_the_end_that_is_made_up(directory, end, wish, expected):
     assert event.item.attributes == {**attributes, semconv.SESSION_ROLE: semconv.ROLE_OWNER}
     wished = Path(directory, "wishes", ids.session_id(trace_id))
     assert wished.exists() == bool(wish and not end)
-    claim.acknowledge([root.place])
+    claim.acknowledge([root.ref])
     assert not wished.exists()
 
 
@@ -471,10 +471,10 @@ def test_a_root_that_was_made_is_made_once(directory):
     session(directory)
     for claim in claims(directory):
         root, event = claim.records()
-        claim.acknowledge([event.place])
+        claim.acknowledge([event.ref])
     for claim in claims(directory):
         root, event = claim.records()
-        claim.acknowledge([root.place])
+        claim.acknowledge([root.ref])
         assert list(claim.records()) == []
     assert os.listdir(directory) == ["wishes"] or os.listdir(directory) == []
 
@@ -485,7 +485,7 @@ def test_a_root_that_was_recorded_is_not_made(directory):
     for claim in claims(directory):
         (root,) = claim.records()
         assert dict(root.item.attributes) == {"a": 1, semconv.REPLAYED: True}
-        claim.acknowledge([root.place])
+        claim.acknowledge([root.ref])
     assert os.listdir(directory) == []
 
 
@@ -500,7 +500,7 @@ def test_a_root_that_has_arrived_from_a_claim_is_not_made_again(directory):
     journal.after_fork()
     for claim in claims(directory):
         root, _ = claim.records()
-        claim.acknowledge([root.place])
+        claim.acknowledge([root.ref])
     assert found(directory) == [5]
 
 
@@ -526,7 +526,7 @@ def test_a_session_ends_with_the_last_sign_of_life(directory, last):
     journal.after_fork()
     written = os.path.getmtime(segments(directory)[0])
     (claim,) = claims(directory)
-    root = next(record for record in claim.records() if record.place.seq < 0)
+    root = next(record for record in claim.records() if record.ref.seq < 0)
     assert root.item.end_time == (int(written * 1e9) if last == "file" else future)
 
 
@@ -563,7 +563,7 @@ def test_what_a_backend_refuses_from_a_claim(directory):
     session(directory)
     for claim in claims(directory):
         claim.reject(
-            [(record.item, record.place, "no") for record in claim.records() if isinstance(record.item, ReadableSpan)]
+            [(record.item, record.ref, "no") for record in claim.records() if isinstance(record.item, ReadableSpan)]
         )
     assert os.listdir(directory) == ["rejected"]
     lines = [

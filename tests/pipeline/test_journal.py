@@ -199,7 +199,7 @@ def test_the_end_of_a_session_that_never_began(journal, directory):
 def test_the_owner_of_a_session_takes_a_wish_away(journal, directory):
     """What another process wanted is of no use when the owner has spoken."""
     trace_id, _ = begin(journal)
-    Journal(directory).wish(ids.session_id(trace_id), "Fail", None)
+    Journal(directory).request_end(ids.session_id(trace_id), "Fail", None)
     assert os.listdir(os.path.join(directory, "wishes")) == [ids.session_id(trace_id)]
     journal.append_end(trace_id, "Success", None)
     assert os.listdir(os.path.join(directory, "wishes")) == []
@@ -222,7 +222,7 @@ def test_a_span_that_cannot_be_read_harms_nobody(journal, monkeypatch, caplog):
     monkeypatch.setattr(guard, "reraise", False)
     assert journal.append(ReadableSpan("no context", resource=RESOURCE)) is None
     journal.append_start("no number", 1, "session", 1, {}, RESOURCE)
-    journal.wish("no session id", "Success", None)
+    journal.request_end("no session id", "Success", None)
     journal.acknowledge(None)
     assert "internal error in the journal" in caplog.text
 
@@ -331,7 +331,7 @@ def test_a_folder_that_is_not_ours_alone_is_not_used(journal, directory, spoil, 
     before = sorted(os.walk(os.path.dirname(directory)))
     assert journal.append(make(1)) is None
     begin(journal)
-    journal.wish(ids.new_session_id(), "Success", None)
+    journal.request_end(ids.new_session_id(), "Success", None)
     assert journal.append_event(LogEvent("event", 1, 1, 1, {})) is None
     assert journal.failed
     assert sorted(os.walk(os.path.dirname(directory))) == before
@@ -345,7 +345,7 @@ def test_nobody_else_can_read_it(directory, tmp_path):
         journal = Journal(directory)
         begin(journal)
         place = journal.append(make(1))
-        journal.wish(ids.new_session_id(), "Success", None)
+        journal.request_end(ids.new_session_id(), "Success", None)
         journal.reject([(make(1), place, "refused")])
     finally:
         os.umask(before)
@@ -670,7 +670,7 @@ def test_killed_processes_lose_nothing(directory, threads):
             assert claim.unreadable == 0
             assert claim.torn <= threads  # a write of which append() did not come back may be cut short
             found += [record.item.context.span_id for record in records if isinstance(record.item, ReadableSpan)]
-            claim.acknowledge([record.place for record in records])
+            claim.acknowledge([record.ref for record in records])
         assert set(written) <= set(found)
         # At most one for each thread was written and not told.
         assert len(found) - len(written) <= threads
@@ -729,12 +729,12 @@ def test_what_is_too_old_goes(directory):
     begin(journal)
     for span in (root, make(1), make(2)):
         journal.append(span)
-    journal.wish(ids.new_session_id(), "Success", None)
+    journal.request_end(ids.new_session_id(), "Success", None)
     journal.after_fork()
     for path in files(directory, ""):
         os.utime(path, (1, 1))
     journal.append(make(3))
-    journal.wish(ids.new_session_id(), "Success", None)
+    journal.request_end(ids.new_session_id(), "Success", None)
     journal.sync()
     assert journal.dropped == 3
     assert len(os.listdir(os.path.join(directory, "wishes"))) == 1

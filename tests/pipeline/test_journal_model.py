@@ -23,7 +23,7 @@ from opentelemetry.trace import SpanContext
 from agentops_otel import semconv
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.claim import claims, segment_file
-from agentops_otel.pipeline.frames import Place
+from agentops_otel.pipeline.frames import RecordRef
 from agentops_otel.pipeline.journal import Journal
 from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.overview import state
@@ -37,7 +37,7 @@ class Folder:
     """What the folder of one process holds, as the model has it."""
 
     path: str
-    left: dict[int, Place] = field(default_factory=dict)  # span ids that must be found
+    left: dict[int, RecordRef] = field(default_factory=dict)  # span ids that must be found
     perhaps: set[int] = field(default_factory=set)  # span ids that may be found: what was damaged
     done: set[int] = field(default_factory=set)  # span ids that were acknowledged
     sessions: dict[int, str] = field(default_factory=dict)  # trace ids without a root, and the state they shall have
@@ -153,7 +153,7 @@ class JournalModel(RuleBasedStateMachine):
     @rule(chance=CHANCE, state=st.sampled_from(["Success", "Fail"]))
     def wish(self, chance, state):
         trace_id = pick(self.own.sessions, chance)
-        Journal(self.directory).wish(ids.session_id(trace_id), state, "wished")
+        Journal(self.directory).request_end(ids.session_id(trace_id), state, "wished")
         self.wishes[trace_id] = state
 
     @precondition(lambda self: self.own and self.own.left)
@@ -207,7 +207,7 @@ class JournalModel(RuleBasedStateMachine):
             path, places = eval(pipe.read())
         os.waitpid(child, 0)
         folder = Folder(path)
-        folder.left = {span.context.span_id: Place(*place) for span, place in zip(spans, places, strict=True)}
+        folder.left = {span.context.span_id: RecordRef(*ref) for span, ref in zip(spans, places, strict=True)}
         self.dead.append(folder)
 
     # Damage -----------------------------------------------------------------------------------------------------------
@@ -257,8 +257,8 @@ class JournalModel(RuleBasedStateMachine):
             folder = next(each for each in self.dead if os.path.basename(each.path) == claim.writer)
             records = list(claim.records())
             spans = [record for record in records if isinstance(record.item, ReadableSpan)]
-            made = {record.item.context.trace_id: record for record in spans if record.place.seq < 0}
-            found = {record.item.context.span_id: record for record in spans if record.place.seq > 0}
+            made = {record.item.context.trace_id: record for record in spans if record.ref.seq < 0}
+            found = {record.item.context.span_id: record for record in spans if record.ref.seq > 0}
             assert folder.left.keys() <= found.keys() <= folder.left.keys() | folder.perhaps
             assert len(found) + len(made) == len(spans)
             assert len([record for record in records if isinstance(record.item, LogEvent)]) == len(made)
@@ -270,9 +270,9 @@ class JournalModel(RuleBasedStateMachine):
                 assert end_state == (expected or self.wishes.get(trace_id, "Indeterminate"))
             assert {record.resource for record in records} <= {RESOURCE, Resource.get_empty()}
             chosen = spans if everything else [spans[int(chance * len(spans))] for chance in chances if spans]
-            claim.acknowledge([record.place for record in chosen])
+            claim.acknowledge([record.ref for record in chosen])
             for record in chosen:
-                if record.place.seq < 0:
+                if record.ref.seq < 0:
                     folder.sessions.pop(record.item.context.trace_id, None)
                 else:
                     folder.left.pop(record.item.context.span_id, None)

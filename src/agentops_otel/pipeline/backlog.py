@@ -25,7 +25,7 @@ from ..span_copy import SpanCopy
 from .claim import Claim, claims
 from .delivery import BATCH, DeliveryExporter, Outcome
 from .destination import Destination, journal_directory
-from .frames import Place
+from .frames import RecordRef
 from .journal import Journal
 from .leaf import Leaf
 from .log_event import LogEvent
@@ -41,7 +41,7 @@ _SECRETS: Final = {
     "headers": "AGENTOPS_HEADERS",
 }
 
-Item = tuple[Place, "ReadableSpan | LogEvent", Resource]
+Item = tuple[RecordRef, "ReadableSpan | LogEvent", Resource]
 
 
 class Replayed(msgspec.Struct):
@@ -82,7 +82,7 @@ class Backlog:
 
     def after_fork(self) -> None:
         """In a forked child: what was left is the parent's to send."""
-        self._left: deque[Place] = deque()
+        self._left: deque[RecordRef] = deque()
         self._in_flight = 0
         self._search_at = 0.0
         self._joined: set[int] = set()
@@ -98,18 +98,18 @@ class Backlog:
         """There are children of this process: what they leave when they die is sent at its end, if not before."""
         self._has_children = True
 
-    def join(self, trace_id: int) -> None:
+    def join_session(self, trace_id: int) -> None:
         """This process takes part in a session of another one, whose end, if it dies, waits for what we say of it."""
         self._joined.add(trace_id)
 
-    def part(self, trace_id: int) -> None:
+    def leave_session(self, trace_id: int) -> None:
         """This process has said how the session ends, or has left it."""
         self._joined.discard(trace_id)
         self._search_at = 0.0
 
-    def leave(self, places: Iterable[Place]) -> None:
+    def leave(self, refs: Iterable[RecordRef]) -> None:
         """Take over what memory has no room for; safe in any thread and signal handler."""
-        self._left.extend(places)
+        self._left.extend(refs)
 
     def work(self) -> bool:
         """Send for about a second, and give way to a flush; True when nothing is left to do."""
@@ -150,19 +150,19 @@ class Backlog:
         return True
 
     def _send_some(self, *, yielding: bool) -> bool:
-        places = list(_first(self._left))
-        self._in_flight = len(places)
-        found = self._journal.read(places)
+        refs = list(_first(self._left))
+        self._in_flight = len(refs)
+        found = self._journal.read(refs)
         own = self._resource()
         items: list[Item] = [
-            (place, self._complete(item) if isinstance(item, ReadableSpan) else item, own) for place, item in found
+            (ref, self._complete(item) if isinstance(item, ReadableSpan) else item, own) for ref, item in found
         ]
         sent = _Pass(items)
         try:
             sent.send(self._exporter, yielding=yielding)
         finally:
-            readable = {place for place, _ in found}
-            lost = [place for place in places if place not in readable]
+            readable = {ref for ref, _ in found}
+            lost = [ref for ref in refs if ref not in readable]
             # What the journal has dropped to stay within its bounds is in its own count.
             sent.outcome.unreadable = sum(map(self._journal.holds, lost))
             self._exporter.settle(sent.outcome)
@@ -224,13 +224,13 @@ class _Pass:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.outcome = Outcome()
-        self.done: list[Place] = []
-        self.refused: list[tuple[ReadableSpan, Place, str]] = []
+        self.done: list[RecordRef] = []
+        self.refused: list[tuple[ReadableSpan, RecordRef, str]] = []
         self._items = items
-        self._unsent = {id(item): place for place, item, _ in items}
+        self._unsent = {id(item): ref for ref, item, _ in items}
 
     @property
-    def unsent(self) -> list[Place]:
+    def unsent(self) -> list[RecordRef]:
         """In the order of the items."""
         return list(self._unsent.values())
 
@@ -296,24 +296,24 @@ def _ends(item: ReadableSpan | LogEvent) -> int:
     return context.trace_id if context is not None and item.parent is None else 0
 
 
-def _first(left: deque[Place]) -> Iterator[Place]:
-    """Take the first places off, as many as fit into one request."""
+def _first(left: deque[RecordRef]) -> Iterator[RecordRef]:
+    """Take the first off, as many as fit into one request."""
     size = number = 0
     while left and number < BATCH and size < _BATCH_BYTES:
-        place = left.popleft()
-        size, number = size + place.size, number + 1
-        yield place
+        ref = left.popleft()
+        size, number = size + ref.size, number + 1
+        yield ref
 
 
 def _batches(claim: Claim, not_yet: Collection[int], books: Replayed) -> Iterator[list[Item]]:
     batch: list[Item] = []
     size = 0
-    for place, item, resource in claim.records():
+    for ref, item, resource in claim.records():
         if not_yet and _ends(item) in not_yet:
             books.held_back += 1
             continue
-        batch.append((place, priced(item) if isinstance(item, ReadableSpan) else item, resource))
-        size += place.size
+        batch.append((ref, priced(item) if isinstance(item, ReadableSpan) else item, resource))
+        size += ref.size
         if len(batch) >= BATCH or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0

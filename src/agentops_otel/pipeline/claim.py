@@ -26,12 +26,12 @@ from .. import semconv
 from ..span_copy import SpanCopy
 from . import ids, rejected
 from .folder import Folder, lock, unlock
-from .frames import NOWHERE, Frame, Kind, Place, frame, frames
+from .frames import NO_RECORD, Frame, Kind, RecordRef, frame, frames
 from .log_event import LogEvent
-from .records import Description, End, Ranges, Sign, Start, attributes, decode, encode, read_event, read_span
+from .records import Description, End, Ranges, RecordHead, Start, attributes, decode, encode, read_event, read_span
 
 RESOURCES: Final = "resources"  # a file in the folder of a writer
-WISHES: Final = "wishes"  # a folder beside those of the writers
+REQUESTED_ENDS: Final = "wishes"  # a folder beside those of the writers: the ends that joiners ask for
 ABOUT: Final = "destination.json"  # for people, and for who sends it without the process's settings
 
 _STATUS: Final = {"Success": StatusCode.OK, "Fail": StatusCode.ERROR, "Indeterminate": StatusCode.UNSET}
@@ -281,8 +281,8 @@ class Contents:
                 self.unreadable += 1
 
     def _note(self, each: Frame, *, is_left: bool) -> None:
-        sign = decode(each.payload, Sign)
-        session, time_ns = self._sessions[sign.trace_id], sign.time_ns or 0
+        head = decode(each.payload, RecordHead)
+        session, time_ns = self._sessions[head.trace_id], head.time_ns or 0
         session.last_ns = max(session.last_ns, time_ns)
         session.has_root |= each.kind == Kind.ROOT
         if is_left:
@@ -291,7 +291,7 @@ class Contents:
             self.events += each.kind == Kind.EVENT
             self.oldest_ns = time_ns if self.oldest_ns is None else min(self.oldest_ns, time_ns)
             if each.kind == Kind.ROOT:
-                self.roots[each.seq] = sign.trace_id
+                self.roots[each.seq] = head.trace_id
 
     def resource(self, number: int) -> Resource:
         """The resource with this number.
@@ -312,7 +312,7 @@ class Contents:
 class Record(NamedTuple):
     """What a dead process left."""
 
-    place: Place
+    ref: RecordRef
     item: ReadableSpan | LogEvent
     resource: Resource
 
@@ -358,7 +358,7 @@ class Claim:
                 if each is None or each.seq not in left:
                     continue
                 try:
-                    record = self._record(each, Place(each.seq, segment, each.offset, each.size))
+                    record = self._record(each, RecordRef(each.seq, segment, each.offset, each.size))
                 except Exception:
                     self.unreadable += 1
                     left.discard(each.seq)  # it goes with the rest
@@ -366,25 +366,25 @@ class Claim:
                 yield record
         for number, session in enumerate(contents.unended.values(), 1):
             if session.start is not None and -number in self._roots:
-                yield from self._root(session, session.start, NOWHERE._replace(seq=-number))
+                yield from self._root(session, session.start, NO_RECORD._replace(seq=-number))
 
     def _unsettled(self, segment: int) -> Iterator[tuple[Frame | None, bool]]:
         with contextlib.suppress(OSError):
             yield from unsettled(self._folder, segment_file(segment))
 
-    def _record(self, each: Frame, place: Place) -> Record:
+    def _record(self, each: Frame, ref: RecordRef) -> Record:
         if each.kind == Kind.EVENT:
             event, number = read_event(each.payload)
-            return Record(place, event, self._contents.resource(number))
+            return Record(ref, event, self._contents.resource(number))
         span = read_span(each.payload, self._contents.resource)
         if each.kind == Kind.ROOT:
             span = SpanCopy(span, attributes={**(span.attributes or {}), semconv.REPLAYED: True})
-        return Record(place, span, span.resource)
+        return Record(ref, span, span.resource)
 
-    def _root(self, session: _Session, start: Start, place: Place) -> Iterator[Record]:
+    def _root(self, session: _Session, start: Start, ref: RecordRef) -> Iterator[Record]:
         """The root span that the process would have ended, and the log event that goes with it."""
         trace_id = int.from_bytes(start.trace_id, "big")
-        end = session.end or self._wish(trace_id) or _DIED
+        end = session.end or self._requested_end(trace_id) or _DIED
         status = _STATUS.get(end.state, StatusCode.UNSET)
         last_ns = max(start.start_ns, session.last_ns, int(self._contents.modified * 1e9))
         said = {**attributes(start.attributes), semconv.SESSION_END_STATE: end.state, semconv.REPLAYED: True}
@@ -401,29 +401,29 @@ class Claim:
             end_time=last_ns,
             instrumentation_scope=InstrumentationScope(semconv.SCOPE_NAME),
         )
-        yield Record(place, root, resource)
+        yield Record(ref, root, resource)
         by_owner = {**said, semconv.SESSION_ROLE: semconv.ROLE_OWNER}
         event = LogEvent(semconv.EVENT_SESSION_END, last_ns, trace_id, start.span_id, by_owner)
-        yield Record(NOWHERE, event, resource)
+        yield Record(NO_RECORD, event, resource)
 
-    def _wish(self, trace_id: int) -> End | None:
-        with contextlib.suppress(OSError), Folder(os.path.join(self._destination, WISHES)) as wishes:
-            for each in frames(wishes.read(ids.session_id(trace_id))):
+    def _requested_end(self, trace_id: int) -> End | None:
+        with contextlib.suppress(OSError), Folder(os.path.join(self._destination, REQUESTED_ENDS)) as requested:
+            for each in frames(requested.read(ids.session_id(trace_id))):
                 with contextlib.suppress(Exception):
-                    wish = decode(each.payload, End) if each is not None else _DIED
-                    return wish if wish.state in _STATUS else None
+                    end = decode(each.payload, End) if each is not None else _DIED
+                    return end if end.state in _STATUS else None
         return None
 
-    def acknowledge(self, places: Iterable[Place]) -> None:
+    def acknowledge(self, refs: Iterable[RecordRef]) -> None:
         """Remember on disk what has arrived; a segment of which all has arrived is removed."""
-        arrived = list(places)
-        for place in arrived:  # first: the start of a session without its root looks as if nobody had ended it
-            trace_id = self._roots.pop(place.seq, None)
+        arrived = list(refs)
+        for ref in arrived:  # first: the start of a session without its root looks as if nobody had ended it
+            trace_id = self._roots.pop(ref.seq, None)
             if trace_id is not None:
                 number = int.from_bytes(trace_id, "big")
                 self._folder.unlink(session_file(number))
-                with contextlib.suppress(OSError), Folder(os.path.join(self._destination, WISHES)) as wishes:
-                    wishes.unlink(ids.session_id(number))
+                with contextlib.suppress(OSError), Folder(os.path.join(self._destination, REQUESTED_ENDS)) as requested:
+                    requested.unlink(ids.session_id(number))
         for segment, seqs in by_segment(arrived).items():
             left = self._contents.left.get(segment, set())
             if left.isdisjoint(seqs):
@@ -434,14 +434,14 @@ class Claim:
             else:
                 remove(self._folder, segment_file(segment))
 
-    def reject(self, spans: Iterable[tuple[ReadableSpan, Place, str]]) -> None:
+    def reject(self, spans: Iterable[tuple[ReadableSpan, RecordRef, str]]) -> None:
         """Set aside what the backend refused for good, for people to read, and acknowledge it."""
         refused = list(spans)
         if not refused:
             return
         with contextlib.suppress(OSError):
             rejected.keep(self._destination, self.writer, [(span, reason) for span, _, reason in refused])
-        self.acknowledge(place for _, place, _ in refused)
+        self.acknowledge(ref for _, ref, _ in refused)
 
     def close(self) -> None:
         """Remove the folder when all is acknowledged, else leave it to the next one."""
@@ -456,11 +456,11 @@ class Claim:
         self.close()
 
 
-def by_segment(places: Iterable[Place]) -> dict[int, set[int]]:
+def by_segment(refs: Iterable[RecordRef]) -> dict[int, set[int]]:
     """Sequence numbers by segment."""
     groups: dict[int, set[int]] = {}
-    for place in places:
-        groups.setdefault(place.segment, set()).add(place.seq)
+    for ref in refs:
+        groups.setdefault(ref.segment, set()).add(ref.seq)
     return groups
 
 

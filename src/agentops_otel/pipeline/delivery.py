@@ -656,9 +656,9 @@ def _jitter() -> float:
 
 def text_size(span: ReadableSpan) -> int:
     """About how many bytes a span takes, here and in a request: those of its record, or of the texts in it."""
-    place = getattr(span, "place", None)
-    if place is not None:
-        return int(place.size)
+    ref = getattr(span, "ref", None)
+    if ref is not None:
+        return int(ref.size)
     return 512 + sum([len(value) for value in plain_dict(span.attributes).values() if isinstance(value, (str, bytes))])
 
 

@@ -32,7 +32,7 @@ class Kind:
     SETTLED: Final = 8  # which records are acknowledged
 
 
-class Place(NamedTuple):
+class RecordRef(NamedTuple):
     """Where a record is: its number, its file, and where in it, in bytes."""
 
     seq: int
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     size: int
 
 
-NOWHERE: Final = Place(0, 0, 0, 0)  # of what is not written down
+NO_RECORD: Final = RecordRef(0, 0, 0, 0)  # of what is not written down
 
 
 class Frame(NamedTuple):

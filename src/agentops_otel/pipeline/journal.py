@@ -27,8 +27,8 @@ from ..redaction import plain_dict
 from . import ids, rejected
 from .claim import (
     ABOUT,
+    REQUESTED_ENDS,
     RESOURCES,
-    WISHES,
     by_segment,
     give_up,
     release,
@@ -38,7 +38,7 @@ from .claim import (
     writers,
 )
 from .folder import Folder, write
-from .frames import Frame, Kind, Place, frame, frames
+from .frames import Frame, Kind, RecordRef, frame, frames
 from .log_event import LogEvent
 from .records import NO_END, Description, End, Start, encode, event_payload, read_event, read_span, span_payload
 from .writer import Segment, Writer, new_writer
@@ -98,7 +98,7 @@ class Journal:
 
     # What is recorded -------------------------------------------------------------------------------------------------
 
-    def append(self, span: ReadableSpan, resource: Resource | None = None) -> Place | None:
+    def append(self, span: ReadableSpan, resource: Resource | None = None) -> RecordRef | None:
         """Write a finished span, with another resource than its own if one is given; None when it is not on disk."""
         try:
             if self._retry_at and monotonic() < self._retry_at:
@@ -109,16 +109,16 @@ class Journal:
             context = span.get_span_context() if span.parent is None else None
             if context is None or self._writer is None or context.trace_id not in self._writer.sessions:
                 return self._write(Kind.SPAN, span_payload(span, number))
-            place = self._write(Kind.ROOT, span_payload(span, number))
-            self._roots[place.seq] = context.trace_id
-            return place
+            ref = self._write(Kind.ROOT, span_payload(span, number))
+            self._roots[ref.seq] = context.trace_id
+            return ref
         except OSError as error:
             self._fail(error)
         except Exception:
             guard.report("the journal")
         return None
 
-    def append_event(self, event: LogEvent, resource: Resource | None = None) -> Place | None:
+    def append_event(self, event: LogEvent, resource: Resource | None = None) -> RecordRef | None:
         """Write a log event; without a resource it will have that of this process's spans. None: it is not on disk."""
         with self._safely():
             if not self._retry_at or monotonic() >= self._retry_at:
@@ -147,8 +147,8 @@ class Journal:
     def append_end(self, trace_id: int, state: str | None, reason: str | None) -> None:
         """Write how its owner ends a session, before the root span; state None: nobody is to end it."""
         with self._safely():
-            with contextlib.suppress(OSError), Folder(os.path.join(self.directory, WISHES)) as wishes:
-                wishes.unlink(ids.session_id(trace_id))
+            with contextlib.suppress(OSError), Folder(os.path.join(self.directory, REQUESTED_ENDS)) as requested:
+                requested.unlink(ids.session_id(trace_id))
             if state is None:
                 self.forget(trace_id)
             elif self._writer is not None and trace_id in self._writer.sessions:
@@ -168,12 +168,15 @@ class Journal:
             writer.folder.unlink(session_file(trace_id))
             writer.sessions.pop(trace_id, None)
 
-    def wish(self, session_id: str, state: str, reason: str | None) -> None:
+    def request_end(self, session_id: str, state: str, reason: str | None) -> None:
         """Write how this process, which does not own the session, wants it to end."""
         with self._safely():
             name = ids.session_id(ids.trace_id(session_id))
-            with Folder(self.directory, create=True) as destination, Folder(WISHES, destination, create=True) as wishes:
-                wishes.replace(name, frame(Kind.END, 0, encode(End(state, reason))))
+            with (
+                Folder(self.directory, create=True) as destination,
+                Folder(REQUESTED_ENDS, destination, create=True) as requested,
+            ):
+                requested.replace(name, frame(Kind.END, 0, encode(End(state, reason))))
 
     def _number(self, resource: Resource) -> int:
         """The number of a resource that is described on disk."""
@@ -205,7 +208,7 @@ class Journal:
 
     # Files ------------------------------------------------------------------------------------------------------------
 
-    def _write(self, kind: int, payload: bytes) -> Place:
+    def _write(self, kind: int, payload: bytes) -> RecordRef:
         """Append to a segment that nobody else has."""
         seq = next(self._seqs)
         record = frame(kind, seq, payload)
@@ -229,11 +232,11 @@ class Journal:
         except BaseException:  # it is not known how much was written
             segment.seal()
             raise
-        place = Place(seq, segment.number, segment.size, len(record))
+        ref = RecordRef(seq, segment.number, segment.size, len(record))
         segment.size += len(record)
         segment.free.append(segment)
         self._retry_at = 0.0
-        return place
+        return ref
 
     def _fail(self, error: OSError) -> None:
         self._retry_at = monotonic() + _RETRY
@@ -318,12 +321,12 @@ class Journal:
 
     # Acknowledgements -------------------------------------------------------------------------------------------------
 
-    def acknowledge(self, places: Iterable[Place]) -> None:
+    def acknowledge(self, refs: Iterable[RecordRef]) -> None:
         """Remember on disk what the backend has taken; a full segment of which it has taken all is removed."""
         with self._safely():
-            arrived, writer = list(places), self._writer
-            for place in arrived:  # first: the start of a session without its root looks as if nobody had ended it
-                trace_id = self._roots.pop(place.seq, None)
+            arrived, writer = list(refs), self._writer
+            for ref in arrived:  # first: the start of a session without its root looks as if nobody had ended it
+                trace_id = self._roots.pop(ref.seq, None)
                 if trace_id is not None:
                     self.forget(trace_id)
             for number, seqs in by_segment(arrived).items():
@@ -336,7 +339,7 @@ class Journal:
                 if not writer.finish(segment):
                     settle(writer.folder, number, new)
 
-    def reject(self, spans: Iterable[tuple[ReadableSpan, Place, str]]) -> None:
+    def reject(self, spans: Iterable[tuple[ReadableSpan, RecordRef, str]]) -> None:
         """Set aside what the backend refused for good, for people to read, and acknowledge it."""
         refused = list(spans)
         if not refused:
@@ -344,30 +347,30 @@ class Journal:
         with self._safely():
             name = self._writer.name if self._writer is not None else str(os.getpid())
             rejected.keep(self.directory, name, [(span, reason) for span, _, reason in refused])
-        self.acknowledge(place for _, place, _ in refused)
+        self.acknowledge(ref for _, ref, _ in refused)
 
-    def read(self, places: Sequence[Place]) -> list[tuple[Place, ReadableSpan | LogEvent]]:
+    def read(self, refs: Sequence[RecordRef]) -> list[tuple[RecordRef, ReadableSpan | LogEvent]]:
         """What was recorded by this process, in the order asked for; what cannot be read is left out."""
         found: dict[int, ReadableSpan | LogEvent] = {}
         writer = self._writer
         if writer is None:
             return []
-        for number in {place.segment for place in places}:
+        for number in {ref.segment for ref in refs}:
             with contextlib.suppress(OSError):
-                for each in _frames_at(writer.folder, number, [place for place in places if place.segment == number]):
+                for each in _frames_at(writer.folder, number, [ref for ref in refs if ref.segment == number]):
                     with contextlib.suppress(Exception):
                         found[each.seq] = self._item(each)
-        return [(place, found[place.seq]) for place in places if place.seq in found]
+        return [(ref, found[ref.seq]) for ref in refs if ref.seq in found]
 
     def _item(self, each: Frame) -> ReadableSpan | LogEvent:
         if each.kind == Kind.EVENT:
             return read_event(each.payload)[0]
         return read_span(each.payload, lambda number: self._resources.get(number) or Resource.get_empty())
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, ref: RecordRef) -> bool:
         """Whether the file of a record is there."""
         writer = self._writer
-        return writer is not None and place.segment in writer.segments
+        return writer is not None and ref.segment in writer.segments
 
     # On the worker, and at the end ------------------------------------------------------------------------------------
 
@@ -410,12 +413,12 @@ class Journal:
     def _keep_within_bounds(self, own: Writer) -> None:
         too_old, total, found = time.time() - self._max_age, 0, list[tuple[float, str, str]]()
         with contextlib.suppress(OSError), Folder(self.directory) as destination:
-            for writer in (*writers(destination), WISHES):
+            for writer in (*writers(destination), REQUESTED_ENDS):
                 with contextlib.suppress(OSError), Folder(writer, destination) as folder:
                     for name in folder.names():
                         status = folder.stat(name)
                         total += status.st_size
-                        if writer == WISHES and status.st_mtime < too_old:
+                        if writer == REQUESTED_ENDS and status.st_mtime < too_old:
                             folder.unlink(name)
                         elif name.endswith((".seg", ".session")):
                             found.append((status.st_mtime, writer, name))
@@ -484,16 +487,16 @@ class Journal:
         return list(self._writer.segments.values()) if self._writer is not None else []
 
 
-def _frames_at(folder: Folder, segment: int, places: Sequence[Place]) -> Iterator[Frame]:
-    """The records at these places; a segment that has been made smaller since is searched."""
+def _frames_at(folder: Folder, segment: int, refs: Sequence[RecordRef]) -> Iterator[Frame]:
+    """The records that these name; a segment that has been made smaller since is searched."""
     moved = set[int]()
     with os.fdopen(folder.open(segment_file(segment), os.O_RDONLY), "rb") as file:
-        for place in places:
-            file.seek(place.offset)
-            each = next(frames(file.read(place.size)), None)
-            if each is not None and each.seq == place.seq:
+        for ref in refs:
+            file.seek(ref.offset)
+            each = next(frames(file.read(ref.size)), None)
+            if each is not None and each.seq == ref.seq:
                 yield each
             else:
-                moved.add(place.seq)
+                moved.add(ref.seq)
     if moved:
         yield from (each for each in frames(folder.read(segment_file(segment))) if each and each.seq in moved)

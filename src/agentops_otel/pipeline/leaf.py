@@ -61,7 +61,7 @@ class Leaf(Span):
     Attributes:
         session: whose span it is.
         offset: `clock.offset()` at its start.
-        place: where the record of it is kept; None where there is none.
+        ref: where the record of it is kept; None where there is none.
         searched: names of attributes of messages whose texts have been cut and searched for secrets.
         known: the `secrets.forms` that they were searched for.
         figures: once it has ended, all attributes but the messages; None unless it was filled, and nobody else has put
@@ -76,7 +76,7 @@ class Leaf(Span):
     _record_end_metrics = _trace_config = None
     _record_exception = _set_status_on_exception = False
     _leaves: Leaves
-    place: Any = None
+    ref: Any = None
     searched: Collection[str] = ()
     known: object = None
     figures: dict[str, Any] | None = None

@@ -25,7 +25,7 @@ from .backlog import Backlog, how_to_send, priced
 from .batcher import Batcher
 from .delivery import BATCH, DeliveryExporter, Outcome, text_size
 from .destination import Destination, journal_directory
-from .frames import NOWHERE, Place
+from .frames import NO_RECORD, RecordRef
 from .ids import session_id
 from .journal import Journal
 from .log_event import LogEvent
@@ -73,7 +73,7 @@ class Pipeline:
         if config.exporter is None and config.protocol in _NEEDED:
             worker.submit(lambda: load(*_NEEDED[config.protocol]))
         self._lock = threading.RLock()
-        self._events: deque[tuple[LogEvent, Place]] = deque()
+        self._events: deque[tuple[LogEvent, RecordRef]] = deque()
         destination = Destination.of(config) if config.journal == "disk" else None
         self.journal: Journal | None = None
         if destination is not None:
@@ -136,11 +136,11 @@ class Pipeline:
 
     def record(self, span: ReadableSpan, session: SessionSpans | None = None) -> None:
         """Write a finished span down and hand it to the batcher; where too many wait it stays on disk, or is lost."""
-        place = None
+        ref = None
         if self.journal is not None:
-            place = self.journal.append(span, self._resource(span.resource))
-        place = place or Place(0, 0, 0, text_size(span))  # no place but memory
-        span.place = place  # type: ignore[attr-defined]
+            ref = self.journal.append(span, self._resource(span.resource))
+        ref = ref or RecordRef(0, 0, 0, text_size(span))  # it is in memory alone
+        span.ref = ref  # type: ignore[attr-defined]
         # A limit, because the thread that has the lock may stand still in a signal handler.
         locked = self._lock.acquire(timeout=0.1)
         try:
@@ -148,20 +148,20 @@ class Pipeline:
             if session is not None:
                 session.recorded += 1
             room = (
-                self._given - self._taken < self.config.max_queue_size and self._bytes + place.size <= _MOST_BYTES
-            ) or (span.parent is None and not place.seq)
+                self._given - self._taken < self.config.max_queue_size and self._bytes + ref.size <= _MOST_BYTES
+            ) or (span.parent is None and not ref.seq)
             if room:
                 self._given += 1
-                self._bytes += place.size
-                self._unwritten += not place.seq
-            elif not place.seq:
+                self._bytes += ref.size
+                self._unwritten += not ref.seq
+            elif not ref.seq:
                 self._overflow += 1
         finally:
             if locked:
                 self._lock.release()
         if not room:
-            if place.seq and self.backlog is not None:
-                self.backlog.leave([place])
+            if ref.seq and self.backlog is not None:
+                self.backlog.leave([ref])
         elif self.exporter.closing:
             # Past the batcher: it may be at work on a full queue, and this may be a root.
             self.exporter.keep([span])
@@ -178,7 +178,7 @@ class Pipeline:
             self.journal.append_start(ids.trace_id, ids.span_id, root.name, root.start_time or 0, attributes, resource)
 
     def journal_end(self, root: Span, state: str | None, reason: str | None, *, owner: bool) -> None:
-        """Write down how a session ends, before its root span does: as the owner says, or as a joiner wishes.
+        """Write down how a session ends, before its root span does: as the owner says, or as a joiner asks for.
 
         State None: left open on purpose.
         """
@@ -188,22 +188,22 @@ class Pipeline:
         if owner:
             self.journal.append_end(trace_id, state, reason)
         elif state is not None:
-            self.journal.wish(session_id(trace_id), state, reason)
+            self.journal.request_end(session_id(trace_id), state, reason)
 
     def journal_reason(self, root: Span, reason: str | None) -> None:
         """Write down why a session fails if nobody ends it; None takes it back."""
         if self.journal is not None:
             self.journal.append_reason(root.get_span_context().trace_id, reason)
 
-    def join(self, trace_id: int) -> None:
+    def join_session(self, trace_id: int) -> None:
         """This process takes part in a session of another one."""
         if self.backlog is not None:
-            self.backlog.join(trace_id)
+            self.backlog.join_session(trace_id)
 
-    def part(self, trace_id: int) -> None:
+    def leave_session(self, trace_id: int) -> None:
         """It does so no more."""
         if self.backlog is not None:
-            self.backlog.part(trace_id)
+            self.backlog.leave_session(trace_id)
 
     def acknowledged(self, session: str) -> int:
         """How many spans of a session, named by its id, the backend has acknowledged."""
@@ -214,8 +214,8 @@ class Pipeline:
         if self.config.exporter is not None or self.config.protocol == "console" or not self.config._exports_logs:
             return
         event = self._described(event)
-        place = None if self.journal is None else self.journal.append_event(event, self._resource())
-        self._events.append((event, place or NOWHERE))
+        ref = None if self.journal is None else self.journal.append_event(event, self._resource())
+        self._events.append((event, ref or NO_RECORD))
         while len(self._events) > _MOST_EVENTS:
             _, oldest = self._events.popleft()
             if oldest.seq and self.backlog is not None:
@@ -243,7 +243,7 @@ class Pipeline:
         events = [self._events.popleft() for _ in range(len(self._events))]
         if self.exporter.send_events([self._described(event) for event, _ in events], self._resource()):
             if self.journal is not None:
-                self.journal.acknowledge(place for _, place in events if place.seq)
+                self.journal.acknowledge(ref for _, ref in events if ref.seq)
         else:
             self._events.extendleft(reversed(events))
 
@@ -271,8 +271,8 @@ class Pipeline:
         done = [*outcome.acknowledged, *outcome.unnamed]
         refused = [span for span, _ in outcome.rejected]
         if self.journal is not None:
-            self.journal.acknowledge(place for place in map(_place, done) if place.seq)
-            self.journal.reject([(span, place, why) for span, why in outcome.rejected if (place := _place(span)).seq])
+            self.journal.acknowledge(ref for ref in map(_ref_of, done) if ref.seq)
+            self.journal.reject([(span, ref, why) for span, why in outcome.rejected if (ref := _ref_of(span)).seq])
         counts = Counter(str((span.attributes or {}).get(semconv.SESSION_ID, "")) for span in outcome.acknowledged)
         with self._lock:
             self._free([*done, *refused])
@@ -286,12 +286,12 @@ class Pipeline:
             self.exporter.visit_kept(self._write_one_down)
 
     def _write_one_down(self, span: ReadableSpan) -> None:
-        before = _place(span)
-        place = None if self.journal is None or before.seq else self.journal.append(span)
-        if place is not None:
-            span.place = place  # type: ignore[attr-defined]
+        before = _ref_of(span)
+        ref = None if self.journal is None or before.seq else self.journal.append(span)
+        if ref is not None:
+            span.ref = ref  # type: ignore[attr-defined]
             with self._lock:
-                self._bytes += place.size - before.size
+                self._bytes += ref.size - before.size
                 self._unwritten -= before.size > 0
 
     def _leave(self, spans: list[ReadableSpan]) -> list[ReadableSpan]:
@@ -300,13 +300,13 @@ class Pipeline:
             self._free(spans)
         if self.backlog is None:
             return spans
-        self.backlog.leave(place for place in map(_place, spans) if place.seq)
-        return [span for span in spans if not _place(span).seq]
+        self.backlog.leave(ref for ref in map(_ref_of, spans) if ref.seq)
+        return [span for span in spans if not _ref_of(span).seq]
 
     def _free(self, spans: Iterable[ReadableSpan]) -> None:
-        for place in map(_place, spans):
-            self._bytes -= place.size
-            self._unwritten -= place.size > 0 and not place.seq
+        for ref in map(_ref_of, spans):
+            self._bytes -= ref.size
+            self._unwritten -= ref.size > 0 and not ref.seq
 
     def _predecessors(self) -> Sequence[str]:
         destination = Destination.of(self.config)
@@ -428,8 +428,8 @@ def _dropped_spans(provider: metrics.MeterProvider) -> metrics.Counter:
     return meter.create_counter(semconv.METRIC_SPANS_DROPPED, "{span}", "Spans that were lost")
 
 
-def _place(span: ReadableSpan) -> Place:
-    return getattr(span, "place", None) or NOWHERE
+def _ref_of(span: ReadableSpan) -> RecordRef:
+    return getattr(span, "ref", None) or NO_RECORD
 
 
 def _wait_time(config: Configuration) -> int:

@@ -52,14 +52,14 @@ class _Payload(msgspec.Struct, array_like=True, gc=False):
     pass
 
 
-class Sign(_Payload):
-    """The beginning of a span and of a log event: what it is a sign of life of, and when; in nanoseconds."""
+class RecordHead(_Payload):
+    """The beginning of a span and of a log event: its trace, and its end in nanoseconds."""
 
     trace_id: _TraceId
     time_ns: int | None
 
 
-class _Span(Sign):
+class _Span(RecordHead):
     start_ns: int | None
     resource: int
     span_id: int
@@ -77,7 +77,7 @@ class _Span(Sign):
     dropped: tuple[int, int, int]
 
 
-class _LogEvent(Sign):
+class _LogEvent(RecordHead):
     resource: int
     span_id: int
     name: str
