@@ -169,6 +169,25 @@ def test_a_secret_is_found_behind_whatever_stands_before_it(before, depth, ascii
         assert shown.endswith("\nlast"), (name, shown)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("ending", ["enter your password:", "token=", "api_key: ", "the secret:\t"])
+@pytest.mark.parametrize("write", [json.dumps, lambda value: json.dumps(value, indent=1), repr])
+def test_a_name_at_the_end_of_a_text_in_json_is_followed_by_no_secret(write, ending, depth):
+    """The quote behind it ends the text; it does not begin a value."""
+    value = [{"content": ending, "role": "user"}, {"role": "user", "content": ending}, [ending], ending]
+    for _ in range(depth - 1):
+        value = [{"content": write(value)}]
+    text = write(value)
+    assert scrub(text) is text
+    assert "hunter2" not in scrub(write([ending + "hunter22", {"content": f'{ending}"hunter2"'}]))
+
+
+def test_what_is_behind_a_private_key_stays():
+    """Also when it is searched once more."""
+    text = f"first {SECRETS['pem']} last"
+    assert scrub(text) == scrub(scrub(text)) == "first -----BEGIN RSA PRIVATE KEY-----[redacted] last"
+
+
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("write", [repr, json.dumps], ids=["repr", "json"])
 def test_a_secret_is_found_in_what_repr_makes_of_json(depth, write):

@@ -157,7 +157,10 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         "(?=BEGIN )",
         (
             (
-                r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)",
+                (
+                    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?!\[redacted\])"
+                    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)"
+                ),
                 _kept(),
             ),
         ),
@@ -309,6 +312,18 @@ _BARE: Final = re.compile(rf"{_BLANK}{{0,8}}([^\s\"'&;,<>(){{}}\[\]\\|`]+)(?!\()
 _SCHEME: Final = re.compile(
     rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
+_SPACE: Final = r"(?:\s|\\{1,16}[nrt]){0,64}"
+
+
+@functools.cache
+def _end_in_json() -> re.Pattern[str]:
+    """Matches the quote that ends a text of JSON, and what then stands behind it: as in `"enter your password:"}`."""
+    return re.compile(
+        rf"""{_BLANK}{{0,8}}\\{{0,16}}["']{_SPACE}"""
+        rf"""(?:[}}\]]{_SPACE}(?:[,}}\]]|\\{{0,16}}["']|\Z)|,{_SPACE}(?:\\{{0,16}}["']|[\[{{]))"""
+    )
+
+
 # A quoted value with more quotes than this inside is an attack, too.
 _MOST_QUOTES: Final = 100
 # More named secrets than this in one text is an attack on our time; what is behind them goes too.
@@ -348,6 +363,8 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         named += 1
         if named > _MOST_NAMED:
             return "".join((*pieces, text[done:at], REDACTED))
+        if text[0] in "[{" and name == before and _end_in_json().match(text, found.end()):
+            continue
         span = _secret_value(text, found.end(), loose=loose, in_json=before.endswith(('"', "'")))
         if span is not None:
             pieces += (text[done : span[0]], REDACTED)

@@ -259,9 +259,9 @@ def are_small(texts: list[str], characters: int, max_length: int) -> bool:
     for text in texts:
         length = len(text)
         characters += length * _LENGTH_OF_A_CHARACTER
-        if length >= _SHORTEST_MEDIA and (
-            length > max_length or (text[0] in _BEGINS_MEDIA and media.may_be_whole(text))
-        ):
+        if length < _SHORTEST_MEDIA:
+            continue
+        if length > max_length or ((text[0] in "{[" or text[:4] in media.BEGINNINGS) and media.may_be_whole(text)):
             return False
     return characters <= max_length * MAX_TEXTS
 
