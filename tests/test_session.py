@@ -16,7 +16,7 @@ from opentelemetry import trace
 
 import agentops_otel as agentops
 from agentops_otel import api, context
-from agentops_otel._session import EndState
+from agentops_otel.end_state import EndState
 from agentops_otel.pipeline.ids import project_id
 from agentops_otel.pipeline.resource import HOST, HostResource
 from agentops_otel.testing import SpanCapture

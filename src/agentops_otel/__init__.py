@@ -7,7 +7,7 @@ from __future__ import annotations
 
 # The first of all: OpenTelemetry must not see variables that are not valid; then what happens at a fork is registered.
 from . import environment, forks  # noqa: F401
-from ._session import EndState, Session
+from ._session import Session
 from .api import (
     add_tags,
     current_session,
@@ -22,6 +22,7 @@ from .api import (
 )
 from .config import Configuration
 from .decorators import action, agent, record_action, record_function, record_tool, tool, track_agent, workflow
+from .end_state import EndState
 from .events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent, record
 from .exceptions import AgentOpsError, ConfigurationError
 from .instrumentation import instrument, uninstrument

@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from datetime import datetime, timezone
-from enum import Enum
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Setter
@@ -23,6 +21,7 @@ from . import context, events, guard, providers, semconv, viewer
 from .clock import monotonic
 from .config import Configuration
 from .context import Scope
+from .end_state import STATUS, EndState, EndStateName
 from .figures import format_cost
 from .kept import Kept, Notebook
 from .log import logger
@@ -32,70 +31,15 @@ from .pipeline.processor import Recorder, SessionSpans
 from .pipeline.provider import SessionProvider
 from .span_failure import write_exception
 from .summary import Summary
+from .tags import clean_tags
 from .totals import Snapshot
-from .values import MAX_ITEMS, to_text
+from .values import to_text
 
 if TYPE_CHECKING:
     from .rows import State
 
 _HEARTBEAT = 10.0
 _NAME_LENGTH = 256
-
-
-EndStateName = Literal["Success", "Fail", "Indeterminate"]
-
-
-class EndState(str, Enum):
-    """How a session ended."""
-
-    Success = "Success"
-    Fail = "Fail"
-    Indeterminate = "Indeterminate"
-    # AgentOps' spelling.
-    SUCCESS = "Success"  # noqa: PIE796
-    FAIL = "Fail"  # noqa: PIE796
-    INDETERMINATE = "Indeterminate"  # noqa: PIE796
-
-    @classmethod
-    def parse(cls, value: object) -> EndState:
-        """The end state of this name, in any case.
-
-        Raises:
-            ValueError: there is no such end state.
-        """
-        name = value.value if type(value) is EndState else value
-        for state in cls:
-            if type(name) is str and name.strip().lower() == state.value.lower():
-                return state
-        allowed = ", ".join(state.value for state in cls)
-        raise ValueError(
-            f"{to_text(name)!r:.200} is not a valid end state: expected one of {allowed}. The session stays open."
-        )
-
-
-_STATUS = {EndState.Success: StatusCode.OK, EndState.Fail: StatusCode.ERROR, EndState.Indeterminate: StatusCode.UNSET}
-
-
-def clean_tags(tags: object) -> list[str] | None:
-    """Tags as a list without repetition, order kept; None, after a warning, when they are not strings."""
-    if tags is None:
-        return []
-    kind = type(tags)
-    if issubclass(kind, str):
-        tags = [tags]
-    elif not issubclass(kind, Iterable) or issubclass(kind, (bytes, Mapping)):
-        logger.warning("tags: expected a list of strings, got %s; the tags are ignored", kind.__name__)
-        return None
-    try:
-        tags = list(islice(tags, MAX_ITEMS))  # type: ignore[call-overload]
-    except Exception as error:
-        logger.warning("tags: they cannot be read (%s) and are ignored", type(error).__name__)
-        return None
-    texts = [to_text(tag) if issubclass(type(tag), str) else "" for tag in tags]
-    if not all(texts):
-        logger.warning("tags: expected non-empty strings; the tags are ignored")
-        return None
-    return list(dict.fromkeys(texts))
 
 
 def _iso(ns: int) -> str:
@@ -425,7 +369,7 @@ class Session:
             if self.owner:
                 content = self._spans.conversation.attributes() if self.config._content_on_spans else {}
                 self._root.set_attributes({**content, **attributes, **self._root_attributes()})
-                status = _STATUS[self.end_state or EndState.Indeterminate]
+                status = STATUS[self.end_state or EndState.Indeterminate]
                 self._root.set_status(Status(status, self.end_state_reason if status is StatusCode.ERROR else None))
         finally:
             if self.owner:

@@ -18,12 +18,14 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 
 from . import context, environment, guard, instrumentation
-from ._session import EndState, EndStateName, Session, UnrecordedSession, clean_tags
+from ._session import Session, UnrecordedSession
 from .client import Client, reason_of
 from .config import Configuration, Settings, check_names
+from .end_state import EndState, EndStateName
 from .exits import is_interrupt
 from .log import logger
 from .pipeline import ids
+from .tags import clean_tags
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

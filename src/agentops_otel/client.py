@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from opentelemetry.context import Context
 
 from . import context, guard, instrumentation
-from ._session import EndState, Session
+from ._session import Session
 from .clock import monotonic
 from .config import Configuration
 from .context import Scope
+from .end_state import EndState
 from .exits import Exits
 from .figures import format_count
 from .log import logger
