@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,6 +138,14 @@ def test_the_ribbon_shares_time_and_money():
     assert found.dearest.title == "gpt-4.1-mini turn 2"
     assert [mention.title for mention in found.open] == ["run_tests"]
     assert [fate for _, fate, _ in found.errors] == ["recovered"]
+
+
+def test_the_ribbon_holds_calls_that_came_after_its_row_was_read():
+    """While spans arrive, the session's row may be older than they are; no band leaves the picture."""
+    run = played(plays.ci_medic(NOW))
+    run.row = replace(run.row, cost=run.row.cost / 2)
+    found = ribbon(run)
+    assert all(band.before + band.cost <= found.cost for band in found.money)
 
 
 def test_calls_that_are_too_small_to_see_are_one_band_a_model():

@@ -22,11 +22,13 @@ _WORK: Final = frozenset({"tool", "action"})
 
 def ribbon(run: Run) -> Ribbon:
     """The ribbon of a session."""
+    money = _money(run)
     return Ribbon(
         duration_ns=run.length_ns,
-        cost=run.row.cost,
+        # Spans may have arrived after the session's row was read: its cost is then too small to be the whole.
+        cost=max(run.row.cost, money[-1].before + money[-1].cost) if money else run.row.cost,
         time=_time(run),
-        money=_money(run),
+        money=money,
         errors=_errors(run),
         running=run.running,
         slowest=_slowest(run),
