@@ -96,7 +96,7 @@ def steps() -> dict[str, float]:
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     from agentops_otel.pipeline.backlog import priced
-    from agentops_otel.pipeline.delivery import text_size
+    from agentops_otel.pipeline.parts import text_size
     from agentops_otel.pipeline.transports import otlp
 
     provider, memory, attributes = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter(), recorded()

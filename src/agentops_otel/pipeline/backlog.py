@@ -23,12 +23,14 @@ from ..config import Configuration
 from ..redaction import plain_dict
 from ..span_copy import SpanCopy
 from .claim import Claim, claims
-from .delivery import BATCH, DeliveryExporter, Outcome
+from .delivery import DeliveryExporter
 from .destination import Destination, journal_directory
 from .frames import RecordRef
 from .journal import Journal
 from .leaf import Leaf
 from .log_event import LogEvent
+from .outcome import Outcome
+from .parts import BATCH
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks

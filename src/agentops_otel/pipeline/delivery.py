@@ -12,10 +12,9 @@ import random
 import threading
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-import msgspec
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -23,24 +22,24 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from ..clock import monotonic
 from ..figures import format_count
 from ..log import logger
-from ..redaction import plain_dict
 from .log_event import LogEvent
+from .outcome import (
+    EXPORTER_FAILED,
+    NOT_ENCODABLE,
+    REJECTED,
+    TOO_LARGE,
+    UNDELIVERED,
+    UNREADABLE,
+    Counts,
+    Outcome,
+)
 from .oversize import cut_values
+from .parts import BATCH, halves, in_requests
 from .sender import LeftBehind, Sender
 from .transports.attempt import Reply, Transport, Verdict
-from .transports.request import MAX_REQUEST_BYTES
 
 T = TypeVar("T")
 
-# Why a span was dropped: the keys of `Counts.dropped`.
-REJECTED: Final = "rejected"  # the backend refused this span for good
-TOO_LARGE: Final = "too large"  # refused because of its size, also after its long values were cut
-NOT_ENCODABLE: Final = "not encodable"
-EXPORTER_FAILED: Final = "exporter failed"  # the user's own exporter
-UNREADABLE: Final = "unreadable"  # damaged on disk
-UNDELIVERED: Final = "undelivered"  # the backend could not be reached, and there was no more room or time
-
-BATCH: Final = 512  # spans in one request
 _BACKOFF_GROWTH: Final = 1.5
 _BACKOFF_CAP: Final = 30.0
 _HURRIED_BACKOFF: Final = 0.2
@@ -55,30 +54,6 @@ _QUIET_BETWEEN_OUTAGES: Final = 300.0
 _EVENTS_TIMEOUT: Final = 5.0
 _CLOSE_TIMEOUT: Final = 0.5
 _A_WHILE: Final = 0.1  # seconds after which a request to a backend that is down is not waited for by a fork
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """How many spans the backend acknowledged, and how many were dropped for which reason."""
-
-    acknowledged: int = 0
-    dropped: dict[str, int] = {}
-
-
-class Outcome(msgspec.Struct):
-    """What one pass came to; every span of it is in exactly one of the four lists.
-
-    After a partial success the backend tells only how many spans it rejected: then the last ones stand for them, in
-    `unnamed`.
-    """
-
-    acknowledged: list[ReadableSpan] = []
-    rejected: list[tuple[ReadableSpan, str]] = []
-    unnamed: list[ReadableSpan] = []
-    unsent: list[ReadableSpan] = []
-    unreadable: int = 0  # spans that could not be read back from where they were
-    retry_after: float | None = None  # seconds the backend asked to wait
-    again: bool = True  # whether repeating soon can help with what is unsent
-    server_error: bool = False  # the backend failed inside
 
 
 class DeliveryExporter(SpanExporter):
@@ -305,7 +280,7 @@ class DeliveryExporter(SpanExporter):
         """
         outcome = Outcome()
         # Each part with whether it is a piece of a request that was refused.
-        parts = deque((part, False) for part in _requests(spans))
+        parts = deque((part, False) for part in in_requests(spans))
         fruitless = 0
         while parts:
             part, piece = parts.popleft()
@@ -319,12 +294,12 @@ class DeliveryExporter(SpanExporter):
             elif verdict is Verdict.TOO_LARGE and len(part) == 1:
                 self._send_cut(part[0], reply, deadline, outcome, yielding)
             elif verdict is Verdict.TOO_LARGE:
-                parts.extendleft((half, piece) for half in reversed(_halves(part)))
+                parts.extendleft((half, piece) for half in reversed(halves(part)))
             elif verdict is Verdict.REJECTED and (len(part) == 1 or fruitless >= _FRUITLESS_REJECTIONS):
                 self._reject(part, REJECTED if reply.reached else NOT_ENCODABLE, reply, outcome)
             elif verdict is Verdict.REJECTED or self._suspicious(verdict, part, fruitless):
                 fruitless += reply.reached and not outcome.acknowledged
-                parts.extend((half, True) for half in _halves(part))
+                parts.extend((half, True) for half in halves(part))
             elif verdict is Verdict.FAILED and piece and len(part) == 1:
                 outcome.unsent += part
                 outcome.server_error, outcome.again = True, not outcome.acknowledged
@@ -652,31 +627,3 @@ EXPORTERS: Final[weakref.WeakSet[DeliveryExporter]] = weakref.WeakSet()
 
 def _jitter() -> float:
     return random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (no secret)
-
-
-def text_size(span: ReadableSpan) -> int:
-    """About how many bytes a span takes, here and in a request: those of its record, or of the texts in it."""
-    ref = getattr(span, "ref", None)
-    if ref is not None:
-        return int(ref.size)
-    return 512 + sum([len(value) for value in plain_dict(span.attributes).values() if isinstance(value, (str, bytes))])
-
-
-def _requests(spans: Sequence[ReadableSpan]) -> Iterator[list[ReadableSpan]]:
-    """Spans in parts that are likely to fit into a request each: to find out by encoding costs memory and time."""
-    part: list[ReadableSpan] = []
-    size = 0
-    for span in spans:
-        own = text_size(span)
-        if part and (len(part) == BATCH or size + own > MAX_REQUEST_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(span)
-        size += own
-    if part:
-        yield part
-
-
-def _halves(part: list[ReadableSpan]) -> list[list[ReadableSpan]]:
-    middle = len(part) // 2
-    return [part[:middle], part[middle:]]

@@ -23,12 +23,14 @@ from ..version import __version__
 from .address import is_loopback
 from .backlog import Backlog, how_to_send, priced
 from .batcher import Batcher
-from .delivery import BATCH, DeliveryExporter, Outcome, text_size
+from .delivery import DeliveryExporter
 from .destination import Destination, journal_directory
 from .frames import NO_RECORD, RecordRef
 from .ids import session_id
 from .journal import Journal
 from .log_event import LogEvent
+from .outcome import Outcome
+from .parts import BATCH, text_size
 from .processor import SessionSpans
 from .resource import HostResource
 from .transports import open_transport
