@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+import msgspec
 from opentelemetry.context import get_current
 
 from .. import context, guard, providers, secrets
@@ -208,7 +209,8 @@ def _answer(endpoint: Endpoint, response: Any, result: Any) -> Any:
     """The answer as its host sent it, which is read at a fraction of the price of the SDK's model; else that model."""
     try:
         document = result if response is None else endpoint.document(response.content)
-    except (ValueError, RuntimeError, AttributeError):  # no JSON; nobody has read it; another HTTP library
+    # It is no JSON; nobody has read it; another HTTP library.
+    except (msgspec.MsgspecError, ValueError, RuntimeError, AttributeError):
         document = result
     return "null" if document is None else document
 

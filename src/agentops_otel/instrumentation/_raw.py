@@ -115,7 +115,7 @@ def _json(body: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> 
     """The JSON in a text; None when it is none: that is for the SDK to report."""
     try:
         return decode(body)
-    except (ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # (older releases of msgspec raise no ValueError)
         pass
     try:
         return json.loads(body)  # which is less strict
