@@ -366,7 +366,7 @@ def test_what_is_found_out_after_the_end_is_added_in_place():
 
 
 TEXTS = st.sampled_from(
-    ["stop", "gpt-4o", "-x", "sk-proj-" + "a1B2" * 10, "AKIAIOSFODNN7EXAMPLE", "x" * 70_000, "\ud800", ""]
+    ["stop", "gpt-4o", "-x", "sk-proj-" + "a1B2" * 10, "AKIAIOSFODNN7EXAMPLE", "x" * 2_000, "\ud800", ""]
 )
 VALUES = st.one_of(
     TEXTS, st.integers(-(2**70), 2**70), st.floats(), st.booleans(), st.lists(TEXTS, max_size=3).map(tuple)
@@ -380,7 +380,7 @@ def test_nothing_leaves_a_leaf_that_does_not_leave_a_span_of_the_sdks(attributes
     """Secrets, what OTLP cannot carry and what is too long, wherever it is."""
     found = []
     for leaves in (True, False):
-        redactor = Redactor(max_length=64_000)
+        redactor = Redactor(max_length=1_000)
         house = House(capture := SpanCapture(), leaves=leaves, redactor=redactor)
         for _ in range(2 if again else 1):  # what has been seen once is remembered
             span = start(house, {**CALL, semconv.REQUEST_MODEL: name}, name=name)
