@@ -266,9 +266,9 @@ class Totals:
         if figures is None:
             ended = _Ended.of(span, span_id)
         else:
-            parent, failed = span.parent, span.status.status_code is StatusCode.ERROR
-            parent_id = 0 if parent is None else parent.span_id
-            ended = _Ended(span_id, parent_id, span.name, begun[1], failed, (span.start_time, span.end_time), figures)
+            leaf: Any = span
+            parent_id, name, status, times = leaf.told()
+            ended = _Ended(span_id, parent_id, name, begun[1], status is StatusCode.ERROR, times, figures)
         if ended.trigger_id and (trigger := self._open.get(ended.trigger_id)) is not None:
             about, kind, _ = trigger
             ended = ended._replace(trigger=_act(_parent_id(about), kind, about.name))

@@ -186,6 +186,11 @@ class Leaf(Span):
             self._as_the_sdk()
             super().end(end)
 
+    def told(self) -> tuple[int, str, StatusCode, tuple[Any, Any]]:
+        """What the totals ask of it, all at once: the parent's id, the name, the status, start and end."""
+        parent: Any = self._parent
+        return parent[1], self._name, self._status.status_code, (self._start_time, self._end_time)
+
     def complete(self, attributes: Mapping[str, Any], resource: Resource) -> None:
         """Add what is found out after its end, such as a price; for the pipeline that it is in."""
         self._attributes = {**self._attributes, **attributes}  # (not the same dict: somebody may be reading that)

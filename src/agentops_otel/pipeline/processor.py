@@ -76,7 +76,7 @@ class SessionSpans:
         context = span.context
         if context is None:
             return
-        _, span_id, _, flags, *_ = context
+        span_id, flags = context[1], context[3]  # (its properties are calls)
         self.totals.end(span, span_id)
         if not flags & TraceFlags.SAMPLED or span_id in self._parents:
             return
