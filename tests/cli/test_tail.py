@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import http.server
 import io
 import json
 import os
@@ -9,14 +11,18 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 
 import pytest
 
 from agentops_otel.cli.changes import Changes, events
+from agentops_otel.cli.source import is_own
 from tests.backends.box import Box
 from tests.fakes.plays import refund, refused_refund
 from tests.fakes.sessions import SECOND, Run
+from tests.server.running import TOKEN, RunningBox
 
 
 @pytest.fixture
@@ -128,7 +134,7 @@ def test_errors_alone(box, tail):
 
 def test_changes_are_told_by_their_ids(box):
     """Each change comes with the id of its session; after a lost connection all must be looked at."""
-    changes = Changes(box.url)
+    changes = Changes(box.url, named=True)
     assert changes.ready(30)
     assert changes.wait(5) is None, "after a connection was made anything may have changed"
     first, second = refund(ago(600), "1"), refund(ago(300), "2")
@@ -151,9 +157,69 @@ def test_changes_are_told_by_their_ids(box):
 
 def test_there_is_no_box():
     """One is looked for again and again; until then all must be looked at."""
-    changes = Changes("http://127.0.0.1:9")
+    changes = Changes("http://127.0.0.1:9", named=False)
     assert not changes.ready(30)
     assert changes.wait(0.01) is None
+
+
+def test_a_box_of_this_user_is_followed_where_one_is_looked_for(tmp_path, monkeypatch):
+    """It shows that it knows the token, and gets it."""
+    monkeypatch.setenv("AGENTOPS_SERVER_TOKEN", TOKEN)
+    with RunningBox(tmp_path, token=TOKEN) as box:
+        assert is_own(box.address)
+        changes = Changes(box.address, named=False)
+        assert changes.ready(30)
+
+
+@pytest.mark.parametrize("known", [None, "u" * 43])
+def test_s2_who_else_listens_there_gets_no_token(tmp_path, monkeypatch, known):
+    """Another user's box, and one that asks ours at another port what it is asked, are sent nothing."""
+    monkeypatch.setenv("AGENTOPS_SERVER_TOKEN", TOKEN)
+    with RunningBox(tmp_path, token=known) as other:
+        assert not is_own(other.address)
+        changes = Changes(other.address, named=False)
+        assert changes.ready(30) == (known is None), "one that everybody may read is followed without a token"
+    (tmp_path / "ours").mkdir(mode=0o700)
+    with RunningBox(tmp_path / "ours", token=TOKEN) as ours, Relay(ours.port) as relay:
+        assert not is_own(relay.url)
+        assert not Changes(relay.url, named=False).ready(30)
+        assert relay.asked
+        assert not any(TOKEN.encode() in asked for asked in relay.asked)
+
+
+class Relay:
+    """Hands each request on to another port, and keeps what it was sent."""
+
+    def __init__(self, port):
+        self.asked = []
+        relay = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                relay.asked.append(str(self.headers).encode())
+                with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                    connection.request("GET", self.path, headers={"accept": "application/json"})
+                    answer = connection.getresponse()
+                    body = answer.read(4096)
+                self.send_response(answer.status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                """Keep the test's output clean."""
+
+        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._http.shutdown()
+        self._http.server_close()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from .source import connect, credentials
+from .source import connect, credentials, is_own
 
 _SILENCE: Final = 45.0  # seconds; a box says something every 15
 _AGAIN: Final = 1.0  # seconds until the next attempt
@@ -23,10 +23,13 @@ class Changes:
 
     Args:
         url: of the box.
+        named: whether the user has named it. Where we only look for one, no token is sent before it has shown that it
+            knows the token.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, named: bool) -> None:
         self._url = url
+        self._named = named
         self._found: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
         self._last = ""
         self._answered = threading.Event()
@@ -80,7 +83,8 @@ class Changes:
 
     def _headers(self, host: str) -> dict[str, str]:
         seen = {"last-event-id": self._last} if self._last else {}
-        return {"accept": "text/event-stream", **credentials(host), **seen}
+        known = credentials(host) if self._named or is_own(self._url) else {}
+        return {"accept": "text/event-stream", **known, **seen}
 
 
 class Lines(Protocol):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hmac
 import http.client
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -191,6 +193,11 @@ def connect(url: str, timeout: float) -> Iterator[tuple[http.client.HTTPConnecti
 
 def credentials(host: str) -> dict[str, str]:
     """The token for a box: the environment's, or of this machine's own box, which no other machine gets."""
+    token = _token(host)
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def _token(host: str) -> str | None:
     from ..pipeline.address import is_loopback
     from ..server.auth import read_token, token_from_environment
     from ..server.place import data_directory
@@ -199,7 +206,30 @@ def credentials(host: str) -> dict[str, str]:
     if token is None and is_loopback(host):
         with contextlib.suppress(OSError):
             token = read_token(data_directory())
-    return {"authorization": f"Bearer {token}"} if token else {}
+    return token
+
+
+def is_own(url: str) -> bool:
+    """Whether the box at an address has the token that we would send: another user may listen where we look for one.
+
+    Raises:
+        OSError: nothing answers there.
+        http.client.HTTPException: what answers speaks no HTTP.
+    """
+    from ..server.auth import proof
+    from ..server.gate import ABOUT
+
+    nonce = secrets.token_urlsafe(16)
+    with connect(url, _TIMEOUT) as (connection, prefix, host):
+        token = _token(host)
+        if token is None:
+            return False
+        connection.request("GET", f"{prefix}{ABOUT}?nonce={nonce}", headers={"accept": "application/json"})
+        said = connection.getresponse().read(4096)
+        expected = proof(token, connection.port, nonce)
+    with contextlib.suppress(ValueError, AttributeError):
+        return hmac.compare_digest(str(json.loads(said).get("proof")).encode(), expected.encode())
+    return False
 
 
 def _reason(said: bytes) -> str:

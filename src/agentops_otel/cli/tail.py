@@ -34,7 +34,7 @@ def command(session: str | None, source: Source, *, only_errors: bool, as_json: 
     one the store is looked at twice a second. A box that goes away is waited for. With --json each is one JSON object
     in a line.
     """
-    changes = Changes(source.url or DEFAULT_URL)
+    changes = Changes(source.url or DEFAULT_URL, named=source.url is not None)
     changes.ready(_PATIENCE)
     follow = _Follow(source)
     if session:

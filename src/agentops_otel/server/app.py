@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,7 +23,7 @@ from . import assets, page, views
 from . import live as live_pages
 from . import receiver as receiving
 from .answers import Answers, form
-from .auth import Auth
+from .auth import Auth, proof
 from .gate import ABOUT, HEADERS, LOGIN, STATIC, Gate, let_in
 from .grpc import GrpcReceiver
 from .live import Live
@@ -112,6 +113,9 @@ def _own_routes(auth: Auth, address: str) -> Iterator[BaseRoute]:
     async def about(request: Request) -> Response:
         """Who answers here, for whoever finds the port taken."""
         said = {"name": "agentops-otel", "version": __version__, "address": address}
+        nonce = request.query_params.get("nonce", "")
+        if auth.token and nonce:
+            said["proof"] = proof(auth.token, urlsplit(address).port or 0, nonce[:100])
         return Response(json_text(said), media_type="application/json")
 
     async def login(request: Request) -> Response:

@@ -70,6 +70,17 @@ def one_time_url(token: str, address: str, path: str = "/") -> str:
     return f"{address}{path}{'&' if '?' in path else '?'}{PARAMETER}={code}"
 
 
+def proof(token: str, port: int, nonce: str) -> str:
+    """What only a box with this token can say, at this port alone: whoever else listens there cannot ask it elsewhere.
+
+    Args:
+        token: of the box.
+        port: at which it answers.
+        nonce: chosen by who asks, who has not asked with it before.
+    """
+    return _sign(token, "box", f"{port} {nonce}")
+
+
 def _sign(token: str, purpose: str, said: str) -> str:
     digest = hmac.new(token.encode(), f"{purpose}:{said}".encode(), hashlib.sha256).digest()
     return digest.hex()
