@@ -101,10 +101,13 @@ class ClientInstrumentation:
         wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Around `_process_response(*, response, retries_taken, ...)` of both clients."""
-        call = under_way.get()
-        if call is not None:
-            call.response = kwargs.get("response")
-            call.retries = kwargs.get("retries_taken") or 0
+        try:
+            call = under_way.get()
+            if call is not None:
+                call.response = kwargs.get("response")
+                call.retries = kwargs.get("retries_taken") or 0
+        except Exception:
+            guard.report("the response of a call")
         return wrapped(*args, **kwargs)
 
     def _endpoint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Endpoint | None:
