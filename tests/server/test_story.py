@@ -331,6 +331,31 @@ def test_spans_as_deep_as_a_sender_likes_are_told():
     assert len(list(steps_of(found.steps))) > 2900
 
 
+def test_failed_spans_whose_parents_form_a_circle_are_told():
+    """Their errors are said to have ended with the session, and the page comes."""
+    spans = [
+        SpanRow(
+            "1" * 32,
+            f"{n:016x}",
+            f"{3 - n:016x}",
+            None,
+            "tool",
+            "a",
+            "a",
+            NOW + n,
+            NOW + 9,
+            status="error",
+            error_type="ValueError",
+        )
+        for n in (1, 2)
+    ]
+    spans.append(SpanRow("1" * 32, f"{3:016x}", None, None, "session", "s", "s", NOW, NOW + 10, end_state="success"))
+    run = Run(summarize("s", spans, [], now_ns=NOW + 10), spans, NOW + 10)
+    told = [step.error for step in steps_of(story(run, most=0).steps) if step.error]
+    assert told
+    assert {error.recovery for error in told} == {"the session ended well"}
+
+
 @settings(max_examples=100, deadline=None)
 @given(hostile())
 def test_every_step_stands_once_whatever_was_sent(spans):

@@ -252,9 +252,11 @@ class Run:
             later = duration_text((by.end_ns or by.start_ns) - failed_at(span))
             return f"{by.label or by.name} worked {later} later"
         around = self.tree.parent(span)
-        while around is not None and around.failed:
+        passed: set[Key] = set()  # parents that form a circle end nowhere
+        while around is not None and around.failed and key_of(around) not in passed:
+            passed.add(key_of(around))
             around = self.tree.parent(around)
-        if around is None or around.kind == "session":
+        if around is None or around.failed or around.kind == "session":
             return "the session ended well"
         return f"{around.label or around.name} ended well"
 
