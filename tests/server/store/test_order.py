@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agentops_otel.rows import Score, SessionEvent, SpanRow
 from agentops_otel.server.store import Batch
+from agentops_otel.server.store.batches import encode
 from agentops_otel.server.store.sqlite import SqliteStore
 from tests.server.store.rows import PROCESS, SECOND, START, heartbeat, llm, opened, root, text, tool, trace_id
 
@@ -111,11 +112,23 @@ def test_any_order_gives_the_same_store(items, data):
         closing(SqliteStore(Path(folder, "other.db"))) as other,
     ):
         one.add(_batch(items), NOW)
-        for start, end in pairwise(sorted({0, len(shuffled), *cuts})):
-            other.add(_batch(shuffled[start:end]), NOW)
+        batches = [_batch(shuffled[start:end]) for start, end in pairwise(sorted({0, len(shuffled), *cuts}))]
+        if data.draw(st.booleans(), label="in one transaction"):
+            _add_together(other, batches)
+        else:
+            for batch in batches:
+                other.add(batch, NOW)
         assert everything(other) == everything(one)
         assert other.check().mended == ()
         assert everything(other) == everything(one)
+
+
+def _add_together(store, batches):
+    """As the writer does with what waits for it at the same time."""
+    encoded = [encode(batch) for batch in batches]
+    store._writer.run(
+        lambda connection: [store._ingest.add(connection, each, NOW) for each in encoded], transaction="shared"
+    )
 
 
 def _batch(items):
