@@ -97,7 +97,9 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
     """
     auth = _auth(options)
     with contextlib.ExitStack() as last:
-        _collect_seldom(last)
+        last.callback(gc.set_threshold, *gc.get_threshold())
+        last.callback(gc.unfreeze)
+        collect_seldom()
         sockets = _listen(options)
         grpc_sockets, grpc_missing = _listen_for_grpc(options)
         for each in (*sockets, *grpc_sockets):
@@ -141,14 +143,12 @@ def run(options: Options, ready: Callable[[Running], None]) -> None:
         serve(app, sockets, started=started, ending=ending)
 
 
-def _collect_seldom(last: contextlib.ExitStack) -> None:
+def collect_seldom() -> None:
     """Let the garbage collector run less often than Python does by itself, which is after each 700 new objects.
 
     A request of 512 spans is tens of thousands of objects without a circle, all of which live as long as it: to look
     through them again and again took a tenth of its time.
     """
-    last.callback(gc.set_threshold, *gc.get_threshold())
-    last.callback(gc.unfreeze)
     gc.set_threshold(50_000, 20, 100)
     gc.freeze()
 
