@@ -190,10 +190,10 @@ def _goes_on(call: Call, error: BaseException) -> bool:
 
 def _returned(call: Call, result: Any) -> None:
     """End the span, or leave that to the end of the stream."""
-    question = call.question
-    if question is not None:
-        question.answered()
     try:
+        question = call.question
+        if question is not None:
+            question.answered()
         response = call.take_response()
         if call.raw is not None:
             response = response if response is not None else result.http_response
@@ -203,6 +203,7 @@ def _returned(call: Call, result: Any) -> None:
         else:
             call.answered(_answer(call.endpoint, response, result))
     except Exception:
+        question = call.question
         if question is not None and question.hidden is not None:
             _stream.hide(result, question.hidden)
         raise

@@ -150,11 +150,11 @@ class Call:
 
     def leave(self) -> None:
         """The SDK's call is over; in the frame of `begin()`. Cannot fail."""
-        try:
-            while self._tokens:
+        while self._tokens:
+            try:
                 context.leave(self._tokens.pop())
-        except Exception:
-            guard.report("the context of a call")
+            except Exception:
+                guard.report("the context of a call")
 
     def enter(self) -> Token[Context]:
         """Make the span the current one, for the SDK's own code; `context.leave()` undoes it, in the same frame."""
