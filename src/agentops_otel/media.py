@@ -422,11 +422,15 @@ def _cut_off(text: str, end: int, media_type: str | None) -> str | None:
 
 def _may_have_a_url(text: str, most: int | None) -> bool:
     # (`find()` is many times as fast as a pattern)
-    return ":" in text and _URL_SIGN.search(text, text.find(":"), _end(text, most)) is not None
+    end = _end(text, most)
+    first = text.find(":", 0, end)
+    return first >= 0 and _URL_SIGN.search(text, first, end) is not None
 
 
 def _may_have_bytes(text: str, most: int | None) -> bool:
-    return "\\" in text and _BYTE.search(text, 0, _end(text, most)) is not None
+    end = _end(text, most)
+    first = text.find("\\", 0, end)
+    return first >= 0 and _BYTE.search(text, first, end) is not None
 
 
 def _may_have_a_run(text: str, most: int | None) -> bool:
