@@ -147,5 +147,5 @@ def test_other_json_than_vectors():
     """An answer without vectors is read like any other."""
     for other in ({"error": {"code": "busy"}}, {"data": None}, {"data": [1]}, [], "x", None):
         assert _embeddings.document(json.dumps(other).encode()) == other
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises((ValueError, msgspec.DecodeError), match="JSON"):  # (which is none in older releases)
         _embeddings.document(b"<html>")
