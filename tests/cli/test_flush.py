@@ -224,10 +224,17 @@ def test_an_interrupted_flush(server, killed, signal_path):
     server.mode = fault_server.status(503)
     killed(server.url, spans=600)
     hangs = replace(fault_server.blackhole(), signal=signal_path)
-    server.mode = lambda _: hangs if server.spans() else fault_server.ok
-    already = len(server.requests)
+    since = []  # how many requests had come when those that hang began
+
+    def first_well(_):
+        if not server.spans():
+            return fault_server.ok
+        since.append(len(server.requests))
+        return hangs
+
+    server.mode = first_well
     with Program("import sys; from agentops_otel import cli; sys.exit(cli.main(['flush']))") as command:
-        assert server.wait_for(lambda: signal_path in [request.path for request in server.requests[already + 1 :]])
+        assert server.wait_for(lambda: since and signal_path in [each.path for each in server.requests[since[0] :]])
         command.send(signal.SIGINT)
         ended = command.end()
     assert (ended.code, ended.out, ended.err) == (130, "", "")

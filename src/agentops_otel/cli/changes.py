@@ -33,7 +33,7 @@ class Changes:
         self._found: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
         self._last = ""
         self._answered = threading.Event()
-        self.connected = False
+        self.connected: bool = False
         """Whether the box tells now what changes."""
         threading.Thread(target=self._run, name="agentops-changes", daemon=True).start()
 

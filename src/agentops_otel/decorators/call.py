@@ -38,16 +38,16 @@ class Call:
     )  # fmt: skip
 
     def __init__(self, plan: Plan, span: Span, config: Configuration, instance: int | None, outer: Call | None) -> None:
-        self.plan = plan
-        self.own_context = plan.own_context
-        self.span = span
-        self.config = config
-        self.instance = instance  # id() of the instance of a decorated class whose method this is
-        self.outer = outer  # the nearest such call around this one
+        self.plan: Plan = plan
+        self.own_context: bool = plan.own_context
+        self.span: Span = span
+        self.config: Configuration = config
+        self.instance: int | None = instance  # id() of the instance of a decorated class whose method this is
+        self.outer: Call | None = outer  # the nearest such call around this one
         self.previous: Context | None = None
-        self.context = Context()
+        self.context: Context = Context()
         self.content: dict[str, str] = {}  # attributes for the end: setting several at once costs as much as one
-        self.ended = False
+        self.ended: bool = False
 
     # What `following.py` asks of a call:
 

@@ -121,7 +121,7 @@ class DeliveryExporter(SpanExporter):
         self._not_before = 0.0
         self._wakes = 0
         self._server_errors = 0
-        self.held = False
+        self.held: bool = False
         self.failing: bool = False
         self.refused: bool = False
         self.key_refused: bool = False

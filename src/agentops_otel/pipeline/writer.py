@@ -16,11 +16,12 @@ class Segment:
     __slots__ = ("entries", "events", "fd", "free", "number", "settled", "size", "synced")
 
     def __init__(self, number: int, fd: int, free: list[Segment]) -> None:
-        self.number = number
-        self.free = free  # where it is put back
-        self.fd = fd  # -1 when it is full
-        self.size = self.synced = 0
-        self.entries = 0
+        self.number: int = number
+        self.free: list[Segment] = free  # where it is put back
+        self.fd: int = fd  # -1 when it is full
+        self.size: int = 0
+        self.synced: int = 0
+        self.entries: int = 0
         self.settled: set[int] = set()  # sequence numbers of what is acknowledged, or given up
         self.events: set[int] = set()  # sequence numbers of log events that are not
 

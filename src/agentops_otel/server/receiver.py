@@ -65,7 +65,7 @@ class Refusal(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
-        self.counted = counted or reason
+        self.counted: str = counted or reason
         self.retry_after = retry_after
 
 
