@@ -1693,7 +1693,6 @@ class Broken:
         self._hook(monkeypatch, call, "_identity")
         self._hook(monkeypatch, Parameters, "bind")
         self._hook(monkeypatch, context.Scope, "start_span")
-        self._hook(monkeypatch, context.Scope, "start_leaf")
         self._hook(monkeypatch, Span, "set_attribute")
         self._hook(monkeypatch, Span, "set_attributes")
         self._hook(monkeypatch, Span, "end")

@@ -173,7 +173,9 @@ HOUSE = House(InMemorySpanExporter())
 def leaf(attributes, searched=(), known=None, **more):
     """A finished call: a leaf, some of whose attributes were searched before."""
     scope = Scope(HOUSE.tracer, Configuration(), session_id=SESSION, trace_id=HOUSE.session.trace_id, root=HOUSE.root)
-    started = scope.start_leaf("chat gpt-4o", kind=SpanKind.CLIENT, attributes={**CALL, **attributes}, **more)
+    started = scope.start_span(
+        "chat gpt-4o", kind=SpanKind.CLIENT, attributes={**CALL, **attributes}, leaf=True, **more
+    )
     started.searched, started.known = searched, secrets.forms if known is None else known
     return started
 

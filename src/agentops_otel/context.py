@@ -108,49 +108,26 @@ class Scope:
         links: Sequence[Link] = (),
         start_time: int | None = None,
         parent: Context | None = None,
+        leaf: bool = False,
     ) -> Span:
         """Start a span of this session; the current context stays as it is.
 
         Args:
             start_time: nanoseconds since the epoch; now when left out.
             parent: the context of the parent; `self.parent()` when left out.
+            leaf: make it the cheaper way where that is the same, see `pipeline/leaf.py`.
         """
-        return self.tracer.start_span(
-            name,
-            self.parent() if parent is None else parent,
-            kind,
-            # Identity comes last: the SDK's attribute limit drops the oldest.
-            {**attributes, **self._identity} if attributes else self._identity,
-            links,
-            start_time,
-            record_exception=False,
-            set_status_on_exception=False,
-        )
-
-    def start_leaf(
-        self,
-        name: str,
-        *,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Mapping[str, Any] | None = None,
-        links: Sequence[Link] = (),
-        start_time: int | None = None,
-        parent: Context | None = None,
-    ) -> Span:
-        """As `start_span()`, for a call that has no span of ours below it: cheaper where that is the same.
-
-        See `pipeline/leaf.py`.
-        """
-        start = getattr(self.tracer, "start_leaf", None)
-        if start is not None:
-            own = {**attributes, **self._identity} if attributes else {**self._identity}
-            within = self.parent() if parent is None else parent
+        within = self.parent() if parent is None else parent
+        # Identity comes last: the SDK's attribute limit drops the oldest.
+        own = {**attributes, **self._identity} if attributes else {**self._identity}
+        start_leaf = getattr(self.tracer, "start_leaf", None) if leaf else None
+        if start_leaf is not None:
             ids = self._root_ids if within is self.context else trace.get_current_span(within).get_span_context()
-            leaf: Span | None = start(name, ids, kind, own, links, start_time)
-            if leaf is not None:
-                return leaf
-        return self.start_span(
-            name, kind=kind, attributes=attributes, links=links, start_time=start_time, parent=parent
+            span: Span | None = start_leaf(name, ids, kind, own, links, start_time)
+            if span is not None:
+                return span
+        return self.tracer.start_span(
+            name, within, kind, own, links, start_time, record_exception=False, set_status_on_exception=False
         )
 
     def emit(self, event_name: str, attributes: Mapping[str, Any], span: Span | None = None) -> None:

@@ -54,7 +54,7 @@ def start(house, attributes=CALL, name="chat gpt-4o", **more):
         trace_id=house.session.trace_id,
         root=house.root,
     )
-    return scope.start_leaf(name, kind=SpanKind.CLIENT, attributes=attributes, **more)
+    return scope.start_span(name, kind=SpanKind.CLIENT, attributes=attributes, leaf=True, **more)
 
 
 def described(span):
@@ -228,7 +228,7 @@ def test_a_span_whose_parent_is_not_sampled_is_not_recorded():
 def test_outside_the_traces_of_sessions_the_sdk_makes_the_span():
     """A leaf belongs to a session."""
     house = House(SpanCapture())
-    assert not isinstance(Scope(house.tracer, Configuration()).start_leaf("chat", parent=Context()), Leaf)
+    assert not isinstance(Scope(house.tracer, Configuration()).start_span("chat", parent=Context(), leaf=True), Leaf)
 
 
 class Seen(SpanProcessor):

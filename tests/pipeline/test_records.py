@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import random
 import tracemalloc
 
@@ -27,6 +26,7 @@ from opentelemetry.trace import (
 
 from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.records import Start, decode, encode, event_payload, read_event, read_span, span_payload
+from tests.fakes.objects import Color, Text, Unprintable
 from tests.pipeline.made_spans import SPANS
 
 RESOURCE = Resource({"service.name": "test", "numbers": (1, 2)}, "https://example.com/resource")
@@ -88,30 +88,14 @@ def test_a_span_of_the_sdk_is_read_as_it_was_written():
 # Surprises ------------------------------------------------------------------------------------------------------------
 
 
-class Text(str):
-    __slots__ = ()
-
-    def __str__(self):
-        return "not this"
-
-
-class Hostile:
-    def __str__(self):
-        raise RuntimeError("no text")
-
-
-class Colour(enum.Enum):
-    RED = "red"
-
-
 @pytest.mark.parametrize(
     ("value", "read"),
     [
         ("half \ud83d an emoji", "half \\ud83d an emoji"),
         (2**70, str(2**70)),
         (Text("text"), "text"),
-        (Colour.RED, "red"),
-        (Hostile(), "<unprintable Hostile>"),
+        (Color.RED, "red"),
+        (Unprintable(), "<unprintable Unprintable>"),
         ((1, 2**70), (1, str(2**70))),
         ({"deep": {"er": (1, object)}}, {"deep": {"er": (1, "<class 'object'>")}}),
         (None, None),

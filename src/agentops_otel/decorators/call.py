@@ -108,7 +108,7 @@ def start(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any], bound_to
         if owner is not None and _within(owner, outer):
             return None
         name, attributes, agent_id = _identity(plan, instance, current)
-        span = scope.start_leaf(plan.kind.span_name(name), attributes=attributes)
+        span = scope.start_span(plan.kind.span_name(name), attributes=attributes, leaf=True)
         call = Call(plan, span, scope.config, owner, outer)
         call.context = set_span_in_context(span, Context({**current, _CALL_KEY: call, AGENT_KEY: agent_id}))
     except Exception:

@@ -120,13 +120,14 @@ class Call:
         self._start = start
         self._started = time.perf_counter()
         parent = _parent(scope) if fetch is None else set_span_in_context(fetch, scope.parent())
-        span = scope.start_leaf(
+        span = scope.start_span(
             name,
             kind=SpanKind.CLIENT,
             attributes=start,
             links=links,
             start_time=getattr(fetch, "start_time", None),
             parent=parent,
+            leaf=True,
         )
         # Popping from a list is atomic: only one thread gets the span, and ends it.
         self._open: list[Span] = [span]

@@ -303,7 +303,7 @@ def _is_known() -> bool:
 
 
 def offer(tracer: Any, limits: SpanLimits, processors: GuardedProcessors, sessions: SessionSpanProcessor) -> None:
-    """Let `Scope.start_leaf()` make leaves with a tracer, where spans of the SDK's would be the same.
+    """Let `Scope.start_span()` make leaves with a tracer, where spans of the SDK's would be the same.
 
     Args:
         tracer: of our own provider, which has these limits and these processors.

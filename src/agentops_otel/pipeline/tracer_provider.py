@@ -54,7 +54,7 @@ class SessionTracerProvider(TracerProvider):
         self._parent_for = parent_for
 
     def offer_leaves(self, tracer: Tracer, sessions: SessionSpanProcessor) -> None:
-        """Let `Scope.start_leaf()` make leaves with a tracer of ours while `sessions` is the only processor."""
+        """Let `Scope.start_span()` make leaves with a tracer of ours while `sessions` is the only processor."""
         if not self._is_limited:
             leaf.offer(tracer, self._limits, self._processors, sessions)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from opentelemetry.trace import (
 )
 
 from agentops_otel.pipeline.transports.otlp import request
+from tests.fakes.objects import Color, Text, Unprintable
 from tests.pipeline.made_spans import ATTRIBUTES, SPANS, VALUES
 
 
@@ -125,22 +125,6 @@ def test_spans_of_the_sdk_are_written_as_the_sdk_writes_them() -> None:
 # What the SDK leaves out, or refuses a span for -----------------------------------------------------------------------
 
 
-class Text(str):
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "not this"
-
-
-class Hostile:
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-
-class Colour(enum.Enum):
-    RED = "red"
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -149,8 +133,8 @@ class Colour(enum.Enum):
         (-(2**63) - 1, str(-(2**63) - 1)),
         pytest.param(10**5000, "<unprintable int>", id="a number too long for text"),
         (Text("text"), "text"),
-        (Colour.RED, "red"),
-        (Hostile(), "<unprintable Hostile>"),
+        (Color.RED, "red"),
+        (Unprintable(), "<unprintable Unprintable>"),
         (object, "<class 'object'>"),
     ],
 )

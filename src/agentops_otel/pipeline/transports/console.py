@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING
 from ... import semconv
 from ...figures import format_cost
 from .attempt import Reply, Verdict, one_line
+from .local import LocalTransport
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from ..log_event import LogEvent
 
-
-class ConsoleTransport:
+class ConsoleTransport(LocalTransport):
     """One readable line per span on standard output, indented under its parent: time, name, duration, tokens, cost."""
-
-    box: str | None = None
 
     name = "the console"
 
@@ -38,24 +34,6 @@ class ConsoleTransport:
         except (OSError, ValueError, AttributeError) as error:  # closed, or None under pythonw
             return Reply(Verdict.REFUSED, f"standard output: {type(error).__name__}")
         return Reply(Verdict.ACCEPTED)
-
-    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
-        """Not shown: the spans say it all."""
-        return Reply(Verdict.UNSUPPORTED)
-
-    def flush(self, timeout: float) -> bool:
-        """Nothing is buffered."""
-        return True
-
-    def abandon(self) -> bool:
-        """Lines must not mix."""
-        return False
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def close(self) -> None:
-        """Standard output is not ours to close."""
 
 
 def _depth(span: ReadableSpan, own: Mapping[int, ReadableSpan]) -> int:

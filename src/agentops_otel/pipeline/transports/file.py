@@ -9,14 +9,12 @@ from urllib.parse import unquote, urlsplit
 
 from . import otlp
 from .attempt import Reply, Verdict
+from .local import LocalTransport
 from .otlp_json import json_line
 from .request import not_encodable
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
-
-    from ..log_event import LogEvent
 
 DEFAULT_FILE: Final = "agentops-traces.jsonl"
 
@@ -29,14 +27,12 @@ def file_path(endpoint: str | None) -> str:
     return os.path.expanduser(unquote(parts.path) if parts.scheme == "file" else endpoint)
 
 
-class FileTransport:
+class FileTransport(LocalTransport):
     """OTLP JSON lines, one ``{"resourceSpans": [...]}`` per line, appended.
 
     A file holds one signal only, so log events are not written:
     https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
     """
-
-    box: str | None = None
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -54,24 +50,6 @@ class FileTransport:
         except OSError as error:
             return Reply(Verdict.RETRY, f"{self._path}: {(error.strerror or type(error).__name__).lower()}")
         return Reply(Verdict.ACCEPTED)
-
-    def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
-        """Not written: a file holds one signal."""
-        return Reply(Verdict.UNSUPPORTED)
-
-    def flush(self, timeout: float) -> bool:
-        """Nothing is buffered."""
-        return True
-
-    def abandon(self) -> bool:
-        """Lines must not mix."""
-        return False
-
-    def reset(self) -> None:
-        """Nothing is kept open."""
-
-    def close(self) -> None:
-        """Nothing is kept open."""
 
     def _append(self, line: bytes) -> None:
         directory = os.path.dirname(self._path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError as ProtobufError  # type: ignore[import-untyped]
@@ -39,15 +40,12 @@ def spans_from_protobuf(body: bytes) -> Spans:
         TooMany: it holds more than `MOST_RECORDS` spans.
     """
     found = Spans([], [])
-    for group in _parsed(ExportTraceServiceRequest, body).resource_spans:
-        resource = _attributes(group.resource.attributes)
-        for scoped in group.scope_spans:
-            source = Source(resource, scoped.scope.name, scoped.scope.version)
-            for span in scoped.spans:
-                try:
-                    found.spans.append(_span(span, source))
-                except Invalid as error:
-                    found.rejected.append(f"span {span.name[:100]!r}: {error}")
+    request = _parsed(ExportTraceServiceRequest, body)
+    for span, source in _records(request.resource_spans, "scope_spans", "spans"):
+        try:
+            found.spans.append(_span(span, source))
+        except Invalid as error:
+            found.rejected.append(f"span {span.name[:100]!r}: {error}")
     return found
 
 
@@ -59,15 +57,12 @@ def logs_from_protobuf(body: bytes) -> Logs:
         TooMany: it holds more than `MOST_RECORDS` log records.
     """
     found = Logs([], [])
-    for group in _parsed(ExportLogsServiceRequest, body).resource_logs:
-        resource = _attributes(group.resource.attributes)
-        for scoped in group.scope_logs:
-            source = Source(resource, scoped.scope.name, scoped.scope.version)
-            for record in scoped.log_records:
-                try:
-                    found.logs.append(_log(record, source))
-                except Invalid as error:
-                    found.rejected.append(f"log record {record.event_name[:100]!r}: {error}")
+    request = _parsed(ExportLogsServiceRequest, body)
+    for record, source in _records(request.resource_logs, "scope_logs", "log_records"):
+        try:
+            found.logs.append(_log(record, source))
+        except Invalid as error:
+            found.rejected.append(f"log record {record.event_name[:100]!r}: {error}")
     return found
 
 
@@ -99,6 +94,15 @@ def _parsed(kind: type[_Request], body: bytes) -> _Request:
         return request
     except (ProtobufError, RecursionError) as error:
         raise DecodeError(f"the body is not an {kind.DESCRIPTOR.name}: {error}") from None
+
+
+def _records(groups: Iterable[Any], scopes: str, records: str) -> Iterator[tuple[Any, Source]]:
+    for group in groups:
+        resource = _attributes(group.resource.attributes)
+        for scoped in getattr(group, scopes):
+            source = Source(resource, scoped.scope.name, scoped.scope.version)
+            for record in getattr(scoped, records):
+                yield record, source
 
 
 def _span(span: Any, source: Source) -> ReceivedSpan:
