@@ -36,6 +36,7 @@ from agentops_otel.totals import kind_of
 from agentops_otel.values import MAX_ITEMS, sanitize, to_json, to_text
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import LlmServer
+from tests.fakes.objects import Scalar
 
 LONE = "half of an emoji: \ud83d"
 SHOWN = "half of an emoji: \\ud83d"
@@ -591,18 +592,6 @@ def test_a7_identity_outlives_any_number_of_attributes(amount, backend):
 
 
 # ------------------------------------------------------------------------------------------------- A8, A9: odd values
-
-
-class Scalar:
-    """What a NumPy scalar looks like."""
-
-    shape = ()
-
-    def __init__(self, value):
-        self.value = value
-
-    def item(self):
-        return self.value
 
 
 def test_a8_numbers_stay_numbers(backend):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import DEFAULT_TRACE_STATE, SpanKind
 
 from ...redaction import plain_dict
-from ...text import encodable
+from ...text import encodable, unprintable
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -245,16 +245,16 @@ def _any_value(value: Any, depth: int = 16) -> list[bytes]:
             return [_message(b"\x32", [_message(b"\x0a", [key, _message(b"\x12", item)]) for key, item in pairs])]
         if depth and isinstance(value, Sequence):
             return [_message(b"\x2a", [_message(b"\x0a", _any_value(item, depth - 1)) for item in value])]
-    except Exception:
-        return [_field(b"\x0a", b"<unprintable %b>" % type(value).__name__.encode())]
+    except Exception as error:
+        return [_field(b"\x0a", unprintable(value, error).encode())]
     return [_field(b"\x0a", _utf8(_as_text(value)))]
 
 
 def _as_text(value: Any) -> str:
     try:
         return str.__str__(value) if isinstance(value, str) else str(value)
-    except Exception:
-        return f"<unprintable {type(value).__name__}>"
+    except Exception as error:
+        return unprintable(value, error)
 
 
 # Fields ---------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from ...frozen import dataclass
@@ -209,23 +210,7 @@ TOKENS: Final = (
 """The columns of a usage, in the order of `Usage`."""
 _NO_TOKENS: Final = (None,) * len(TOKENS)
 _KNOWN: Final[frozenset[str]] = frozenset()
-
-
-def _tokens(usage: Usage) -> tuple[int, ...]:
-    return (
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-        usage.reasoning_tokens,
-        usage.input_audio_tokens,
-        usage.output_audio_tokens,
-        usage.input_text_tokens,
-        usage.input_image_tokens,
-        usage.input_video_tokens,
-        usage.output_text_tokens,
-        usage.output_image_tokens,
-    )
+_tokens: Final[Callable[[Usage], tuple[int, ...]]] = attrgetter(*TOKENS)
 
 
 def tokens(usage: Usage) -> tuple[int, ...]:
