@@ -29,6 +29,7 @@ def demo(tmp_path):
         environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environ |= {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_STATE_HOME": str(tmp_path / "state")}
         environ |= {"PYTHONUTF8": "1", "DEMO_STORE": str(tmp_path / "demo.db")}
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which a program that nohup has started ignores
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "tools" / "demo.py"), *arguments],
             env=environ,
@@ -37,6 +38,7 @@ def demo(tmp_path):
             text=True,
             start_new_session=True,
         )
+        signal.signal(signal.SIGHUP, before)
         started.append(process)
         return process
 
@@ -74,6 +76,18 @@ def test_it_shows_the_session_until_ctrl_c(demo):
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     assert "Traceback" not in process.stderr.read()
+    assert not _listens(address)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_no_box_stays_when_it_is_told_to_end(demo, number):
+    """Also when its terminal is closed, or whoever has started it ends it."""
+    process = demo()
+    said = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
+    address = re.search(r"(http://\S+?)/s/\S+\?token=", said)[1]
+    assert _listens(address)
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
     assert not _listens(address)
 
 

@@ -34,6 +34,9 @@ _OURS: Final = ("AGENTOPS_", "OPENAI_", "OTEL_", "TRACEPARENT", "BAGGAGE")
 def main(arguments: list[str]) -> int:
     """Run the demo; returns the exit code."""
     once = "--once" in arguments
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda which, _: sys.exit(128 + which))  # so that the box ends with us
     try:
         with box() as (process, address):
             cli.main(["demo", "--url", address])
