@@ -72,9 +72,12 @@ _PROVIDERS: Final = {
     "gcp.gemini": "google",
     "gcp.gen_ai": "google",
     "gcp.vertex_ai": "google",
+    "fireworks_ai": "fireworks",
     "gemini": "google",
     "mistral_ai": "mistral",
+    "moonshot": "moonshotai",
     "moonshot_ai": "moonshotai",
+    "together_ai": "together",
     "vertex_ai": "google",
     "x_ai": "x-ai",
     "xai": "x-ai",
@@ -85,6 +88,7 @@ _MAKERS: Final = (
     (re.compile(r"claude-[^@]*$"), "anthropic"),
     (re.compile(r"grok-"), "x_ai"),
 )
+_ROUTER: Final = "huggingface"  # each of the hosts that it sends calls to has prices of its own: `model:host`
 _RATES: Final = ("input", "output", "cache_read", "cache_write", "input_audio", "output_audio")
 # The table's prices per million tokens that are enough for a usage without audio.
 _FLAT: Final = (
@@ -173,7 +177,9 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
         return stated
     usage = Usage.from_attributes(attributes)
     provider = attributes.get(semconv.PROVIDER_NAME) or attributes.get(semconv.OLD_PROVIDER_NAME)
-    model = attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL)
+    names = (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)
+    asked_first = provider == _ROUTER  # only the request says the host
+    model = next(filter(None, map(attributes.get, reversed(names) if asked_first else names)), None)
     if usage is None or not isinstance(provider, str) or not isinstance(model, str):
         return None
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
@@ -281,8 +287,7 @@ def _find(provider: str, model: str) -> tuple[Any, Any] | None:
     its exact name.
     """
     snapshot = _snapshot()
-    name = provider.strip().lower()
-    name = _PROVIDERS.get(name, name)
+    name, model = _in_table(provider.strip().lower(), model)
     if snapshot is None or not model or not any(known.id == name for known in snapshot.providers):
         return None
     try:
@@ -290,6 +295,17 @@ def _find(provider: str, model: str) -> tuple[Any, Any] | None:
     except LookupError:
         return None
     return table_model, table_provider
+
+
+def _in_table(provider: str, model: str) -> tuple[str, str]:
+    """The names that the table has for ours, if it knows them."""
+    name = _PROVIDERS.get(provider, provider)
+    if name == _ROUTER:
+        model, _, host = model.partition(":")
+        return f"{_ROUTER}_{host}", model
+    if name == "google":  # in OpenAI's API the publisher stands before the model
+        model = model.rpartition("/")[2]
+    return name, model
 
 
 def _table_price(

@@ -9,31 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from . import _chat, _embeddings, _fetch, _responses
+from . import _chat, _embeddings, _fetch, _hosts, _responses
 from ._chat_fold import ChatFold
 from ._endpoint import Endpoint, Sdk
 from ._responses_fold import ResponsesFold
 
-# Hosts by their last labels. A compatible host that is none of these keeps `openai` and its own `server.address`.
-PROVIDERS: Final = {
-    "openai.azure.com": "azure.ai.openai",
-    "cognitiveservices.azure.com": "azure.ai.openai",
-    "services.ai.azure.com": "azure.ai.openai",
-    "groq.com": "groq",
-    "deepseek.com": "deepseek",
-    "x.ai": "x_ai",
-    "perplexity.ai": "perplexity",
-    "mistral.ai": "mistral_ai",
-    "moonshot.ai": "moonshot_ai",
-    "moonshot.cn": "moonshot_ai",
-    "anthropic.com": "anthropic",
-    "cohere.com": "cohere",
-    "cohere.ai": "cohere",
-    "generativelanguage.googleapis.com": "gcp.gemini",
-    "aiplatform.googleapis.com": "gcp.vertex_ai",
-    "amazonaws.com": "aws.bedrock",
-    "ml.cloud.ibm.com": "ibm.watsonx.ai",
-}
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
     _chat.request,
@@ -120,9 +100,7 @@ def provider(client: type, host: str) -> str:
         return "azure.ai.openai"
     if classes & {"BedrockOpenAI", "AsyncBedrockOpenAI"}:
         return "aws.bedrock"
-    labels = host.split(".")
-    names = (PROVIDERS.get(".".join(labels[start:])) for start in range(len(labels)))
-    return next((name for name in names if name), "openai")
+    return _hosts.provider_of(host) or "openai"
 
 
 def error_code(error: BaseException) -> str | None:
