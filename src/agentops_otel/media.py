@@ -227,7 +227,7 @@ def of_bytes(data: bytes, longest: int) -> str | None:
             pass
         else:
             return None
-    return _reference(media_type, len(data), *_digest_of(data))
+    return _reference(media_type, len(data), *digest_of(data))
 
 
 def of_data(data: Any, media_type: str | None) -> str:
@@ -235,10 +235,11 @@ def of_data(data: Any, media_type: str | None) -> str:
     if issubclass(type(data), str):
         return of_base64(data, media_type)
     whole = bytes(data)
-    return _reference(media_type, len(whole), *_digest_of(whole))
+    return _reference(media_type, len(whole), *digest_of(whole))
 
 
-def _digest_of(data: bytes) -> tuple[str, str]:
+def digest_of(data: bytes) -> tuple[str, str]:
+    """The digest's name and the digest of a file."""
     if len(data) <= FULL_DIGEST * 3 // 4:
         return "sha256", hashlib.sha256(data).hexdigest()
     return "sha256_sample", _sampled(len(data), _pieces(data))
@@ -346,7 +347,7 @@ def _url(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
         url = rest.match(text, found.start(3))
         last = found.end() if url is None else url.end()
         data = unquote_to_bytes(encodable(text[found.start(3) : last]))
-        reference = _reference(media_type or "text/plain", len(data), *_digest_of(data))
+        reference = _reference(media_type or "text/plain", len(data), *digest_of(data))
     return last, (start, last, reference)
 
 

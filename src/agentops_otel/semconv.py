@@ -123,6 +123,9 @@ USAGE_OUTPUT_TEXT_TOKENS: Final = "gen_ai.usage.text.output_tokens"
 USAGE_OUTPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.output_tokens"
 USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 
+# Sound that is paid by its length.
+USAGE_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"
+
 # Cost (names proposed in the GenAI conventions).
 COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
 COST_CURRENCY: Final = "gen_ai.usage.cost.currency"

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from .. import secrets, semconv
-from ..media import digest, may_be_inside, replaced
+from ..media import digest, digest_of, may_be_inside, replaced, type_of
 from ..text import cut
 from ..values import MAX_DEPTH, MAX_ITEMS, are_small, plain_json, plain_texts, to_json
 
@@ -183,7 +183,13 @@ class Content:
 
     def blob(self, modality: str, mime_type: str | None, base64: str, skip: int = 0) -> Part:
         """A reference to base64 text that starts after `skip` characters."""
-        size, name, value = digest(base64, skip)
+        return self._reference(modality, mime_type, *digest(base64, skip))
+
+    def binary(self, modality: str, mime_type: str | None, data: bytes) -> Part:
+        """A reference to bytes, whose type is known by how they begin when it is not given."""
+        return self._reference(modality, mime_type or type_of(data), len(data), *digest_of(data))
+
+    def _reference(self, modality: str, mime_type: str | None, size: int, name: str, value: str) -> Part:
         return {
             # Not `blob`, which has to have the content.
             "type": "file",
