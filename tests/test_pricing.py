@@ -148,6 +148,19 @@ def test_price_depends_on_the_time_of_day():
     assert (peak.amount, night.amount) == pytest.approx((0.27, 0.135))
 
 
+def test_what_is_billed_is_the_price():
+    """A provider that bills less than the model has read and written is paid for what it bills."""
+    counted = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100}
+    span = {"gen_ai.provider.name": "cohere", "gen_ai.request.model": "command-a-03-2025", **counted}
+    billed = {"agentops.usage.billed.input_tokens": 40, "agentops.usage.billed.output_tokens": 60}
+    assert span_cost(span | billed).amount == pytest.approx((40 * 2.5 + 60 * 10) / MILLION, rel=1e-15)
+    assert span_cost(span | {"agentops.usage.billed.input_tokens": 40}) == cost(
+        "cohere", "command-a-03-2025", Usage(40, 100)
+    )
+    odd = {"agentops.usage.billed.input_tokens": True, "agentops.usage.billed.output_tokens": -1}
+    assert span_cost(span | odd) == span_cost(span)
+
+
 def test_price_depends_on_the_service_tier():
     """The priority tier costs more than the default one, and a tier nobody knows is the default."""
     tiers = [

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 PRICES_FILE: Final = "AGENTOPS_PRICES_FILE"
 PRICED_BY: Final = USAGE_ATTRIBUTES | {
+    semconv.BILLED_INPUT_TOKENS,
+    semconv.BILLED_OUTPUT_TOKENS,
     semconv.COST_AMOUNT,
     semconv.COST_CURRENCY,
     semconv.COST_SOURCE,
@@ -185,7 +187,20 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
         return None  # half of a price is a wrong price
     tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
-    return cost(provider, model, usage, service_tier=tier if isinstance(tier, str) else None)
+    return cost(provider, model, _billed(usage, attributes), service_tier=tier if isinstance(tier, str) else None)
+
+
+def _billed(usage: Usage, attributes: Mapping[str, AttributeValue]) -> Usage:
+    """The tokens that are billed, where the provider says that they are others; then no class of them is known."""
+    given = _count(attributes.get(semconv.BILLED_INPUT_TOKENS))
+    made = _count(attributes.get(semconv.BILLED_OUTPUT_TOKENS))
+    if given is None and made is None:
+        return usage
+    return Usage(usage.input_tokens if given is None else given, usage.output_tokens if made is None else made)
+
+
+def _count(value: AttributeValue | None) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def attributes(cost: Cost) -> dict[str, AttributeValue]:

@@ -126,6 +126,10 @@ USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 # Sound that is paid by its length.
 USAGE_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"
 
+# What is billed, where that is not what the model has read and written: Cohere bills without its own templates.
+BILLED_INPUT_TOKENS: Final = "agentops.usage.billed.input_tokens"
+BILLED_OUTPUT_TOKENS: Final = "agentops.usage.billed.output_tokens"
+
 # Cost (names proposed in the GenAI conventions).
 COST_AMOUNT: Final = "gen_ai.usage.cost.amount"
 COST_CURRENCY: Final = "gen_ai.usage.cost.currency"
