@@ -301,3 +301,82 @@ def test_many_chunks_at_once_are_the_same_as_one_by_one(chunks):
         slow.add(model)
     assert quick.response() == slow.response()
     assert quick.done == slow.done
+
+
+SEARCH = {"index": 0, "type": "search", "arguments": '{"query": "capital of France"}'}
+CODE = {"index": 1, "type": "python", "arguments": '{"code": "1 + 1"}'}
+PAGES = {"output": "Title: France ...", "search_results": {"results": [{"title": "France"}]}}
+EXECUTED = [
+    {"type": "server_tool_call", "name": tool["type"], "arguments": tool["arguments"]} for tool in (SEARCH, CODE)
+]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param([[SEARCH], [{**SEARCH, **PAGES}], [CODE]], id="begun and done"),
+        pytest.param([[CODE], [SEARCH]], id="in any order"),
+        pytest.param([[SEARCH, CODE]], id="at once"),
+        pytest.param([[{**tool, "index": None} for tool in (SEARCH, CODE)]], id="without an index"),
+    ],
+)
+def test_tools_that_the_provider_has_run_in_pieces(chunks, client, server, spans):
+    """Groq's compound systems say which tools they run, and again when they have; what was found is not recorded."""
+    deltas = [llm_server.chunk({"executed_tools": tools}) for tools in chunks]
+    parts, span = streamed(client, server, spans, [*deltas, llm_server.chunk({"content": "Paris"})])
+    assert parts == [{"type": "text", "content": "Paris"}, *EXECUTED]
+    assert "Title: France" not in str(dict(span.attributes))
+
+
+def test_tools_that_the_provider_has_run(client, server, spans):
+    """The same for an answer that comes at once, whatever its host leaves out."""
+    tools = [{**SEARCH, **PAGES}, CODE, {}, "odd", None]
+    server.then(Reply(llm_server.chat({"executed_tools": tools})))
+    client.chat.completions.create(**CHAT)
+    (message,) = json.loads(spans.one().attributes[semconv.OUTPUT_MESSAGES])
+    nameless = {"type": "server_tool_call", "name": "", "arguments": ""}
+    assert message["parts"] == [{"type": "text", "content": "Paris"}, *EXECUTED, *[nameless] * 3]
+
+
+SECONDS = {"queue_time": 0.0625, "prompt_time": 0.25, "completion_time": 1, "total_time": 1.25}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"usage": {**llm_server.USAGE, **SECONDS}},
+        {"x_groq": {"id": "req_2", "usage": {**llm_server.USAGE, **SECONDS}}},
+        {"usage": llm_server.USAGE, "time_info": SECONDS},
+    ],
+    ids=["in the usage", "at Groq's place", "beside it"],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_seconds_that_the_provider_took(said, stream, client, server, spans):
+    """How long a call waited, read and wrote at the provider, where it says so."""
+    chunks = [llm_server.chunk({"content": "Paris"}), llm_server.chunk({}, "stop", **said), "[DONE]"]
+    server.then(Reply(chunks if stream else llm_server.chat(**{"usage": None, **said})))
+    result = client.chat.completions.create(**CHAT, stream=stream)
+    if stream:
+        list(result)
+    seen = spans.one().attributes
+    names = (semconv.SERVER_QUEUE_TIME, semconv.SERVER_PROMPT_TIME, semconv.SERVER_COMPLETION_TIME)
+    assert [seen[name] for name in names] == [0.0625, 0.25, 1.0]
+    assert (seen[semconv.USAGE_INPUT_TOKENS], seen[semconv.USAGE_OUTPUT_TOKENS]) == (57, 48)
+
+
+@pytest.mark.parametrize("odd", [None, True, -1, 10**400, "0.5", [0.5], {}])
+def test_odd_seconds_are_left_out(odd, client, server, spans):
+    """A time that is no number of seconds costs itself."""
+    server.then(Reply(llm_server.chat(time_info={**SECONDS, "queue_time": odd})))
+    client.chat.completions.create(**CHAT)
+    seen = spans.one().attributes
+    assert semconv.SERVER_QUEUE_TIME not in seen
+    assert seen[semconv.SERVER_PROMPT_TIME] == 0.25
+
+
+def test_a_failure_at_groqs_place(client, server, spans):
+    """A stream that Groq breaks off says why in a field of its own."""
+    server.then(Reply([llm_server.chunk({"content": "Pa"}), llm_server.chunk(x_groq={"id": "req_2", "error": "over"})]))
+    list(client.chat.completions.create(**CHAT, stream=True))
+    span = spans.one()
+    assert (span.attributes[semconv.ERROR_TYPE], span.status.description) == ("error", "over")

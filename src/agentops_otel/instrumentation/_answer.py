@@ -21,6 +21,12 @@ _RESPONSE_FIELDS: Final = (
     ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER),
     ("system_fingerprint", semconv.OPENAI_SYSTEM_FINGERPRINT),
 )
+_SECONDS: Final = {  # how long the provider itself took: Groq says it in the usage, Cerebras beside it
+    "queue_time": semconv.SERVER_QUEUE_TIME,
+    "prompt_time": semconv.SERVER_PROMPT_TIME,
+    "completion_time": semconv.SERVER_COMPLETION_TIME,
+}
+_MOST_SECONDS: Final = 1e6
 _MOST_TEXT: Final = 512  # characters of a page that came instead of an answer
 
 
@@ -34,6 +40,17 @@ def head(response: Mapping[str, Any], attributes: Attributes, *, only_input: boo
     if said:
         write_usage(said, attributes, only_input=only_input)
         write_cost(said, attributes)
+        if not _SECONDS.keys().isdisjoint(said):
+            _write_seconds(said, attributes)
+    if response.get("time_info"):
+        _write_seconds(fields(response["time_info"]), attributes)
+
+
+def _write_seconds(said: Mapping[str, Any], attributes: Attributes) -> None:
+    for name, attribute in _SECONDS.items():
+        value = said.get(name)
+        if isinstance(value, (int, float)) and value is not True and 0 <= value < _MOST_SECONDS:
+            attributes[attribute] = float(value)
 
 
 def failure(value: Any, response: Mapping[str, Any], body: str) -> Failure | None:

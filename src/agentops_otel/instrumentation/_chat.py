@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from .. import semconv
 from ._answer import failure, head
-from ._content import Content, Message, Part, fields, items, message_finish
+from ._content import Content, Message, Part, as_text, fields, items, message_finish
 from ._endpoint import Attributes, Failure
 from ._parts import message_parts, plain_text, tool_calls
 from ._request import output_type, parameters, reasoning_level, role_of, strings, tool_definitions
@@ -86,12 +86,20 @@ def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
         parts.append(content.text(message["refusal"], "refusal"))
     if get("tool_calls"):
         parts += tool_calls(message["tool_calls"], content)
+    if get("executed_tools"):
+        parts += [_executed(fields(tool), content) for tool in items(message["executed_tools"])]
     legacy = fields(get("function_call"))
     if legacy:
         parts.append(content.tool_call(None, legacy.get("name"), legacy.get("arguments")))
     if get("audio"):
         parts += _sound(fields(message["audio"]), content)
     return parts
+
+
+def _executed(tool: Mapping[str, Any], content: Content) -> Part:
+    """A tool that the provider has run, as Groq's compound systems do: which one and what for, not what it found."""
+    arguments = content.text(tool.get("arguments"))["content"]
+    return content.other("server_tool_call", name=as_text(tool.get("type")), arguments=arguments)
 
 
 def _sound(audio: Mapping[str, Any], content: Content) -> list[Part]:

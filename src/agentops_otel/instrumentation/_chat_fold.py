@@ -110,7 +110,7 @@ def _is_next(last: _ToolCall, said: Mapping[str, Any]) -> bool:
 class _Choice:
     """One choice, in pieces."""
 
-    __slots__ = ("audio", "calls", "error", "finish", "function", "index", "reasoning", "refusal", "text")
+    __slots__ = ("audio", "calls", "error", "executed", "finish", "function", "index", "reasoning", "refusal", "text")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -122,6 +122,7 @@ class _Choice:
         self.audio: list[Mapping[str, Any]] = []
         self.calls: _ToolCalls | None = None
         self.function: _ToolCall | None = None
+        self.executed: dict[int, dict[str, Any]] = {}
 
     def add(self, delta: Mapping[str, Any]) -> None:
         """Take in the delta of one chunk."""
@@ -139,6 +140,8 @@ class _Choice:
             if self.function is None:
                 self.function = _ToolCall("function")
             self.function.add(fields(delta["function_call"]))
+        if get("executed_tools"):
+            self._add_executed(delta["executed_tools"])
         if get("refusal"):
             self.refusal.append(delta["refusal"])
         if get("audio"):
@@ -147,12 +150,19 @@ class _Choice:
         if reasoning:
             self.reasoning.append(reasoning)
 
+    def _add_executed(self, tools: Any) -> None:
+        """Tools that the provider has run come whole: when they begin, and again when they are done."""
+        for position, tool in enumerate(map(fields, items(tools))):
+            index = count(tool.get("index"))
+            kept = self.executed.setdefault(position if index is None else index, {})
+            kept.update({name: tool[name] for name in ("type", "arguments") if tool.get(name)})
+
     def goes_on(self, delta: Any) -> bool:
         """Take in a piece of reasoning, or of a tool call's arguments; whether that was all of a model's delta."""
         known, unknown = delta.__dict__, delta.__pydantic_extra__
         if len([*filter(None, known.values()), *filter(None, unknown.values())]) != (2 if known["role"] else 1):
             return False
-        reasoning = unknown.get("reasoning_content") or unknown.get("reasoning")
+        reasoning = unknown.get("reasoning_content") or unknown.get("reasoning") or known.get("reasoning")
         if reasoning and type(reasoning) is str:
             self.reasoning.append(reasoning)
             return True
@@ -169,6 +179,8 @@ class _Choice:
             message["audio"] = self._sound()
         if self.calls is not None:
             message["tool_calls"] = [call.whole() for call in self.calls.calls]
+        if self.executed:
+            message["executed_tools"] = [self.executed[index] for index in sorted(self.executed)]
         if self.function is not None:
             message["function_call"] = self.function.whole()["function"]
         choice = {"index": self.index, "message": message, "text": message["content"], "finish_reason": self.finish}
@@ -248,8 +260,13 @@ class ChatFold:
         choices = get("choices")
         if get("error") or (not choices and get("object") == "error"):
             self._head["error"] = get("error") or found
+        if get("time_info"):
+            self._head["time_info"] = found["time_info"]
         if get("usage") or get("x_groq"):
             self._usage = merged(self._usage, said_in({**found, "choices": ()}))
+            error = fields(get("x_groq")).get("error")
+            if error:
+                self._head["error"] = error
         if choices:
             for position, item in enumerate(items(choices)):
                 self._add_choice(position, fields(item))
