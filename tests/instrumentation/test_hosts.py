@@ -44,7 +44,7 @@ HOSTS = [
     ("https://api.fireworks.ai/inference/v1", "fireworks", "accounts/fireworks/models/deepseek-v3p2", 0.0728),
     ("https://api.githubcopilot.com", "github-copilot", "claude-haiku-4.5", ...),
     ("https://api.groq.com/openai/v1", "groq", "llama-3.3-70b-versatile", 0.0669),
-    ("https://router.huggingface.co/v1", "huggingface", "openai/gpt-oss-120b:cerebras", ...),
+    ("https://router.huggingface.co/v1", "huggingface", "openai/gpt-oss-120b:groq", ...),
     ("https://router.huggingface.co/v1", "huggingface", "openai/gpt-oss-120b", None),
     ("https://router.huggingface.co/v1", "huggingface", "openai/gpt-oss-120b:fastest", None),
     ("https://api.meta.ai/v1", "meta", "muse-spark-1.1", ...),
@@ -53,7 +53,7 @@ HOSTS = [
     ("https://api.mistral.ai/v1", "mistral_ai", "codestral-2508", ...),
     ("https://api.moonshot.ai/v1", "moonshot_ai", "kimi-k2-thinking", 0.085),
     ("https://api.moonshot.cn/v1", "moonshot_ai", "kimi-k2-thinking", 0.085),
-    ("https://api.novita.ai/v3/openai", "novita", "baidu/cobuddy", ...),
+    ("https://api.novita.ai/v3/openai", "novita", "deepseek/deepseek-r1", ...),
     ("https://openrouter.ai/api/v1", "openrouter", "openai/gpt-4o", 0.35),
     ("https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", "ovhcloud", "Meta-Llama-3_3-70B-Instruct", ...),
     ("https://api.perplexity.ai", "perplexity", "sonar-pro", ...),
@@ -62,7 +62,7 @@ HOSTS = [
     ("https://api.voyageai.com/v1", "voyageai", "voyage-3", ...),
     ("https://api.x.ai/v1", "x_ai", "grok-3", 0.45),
     ("https://eu-west-1.api.x.ai/v1", "x_ai", "grok-3", 0.45),
-    ("https://api.z.ai/api/paas/v4", "zai", "glm-4.6", 0.082),
+    ("https://api.z.ai/api/paas/v4", "zai", "GLM-5.2", ...),
     ("https://open.bigmodel.cn/api/paas/v4", "zhipuai", "GLM-4-Air", ...),
     # Known by name, without prices.
     ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "dashscope", "qwen-plus", None),
@@ -127,12 +127,12 @@ def test_a_routed_call_costs_what_its_host_takes(client, spans, server):
     attributes = {
         semconv.OPERATION_NAME: "chat",
         semconv.PROVIDER_NAME: "huggingface",
-        semconv.REQUEST_MODEL: "openai/gpt-oss-120b:cerebras",
+        semconv.REQUEST_MODEL: "openai/gpt-oss-120b:groq",
         semconv.RESPONSE_MODEL: "gpt-oss-120b",
         semconv.USAGE_INPUT_TOKENS: 100,
         semconv.USAGE_OUTPUT_TOKENS: 10,
     }
-    expected = pricing.cost("huggingface_cerebras", "openai/gpt-oss-120b", Usage(100, 10))
+    expected = pricing.cost("huggingface_groq", "openai/gpt-oss-120b", Usage(100, 10))
     assert pricing.span_cost(attributes) == expected is not None
     assert pricing.span_cost({**attributes, semconv.REQUEST_MODEL: "openai/gpt-oss-120b"}) is None
 
