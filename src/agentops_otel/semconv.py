@@ -24,6 +24,7 @@ KIND_ACTION: Final = "action"
 KIND_TOOL: Final = "tool"
 KIND_LLM: Final = "llm"
 KIND_ERROR: Final = "error"
+KIND_STEP: Final = "step"
 
 # Session root span.
 PROJECT_ID: Final = "agentops.project.id"

@@ -35,6 +35,7 @@ _SMALL: Final = frozenset({bool, float, int})
 _UNFINISHED: Final = ("queued", "in_progress")
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
 _MOST_ACTS: Final = 4096
+_MOST_ANSWERS: Final = 64  # of calls that have ended, to know a span that says one of them again
 _MOST_FAILURES: Final = 1024  # of one act, or below one span; beyond them, the oldest are told as one
 # What is done again when it has failed.
 _ACTS: Final = frozenset({
@@ -92,6 +93,7 @@ class _Ended(NamedTuple):
     attributes: Mapping[str, Any]  # of an LLM span, those that count
     trigger_id: int = 0  # of an error, the span that failed
     trigger: _Act | None = None  # what that is, while it goes on
+    ours: bool = True
 
     @classmethod
     def of(cls, span: ReadableSpan, span_id: int) -> _Ended:
@@ -108,7 +110,7 @@ class _Ended(NamedTuple):
             trigger = attributes.get(semconv.ERROR_TRIGGER_SPAN_ID)
             if isinstance(trigger, str) and _SPAN_ID.fullmatch(trigger):
                 trigger_id = int(trigger, 16)
-        parent = span.parent
+        parent, scope = span.parent, span.instrumentation_scope
         return cls(
             span_id,
             0 if parent is None else parent.span_id,
@@ -118,6 +120,20 @@ class _Ended(NamedTuple):
             (span.start_time, span.end_time),
             read,
             trigger_id,
+            ours=scope is not None and scope.name == semconv.SCOPE_NAME,
+        )
+
+    def says_again(self, call: _Ended) -> bool:
+        """Whether this LLM span, beside a call of ours, was made for it: it starts before it and has its answer."""
+        answer, (start, end) = self.attributes.get(semconv.RESPONSE_ID), self.times
+        first, last = call.times
+        return (
+            answer is not None
+            and call.ours
+            and call.parent_id == self.parent_id
+            and call.attributes.get(semconv.RESPONSE_ID) == answer
+            and None not in (start, first, last, end)
+            and start <= first <= last <= end  # type: ignore[operator]
         )
 
     @property
@@ -227,6 +243,8 @@ class Totals:
         self.longest_wait = _LONGEST_WAIT
         """Seconds to wait for another thread that counts; little when a signal handler may have stopped it for good."""
         self._with_llm_below: set[int] = set()  # spans above an LLM call
+        self._above: dict[int, int] = {}  # the spans around open ones that are in another trace, so not their parents
+        self._answers: deque[_Ended] = deque(maxlen=_MOST_ANSWERS)  # calls of ours that have been counted
         self._unhandled: dict[int, list[_Errors]] = {}  # right below each open span
         self._failures: dict[int, dict[_Act, list[_Failure]]] = {}  # by the act's parent, which ends all second tries
         self._acts: dict[int, _Act] = {}  # the last that have ended, for errors that are recorded about them
@@ -253,6 +271,12 @@ class Totals:
         spans[span_id] = span, kind_of(attributes), offset
         self.changes += 1
 
+    def place(self, span_id: int, above_id: int) -> None:
+        """An open span lies in another one that is not its parent, because its trace is another."""
+        if len(self._above) >= _MOST_OPEN:
+            self._above.pop(next(iter(self._above), 0), None)
+        self._above[span_id] = above_id
+
     def on_end(self, span: ReadableSpan) -> None:
         """Note a span that ended."""
         self.end(span, _id(span))
@@ -265,10 +289,14 @@ class Totals:
         figures: Mapping[str, Any] | None = getattr(span, "figures", None)  # of a leaf
         if figures is None:
             ended = _Ended.of(span, span_id)
+            if ended.kind == semconv.KIND_STEP:  # a wrapper of a call is done again like a call, see `nesting.py`
+                ended = ended._replace(kind=begun[1])
         else:
             leaf: Any = span
             parent_id, name, status, times = leaf.told()
             ended = _Ended(span_id, parent_id, name, begun[1], status is StatusCode.ERROR, times, figures)
+        if self._above and (above_id := self._above.pop(span_id, 0)):
+            ended = ended._replace(parent_id=above_id)
         if ended.trigger_id and (trigger := self._open.get(ended.trigger_id)) is not None:
             about, kind, _ = trigger
             ended = ended._replace(trigger=_act(_parent_id(about), kind, about.name))
@@ -276,6 +304,27 @@ class Totals:
         self.changes += 1
         if len(self._ended) >= _MOST_UNSETTLED:
             self.settle()
+
+    def forget(self, span_id: int) -> None:
+        """Do not count a span that has started."""
+        self._open.pop(span_id, None)
+        self._above.pop(span_id, None)
+        self.changes += 1
+
+    def wraps_a_call(self, span: ReadableSpan, span_id: int) -> bool:
+        """Whether an LLM span of another tracer that ends says a call again; nothing is counted for that.
+
+        It has an LLM call below it, ended or going on; or it is made when the call has ended and beside it, starts
+        before it and has the same answer.
+        """
+        ended = [*self._ended]
+        if span_id in self._with_llm_below or span_id in self._above_calls(ended):
+            return True
+        own = _Ended.of(span, span_id)
+        if not any(own.says_again(call) for call in (*ended, *self._answers)):
+            return False
+        self._with_llm_below.add(span_id)
+        return True
 
     def settle(self) -> None:
         """Count what has ended so far, prices included, in the order in which it ended."""
@@ -298,27 +347,30 @@ class Totals:
                 self._settling.release()
 
     def _count_ended(self) -> None:
-        batch: list[_Ended] = []
-        while self._ended:
-            batch.append(self._ended.popleft())
+        batch = [*self._ended]
         if batch:
-            self._find_wrappers(batch)
+            self._with_llm_below |= self._above_calls(batch)
         for span in batch:
+            self._ended.popleft()  # (not before, see `has_call_below()`)
             try:
                 self._count(span)
             except Exception:  # (a span of another instrumentation, that has anything in it)
                 guard.report("the totals of a session")
 
-    def _find_wrappers(self, batch: list[_Ended]) -> None:
-        """Note the spans above each LLM call, ended or going on: a stream may outlive the span around it."""
+    def _above_calls(self, batch: list[_Ended]) -> set[int]:
+        """The spans above each LLM call, ended or going on: a stream may outlive the span around it."""
         known = [(span.span_id, span.parent_id, span.kind) for span in batch]
-        known += [(_id(span), _parent_id(span), kind) for span, kind, _ in list(self._open.values())]
+        above_of = self._above.get
+        for span_id, (span, kind, _) in list(self._open.items()):
+            known.append((span_id, above_of(span_id) or _parent_id(span), kind))
         parents = {span_id: parent_id for span_id, parent_id, _ in known}
+        found: set[int] = set()
         for parent_id in (parent_id for _, parent_id, kind in known if kind == semconv.KIND_LLM):
             above = parent_id
-            while above in parents and above not in self._with_llm_below:
-                self._with_llm_below.add(above)
+            while above in parents and above not in found:
+                found.add(above)
                 above = parents[above]
+        return found
 
     def _count(self, span: _Ended) -> None:
         self._count_error(span)
@@ -326,6 +378,8 @@ class Totals:
             self._kinds[span.kind or ""] += 1
         elif span.span_id not in self._with_llm_below:
             self._count_call(span.attributes, failed=span.failed)
+            if span.ours and semconv.RESPONSE_ID in span.attributes:
+                self._answers.append(span)
         self._with_llm_below.discard(span.span_id)
         start, end = span.times
         if span.kind in _TIMED and isinstance(start, int) and isinstance(end, int):

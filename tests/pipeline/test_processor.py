@@ -135,7 +135,7 @@ def test_spans_that_nobody_ends_do_not_fill_the_memory(monkeypatch):
     session = world.session()
     for _ in range(30):
         world.span(world.current(session))
-    assert len(world.processor._foreign) == 10
+    assert len(world.processor.foreign) == 10
 
 
 @pytest.mark.parametrize("batched", [True, False])

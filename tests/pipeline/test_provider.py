@@ -60,6 +60,7 @@ def test_a_span_without_parent_joins_the_session():
         assert outer.parent.span_id == 0x56
         assert tracer.start_span("inner").parent.span_id == outer.get_span_context().span_id
     assert tracer.start_span("x", Context(), trace.SpanKind.CLIENT, {"a": 1}).kind is trace.SpanKind.CLIENT
+    assert type(tracer).start_span(tracer, name="x").parent.span_id == 0x56  # as OpenInference does it
     assert provider.get_tracer("agentops_otel").start_span("root", Context()).parent is None
 
 

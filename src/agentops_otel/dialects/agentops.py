@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from ..rows import Kind
+from . import kinds
 from .dialect import Dialect
 
-_KINDS: Final[dict[str, Kind]] = {
-    semconv.KIND_SESSION: "session",
-    semconv.KIND_AGENT: "agent",
-    semconv.KIND_WORKFLOW: "workflow",
-    semconv.KIND_ACTION: "action",
-    semconv.KIND_TOOL: "tool",
-    semconv.KIND_LLM: "llm",
-    semconv.KIND_ERROR: "error",
-}
 OURS: Final = Dialect(
     name="agentops",
     heads=frozenset({"agentops", "session", "input", "output"}),
-    kinds=((semconv.SPAN_KIND, _KINDS),),
+    kinds=((semconv.SPAN_KIND, kinds.OURS),),
     fields={
         "action": (semconv.ACTION_TYPE,),
         "arguments": (semconv.ACTION_PARAMS, semconv.ENTITY_INPUT, semconv.INPUT_VALUE),

@@ -10,15 +10,10 @@ from ..messages import as_text, messages, opened, parts, plain
 from ..pricing import stated_cost
 from ..rows import Kind, SpanEvent
 from ..usage import Usage
+from . import kinds
 from .dialect import Attributes, Content, Cost, Dialect
 from .history import history
 
-_KINDS: Final[dict[str, Kind]] = {
-    semconv.OPERATION_INVOKE_AGENT: "agent",
-    semconv.OPERATION_INVOKE_WORKFLOW: "workflow",
-    semconv.OPERATION_EXECUTE_TOOL: "tool",
-    **dict.fromkeys(semconv.LLM_OPERATIONS, "llm"),
-}
 # Events of a span in older versions, and what carries the message: attributes of the event.
 # https://github.com/open-telemetry/semantic-conventions/blob/v1.36.0/docs/gen-ai/gen-ai-events.md
 _EVENT_ROLES: Final = {
@@ -102,7 +97,7 @@ def cost(attributes: Attributes) -> Cost | None:
 GENAI: Final = Dialect(
     name="genai",
     heads=frozenset({"gen_ai", "server", "error", "url", "anthropic"}),
-    kinds=((semconv.OPERATION_NAME, _KINDS),),
+    kinds=((semconv.OPERATION_NAME, kinds.GENAI),),
     usage=Usage.from_attributes,
     cost=cost,
     content=content,

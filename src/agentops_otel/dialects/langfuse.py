@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..messages import messages, opened, plain
 from ..rows import Kind, SpanEvent
 from ..usage import Usage
+from . import kinds
 from .counts import count, dollars, usage_of
 from .dialect import Attributes, Content, Cost, Dialect
 
@@ -16,13 +17,6 @@ _OUTPUT: Final = "langfuse.observation.output"
 _TYPE: Final = "langfuse.observation.type"
 _USAGE: Final = "langfuse.observation.usage_details"
 _COST: Final = "langfuse.observation.cost_details"
-_KINDS: Final[dict[str, Kind]] = {
-    "generation": "llm",
-    "embedding": "llm",
-    "agent": "agent",
-    "tool": "tool",
-    **dict.fromkeys(("span", "event", "chain", "retriever", "evaluator", "guardrail"), "step"),
-}
 
 
 def usage(attributes: Attributes) -> Usage | None:
@@ -126,7 +120,7 @@ def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -
 LANGFUSE: Final = Dialect(
     name="langfuse",
     heads=frozenset({"langfuse"}),
-    kinds=((_TYPE, _KINDS),),
+    kinds=((_TYPE, kinds.LANGFUSE),),
     usage=usage,
     cost=cost,
     content=content,

@@ -11,17 +11,10 @@ from typing import Any, Final
 from ..messages import messages, opened, plain
 from ..rows import Kind, SpanEvent
 from ..usage import Usage
+from . import kinds
 from .counts import count, dollars, usage_of
 from .dialect import Attributes, Content, Cost, Dialect
 from .numbered import numbered
-
-_KINDS: Final[dict[str, Kind]] = {
-    "llm": "llm",
-    "embedding": "llm",
-    "agent": "agent",
-    "tool": "tool",
-    **dict.fromkeys(("chain", "retriever", "reranker", "guardrail", "evaluator", "prompt", "unknown"), "step"),
-}
 
 
 def usage(attributes: Attributes) -> Usage | None:
@@ -99,7 +92,7 @@ def _call(said: Mapping[str, Any]) -> dict[str, Any]:
 OPENINFERENCE: Final = Dialect(
     name="openinference",
     heads=frozenset({"openinference", "llm", "input", "output", "tool", "agent", "tag", "embedding"}),
-    kinds=(("openinference.span.kind", _KINDS),),
+    kinds=(("openinference.span.kind", kinds.OPENINFERENCE),),
     usage=usage,
     cost=cost,
     content=content,

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..messages import messages, opened, plain, structured
 from ..rows import Kind, SpanEvent
+from . import kinds
 from .dialect import Attributes, Content, Dialect
 from .numbered import numbered
 
@@ -14,11 +15,6 @@ _PROMPT: Final = "gen_ai.prompt."
 _COMPLETION: Final = "gen_ai.completion."
 _FIRST: Final = frozenset(f"{prefix}0.{name}" for prefix in (_PROMPT, _COMPLETION) for name in ("role", "content"))
 _FUNCTIONS: Final = ("llm.request.functions.", "gen_ai.request.functions.")
-_CALL_TYPES: Final[dict[str, Kind]] = {
-    **dict.fromkeys(("chat", "completion", "embedding", "embeddings"), "llm"),
-    **dict.fromkeys(("rerank", "unknown"), "step"),
-}
-_KINDS: Final[dict[str, Kind]] = {"workflow": "workflow", "task": "action", "agent": "agent", "tool": "tool"}
 
 
 def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -> Content | None:
@@ -61,7 +57,11 @@ def _tool(said: Mapping[str, Any]) -> dict[str, Any]:
 OPENLLMETRY: Final = Dialect(
     name="openllmetry",
     heads=frozenset({"traceloop", "llm", "gen_ai"}),
-    kinds=(("traceloop.span.kind", _KINDS), ("llm.request.type", _CALL_TYPES), ("gen_ai.request.type", _CALL_TYPES)),
+    kinds=(
+        ("traceloop.span.kind", kinds.OPENLLMETRY),
+        ("llm.request.type", kinds.OPENLLMETRY_CALLS),
+        ("gen_ai.request.type", kinds.OPENLLMETRY_CALLS),
+    ),
     content=content,
     fields={
         "arguments": ("traceloop.entity.input",),

@@ -278,6 +278,8 @@ class Leaves:
             leaf._links = leaf._new_links(links)  # noqa: SLF001
             leaf._is_touched = True  # noqa: SLF001
         session.totals.begin(leaf, span_id, attributes, leaf.offset)
+        if sessions.foreign:
+            sessions.place(session, own)
         return leaf
 
 

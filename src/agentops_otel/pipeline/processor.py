@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import TraceFlags
+from opentelemetry.trace import SpanContext, TraceFlags, get_current_span
 
-from .. import guard, pricing, semconv, text
+from .. import clock, guard, pricing, semconv, text
 from ..clock import corrected
 from ..conversation import Conversation
+from ..dialects.spending import spending
 from ..redaction import Redactor, in_hook
 from ..span_copy import SpanCopy
 from ..totals import Totals
+from .nesting import STEP, Nesting, is_foreign
 
 _SESSION_ID_LENGTH: Final = 36
 _MOST_RETIRED: Final = 256
@@ -96,8 +98,10 @@ class SessionSpanProcessor(SpanProcessor):
     def __init__(self, current_trace_id: Callable[[Context | None], int | None]) -> None:
         self._current_trace_id = current_trace_id
         self._keep({})
-        self._foreign: dict[tuple[int, int], SessionSpans] = {}  # open spans of other traces, by trace and span id
+        self.foreign: dict[tuple[int, int], SessionSpans] = {}
+        """Open spans of other traces that belong to a session, by trace and span id."""
         self._sessionless: tuple[Recorder, Redactor] | None = None
+        self._nesting = Nesting()
         self._retired: deque[SessionSpans] = deque()
         self._ending = threading.local()
         self.flush: Callable[[float], bool] = lambda seconds: True
@@ -148,26 +152,47 @@ class SessionSpanProcessor(SpanProcessor):
             current = self._current_trace_id(parent_context)
             session = self._sessions.get(current) if current is not None else None
             if session is None:
+                if self._sessionless is not None and is_foreign(span):
+                    self._nesting.start(span, parent_context)
                 return
-            if len(self._foreign) >= _MOST_FOREIGN:  # spans that nobody ends must not fill the memory
-                self._foreign.pop(next(iter(self._foreign)), None)
-            self._foreign[context.trace_id, context.span_id] = session
-        scope = span.instrumentation_scope
-        if scope is None or scope.name != semconv.SCOPE_NAME:
+            if len(self.foreign) >= _MOST_FOREIGN:  # spans that nobody ends must not fill the memory
+                self.foreign.pop(next(iter(self.foreign)), None)
+            self.foreign[context.trace_id, context.span_id] = session
+        inside = None
+        if is_foreign(span):
             span.set_attribute(semconv.SESSION_ID, session.session_id)
-        if context.span_id != session.root_span_id:
+            inside = self._nesting.start(span, parent_context)
+        if inside is not None and inside.repeats():
+            session.totals.begin(span, context.span_id, {}, clock.offset())  # (as no call)
+        elif context.span_id != session.root_span_id:
             session.totals.on_start(span)
+            if self.foreign:
+                self.place(session, context)
+
+    def place(self, session: SessionSpans, context: SpanContext) -> None:
+        """Tell the totals of the span in which one of a session's trace starts, where that is in another trace."""
+        around = get_current_span().get_span_context()
+        if (
+            context.trace_id == session.trace_id != around.trace_id
+            and (around.trace_id, around.span_id) in self.foreign
+        ):
+            session.totals.place(context.span_id, around.span_id)
 
     def _on_ending(self, span: Span) -> None:
         """A private name of the SDK; where it does not exist, the same is done in `on_end()`."""
         self._complete(span)
 
     def _complete(self, span: ReadableSpan) -> None:
-        """Correct the end, put back what the attribute limit dropped, add the cost where no exporter of ours will."""
+        """Correct the end, put back what the attribute limit dropped, add the cost where no exporter of ours will.
+
+        A span that says a call a second time becomes a step.
+        """
         try:
             session = self._of(span)
             if session is not None or self._sessionless is not None:
                 _correct_end(span, session)
+            if self._nesting.is_step(span, None if session is None else session.totals):
+                _write(span, STEP, without=spending(span.attributes or ()))
             if session is None:
                 return
             missing = self._identity(span, session) if _may_have_lost(span) else {}
@@ -216,11 +241,17 @@ class SessionSpanProcessor(SpanProcessor):
         if not _IS_TOLD_OF_ENDING:
             self._complete(span)
         session = self._of(span)
+        self.foreign.pop((context.trace_id, context.span_id), None)
+        recorded = self._nesting.end(span, None if session is None else session.totals)
+        if recorded is None:
+            if session is not None:
+                session.totals.forget(context.span_id)
+            return
+        span = recorded
         if session is None:
             if self._sessionless is not None and context.trace_flags.sampled:
                 _record(span, *self._sessionless)
             return
-        self._foreign.pop((context.trace_id, context.span_id), None)
         missing = self._identity(span, session) if _may_have_lost(span) else None
         if missing:  # the SDK's span could not be changed, so ours goes on as a copy
             span = SpanCopy(span, attributes={**(span.attributes or {}), **missing})
@@ -246,7 +277,7 @@ class SessionSpanProcessor(SpanProcessor):
         context = span.get_span_context()
         if context is None:
             return None
-        return self._sessions.get(context.trace_id) or self._foreign.get((context.trace_id, context.span_id))
+        return self._sessions.get(context.trace_id) or self.foreign.get((context.trace_id, context.span_id))
 
     def shutdown(self) -> None:
         """Nothing to do: pipelines are closed by their owner, and the processor outlives them for a later `init()`."""
@@ -284,7 +315,7 @@ def _record(span: ReadableSpan, recorder: Recorder, redactor: Redactor, session:
     recorder.record(clean, session)
 
 
-def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+def _write(span: ReadableSpan, attributes: Mapping[str, Any], *, without: Iterable[str] = ()) -> None:
     """Change an ended span, for all processors to see; nothing happens where the SDK keeps its attributes otherwise.
 
     The SDK has no public way to do it: it forbids changes before it tells the first processor of the end.
@@ -295,6 +326,8 @@ def _write(span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
         return
     held._immutable = False  # noqa: SLF001
     try:
+        for name in without:
+            del held[name]
         for name, value in attributes.items():
             held[name] = value
     finally:

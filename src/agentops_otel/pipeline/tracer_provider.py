@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -25,6 +26,19 @@ _ATTRIBUTE_LIMIT: Final = 1024
 _COUNT_VARIABLES: Final = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
 _LATE_CALLS: Final = LateCalls()
 ParentFor = Callable[["Context | None"], "Context | None"]
+
+
+class SessionTracer(sdk.Tracer):
+    """The SDK's tracer, whose spans without a parent join the current session.
+
+    Its class says so, not the tracer itself: OpenInference calls the `start_span()` of a tracer's class.
+    """
+
+    start_in_session: Callable[..., Span]
+
+    def start_span(self, *args: Any, **options: Any) -> Span:
+        """As the SDK's, which `start_as_current_span()` calls too."""
+        return self.start_in_session(*args, **options)
 
 
 class SessionTracerProvider(TracerProvider):
@@ -67,7 +81,7 @@ class SessionTracerProvider(TracerProvider):
         """The SDK's tracer, whose spans without a parent join the current session."""
         with environment.usable(environment.METRICS):  # newer SDKs count the spans of a tracer
             tracer = super().get_tracer(instrumenting_module_name, *about, **more)
-        if instrumenting_module_name == semconv.SCOPE_NAME or "start_span" in vars(tracer):
+        if instrumenting_module_name == semconv.SCOPE_NAME or type(tracer) is not sdk.Tracer:
             return tracer
         start_span, parent_for = tracer.start_span, self._parent_for
 
@@ -82,6 +96,6 @@ class SessionTracerProvider(TracerProvider):
                 context = parent_for(context) or context
             return guarded(start_span(name, context, *args, **options))
 
-        # On the instance, so that the SDK's own start_as_current_span() goes through it too.
-        tracer.start_span = start_in_session  # type: ignore[method-assign]
+        tracer.__class__ = SessionTracer
+        tracer.start_in_session = start_in_session  # type: ignore[attr-defined]
         return tracer
