@@ -87,3 +87,17 @@ async def test_an_agent_of_pydantic_ai(provider, streamed):
     assert found["counted"] == 1
     assert found["input tokens"] > 0
     assert found["lost"] == found["open"] == 0
+
+
+def test_an_agent_of_google_adk():
+    """Its `generate_content` span lies around the call and is a step, and the call counts once."""
+    pytest.importorskip("google.adk")
+    command = [sys.executable, "-m", "tests.sdks.adk"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    spans = json.loads(done.stdout.splitlines()[-1])
+    step = spans["generate_content openai/gpt-4o-mini"]
+    assert step[semconv.SPAN_KIND] == "step"
+    assert [name for name in spans if semconv.USAGE_INPUT_TOKENS in spans[name]] == ["chat gpt-4o-mini"]
+    assert spans["session"][semconv.SESSION_LLM_CALLS] == 1
+    assert spans["invoke_agent guide"][semconv.OPERATION_NAME] == "invoke_agent"
