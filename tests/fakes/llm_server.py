@@ -26,6 +26,7 @@ USAGE = {
     "prompt_tokens_details": {"cached_tokens": 32, "audio_tokens": 0},
     "completion_tokens_details": {"reasoning_tokens": 16, "audio_tokens": 0},
 }
+LINES = {"content-type": "application/x-ndjson"}
 HEADERS = {
     "x-request-id": "req_1",
     "x-ratelimit-remaining-requests": "99",
@@ -53,6 +54,7 @@ class Reply:
 
     Args:
         body: JSON for a plain answer, a list of events for a stream, bytes for anything else.
+        headers: with the content type of `LINES` the events are lines of JSON, else server-sent events.
         delay: seconds before the first byte.
         gap: seconds between two events.
         cut: number of events after which the connection is reset.
@@ -258,13 +260,14 @@ class LlmServer:
 
     def _send_events(self, handler: BaseHTTPRequestHandler, events: Sequence[Any], reply: Reply) -> None:
         self._head(handler, reply, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+        lines = reply.headers.get("content-type") == LINES["content-type"]
         for number, event in enumerate(events):
             if number == reply.cut:
                 self._reset(handler)
                 return
             name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
             text = event if isinstance(event, str) else json.dumps(event)
-            data = f"{name}data: {text}\n\n".encode()
+            data = (f"{text}\n" if lines else f"{name}data: {text}\n\n").encode()
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             handler.wfile.flush()
             self._stopped.wait(reply.gap)

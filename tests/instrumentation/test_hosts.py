@@ -67,11 +67,14 @@ HOSTS = [
     # Known by name, without prices.
     ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "dashscope", "qwen-plus", None),
     ("https://api.deepinfra.com/v1/openai", "deepinfra", "openai/gpt-oss-120b", None),
+    ("https://api.featherless.ai/v1", "featherless_ai", "openai/gpt-oss-120b", None),
     ("https://api.hyperbolic.xyz/v1", "hyperbolic", "openai/gpt-oss-120b", None),
     ("https://api.studio.nebius.ai/v1", "nebius", "openai/gpt-oss-120b", None),
     ("https://api.tokenfactory.nebius.com/v1", "nebius", "openai/gpt-oss-120b", None),
     ("https://inference.api.nscale.com/v1", "nscale", "openai/gpt-oss-120b", None),
+    ("https://api.publicai.co/v1", "publicai", "swiss-ai/Apertus-8B-Instruct-2509", None),
     ("https://api.sambanova.ai/v1", "sambanova", "openai/gpt-oss-120b", None),
+    ("https://api.scaleway.ai/v1", "scaleway", "openai/gpt-oss-120b", None),
     ("https://us-south.ml.cloud.ibm.com/ml/v1", "ibm.watsonx.ai", "ibm/granite-4", None),
     # Servers of one's own: vLLM, LM Studio, llama.cpp.
     ("http://localhost:8000/v1", "openai", "meta-llama/Llama-3.3-70B-Instruct", None),
