@@ -60,6 +60,7 @@ PRICED_BY: Final = USAGE_ATTRIBUTES | {
     semconv.PROVIDER_NAME,
     semconv.REQUEST_MODEL,
     semconv.RESPONSE_MODEL,
+    semconv.RESPONSE_SERVICE_TIER,
 }
 """The names of the attributes that `span_cost()` reads."""
 
@@ -109,7 +110,7 @@ _ONE_CLASS: Final[Mapping[str, Usage]] = {
 _WITH_BOTH_TOTALS: Final = semconv.LLM_OPERATIONS - {semconv.OPERATION_EMBEDDINGS}
 _FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
 _UPDATER_NAMES: Final = ("UpdatePrices", "wait_prices_updated_async", "wait_prices_updated_sync")
-_PICTURES: Final = ("input_image", "input_video", "output_image")
+_OWN_PRICES: Final = ("input_image", "input_video", "output_image", "cache_write_1h")  # where the table has one
 _MILLION: Final = 1_000_000
 
 
@@ -186,7 +187,7 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
         return None
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
         return None  # half of a price is a wrong price
-    tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
+    tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
     return cost(provider, model, _billed(usage, attributes), service_tier=tier if isinstance(tier, str) else None)
 
 
@@ -388,9 +389,9 @@ def _flat_rates(prices: Mapping[str, Any]) -> tuple[_Rates, float]:
 
 
 def _special(prices: Mapping[str, Any]) -> Callable[[Usage], tuple[int, ...]]:
-    """The tokens of a usage that are priced apart from the totals: audio, and reasoning or pictures where they are."""
+    """The tokens of a usage that are priced apart from the totals: audio, and others where they have a price."""
     names = ["input_audio_tokens", "output_audio_tokens"]
-    names += [f"{name}_tokens" for name in _PICTURES if f"{name}_mtok" in prices]
+    names += [f"{name}_tokens" for name in _OWN_PRICES if f"{name}_mtok" in prices]
     if any("reasoning" in name for name in prices):
         names.append("reasoning_tokens")
     return attrgetter(*names)
@@ -412,7 +413,7 @@ def _calculated(model: Any, provider: Any, usage: Usage, at: datetime, context: 
         "output_audio_tokens": usage.output_audio_tokens,
     }
     prices = model.get_prices(at, context)
-    for name in _PICTURES:
+    for name in _OWN_PRICES:
         if getattr(prices, f"{name}_mtok", None) is not None:
             counts[f"{name}_tokens"] = getattr(usage, f"{name}_tokens")
     reported = {name: count for name, count in counts.items() if count} | _cached_media(counts, usage)

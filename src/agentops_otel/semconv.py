@@ -115,6 +115,7 @@ USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+USAGE_CACHE_WRITE_1H_TOKENS: Final = "agentops.usage.cache_write_1h.input_tokens"  # the conventions have none
 USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 USAGE_INPUT_TEXT_TOKENS: Final = "gen_ai.usage.text.input_tokens"
 USAGE_INPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.input_tokens"
@@ -161,6 +162,7 @@ OUTCOME_FAILED: Final = "failed"
 # OpenAI.
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
+RESPONSE_SERVICE_TIER: Final = "agentops.response.service_tier"  # of other providers
 OPENAI_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 OPENAI_API_TYPE: Final = "openai.api.type"
 

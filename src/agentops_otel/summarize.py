@@ -35,7 +35,8 @@ ALIVE_NS: Final = 30_000_000_000
 """How old the last sign of life of a running session is at most."""
 _HOUR_NS: Final = 3_600_000_000_000
 _MOST_TIMES: Final = 1000
-_TOKENS: Final = attrgetter(*(field.name for field in fields(Usage) if field.name != "missing"))
+_TOKENS: Final = tuple(field.name for field in fields(Usage) if field.name != "missing")
+_tokens: Final = attrgetter(*_TOKENS)
 # The packages that call a provider, the likeliest first; most providers are also called with openai's.
 _PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "anthropic": ("anthropic",),
@@ -273,8 +274,8 @@ def _merged(call: Call, span: SpanRow) -> Call:
 
 
 def _sum(usages: Iterable[Usage]) -> Usage:
-    sums: Any = map(sum, zip(*map(_TOKENS, usages), strict=True))
-    return Usage(*sums)
+    sums: Any = map(sum, zip(*map(_tokens, usages), strict=True))
+    return Usage(**dict(zip(_TOKENS, sums, strict=False)))  # (no usage, no sums)
 
 
 def _models(calls: Sequence[Call]) -> tuple[ModelUse, ...]:

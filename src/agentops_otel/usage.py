@@ -37,11 +37,13 @@ class Usage:
     output_image_tokens: int = 0
     missing: frozenset[str] = field(default=frozenset(), compare=False)
     """The totals that are not known, by their field's name: 0 here, and no attribute. Embeddings have no output."""
+    cache_write_1h_tokens: int = 0
+    """Those of `cache_write_tokens` that are kept for an hour, which have a price of their own."""
 
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in _NAMES})
 
     def __bool__(self) -> bool:
         return self != _NONE
@@ -99,6 +101,7 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "input_video_tokens": (semconv.USAGE_INPUT_VIDEO_TOKENS,),
     "output_text_tokens": (semconv.USAGE_OUTPUT_TEXT_TOKENS,),
     "output_image_tokens": (semconv.USAGE_OUTPUT_IMAGE_TOKENS,),
+    "cache_write_1h_tokens": (semconv.USAGE_CACHE_WRITE_1H_TOKENS,),
 }
 _NAMES: Final = (*_TOTALS, *_CLASSES)
 _NONE: Final = Usage()

@@ -17,6 +17,8 @@ import wrapt
 from openai import _base_client
 
 from agentops_otel import instrumentation, semconv
+from agentops_otel.instrumentation._integration import Integration, stainless
+from agentops_otel.instrumentation._known import Known
 from agentops_otel.instrumentation._patch import Patch
 from agentops_otel.instrumentation.openai import SDK
 from tests.fakes.llm_server import LlmServer
@@ -81,6 +83,14 @@ def test_somebody_elses_patch_is_left_alone(client, record, server, provider):
         _base_client.SyncAPIClient.request = ours.__wrapped__
 
 
+def fake_patch():
+    """An active patch of an SDK whose module is made by the test."""
+    integration = Integration("fake", "fake", ">=1", (stainless(SDK, "fake._base_client"),))
+    patch = Patch(Known("fake", "fake", ("fake._base_client",), lambda: integration))
+    patch.active = True
+    return patch
+
+
 def test_a_missing_target_disables_only_itself():
     """A release without one of the targets is instrumented where it can be, and says what is missing."""
     module = ModuleType("fake._base_client")
@@ -91,14 +101,13 @@ def test_a_missing_target_disables_only_itself():
 
     module.SyncAPIClient = SyncAPIClient
     original = SyncAPIClient.__dict__["request"]
-    patch = Patch(SDK)
-    patch.active = True
+    patch = fake_patch()
     patch._patch(module)
-    assert patch.state == {
+    assert patch.targets() == {
         "fake._base_client.SyncAPIClient.request": "live",
-        "fake._base_client.AsyncAPIClient.request": "missing",
-        "fake._base_client.SyncAPIClient._process_response": "missing",
-        "fake._base_client.AsyncAPIClient._process_response": "missing",
+        "fake._base_client.AsyncAPIClient.request": "absent in this release",
+        "fake._base_client.SyncAPIClient._process_response": "absent in this release",
+        "fake._base_client.AsyncAPIClient._process_response": "absent in this release",
     }
     patch.remove()
     assert SyncAPIClient.__dict__["request"] is original
@@ -172,18 +181,18 @@ def test_a_copy_that_is_left_can_go():
             setattr(module, name, type(name, (), members))
         return module
 
-    patch = Patch(SDK)
+    patch = fake_patch()
     first, second = copy(), copy()
     for module in (first, first, second):
         patch._patch(module)
-    assert len(patch.targets) == 8
+    assert len(patch.installed) == 8
     assert not isinstance(first.SyncAPIClient.request.__wrapped__, wrapt.FunctionWrapper)
     gone = weakref.ref(first.SyncAPIClient)
     del first, module
     gc.collect()
     assert gone() is None
     patch._patch(second)
-    assert len(patch.targets) == 4
+    assert len(patch.installed) == 4
     patch.remove()
 
 

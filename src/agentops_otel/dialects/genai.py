@@ -118,7 +118,7 @@ GENAI: Final = Dialect(
         "server_address": (semconv.SERVER_ADDRESS,),
         "server_port": (semconv.SERVER_PORT,),
         "server_url": ("url.full",),
-        "service_tier": (semconv.OPENAI_RESPONSE_SERVICE_TIER,),
+        "service_tier": (semconv.OPENAI_RESPONSE_SERVICE_TIER, semconv.RESPONSE_SERVICE_TIER),
         "tool": (semconv.TOOL_NAME,),
         "tool_call_id": (semconv.TOOL_CALL_ID,),
         "workflow": (semconv.WORKFLOW_NAME,),

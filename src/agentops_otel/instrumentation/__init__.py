@@ -1,21 +1,17 @@
 """Auto-instrumentation of LLM SDKs: `instrument()` patches, `uninstrument()` restores.
 
-One file per SDK (`openai.py`) holds a table of endpoints; the files with an underscore, the floor and the readers of
-JSON that many hosts speak, are shared and know no SDK. An SDK of another package is found by the entry point group
+One file per SDK (`openai.py`) says what is an LLM call; the files with an underscore, the floor and the readers of JSON
+that many hosts speak, are shared and know no SDK. An SDK of another package is found by the entry point group
 `agentops_otel.sdks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .. import providers
-from ..log import logger
-from ._endpoint import Sdk
+from ._known import known
 from ._patch import PATCHES, Patch
 from ._reading import drain
 
@@ -26,10 +22,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["Undo", "drain", "instrument", "known", "targets", "uninstrument"]
-
-
-GROUP: Final = "agentops_otel.sdks"
-_BUILT_IN: Final = {"openai": "openai"}  # name -> module of this folder
 
 
 class Undo:
@@ -78,22 +70,23 @@ def instrument(
     Raises:
         ValueError: a name is not known.
     """
-    loaders = known()
+    sdks = known()
     for name in names:
-        if name not in loaders:
-            raise ValueError(f"{name!r} is not a known SDK: expected one of {', '.join(sorted(loaders))}")
+        if name not in sdks:
+            raise ValueError(f"{name!r} is not a known SDK: expected one of {', '.join(sorted(sdks))}")
     before = None
     if any(provider is not None for provider in (tracer_provider, meter_provider, logger_provider)):
         before = providers.given
         providers.give(providers.Providers(tracer_provider, meter_provider, logger_provider))
     fresh = []
-    for name in names or loaders:
+    for name in names or sdks:
         patch = PATCHES.get(name)
         if patch is None:
-            sdk = _load(name, loaders[name], named=bool(names))
-            if sdk is None:
+            patch = Patch(sdks[name])
+            # Only its description knows the modules of an SDK of another package.
+            if not patch.known.modules and not _load(patch, named=bool(names)):
                 continue
-            patch = PATCHES[name] = Patch(sdk)
+            PATCHES[name] = patch
         if not patch.active:
             patch.apply()
             fresh.append(name)
@@ -112,50 +105,17 @@ def uninstrument(*names: str) -> None:
 
 
 def targets() -> dict[str, str]:
-    """What is patched: `openai._base_client.SyncAPIClient.request` -> `live`, `missing` or `waiting for import`."""
-    return {target: state for patch in PATCHES.values() for target, state in patch.state.items()}
+    """What is wrapped: `openai._base_client.SyncAPIClient.request` -> `live`, and so on; `waiting for import`."""
+    return {target: state for patch in PATCHES.values() for target, state in patch.targets().items()}
 
 
-def known() -> dict[str, Callable[[], Sdk]]:
-    """The SDKs that can be instrumented, with what loads their description."""
-    found: dict[str, Callable[[], Sdk]] = {}
-    for point in entry_points(group=GROUP):
-        found[point.name] = _from_entry_point(point)
-    for name, module in _BUILT_IN.items():
-        found[name] = _built_in(module)
-    return found
-
-
-def _built_in(module: str) -> Callable[[], Sdk]:
-    def load() -> Sdk:
-        sdk: Sdk = import_module(f".{module}", __name__).SDK
-        return sdk
-
-    return load
-
-
-def _from_entry_point(point: EntryPoint) -> Callable[[], Sdk]:
-    def load() -> Sdk:
-        loaded = point.load()
-        sdk = getattr(loaded, "SDK", loaded)  # a module, or what it has
-        if not isinstance(sdk, Sdk):
-            raise TypeError(f"entry point {point.name!r} of {GROUP} is not an Sdk")
-        return sdk
-
-    return load
-
-
-def _load(name: str, load: Callable[[], Sdk], *, named: bool) -> Sdk | None:
-    """An SDK's description; a broken one of another package stops only those who asked for it by name."""
+def _load(patch: Patch, *, named: bool) -> bool:
+    """Load an SDK's description; a broken one of another package stops only those who asked for it by name."""
     try:
-        return load()
+        patch.load()
     except Exception as error:
         if named:
             raise
-        logger.warning(
-            "%r is not recorded, because its instrumentation cannot be loaded: %s: %.200s",
-            name,
-            type(error).__name__,
-            error,
-        )
-        return None
+        patch.failed(error)
+        return False
+    return True

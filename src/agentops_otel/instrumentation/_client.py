@@ -15,13 +15,11 @@ from weakref import WeakKeyDictionary
 import msgspec
 from opentelemetry.context import get_current
 
-from .. import context, guard, providers, secrets
-from ..context import Scope
+from .. import guard, secrets
 from ..suppression import is_suppressed
-from . import _credentials, _raw, _reading, _stream
-from ._endpoint import Endpoint, Sdk
-from ._given import Given
-from ._span import Call, Server, under_way
+from . import _credentials, _given, _options, _raw, _reading, _stream
+from ._endpoint import Endpoint, Server, StainlessSdk
+from ._span import Call, under_way
 from ._stream_usage import Hosts
 
 _RAW_HEADER: Final = "X-Stainless-Raw-Response"
@@ -42,11 +40,10 @@ class _Known:
 class ClientInstrumentation:
     """The wrappers of one SDK's client classes."""
 
-    def __init__(self, sdk: Sdk) -> None:
+    def __init__(self, sdk: StainlessSdk) -> None:
         self._sdk = sdk
         self.active = True
         self._clients: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
-        self._given: Given | None = None
         self._hosts = Hosts(sdk)
 
     def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -96,14 +93,13 @@ class ClientInstrumentation:
         guard.run(_returned, call, result)
         return result
 
-    @staticmethod
     def process_response(
-        wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Around `_process_response(*, response, retries_taken, ...)` of both clients."""
         try:
             call = under_way.get()
-            if call is not None:
+            if call is not None and call.sdk is self._sdk:
                 call.response = kwargs.get("response")
                 call.retries = kwargs.get("retries_taken") or 0
         except Exception:
@@ -111,7 +107,7 @@ class ClientInstrumentation:
         return wrapped(*args, **kwargs)
 
     def _endpoint(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Endpoint | None:
-        options = args[1] if len(args) > 1 else kwargs["options"]
+        options = _options.given(args, kwargs)
         return self._sdk.endpoint(options.method, options.url, kwargs.get("stream") is True) if self.active else None
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
@@ -120,6 +116,9 @@ class ClientInstrumentation:
         # An empty context suppresses nothing, and is the usual one.
         if endpoint is None or (get_current() and is_suppressed()):
             return None
+        around = under_way.get()
+        if around is not None and around.is_inside and around.sdk is not self._sdk:
+            return None  # another SDK makes its call with this one
         try:
             server = self._server(client)
         except Exception:
@@ -127,31 +126,25 @@ class ClientInstrumentation:
             server = Server(self._sdk.name)
         if _reading.collected:
             _reading.drain()
-        scope = self._scope()
+        scope = _given.scope()
         if scope is None:
             return None
-        options = args[1] if len(args) > 1 else kwargs["options"]
+        options = _options.given(args, kwargs)
         body = options.json_data if endpoint.body is None else endpoint.body(options)
         if options.extra_json is not None or not isinstance(body, Mapping):
             body = _body(options)
         stream, headers = kwargs.get("stream") is True, options.headers
         raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None
         call = Call(scope, self._sdk, endpoint, server, body, stream=stream, raw=raw)
-        call.args, call.kwargs = args, kwargs
+        quiet = self._sdk.quiet
+        is_traced = bool(quiet) and all(hasattr(options, name) for name in quiet)  # by release
+        call.args, call.kwargs = _options.changed(args, kwargs, quiet) if is_traced else (args, kwargs)
         if stream and raw is None and scope.config.stream_usage:
             try:
                 self._hosts.ask(client, call)
             except Exception:
                 guard.report("the question for the usage of a stream")
         return call
-
-    def _scope(self) -> Scope | None:
-        provider = providers.given.tracer
-        if provider is None:
-            return context.scope_for("LLM calls")
-        if self._given is None or self._given.provider is not provider:
-            self._given = Given(provider)
-        return self._given.scope()
 
     def _server(self, client: Any) -> Server:
         """Where the requests of a client go; what it lets itself in with is learnt."""

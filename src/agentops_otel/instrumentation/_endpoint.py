@@ -8,10 +8,13 @@ of spans, streams, threads or coroutines.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
+from .. import semconv
 from ._content import Content, Message
 
 Attributes = dict[str, Any]
@@ -44,7 +47,7 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One kind of LLM call: how to read its request, its response and its stream."""
+    """One kind of call: how to read its request, its response and its stream."""
 
     operation: str
     request: Callable[[Mapping[str, Any], Attributes], None]  # writes the settings
@@ -60,17 +63,60 @@ class Endpoint(msgspec.Struct, frozen=True):
     makes: Endpoint | None = None  # of a fetch, which is no LLM call itself: the endpoint that makes what it fetches
     body: Callable[[Any], Mapping[str, Any]] | None = None  # what stands for the body of a request without one
     document: Callable[[bytes], Any] = msgspec.json.decode  # answer from its body; ValueError where that is no JSON
+    kind: str = semconv.KIND_LLM
 
 
-class Sdk(msgspec.Struct, frozen=True):
-    """An SDK with the client that OpenAI's, Anthropic's and Groq's share: one `request` for every call."""
+class Server(msgspec.Struct, frozen=True):
+    """Where a client's requests go; no address and port where the client does not say."""
+
+    provider: str
+    address: str = ""
+    port: int = 0
+
+
+@lru_cache(maxsize=256)
+def server_at(provider: str, url: str) -> Server:
+    """The server of a URL."""
+    try:
+        parts = urlsplit(url)
+        return Server(provider, parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443))
+    except ValueError:
+        return Server(provider)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One LLM call as a function of an SDK is asked for it."""
+
+    endpoint: Endpoint
+    body: Mapping[str, Any]
+    server: Server
+    stream: bool = False
+    lazy: bool = False  # the server is asked when the caller reads what the function has returned, not before
+    keys: Sequence[Any] = ()  # credentials, which are to leave in no text
+
+
+def no_code(_error: BaseException) -> str | None:
+    """For an SDK whose exceptions have no codes."""
+    return None
+
+
+class Sdk(msgspec.Struct, frozen=True, kw_only=True):
+    """What is particular to an SDK, whatever of it is wrapped."""
 
     name: str
-    module: str  # where SyncAPIClient and AsyncAPIClient live
+    error_code: Callable[[BaseException], str | None] = no_code  # the provider's own code, if an exception carries one
+    response_headers: Mapping[bytes, tuple[str, type]] = {}  # lower-case header -> attribute and its type
+    # An answer, or a piece of one, as the SDK hands it over -> as the readers take it; None for a piece without news.
+    opened: Callable[[Any], Any] | None = None
+    # Follows an answer in a container of the SDK's own, and ends the call; False for any other.
+    follow: Callable[[Any, Any], bool] | None = None
+
+
+class StainlessSdk(Sdk, frozen=True, kw_only=True):
+    """An SDK with the client that OpenAI's, Anthropic's and Groq's share: one `request` for every call."""
+
     endpoint: Callable[[str, str, bool], Endpoint | None]  # (method, path, stream) -> what it is
     provider: Callable[[type, str], str]  # (client class, host) -> value of gen_ai.provider.name
-    error_code: Callable[[BaseException], str | None]  # the provider's own code, if an exception carries one
-    response_headers: Mapping[bytes, tuple[str, type]] = {}  # lower-case header -> attribute and its type
-    refuses_usage: Callable[[BaseException], bool] | None = (
-        None  # whether an exception refuses nothing but `Endpoint.usage_option`
-    )
+    # Whether an exception refuses nothing but `Endpoint.usage_option`.
+    refuses_usage: Callable[[BaseException], bool] | None = None
+    quiet: Mapping[str, Any] = {}  # what its request options say when it is not to trace a call itself

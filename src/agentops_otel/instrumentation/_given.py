@@ -38,3 +38,17 @@ class Given:
         ids = (span or INVALID_SPAN).get_span_context()
         if ids.trace_flags.sampled:
             providers.emit(name, self._redactor.clean_attributes(attributes, name), ids)
+
+
+_latest: Given | None = None
+
+
+def scope() -> Scope | None:
+    """Where a call made now belongs; None where it is not to be recorded."""
+    global _latest  # noqa: PLW0603  (one set of providers for a process)
+    provider = providers.given.tracer
+    if provider is None:
+        return context.scope_for("LLM calls")
+    if _latest is None or _latest.provider is not provider:
+        _latest = Given(provider)
+    return _latest.scope()

@@ -1,106 +1,112 @@
-"""Wraps attributes of an SDK's classes, each on its own: what one release lacks disables that one target.
+"""The patches of one SDK: they wait for its import, and are put on again whenever it is imported anew.
 
-An SDK that is not imported yet is patched when it is (wrapt's post-import hook), and again whenever it is imported
-anew; we never import one.
+An SDK is never imported by us: wrapt's post-import hook tells when the program has done it.
 """
 
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import wrapt
 
 from .. import guard
 from ..log import logger
-from ._client import ClientInstrumentation
-from ._endpoint import Sdk
 
-Around = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+if TYPE_CHECKING:
+    from ._integration import Integration
+    from ._known import Known
 
-
-class Wrapper(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]  # by release
-    """Ours, so that it is known again where it stands."""
-
-
-class Target(msgspec.Struct, frozen=True):
-    """One wrapped attribute of one class. The class is held weakly: an SDK that is imported anew leaves the old one."""
-
-    owner: weakref.ref[type]
-    name: str
-
-    def restore(self) -> None:
-        """Put the original back, unless somebody else has wrapped the attribute after us."""
-        owner = self.owner()
-        held = None if owner is None else owner.__dict__.get(self.name)
-        if isinstance(held, Wrapper):
-            setattr(owner, self.name, held.__wrapped__)
+WAITING: Final = "waiting for import"
 
 
 class Patch(msgspec.Struct):
-    """The patches of one SDK: waiting for its import, live, or taken off."""
+    """One SDK: waiting for its import, live, or taken off.
 
-    sdk: Sdk
+    Attributes:
+        failure: why what describes it could not be loaded.
+    """
+
+    known: Known
     active: bool = False
-    hooked: bool = False
-    instrumentation: ClientInstrumentation | None = None
-    targets: list[Target] = []
-    state: dict[str, str] = {}
+    integration: Integration | None = None
+    failure: str = ""
+    hooked: set[str] = set()
+    installed: list[Any] = []
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that are waited for; an SDK of another package says them itself."""
+        if self.integration is None:
+            return self.known.modules
+        return tuple(dict.fromkeys(module for part in self.integration.parts for module in part.modules))
 
     def apply(self) -> None:
-        """Patch now if the SDK is imported, else as soon as it is."""
+        """Patch what is imported now, and the rest as soon as it is."""
         if self.active:
             return
         self.active = True
-        module = sys.modules.get(self.sdk.module)
-        if self.hooked and module is not None:
-            self._patch(module)
-        elif not self.hooked:
-            self.hooked = True
-            self.state = {self.sdk.module: "waiting for import"}
-            wrapt.register_post_import_hook(self._imported, self.sdk.module)
+        for name in self.modules:
+            module = sys.modules.get(name)
+            if name not in self.hooked:
+                self.hooked.add(name)
+                wrapt.register_post_import_hook(self._imported, name)
+            elif module is not None:
+                self._patch(module)
 
     def remove(self) -> None:
         """Put the original objects back."""
         self.active = False
-        instrumentation, self.instrumentation = self.instrumentation, None
-        if instrumentation is not None:
-            # Whatever still holds one of our wrappers gets the SDK's own behaviour from it.
-            instrumentation.active = False
-        while self.targets:
-            self.targets.pop().restore()
-        self.state.clear()
+        while self.installed:
+            guard.run(self.installed.pop().restore)
+
+    def load(self) -> Integration:
+        """Load what describes the SDK."""
+        if self.integration is None:
+            self.integration = self.known.load()
+        return self.integration
+
+    def targets(self) -> dict[str, str]:
+        """What is wrapped, by its place: its state; the modules that are waited for."""
+        if not self.active:
+            return {}
+        found: dict[str, str] = {each.label: each.state() for each in self.installed}
+        if not found and not self.failure:
+            return dict.fromkeys(self.modules, WAITING)
+        return found
 
     def _imported(self, module: ModuleType) -> None:
-        guard.run(_hook_again, self._imported, self.sdk.module)
+        guard.run(_hook_again, self._imported, module.__name__)
         if self.active:
             guard.run(self._patch, module)
 
     def _patch(self, module: ModuleType) -> None:
-        around = self.instrumentation = self.instrumentation or ClientInstrumentation(self.sdk)
-        self.state.clear()
-        self.targets = [target for target in self.targets if target.owner() is not None]
-        self._wrap(module, "SyncAPIClient", "request", around.request)
-        self._wrap(module, "AsyncAPIClient", "request", around.async_request)
-        self._wrap(module, "SyncAPIClient", "_process_response", around.process_response)
-        self._wrap(module, "AsyncAPIClient", "_process_response", around.process_response)
-        logger.debug("instrumented %s: %s", self.sdk.name, self.state)
-
-    def _wrap(self, module: ModuleType, owner_name: str, name: str, around: Around) -> None:
-        label = f"{module.__name__}.{owner_name}.{name}"
-        owner = getattr(module, owner_name, None)
-        original = owner.__dict__.get(name) if isinstance(owner, type) else None
-        if owner is None or original is None:
-            self.state[label] = "missing"
+        try:
+            parts = self.load().parts
+        except Exception as error:
+            self.failed(error)
             return
-        if not isinstance(original, Wrapper):
-            setattr(owner, name, Wrapper(original, around))
-            self.targets.append(Target(weakref.ref(owner), name))
-        self.state[label] = "live"
+        self.installed = [target for target in self.installed if not target.is_gone()]
+        for part in parts:
+            if module.__name__ in part.modules:
+                guard.run(self._install, part.install, module)
+        logger.debug("instrumented %s: %s", self.known.name, self.targets())
+
+    def _install(self, install: Callable[[ModuleType], Any], module: ModuleType) -> None:
+        # One by one: what comes before a failure stays known, and is taken back with the rest.
+        for target in install(module):
+            if target is not None:
+                self.installed.append(target)
+
+    def failed(self, error: Exception) -> None:
+        """Tell once that what describes the SDK cannot be loaded."""
+        self.failure = f"{type(error).__name__}: {str(error)[:200]}"
+        logger.warning(
+            "%r is not recorded, because its instrumentation cannot be loaded: %s", self.known.name, self.failure
+        )
 
 
 def _hook_again(hook: Callable[[ModuleType], None], name: str) -> None:

@@ -6,15 +6,13 @@ of reading go. What comes is a JSON document, or the events of a stream.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-
 from .. import guard, semconv
+from . import _framing
 from ._reading import Reading, aclose, close
 from ._span import Call
 
@@ -24,11 +22,12 @@ _MOST_BYTES: Final = 16 * 1024 * 1024  # of a raw response; the text of a longer
 class Body(Reading):
     """Reading a response as bytes."""
 
-    __slots__ = ("_ended", "_pieces", "_size", "streamed")
+    __slots__ = ("_content_type", "_ended", "_pieces", "_size", "streamed")
 
-    def __init__(self, call: Call, *, streamed: bool) -> None:
+    def __init__(self, call: Call, *, streamed: bool, content_type: str = "") -> None:
         super().__init__(call)
         self.streamed = streamed
+        self._content_type = content_type
         self._ended = False  # the host has said so
         self._pieces: list[bytes] = []
         self._size = 0
@@ -68,64 +67,24 @@ class Body(Reading):
         if self._size > _MOST_BYTES:
             return None
         body = b"".join(self._pieces)
-        document = _json(body, self.call.endpoint.document)
+        document = _framing.json_in(body, self.call.endpoint.document)
         if document is None and outcome == semconv.OUTCOME_COMPLETED:
             return body.decode(errors="replace")
         return document
 
     def _fold_events(self) -> None:
-        """Fold the server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
-
-        An event may have several lines of data. Most have one, and hosts that forget the empty line after it exist, so
-        a line that is JSON is an event; what is not, is tried together with the next ones. What is no JSON then either
-        costs itself.
-        """
-        lines, self._pieces = b"".join(self._pieces).splitlines(), []
-        name, broken = b"", []
-        events: list[Any] = []
-        for line in lines:
-            if line.startswith(b"data:"):
-                data = line[5:].strip()
-                event = _json(data)
-                if event is not None:
-                    events.append(_named(name, event))
-                elif data == b"[DONE]":
-                    self._ended = True
-                elif data:
-                    broken.append(data)
-            elif line.startswith(b"event:"):
-                name = line[6:].strip()
-            elif not line:
-                event = _json(b"\n".join(broken)) if len(broken) > 1 else None
-                if event is not None:
-                    events.append(_named(name, event))
-                name, broken = b"", []
+        body, self._pieces = b"".join(self._pieces), []
+        events, self._ended = _framing.events(body, self._content_type)
         self.chunks += len(events)
         if self.fold is not None:
             self.fold.extend(events)
 
 
-def _named(name: bytes, event: Any) -> Any:
-    """An event; one that only its name says to be an error as such."""
-    is_error = name == b"error" and isinstance(event, dict) and not event.get("error")
-    return {"error": event} if is_error else event
-
-
-def _json(body: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
-    """The JSON in a text; None when it is none: that is for the SDK to report."""
-    try:
-        return decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):  # (older releases of msgspec raise no ValueError)
-        pass
-    try:
-        return json.loads(body)  # which is less strict
-    except (ValueError, RecursionError):
-        return None
-
-
 def follow(call: Call, response: Any, *, streamed: bool) -> None:
     """Follow an HTTP response to its end; one that was read already, by an event hook or a cache, is at its end."""
-    body = Body(call, streamed=streamed)
+    if response.status_code >= 400:
+        call.status, streamed = response.status_code, False
+    body = Body(call, streamed=streamed, content_type=response.headers.get("content-type") or "")
     if response.is_closed:
         _read_already(body, response)
         return

@@ -63,10 +63,11 @@ class Reading:
         self._ref: weakref.ref[Any] | None = None
 
     def watch(self, response: Any, **hooks: Callable[..., Any]) -> None:
-        """Put our hooks on an HTTP response, and be told when it is garbage."""
+        """Put our hooks on what the caller reads, an HTTP response as a rule, and be told when it is garbage."""
         ref = self._ref = weakref.ref(response, _on_collected)
         _followed[id(ref)] = self
-        vars(response).update(hooks)
+        if hooks:
+            vars(response).update(hooks)
 
     def enter(self) -> Token[Context] | None:
         """The SDK's own reading begins, with the call's span as the current one."""
@@ -148,9 +149,8 @@ class Reading:
         if ref is None:
             return
         _followed.pop(id(ref), None)
-        response = ref()
-        if response is not None:
-            held = vars(response)
+        held = getattr(ref(), "__dict__", None)  # (a generator has none)
+        if held is not None:
             for name in _HOOKS:
                 held.pop(name, None)
 

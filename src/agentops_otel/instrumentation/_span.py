@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
@@ -34,7 +33,7 @@ from ..text import stacktrace_of
 from ..values import to_text
 from . import _background, _credentials, _metrics
 from ._content import NOTHING, Content
-from ._endpoint import NOT_AN_ANSWER, Attributes, Endpoint, Failure, Sdk, Work
+from ._endpoint import NOT_AN_ANSWER, Attributes, Endpoint, Failure, Sdk, Server, Work
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -42,15 +41,8 @@ if TYPE_CHECKING:
     from ..context import Scope
     from ._stream_usage import Question
 
+_NO_CODES: Final = (NOT_AN_ANSWER, "error")
 CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})  # asyncio's and trio's
-
-
-class Server(msgspec.Struct, frozen=True):
-    """Where a client's requests go; no address and port where the client does not say."""
-
-    provider: str
-    address: str = ""
-    port: int = 0
 
 
 class Call:
@@ -63,15 +55,18 @@ class Call:
 
     Attributes:
         args, kwargs: what the SDK's `request` is called with.
+        by: what has begun it; a function of the SDK's that calls itself is known by that.
         question: what our request asks that the caller's own does not.
         response: the HTTP response, as soon as the SDK has it.
         retries: how often the SDK has sent the request again.
+        sdk: whose call it is.
+        status: of an HTTP response that the SDK itself does not look at; 0 else.
     """
 
     __slots__ = (
-        "_attributes", "_chunk_times", "_end_time", "_open", "_sdk", "_server", "_start", "_started", "_timed",
-        "_tokens", "args", "around", "body", "endpoint", "kwargs", "question", "raw", "response", "retries", "scope",
-        "stream",
+        "_attributes", "_chunk_times", "_end_time", "_open", "_server", "_start", "_started", "_timed", "_tokens",
+        "args", "around", "body", "by", "endpoint", "kwargs", "question", "raw", "response", "retries", "scope", "sdk",
+        "status", "stream",
     )  # fmt: skip
 
     def __init__(
@@ -96,9 +91,11 @@ class Call:
         self.kwargs: dict[str, Any] = {}
         self.question: Question | None = None
         self.response: Any = None
+        self.by: object = None
         self.retries = 0
+        self.sdk = sdk
+        self.status = 0
         self._tokens: list[Token[Any]] = []
-        self._sdk = sdk
         self._server = server
         self._attributes: Attributes = {}
         self._end_time: int | None = None
@@ -110,7 +107,7 @@ class Call:
             start[semconv.SERVER_PORT] = server.port
         name = endpoint.operation
         if endpoint.makes is None:
-            start[semconv.SPAN_KIND] = semconv.KIND_LLM
+            start[semconv.SPAN_KIND] = endpoint.kind
             model = body.get("model")
             if isinstance(model, str):
                 start[semconv.REQUEST_MODEL] = model
@@ -135,6 +132,11 @@ class Call:
         # invalid span of a disabled SDK must not hide the caller's.
         valid = span.get_span_context().is_valid
         self.around = (current := get_current()), set_span_in_context(span, parent) if valid else current
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the SDK is working on it, between `begin()` and `leave()`."""
+        return bool(self._tokens)
 
     @property
     def seconds(self) -> float:
@@ -184,17 +186,20 @@ class Call:
         """Keep what the HTTP response says besides its body, and let go of it."""
         response, self.response = self.response, None
         if response is not None:
-            self._headers(response)
+            self.read_headers(response)
             try:
                 _credentials.learn_sent(response)
             except Exception:
                 guard.report("the headers of a request")
         return response
 
-    def _headers(self, response: Any) -> None:
-        wanted, attributes = self._sdk.response_headers, self._attributes
+    def read_headers(self, response: Any) -> None:
+        """Keep what the headers of a response say; those of some HTTP libraries are no bytes."""
+        wanted, attributes = self.sdk.response_headers, self._attributes
         try:
-            for name, value in response.headers.raw:
+            headers = response.headers
+            pairs = getattr(headers, "raw", None)
+            for name, value in _as_bytes(headers) if pairs is None else pairs:
                 found = wanted.get(name.lower())
                 if found is not None:
                     attribute, kind = found
@@ -239,6 +244,8 @@ class Call:
             attributes[semconv.RESEND_COUNT] = self.retries
         if error is not None:
             self._error(span, error)
+        elif self.status >= 400:
+            self._failure(span, _refusal(self.status, failure))
         elif failure is not None:
             self._failure(span, failure)
         getattr(span, "fill", span.set_attributes)(attributes)  # (a leaf knows that these are texts and numbers)
@@ -324,7 +331,7 @@ class Call:
             return
         links = _background.ends(work)
         if links is not None:
-            Call(self.scope, self._sdk, makes, self._server, work.request, fetch=span, links=links).answered(response)
+            Call(self.scope, self.sdk, makes, self._server, work.request, fetch=span, links=links).answered(response)
         if content is not None and work.ended:
             makes.prompt(work.request, content, messages)
 
@@ -335,7 +342,7 @@ class Call:
             return
         name = attributes[semconv.ERROR_TYPE] = _qualified_name(type(error))
         try:
-            attributes[semconv.ERROR_TYPE] = self._sdk.error_code(error) or name
+            attributes[semconv.ERROR_TYPE] = self.sdk.error_code(error) or name
             self._last_exchange(error)
         except Exception:
             guard.report("what an exception knows of its request")
@@ -352,8 +359,11 @@ class Call:
         """What an SDK's exception knows of its last request and response."""
         response = getattr(error, "response", None)
         if hasattr(response, "headers"):
-            self._headers(response)
-        request = getattr(error, "request", None)
+            self.read_headers(response)
+        try:
+            request = getattr(error, "request", None)
+        except RuntimeError:  # httpx: "The .request property has not been set."
+            return
         retries = getattr(request, "headers", NOTHING).get("x-stainless-retry-count")
         if isinstance(retries, str) and retries.isdecimal() and int(retries):
             self._attributes[semconv.RESEND_COUNT] = int(retries)
@@ -376,6 +386,18 @@ def _parent(scope: Scope) -> Context:
     if (getattr(around, "attributes", None) or NOTHING).get(semconv.SPAN_KIND) != semconv.KIND_LLM:
         return parent
     return set_span_in_context(NonRecordingSpan(around.parent or INVALID_SPAN_CONTEXT), parent)
+
+
+def _as_bytes(headers: Any) -> Iterator[tuple[bytes, bytes]]:
+    for name, value in headers.items():
+        if isinstance(name, str) and isinstance(value, str):
+            yield name.encode("latin-1", "replace"), value.encode("latin-1", "replace")
+
+
+def _refusal(status: int, failure: Failure | None) -> Failure:
+    """What an answer with an error status says: the provider's code, else the status."""
+    code, message = failure or (NOT_AN_ANSWER, "")
+    return (str(status) if code in _NO_CODES else code), message
 
 
 def _qualified_name(kind: type) -> str:

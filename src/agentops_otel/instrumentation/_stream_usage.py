@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..log import logger
+from . import _options
 
 if TYPE_CHECKING:
-    from ._endpoint import Sdk
+    from ._endpoint import StainlessSdk
     from ._span import Call
 
 _MOST_HOSTS: Final = 64
@@ -58,7 +59,7 @@ class Question:
 class Hosts:
     """The hosts of one SDK's clients, and which of them refuse to be asked."""
 
-    def __init__(self, sdk: Sdk) -> None:
+    def __init__(self, sdk: StainlessSdk) -> None:
         self._sdk = sdk
         self._refusing: set[str] = set()  # by base URL
 
@@ -69,16 +70,9 @@ class Hosts:
         host = str(client.base_url)
         if asking is None or host in self._refusing:
             return
-        own = args, kwargs = call.args, call.kwargs
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        copy = options.model_copy() if hasattr(options, "model_copy") else options.copy()
-        copy.json_data = asking
-        copy.extra_json = None
+        own = call.args, call.kwargs
+        call.args, call.kwargs = _options.changed(*own, {"json_data": asking, "extra_json": None})
         call.question = Question(self, host, own, endpoint.is_usage_only)
-        if len(args) > 1:
-            call.args = (args[0], copy, *args[2:])
-        else:
-            call.kwargs = {**kwargs, "options": copy}
 
     def refuses_usage(self, error: BaseException) -> bool:
         """Whether an exception says that the host does not know the option that asks for usage."""

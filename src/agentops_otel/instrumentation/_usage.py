@@ -117,25 +117,53 @@ def write_usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: 
         total_in += cache_read + cache_write
     if total_out is not None and reasoning > total_out:
         total_out += reasoning
+    write_tokens(
+        attributes,
+        total_in,
+        total_out,
+        cache_read=cache_read,
+        cache_write=cache_write,
+        reasoning=reasoning,
+    )
+    if (total_in or total_out) and (given or made):
+        write_modalities(given, made, attributes)
+
+
+def write_tokens(
+    attributes: Attributes,
+    total_in: int | None,
+    total_out: int | None,
+    *,
+    cache_read: int = 0,
+    cache_write: int = 0,
+    cache_write_1h: int = 0,
+    reasoning: int = 0,
+) -> None:
+    """Counts as they are: both totals if they are known, with the classes inside; nothing when both are 0.
+
+    Args:
+        cache_write_1h: those of `cache_write` that are kept for an hour, which have a price of their own.
+    """
     if not total_in and not total_out:
         return
     if total_in is not None:
         attributes[semconv.USAGE_INPUT_TOKENS] = total_in
     if total_out is not None:
         attributes[semconv.USAGE_OUTPUT_TOKENS] = total_out
-    if given or made or beside:
-        _write_classes(cache_read, cache_write, reasoning, attributes)
-        _write_media(given, _GIVEN, attributes)
-        _write_media(made, _MADE, attributes)
-
-
-def _write_classes(cache_read: int, cache_write: int, reasoning: int, attributes: Attributes) -> None:
     if cache_read:
         attributes[semconv.USAGE_CACHE_READ_TOKENS] = cache_read
     if cache_write:  # under both names while the conventions rename it
         attributes[semconv.USAGE_CACHE_CREATION_TOKENS] = attributes[semconv.USAGE_CACHE_WRITE_TOKENS] = cache_write
+    if cache_write_1h:
+        attributes[semconv.USAGE_CACHE_WRITE_1H_TOKENS] = cache_write_1h
     if reasoning:
         attributes[semconv.USAGE_REASONING_TOKENS] = reasoning
+
+
+def write_modalities(given: Mapping[str, Any], made: Mapping[str, Any], attributes: Attributes) -> None:
+    """The tokens of the input and of the output by modality: `text_tokens`, `audio_tokens` and so on."""
+    _write_media(given, _GIVEN, attributes)
+    _write_media(made, _MADE, attributes)
 
 
 def _write_media(details: Mapping[str, Any], names: Mapping[str, str], attributes: Attributes) -> None:

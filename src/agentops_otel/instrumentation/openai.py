@@ -11,7 +11,8 @@ from typing import Final
 from .. import semconv
 from . import _chat, _embeddings, _fetch, _hosts, _responses
 from ._chat_fold import ChatFold
-from ._endpoint import Endpoint, Sdk
+from ._endpoint import Endpoint, StainlessSdk
+from ._integration import Integration, stainless
 from ._responses_fold import ResponsesFold
 
 CHAT: Final = Endpoint(
@@ -109,9 +110,8 @@ def error_code(error: BaseException) -> str | None:
     return str(code) if isinstance(code, (str, int)) and code != "" else None
 
 
-SDK: Final = Sdk(
+SDK: Final = StainlessSdk(
     name="openai",
-    module="openai._base_client",
     endpoint=endpoint,
     provider=provider,
     error_code=error_code,
@@ -123,3 +123,4 @@ SDK: Final = Sdk(
     },
     refuses_usage=refuses_usage,
 )
+INTEGRATION: Final = Integration("openai", "openai", ">=1.66,<4", (stainless(SDK, "openai._base_client"),))

@@ -144,7 +144,8 @@ def _price_of(span: SpanRow, usage: Usage, rates: Mapping[str, float] | None) ->
     """What a usage costs at the rates that were set, else by the price table that is installed here."""
     if rates is not None:
         return pricing.at_rates(rates, usage)
-    tier = span.body.attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) if span.body else None
+    said = span.body.attributes if span.body else {}
+    tier = said.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or said.get(semconv.RESPONSE_SERVICE_TIER)
     try:
         at = datetime.fromtimestamp(span.start_ns / 1e9, timezone.utc)
     except (OverflowError, ValueError, OSError):

@@ -1,0 +1,104 @@
+"""The events in the body of a streamed answer: server-sent events, lines of JSON, or AWS's event stream."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+_AWS: Final = "application/vnd.amazon.eventstream"
+_LINES: Final = ("application/jsonl", "application/stream+json", "application/x-jsonlines", "application/x-ndjson")
+_PRELUDE: Final = 12  # bytes: the length of the message, that of its headers, and their checksum
+_CHECKSUM: Final = 4
+
+
+def events(body: bytes, content_type: str = "") -> tuple[list[Any], bool]:
+    """The events of a body, and whether it says that it has come to its end; what cannot be read costs itself."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == _AWS:
+        return _messages(body), False
+    if kind in _LINES:
+        found = (json_in(line) for line in body.splitlines() if line.strip())
+        return [event for event in found if event is not None], False
+    return _server_sent(body)
+
+
+def json_in(body: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
+    """The JSON in a text; None when it is none: that is for the SDK to report."""
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # (older releases of msgspec raise no ValueError)
+        pass
+    try:
+        return json.loads(body)  # which is less strict
+    except (ValueError, RecursionError):
+        return None
+
+
+def _server_sent(body: bytes) -> tuple[list[Any], bool]:
+    """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+
+    An event may have several lines of data. Most have one, and hosts that forget the empty line after it exist, so a
+    line that is JSON is an event; what is not, is tried together with the next ones. What is no JSON then either costs
+    itself.
+    """
+    found: list[Any] = []
+    ended = False
+    name, broken = b"", list[bytes]()
+    for line in body.splitlines():
+        if line.startswith(b"data:"):
+            data = line[5:].strip()
+            event = json_in(data)
+            if event is not None:
+                found.append(_named(name, event))
+            elif data == b"[DONE]":
+                ended = True
+            elif data:
+                broken.append(data)
+        elif line.startswith(b"event:"):
+            name = line[6:].strip()
+        elif not line:
+            event = json_in(b"\n".join(broken)) if len(broken) > 1 else None
+            if event is not None:
+                found.append(_named(name, event))
+            name, broken = b"", []
+    return found, ended
+
+
+def _named(name: bytes, event: Any) -> Any:
+    """An event; one that only its name says to be an error as such."""
+    is_error = name == b"error" and isinstance(event, dict) and not event.get("error")
+    return {"error": event} if is_error else event
+
+
+def _messages(body: bytes) -> list[Any]:
+    """The payloads of AWS's messages (https://smithy.io/2.0/aws/amazon-eventstream.html); a torn last one is none.
+
+    A model's own events are inside, as base64 in the field `bytes`.
+    """
+    found = []
+    start = 0
+    while start + _PRELUDE <= len(body):
+        length = int.from_bytes(body[start : start + 4], "big")
+        headers = int.from_bytes(body[start + 4 : start + 8], "big")
+        end = start + length
+        if length < _PRELUDE + headers + _CHECKSUM or end > len(body):
+            break
+        event = json_in(body[start + _PRELUDE + headers : end - _CHECKSUM])
+        inner = event.get("bytes") if isinstance(event, dict) else None
+        if isinstance(inner, str):
+            event = _inside(inner)
+        if event is not None:
+            found.append(event)
+        start = end
+    return found
+
+
+def _inside(text: str) -> Any:
+    try:
+        return json_in(b64decode(text))
+    except ValueError:
+        return None

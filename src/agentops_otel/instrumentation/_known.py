@@ -1,0 +1,59 @@
+"""The SDKs that are known here, without loading what describes them: an SDK's file is imported when the SDK is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ._integration import Integration
+
+GROUP: Final = "agentops_otel.sdks"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An SDK: its name for `instrument()`, its distribution, the modules to wait for, and what loads the rest."""
+
+    name: str
+    package: str
+    modules: tuple[str, ...]
+    load: Callable[[], Integration]
+
+
+def known() -> dict[str, Known]:
+    """The SDKs that can be instrumented: those of other packages by their entry points, and ours."""
+    found = {point.name: Known(point.name, "", (), _from_entry_point(point)) for point in entry_points(group=GROUP)}
+    for name, (file, package, *modules) in _BUILT_IN.items():
+        found[name] = Known(name, package, tuple(modules), _built_in(file))
+    return found
+
+
+# name -> file of this folder, distribution, modules to wait for
+_BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
+    "openai": ("openai", "openai", "openai._base_client"),
+}
+
+
+def _built_in(file: str) -> Callable[[], Integration]:
+    def load() -> Integration:
+        found: Integration = import_module(f".{file}", __package__).INTEGRATION
+        return found
+
+    return load
+
+
+def _from_entry_point(point: EntryPoint) -> Callable[[], Integration]:
+    def load() -> Integration:
+        from ._integration import Integration
+
+        loaded = point.load()
+        found = getattr(loaded, "INTEGRATION", loaded)  # a module, or what it has
+        if not isinstance(found, Integration):
+            raise TypeError(f"entry point {point.name!r} of {GROUP} is not an Integration")
+        return found
+
+    return load
