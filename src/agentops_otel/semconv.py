@@ -93,6 +93,7 @@ OPERATION_CHAT: Final = "chat"
 OPERATION_TEXT_COMPLETION: Final = "text_completion"
 OPERATION_EMBEDDINGS: Final = "embeddings"
 OPERATION_GENERATE_CONTENT: Final = "generate_content"
+OPERATION_RERANK: Final = "rerank"
 OPERATION_FETCH_RESPONSE: Final = "fetch_response"
 OPERATION_INVOKE_AGENT: Final = "invoke_agent"
 OPERATION_INVOKE_WORKFLOW: Final = "invoke_workflow"
@@ -108,6 +109,8 @@ RESPONSE_MODEL: Final = "gen_ai.response.model"
 RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"
+RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"
+RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
 
 # LLM spans: usage. Input includes cache reads and writes, output includes reasoning.
 USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
@@ -127,6 +130,7 @@ USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 
 # Sound that is paid by its length.
 USAGE_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"
+
 
 # What is billed, where that is not what the model has read and written: Cohere bills without its own templates.
 BILLED_INPUT_TOKENS: Final = "agentops.usage.billed.input_tokens"

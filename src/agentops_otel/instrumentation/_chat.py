@@ -77,7 +77,7 @@ def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
     """What an assistant's message holds besides its text."""
     parts: list[Part] = []
     get = message.get
-    reasoning = get("reasoning_content") or get("reasoning")  # DeepSeek, OpenRouter and others
+    reasoning = get("reasoning_content") or get("reasoning") or get("tool_plan")  # DeepSeek; OpenRouter; Cohere
     if reasoning:
         text = plain_text(reasoning)
         if text:

@@ -6,14 +6,14 @@ it is in the JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from .. import semconv
 from ._answer import failure, head
-from ._content import Content, Message, Part, fields
+from ._content import Content, Message, Part, as_text, fields
 from ._endpoint import Attributes, Failure
 from ._request import strings
 
@@ -50,17 +50,23 @@ def request(body: Mapping[str, Any], attributes: Attributes) -> None:
 
 def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) -> None:
     """The texts, up to the length of one; a batch can be the whole of a library."""
-    texts = strings(body.get("input"))
-    parts: list[Part] = []
+    found = parts(strings(body.get("input")), content)
+    if found:
+        attributes[semconv.INPUT_MESSAGES] = content.complete([content.message("user", found)])
+
+
+def parts(values: Sequence[Any], content: Content) -> list[Part]:
+    """Texts, up to the length of one, and how many more there are."""
+    found: list[Part] = []
     room = content.max_length
-    for text in texts:
-        if parts and len(text) > room:
-            parts.append({"type": "text", "content": f"[{len(texts) - len(parts)} more texts]"})
+    for value in values:
+        text = as_text(value)
+        if found and len(text) > room:
+            found.append({"type": "text", "content": f"[{len(values) - len(found)} more texts]"})
             break
-        parts.append(content.text(text))
+        found.append(content.text(text))
         room -= len(text)
-    if parts:
-        attributes[semconv.INPUT_MESSAGES] = content.complete([content.message("user", parts)])
+    return found
 
 
 def document(body: bytes) -> Any:
@@ -78,7 +84,7 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     response = fields(value)
     head(response, attributes, only_input=True)
     data = response.get("data")
-    length = _dimensions(fields(data[0]).get("embedding")) if isinstance(data, list) and data else None
+    length = dimensions(fields(data[0]).get("embedding")) if isinstance(data, list) and data else None
     if length is not None:
         attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] = length
     return failure(value, response, "data")
@@ -88,7 +94,7 @@ def output(_value: Any, _content: Content) -> list[Message]:
     return []
 
 
-def _dimensions(vector: Any) -> int | None:
+def dimensions(vector: Any) -> int | None:
     """How many numbers a vector has; None for what is none."""
     if isinstance(vector, msgspec.Raw):
         return _dimensions_of_json(bytes(vector))
@@ -102,4 +108,4 @@ def _dimensions_of_json(vector: bytes) -> int | None:
         return (len(vector) - 2) * 3 // 16
     if vector.startswith(b"[") and vector.count(b"[") == 1 and b'"' not in vector and b"{" not in vector:
         return vector.count(b",") + 1 if vector[1:-1].strip() else 0
-    return _dimensions(msgspec.json.decode(vector))
+    return dimensions(msgspec.json.decode(vector))

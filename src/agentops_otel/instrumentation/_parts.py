@@ -12,12 +12,14 @@ from ._content import Content, Part, as_text, fields
 
 _TEXTS: Final = frozenset({"text", "input_text", "output_text"})
 _REASONING: Final = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
+_LINKS: Final = ("data:", "http://", "https://")
 _MEDIA_URLS: Final = {  # modality, and the field that has the link
     "image_url": ("image", "image_url"),
     "input_image": ("image", "image_url"),
     "computer_screenshot": ("image", "image_url"),
     "video_url": ("video", "video_url"),
     "audio_url": ("audio", "audio_url"),
+    "document_url": ("document", "document_url"),  # Mistral
 }
 
 
@@ -73,8 +75,10 @@ def _part(value: Any, content: Content) -> Part:
     if kind in _MEDIA_URLS:
         return _linked(*_MEDIA_URLS[kind], part, content)
     if kind == "input_audio":
-        return _sound(fields(part.get("input_audio")), content)
-    if kind in ("file", "input_file"):
+        return _sound(part.get("input_audio"), content)
+    if kind == "document" and part.get("document"):  # Cohere
+        return content.text(fields(part["document"]).get("data") or part["document"])
+    if kind in ("file", "input_file", "tool_file"):
         return _file(fields(part.get("file")) or part, content)
     return _inline(kind, part, content)
 
@@ -85,7 +89,11 @@ def _linked(modality: str, name: str, part: Mapping[str, Any], content: Content)
     return content.media(modality, url) if isinstance(url, str) else content.file(modality, part.get("file_id"))
 
 
-def _sound(audio: Mapping[str, Any], content: Content) -> Part:
+def _sound(value: Any, content: Content) -> Part:
+    """Base64 with its format; Mistral has a link or the base64 alone."""
+    if isinstance(value, str):
+        return content.media("audio", value) if value.startswith(_LINKS) else content.blob("audio", None, value)
+    audio = fields(value)
     data, form = audio.get("data"), audio.get("format")
     return content.blob(
         "audio", f"audio/{form}" if isinstance(form, str) and form else None, data if isinstance(data, str) else ""
@@ -95,7 +103,7 @@ def _sound(audio: Mapping[str, Any], content: Content) -> Part:
 def _file(file: Mapping[str, Any], content: Content) -> Part:
     source = file.get("file_data") or file.get("file_url")
     if isinstance(source, str):
-        is_link = source.startswith(("data:", "http://", "https://"))
+        is_link = source.startswith(_LINKS)
         found = content.media("document", source) if is_link else content.blob("document", None, source)
     else:
         found = content.file("document", file.get("file_id"))
