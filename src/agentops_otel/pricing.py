@@ -61,6 +61,7 @@ PRICED_BY: Final = USAGE_ATTRIBUTES | {
     semconv.REQUEST_MODEL,
     semconv.RESPONSE_MODEL,
     semconv.RESPONSE_SERVICE_TIER,
+    semconv.USAGE_AUDIO_SECONDS,
 }
 """The names of the attributes that `span_cost()` reads."""
 
@@ -187,6 +188,8 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
         return None
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
         return None  # half of a price is a wrong price
+    if semconv.USAGE_AUDIO_SECONDS in attributes:
+        return None  # as is that of the words alone where sound is paid by its length
     tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
     return cost(provider, model, _billed(usage, attributes), service_tier=tier if isinstance(tier, str) else None)
 

@@ -170,11 +170,11 @@ class _Choice:
         return self.calls is not None and bool(pieces) and len(pieces) == 1 and self.calls.goes_on(pieces[0])
 
     def whole(self) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": _joined(self.text) or ""}
+        message: dict[str, Any] = {"role": "assistant", "content": joined(self.text) or ""}
         if self.reasoning:
-            message["reasoning_content"] = _joined(self.reasoning)
+            message["reasoning_content"] = joined(self.reasoning)
         if self.refusal:
-            message["refusal"] = _joined(self.refusal)
+            message["refusal"] = joined(self.refusal)
         if self.audio:
             message["audio"] = self._sound()
         if self.calls is not None:
@@ -328,7 +328,7 @@ def _whole(pieces: list[Any]) -> Any:
         return pieces[0] if len(pieces) == 1 else pieces
 
 
-def _joined(pieces: list[Any]) -> Any:
+def joined(pieces: list[Any]) -> Any:
     """The whole of the pieces of a content: a text, or, where some are no text, a list of parts."""
     whole = _whole(pieces)
     if whole is not pieces:

@@ -36,6 +36,16 @@ def known() -> dict[str, Known]:
 _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
     "openai": ("openai", "openai", "openai._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
+    "mistralai": (
+        "mistralai",
+        "mistralai",
+        "mistralai.client.basesdk",
+        "mistralai.basesdk",
+        "mistralai.azure.client.basesdk",
+        "mistralai_azure.basesdk",
+        "mistralai.gcp.client.basesdk",
+        "mistralai_gcp.basesdk",
+    ),
 }
 
 
