@@ -102,6 +102,7 @@ class ClientInstrumentation:
             if call is not None and call.sdk is self._sdk:
                 call.response = kwargs.get("response")
                 call.retries = kwargs.get("retries_taken") or 0
+                _prepared(call, kwargs["options"])
         except Exception:
             guard.report("the response of a call")
         return wrapped(*args, **kwargs)
@@ -210,6 +211,13 @@ def _answer(endpoint: Endpoint, response: Any, result: Any) -> Any:
     except (msgspec.MsgspecError, ValueError, RuntimeError, AttributeError):
         document = result
     return "null" if document is None else document
+
+
+def _prepared(call: Call, options: Any) -> None:
+    """Take the body as it was sent: what the caller has given may hold iterators, which the SDK alone may consume."""
+    body = options.json_data
+    if body is not call.body and call.question is None and call.endpoint.body is None and isinstance(body, Mapping):
+        call.body = _body(options)
 
 
 def _body(options: Any) -> Mapping[str, Any]:
