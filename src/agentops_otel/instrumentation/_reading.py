@@ -50,7 +50,7 @@ class Reading:
         times: when each of them came; None where nobody measures it.
     """
 
-    __slots__ = ("_ref", "_room", "busy", "call", "chunks", "fold", "pending", "times")
+    __slots__ = ("_room", "busy", "call", "chunks", "fold", "pending", "ref", "times")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -60,11 +60,11 @@ class Reading:
         self.pending: list[Any] = []
         self._room = 0  # how many more may be pending before the next look
         self.times = call.chunk_times()
-        self._ref: weakref.ref[Any] | None = None
+        self.ref: weakref.ref[Any] | None = None
 
     def watch(self, response: Any, **hooks: Callable[..., Any]) -> None:
         """Put our hooks on what the caller reads, an HTTP response as a rule, and be told when it is garbage."""
-        ref = self._ref = weakref.ref(response, _on_collected)
+        ref = self.ref = weakref.ref(response, _on_collected)
         _followed[id(ref)] = self
         if hooks:
             vars(response).update(hooks)
@@ -145,7 +145,7 @@ class Reading:
 
     def release(self) -> None:
         """Take our hooks off the HTTP response."""
-        ref = self._ref
+        ref = self.ref
         if ref is None:
             return
         _followed.pop(id(ref), None)
@@ -180,15 +180,21 @@ async def aclose(reading: Reading, response: Any) -> None:
 # ---- the garbage collector ----
 
 
+def abandon(reading: Reading) -> None:
+    """Nobody reads this answer any more; one that has ended stays as it is."""
+    if _followed.pop(id(reading.ref), None) is not None:
+        guard.run(_abandon, reading)
+
+
 def _on_collected(ref: weakref.ref[Any]) -> None:
-    guard.run(_abandon, ref)
-
-
-def _abandon(ref: weakref.ref[Any]) -> None:
     reading = _followed.pop(id(ref), None)
     if reading is not None:
-        reading.busy = True  # the SDK's generators close the response on their way out
-        _end(reading, semconv.OUTCOME_ABANDONED)
+        guard.run(_abandon, reading)
+
+
+def _abandon(reading: Reading) -> None:
+    reading.busy = True  # the SDK's generators close the response on their way out
+    _end(reading, semconv.OUTCOME_ABANDONED)
 
 
 def _end(reading: Reading, outcome: str) -> None:

@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 
 from .. import guard, semconv
 from ..context import CURRENT
-from ._reading import Reading, aclose, close
+from ._reading import Reading, abandon, aclose, close
 from ._span import Call
 
 Hidden = Callable[[Any], bool] | None
@@ -28,10 +28,15 @@ Hidden = Callable[[Any], bool] | None
 class _Chunks:
     """The SDK's iterator of chunks, with ours around it; everything else about it is the SDK's."""
 
-    __slots__ = ("_inner",)
+    __slots__ = ("_inner", "_reading")
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, reading: Reading) -> None:
         self._inner = inner
+        self._reading = reading
+
+    def __del__(self) -> None:
+        """Nobody reads any more: the SDK's generator goes after this, and closes the response on its way out."""
+        abandon(self._reading)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -43,7 +48,7 @@ class Chunks(_Chunks):
     __slots__ = ("_read",)
 
     def __init__(self, inner: Any, reading: Reading, hidden: Hidden) -> None:
-        super().__init__(inner)
+        super().__init__(inner, reading)
         self._read = _read(inner.__next__, reading, hidden, reading.pending.append, reading.times)
 
     def __iter__(self) -> Iterator[Any]:
@@ -108,12 +113,11 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
 class AsyncChunks(_Chunks):
     """For an `AsyncStream`. No generator: event loops would count it among those that they have to close."""
 
-    __slots__ = ("_hidden", "_reading", "_take")
+    __slots__ = ("_hidden", "_take")
 
     def __init__(self, inner: Any, reading: Reading, hidden: Hidden) -> None:
-        super().__init__(inner)
+        super().__init__(inner, reading)
         self._take = inner.__anext__
-        self._reading = reading
         self._hidden = hidden
 
     def __aiter__(self) -> AsyncIterator[Any]:
