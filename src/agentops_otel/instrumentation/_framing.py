@@ -13,6 +13,7 @@ _AWS: Final = "application/vnd.amazon.eventstream"
 _LINES: Final = ("application/jsonl", "application/stream+json", "application/x-jsonlines", "application/x-ndjson")
 _PRELUDE: Final = 12  # bytes: the length of the message, that of its headers, and their checksum
 _CHECKSUM: Final = 4
+_EXCEPTION: Final = b"\x0f:exception-type\x07"  # the header as it is sent: lengths before texts, and 7 for a text
 
 
 def events(body: bytes, content_type: str = "") -> tuple[list[Any], bool]:
@@ -87,14 +88,23 @@ def _messages(body: bytes) -> list[Any]:
         end = start + length
         if length < _PRELUDE + headers + _CHECKSUM or end > len(body):
             break
-        event = json_in(body[start + _PRELUDE + headers : end - _CHECKSUM])
+        payload = start + _PRELUDE + headers
+        event = json_in(body[payload : end - _CHECKSUM])
         inner = event.get("bytes") if isinstance(event, dict) else None
         if isinstance(inner, str):
             event = _inside(inner)
+        elif _EXCEPTION in body[start + _PRELUDE : payload]:
+            event = _exception(body[start + _PRELUDE : payload], event)
         if event is not None:
             found.append(event)
         start = end
     return found
+
+
+def _exception(headers: bytes, event: Any) -> Any:
+    value = headers.partition(_EXCEPTION)[2]
+    code = value[2 : 2 + int.from_bytes(value[:2], "big")].decode(errors="replace")
+    return {"error": {"code": code, "message": event.get("message") if isinstance(event, dict) else event}}
 
 
 def _inside(text: str) -> Any:
