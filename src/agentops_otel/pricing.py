@@ -371,7 +371,8 @@ def _prices_in(provider: str, model: str, minute: int, service_tier: str | None)
     table_model, table_provider = found
     # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
     own = any(table_model is each for each in table_provider.models)
-    context = {"service_tier": service_tier} if own and service_tier else None
+    # Anthropic calls a tier a speed.
+    context = dict.fromkeys(("service_tier", "speed"), service_tier) if own and service_tier else None
     listed = vars(table_model.get_prices(datetime.fromtimestamp(minute * 60, timezone.utc), context))
     prices = {name: price for name, price in listed.items() if price is not None}
     return _Prices(bool(prices.keys() & _FOR_TOKENS), *_flat_rates(prices), _special(prices), context)
