@@ -41,7 +41,7 @@ _tokens: Final = attrgetter(*_TOKENS)
 _PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "anthropic": ("anthropic",),
     "aws.bedrock": ("boto3", "anthropic"),
-    "azure.ai.inference": ("azure-ai-inference", "openai"),
+    "azure.ai.inference": ("azure-ai-inference", "openai", "anthropic"),
     "cohere": ("cohere",),
     "gcp.gemini": ("google-genai", "google-generativeai"),
     "gcp.gen_ai": ("google-genai", "google-generativeai"),

@@ -35,8 +35,6 @@ _SKEW: Final = 5.0  # seconds by which clocks may differ
 _MARKS: Final = {"ok": "✓", "note": "·", "warning": "⚠", "failure": "✗"}
 # Distributions of LLM SDKs that `init()` does not patch, and what is true of each.
 _UNPATCHED: Final = {
-    "anthropic": "makes spans itself since version 2, with messages only if "
-    "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE=content",
     "boto3": "",
     "cohere": "",
     "google-genai": "",

@@ -165,11 +165,12 @@ class Content:
         if isinstance(found, str):
             return self._noted(found)
         texts = plain_texts(found, max_length=self.max_length, depth=_MOST_DEPTH)
-        if texts is None or not isinstance(value, str):
+        written = value if isinstance(value, str) else None if texts is None else plain_json(found)
+        if texts is None or written is None:
             self._is_plain = False
         else:
             self._texts += texts
-            self._length += len(value) * _LENGTH_OF_A_CHARACTER
+            self._length += len(written) * _LENGTH_OF_A_CHARACTER
         return found
 
     def media(self, modality: str, source: str) -> Part:

@@ -35,6 +35,7 @@ def known() -> dict[str, Known]:
 # name -> file of this folder, distribution, modules to wait for
 _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
     "openai": ("openai", "openai", "openai._base_client"),
+    "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
     "mistralai": (
         "mistralai",
