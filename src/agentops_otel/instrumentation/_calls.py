@@ -15,7 +15,7 @@ from opentelemetry.context import get_current
 
 from .. import guard, secrets
 from ..suppression import is_suppressed
-from . import _credentials, _given, _pieces, _reading
+from . import _credentials, _framing, _given, _pieces, _reading
 from ._endpoint import Request, Sdk
 from ._span import Call, under_way
 
@@ -126,7 +126,8 @@ def _follow(call: Call, result: Any) -> Any:
         return _pieces.read(lambda: call, result)
     if hasattr(result, "headers"):
         call.read_headers(result)
-    call.answered(result if sdk.opened is None else sdk.opened(result))
+    answer = result if sdk.opened is None else sdk.opened(result)
+    call.answered(_framing.document(answer, call.endpoint.document) if isinstance(answer, bytes) else answer)
     return result
 
 

@@ -39,6 +39,12 @@ def json_in(body: bytes, decode: Callable[[bytes], Any] = msgspec.json.decode) -
         return None
 
 
+def document(body: bytes, decode: Callable[[bytes], Any]) -> Any:
+    """The JSON of a whole body; a body that is none as text."""
+    found = json_in(body, decode)
+    return body.decode(errors="replace") if found is None else found
+
+
 def _server_sent(body: bytes) -> tuple[list[Any], bool]:
     """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 

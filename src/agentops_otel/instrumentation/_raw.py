@@ -67,10 +67,8 @@ class Body(Reading):
         if self._size > _MOST_BYTES:
             return None
         body = b"".join(self._pieces)
-        document = _framing.json_in(body, self.call.endpoint.document)
-        if document is None and outcome == semconv.OUTCOME_COMPLETED:
-            return body.decode(errors="replace")
-        return document
+        read = _framing.document if outcome == semconv.OUTCOME_COMPLETED else _framing.json_in
+        return read(body, self.call.endpoint.document)
 
     def _fold_events(self) -> None:
         body, self._pieces = b"".join(self._pieces), []
