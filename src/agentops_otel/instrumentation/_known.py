@@ -34,6 +34,13 @@ def known() -> dict[str, Known]:
 
 # name -> file of this folder, distribution, modules to wait for
 _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
+    "huggingface_hub": (
+        "huggingface_hub",
+        "huggingface_hub",
+        "huggingface_hub.inference._client",
+        "huggingface_hub.inference._generated._async_client",
+    ),
+    "ollama": ("ollama", "ollama", "ollama._client"),
     "openai": ("openai", "openai", "openai._base_client"),
     "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
