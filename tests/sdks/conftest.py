@@ -24,6 +24,7 @@ NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).
     "test_google_genai.py": "google.genai",
     "test_cerebras.py": "cerebras",
     "test_bedrock.py": "botocore",
+    "test_model_server.py": "huggingface_hub",
 }
 
 
