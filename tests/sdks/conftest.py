@@ -22,6 +22,7 @@ from tests.fakes.llm_server import LlmServer
 NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} | {
     "test_contract.py": "pytest",
     "test_google_genai.py": "google.genai",
+    "test_google_interactions.py": "google.genai._gaos",
     "test_cerebras.py": "cerebras",
     "test_bedrock.py": "botocore",
     "test_model_server.py": "huggingface_hub",

@@ -41,6 +41,12 @@ _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
         "huggingface_hub.inference._generated._async_client",
     ),
     "ollama": ("ollama", "ollama", "ollama._client"),
+    "google-genai": (
+        "google_genai",
+        "google-genai",
+        "google.genai._api_client",
+        "google.genai._gaos.basesdk",
+    ),
     "openai": ("openai", "openai", "openai._base_client"),
     "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
