@@ -167,9 +167,12 @@ OUTCOME_FAILED: Final = "failed"
 # OpenAI.
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
-RESPONSE_SERVICE_TIER: Final = "agentops.response.service_tier"  # of other providers
 OPENAI_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 OPENAI_API_TYPE: Final = "openai.api.type"
+
+# Of other providers.
+REQUEST_SERVICE_TIER: Final = "agentops.request.service_tier"
+RESPONSE_SERVICE_TIER: Final = "agentops.response.service_tier"
 
 # Agents, workflows, tools, actions, errors.
 AGENT_NAME: Final = "gen_ai.agent.name"

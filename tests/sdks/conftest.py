@@ -17,9 +17,11 @@ from agentops_otel.config import Configuration
 from agentops_otel.testing import SpanCapture
 from tests.fakes.house import SESSION, House
 from tests.fakes.llm_server import LlmServer
+from tests.sdks import compatible
 
 # Test file -> the module without which it cannot run. AGENTOPS_TEST_SDKS names those that have to be installed.
 NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} | {
+    "test_compatible.py": "pytest",
     "test_contract.py": "pytest",
     "test_google_genai.py": "google.genai",
     "test_google_interactions.py": "google.genai._gaos",
@@ -106,3 +108,17 @@ def spans(provider, record):
 
     take.one = one
     return take
+
+
+@pytest.fixture
+async def connect(server):
+    """Makes clients that ask the fake server, of SDKs of OpenAI's kind: `connect("groq")`."""
+    clients = []
+
+    def make(name, **settings):
+        clients.append(compatible.client_of(name, server, **settings))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await compatible.done(client.close())

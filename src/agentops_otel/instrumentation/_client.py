@@ -18,7 +18,7 @@ from opentelemetry.context import get_current
 from .. import guard, secrets
 from ..suppression import is_suppressed
 from . import _credentials, _given, _options, _raw, _reading, _stream
-from ._endpoint import Endpoint, Server, StainlessSdk
+from ._endpoint import Endpoint, Server, StainlessSdk, server_at
 from ._span import Call, under_way
 from ._stream_usage import Hosts
 
@@ -122,6 +122,9 @@ class ClientInstrumentation:
             return None  # another SDK makes its call with this one
         try:
             server = self._server(client)
+            url = _options.given(args, kwargs).url
+            if "://" in url:  # an SDK can have several hosts for its kinds of calls
+                server = server_at(server.provider, url)
         except Exception:
             guard.report("the server of a call")
             server = Server(self._sdk.name)

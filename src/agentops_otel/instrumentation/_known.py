@@ -47,6 +47,9 @@ _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
         "google.genai._api_client",
         "google.genai._gaos.basesdk",
     ),
+    "cerebras": ("cerebras", "cerebras-cloud-sdk", "cerebras.cloud.sdk._base_client"),
+    "fireworks": ("fireworks", "fireworks-ai", "fireworks._base_client"),
+    "groq": ("groq", "groq", "groq._base_client"),
     "openai": ("openai", "openai", "openai._base_client"),
     "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
@@ -60,6 +63,7 @@ _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
         "mistralai.gcp.client.basesdk",
         "mistralai_gcp.basesdk",
     ),
+    "together": ("together", "together", "together._base_client"),
 }
 
 

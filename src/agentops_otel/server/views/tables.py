@@ -35,6 +35,7 @@ _PARAMS: Final = {
     semconv.OPENAI_RESPONSE_SERVICE_TIER: "service tier",
     semconv.RESPONSE_SERVICE_TIER: "service tier",
     semconv.OPENAI_REQUEST_SERVICE_TIER: "asked for tier",
+    semconv.REQUEST_SERVICE_TIER: "asked for tier",
     semconv.REQUEST_STREAM: "stream",
     semconv.CONVERSATION_ID: "conversation",
 }
