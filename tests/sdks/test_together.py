@@ -1,0 +1,84 @@
+"""Together: rankings, and sound."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from opentelemetry.trace import StatusCode
+
+from agentops_otel import semconv
+from tests.fakes.llm_server import Reply
+from tests.sdks.compatible import BOTH, done
+
+RANKED = {
+    "id": "rank-1",
+    "object": "rerank",
+    "model": "Salesforce/Llama-Rank-v1",
+    "results": [
+        {"index": 1, "relevance_score": 0.98, "document": {"text": "Paris is the capital of France."}},
+        {"index": 0, "relevance_score": 0.02, "document": {"text": "Rome is old."}},
+    ],
+    "usage": {"prompt_tokens": 120, "completion_tokens": 0, "total_tokens": 120},
+}
+SOUND = b"RIFF....WAVE" * 20
+
+
+@BOTH
+async def test_a_ranking(asynchronous, connect, server, spans):
+    """A ranking has its query, its documents, their order, and the tokens that it has read."""
+    server.then(Reply(RANKED))
+    documents = ["Rome is old.", {"text": "Paris is the capital of France."}]
+    client = connect("together", asynchronous=asynchronous)
+    asked = {"model": RANKED["model"], "query": "Capital of France?", "documents": documents, "top_n": 2}
+    answer = await done(client.rerank.create(**asked))
+    assert answer.results[0].index == 1
+    span = spans.one()
+    seen = span.attributes
+    assert span.name == f"{seen[semconv.OPERATION_NAME]} Salesforce/Llama-Rank-v1"
+    assert (seen[semconv.PROVIDER_NAME], seen[semconv.RESPONSE_ID]) == ("together", "rank-1")
+    assert (seen[semconv.USAGE_INPUT_TOKENS], seen.get(semconv.USAGE_OUTPUT_TOKENS)) == (120, None)
+    assert seen[semconv.RETRIEVAL_TOP_K] == 2
+    assert json.loads(seen[semconv.RETRIEVAL_DOCUMENTS]) == [{"id": "1", "score": 0.98}, {"id": "0", "score": 0.02}]
+    query, given = json.loads(seen[semconv.INPUT_MESSAGES])
+    assert query["parts"] == [{"type": "text", "content": "Capital of France?"}]
+    assert [part["content"] for part in given["parts"]] == ["Rome is old.", "Paris is the capital of France."]
+
+
+@BOTH
+async def test_sound_to_text(asynchronous, connect, server, spans):
+    """A transcription has its text, and a reference to the sound."""
+    server.then(Reply({"text": "Paris", "language": "en", "duration": 3.5, "segments": [], "task": "transcribe"}))
+    client = connect("together", asynchronous=asynchronous)
+    asked = {"model": "openai/whisper-large-v3", "response_format": "verbose_json"}
+    answer = await done(client.audio.transcriptions.create(file=("a.wav", io.BytesIO(SOUND), "audio/wav"), **asked))
+    assert answer.text == "Paris"
+    seen = spans.one().attributes
+    assert (seen[semconv.OUTPUT_TYPE], seen[semconv.USAGE_AUDIO_SECONDS]) == ("text", 3.5)
+    assert json.loads(seen[semconv.INPUT_MESSAGES])[0]["parts"][0]["bytes"] == len(SOUND)
+    assert "Paris" in seen[semconv.OUTPUT_MESSAGES]
+
+
+@BOTH
+@pytest.mark.parametrize("stream", [False, True])
+async def test_text_to_sound(asynchronous, stream, connect, server, spans):
+    """Speech is one span, also where its sound comes in pieces."""
+    piece = {"object": "audio.tts.chunk", "model": "hexgrad/Kokoro-82M", "b64": "UklGRg=="}
+    server.then(Reply([piece, piece, "[DONE]"] if stream else SOUND))
+    client = connect("together", asynchronous=asynchronous)
+    asked = {"model": "hexgrad/Kokoro-82M", "voice": "af_alloy", "input": "Paris", "stream": stream}
+    answer = await done(client.audio.speech.create(**asked))
+    if not stream:
+        assert await done(answer.read()) == SOUND
+    elif asynchronous:
+        assert len([chunk async for chunk in answer]) == 2
+    else:
+        assert len(list(answer)) == 2
+    span = spans.one()
+    assert span.name == "generate_content hexgrad/Kokoro-82M"
+    assert span.status.status_code is StatusCode.UNSET
+    assert span.attributes[semconv.OUTPUT_TYPE] == "speech"
+    assert span.attributes.get(semconv.STREAM_OUTCOME) == ("completed" if stream else None)
+    assert semconv.ERROR_TYPE not in span.attributes
+    assert "Paris" in span.attributes[semconv.INPUT_MESSAGES]
