@@ -11,13 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cohere
 import pytest
 
 from agentops_otel import instrumentation, semconv
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_cohere as answers
 
+cohere = pytest.importorskip("cohere")  # (a plain import fails with the warnings of the oldest release)
+IS_OLD = not hasattr(cohere.ClientV2, "with_raw_response")
+# Streams of the oldest release go on whatever they are told, also when they are closed or collected.
+pytestmark = [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")] if IS_OLD else []
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_cohere.py"
 MODEL = "command-a-03-2025"
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Capital of France?"}]}
@@ -268,7 +271,7 @@ def test_asynchronously(server, spans):
 
 def test_raw_access(client, server, spans):
     """The raw client gives the headers as without us."""
-    if not hasattr(client, "with_raw_response"):
+    if IS_OLD:
         pytest.skip("this release has none")
     server.then(Reply(answers.chat(), headers={"x-debug-trace-id": "t1"}), Reply(answers.chat_events()))
     raw = client.with_raw_response.chat(**CHAT)

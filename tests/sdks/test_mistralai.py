@@ -342,6 +342,7 @@ def test_azure_and_vertex(stream, server, spans):
         server.then(Reply(answers.chunks() if stream else answers.chat()))
         client = kind(**arguments)
         list(client.chat.stream(**CHAT)) if stream else client.chat.complete(**CHAT)
+        client.sdk_configuration.client.close()  # which the oldest release has no method for
         span = spans.one()
         assert span.attributes[semconv.PROVIDER_NAME] == provider
         assert tokens(span) == (57, 48, 32)
