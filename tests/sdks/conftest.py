@@ -22,6 +22,7 @@ from tests.sdks import compatible
 # Test file -> the module without which it cannot run. AGENTOPS_TEST_SDKS names those that have to be installed.
 NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} | {
     "test_compatible.py": "pytest",
+    "test_beside.py": "openai",
     "test_contract.py": "pytest",
     "test_google_genai.py": "google.genai",
     "test_google_interactions.py": "google.genai._gaos",

@@ -36,10 +36,10 @@ class CallInstrumentation:
         request = guard.run(self._request, instance, args, kwargs)
         if request is None:
             return wrapped(*args, **kwargs)
-        begin = partial(self._begin, request)
         if request.lazy:
-            return _followed_later(begin, wrapped(*args, **kwargs))
-        call = guard.run(begin)
+            result = wrapped(*args, **kwargs)
+            return self._followed_later(request, result)
+        call = guard.run(self._begin, request)
         if call is None:
             return wrapped(*args, **kwargs)
         call.begin()
@@ -62,10 +62,10 @@ class CallInstrumentation:
     async def _async_call(
         self, wrapped: Callable[..., Any], request: Request, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        begin = partial(self._begin, request)
         if request.lazy:
-            return _followed_later(begin, await wrapped(*args, **kwargs))
-        call = guard.run(begin)
+            result = await wrapped(*args, **kwargs)
+            return self._followed_later(request, result)
+        call = guard.run(self._begin, request)
         if call is None:
             return await wrapped(*args, **kwargs)
         call.begin()
@@ -101,6 +101,18 @@ class CallInstrumentation:
         call.by = self
         return call
 
+    def _followed_later(self, request: Request, result: Any) -> Any:
+        """What the caller gets for a result that has not asked the server yet."""
+        found = guard.run(self._follow_later, request, result)
+        return result if found is None else found
+
+    def _follow_later(self, request: Request, result: Any) -> Any:
+        begin = partial(self._begin, request)
+        if isinstance(result, (AbstractContextManager, AbstractAsyncContextManager)) and hasattr(result, "gen"):
+            result.gen = _pieces.Opening(begin, result.gen)
+            return result
+        return _pieces.aread(begin, result) if hasattr(result, "__anext__") else _pieces.read(begin, result)
+
 
 def _failed(call: Call, error: BaseException) -> None:
     _credentials.learn_sent(error)
@@ -129,16 +141,3 @@ def _follow(call: Call, result: Any) -> Any:
     answer = result if sdk.opened is None else sdk.opened(result)
     call.answered(_framing.document(answer, call.endpoint.document) if isinstance(answer, bytes) else answer)
     return result
-
-
-def _followed_later(begin: _pieces.Begin, result: Any) -> Any:
-    """The same for a result that has not asked the server yet."""
-    found = guard.run(_follow_later, begin, result)
-    return result if found is None else found
-
-
-def _follow_later(begin: _pieces.Begin, result: Any) -> Any:
-    if isinstance(result, (AbstractContextManager, AbstractAsyncContextManager)) and hasattr(result, "gen"):
-        result.gen = _pieces.Opening(begin, result.gen)
-        return result
-    return _pieces.aread(begin, result) if hasattr(result, "__anext__") else _pieces.read(begin, result)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
-from functools import partial
 from typing import Any
 
 from .. import guard, semconv
@@ -36,6 +35,13 @@ class Pieces(Reading):
         event = piece if self._opened is None else self._opened(piece)
         if event is not None:
             self.keep(event)
+
+    def left(self, error: BaseException) -> None:
+        """The caller has closed the generator, or thrown an exception into it."""
+        if isinstance(error, GeneratorExit):
+            self.closed()
+        else:
+            self.fail(error)
 
     def finish(self, outcome: str) -> None:
         """End the span with what came; readers stop at the last event, not at the end of the iterator."""
@@ -68,11 +74,10 @@ def _read(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Generator[
     pieces = guard.run(_begun, begin, owner)
     if pieces is None:
         return (yield from inner)
-    step = partial(next, inner)
     while True:
         pieces.call.begin()
         try:
-            piece = step()
+            piece = next(inner)
         except StopIteration as end:
             guard.run(pieces.finish, semconv.OUTCOME_COMPLETED)
             return end.value
@@ -82,23 +87,15 @@ def _read(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Generator[
         finally:
             pieces.call.leave()
         guard.run(pieces.take, piece)
-        step = partial(next, inner)
         try:
-            sent = yield piece
-        except GeneratorExit:
-            try:
-                getattr(inner, "close", _nothing)()
-            finally:
-                guard.run(pieces.closed)
-            raise
+            yield piece
         except BaseException as error:
-            if not hasattr(inner, "throw"):
-                guard.run(pieces.fail, error)
-                raise
-            step = partial(inner.throw, error)
-        else:
-            if sent is not None:
-                step = partial(inner.send, sent)
+            try:
+                if hasattr(inner, "close"):
+                    inner.close()
+            finally:
+                guard.run(pieces.left, error)
+            raise
 
 
 async def _aread(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> AsyncGenerator[Any, Any]:
@@ -107,11 +104,10 @@ async def _aread(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Asy
         async for piece in inner:
             yield piece
         return
-    step = inner.__anext__
     while True:
         pieces.call.begin()
         try:
-            piece = await step()
+            piece = await inner.__anext__()
         except StopAsyncIteration:
             guard.run(pieces.finish, semconv.OUTCOME_COMPLETED)
             return
@@ -121,36 +117,20 @@ async def _aread(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Asy
         finally:
             pieces.call.leave()
         guard.run(pieces.take, piece)
-        step = inner.__anext__
         try:
-            sent = yield piece
-        except GeneratorExit:
-            try:
-                await getattr(inner, "aclose", _anothing)()
-            finally:
-                guard.run(pieces.closed)
-            raise
+            yield piece
         except BaseException as error:
-            if not hasattr(inner, "athrow"):
-                guard.run(pieces.fail, error)
-                raise
-            step = partial(inner.athrow, error)
-        else:
-            if sent is not None:
-                step = partial(inner.asend, sent)
+            try:
+                if hasattr(inner, "aclose"):
+                    await inner.aclose()
+            finally:
+                guard.run(pieces.left, error)
+            raise
 
 
 def _begun(begin: Begin, owner: list[weakref.ref[Any]]) -> Pieces | None:
     call = begin()
     return None if call is None else Pieces(call, owner[0]())
-
-
-def _nothing() -> None:
-    pass
-
-
-async def _anothing() -> None:
-    pass
 
 
 class Opening:

@@ -1,0 +1,51 @@
+"""One call of one SDK, as the contract of all SDKs tries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call, what the server answers, and what is to be recorded.
+
+    A call and a stream get the client, and give a result or something to await. A stream is an iterable, or a context
+    manager that gives one. A test file of `tests/sdks` lists its cases in `CASES`.
+
+    Args:
+        name: of the call, after the SDK's: `groq chat`.
+        span: the name of the span.
+        tokens: of input and output.
+        client: makes a synchronous client for `http://127.0.0.1:PORT`, without retries.
+        answer: the body of the answer.
+        stream: the same call, streamed; None when there is none.
+        events: the body of its answer.
+        headers: of that answer.
+        said: a word of the answer that is recorded; empty when none is.
+        refusal: the body of an answer with status 400.
+        code: the `error.type` of that.
+        eager: whether the call is made before the stream is read.
+        pieces: whether the caller gets one piece for each event.
+    """
+
+    name: str
+    span: str
+    provider: str
+    model: str
+    tokens: tuple[int | None, int | None]
+    client: Callable[[str], Any]
+    async_client: Callable[[str], Any] | None
+    call: Callable[[Any], Any]
+    answer: Any
+    refusal: Any
+    code: str
+    stream: Callable[[Any], Any] | None = None
+    events: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    said: str = "Paris"
+    eager: bool = True
+
+    def __str__(self) -> str:
+        return self.name
