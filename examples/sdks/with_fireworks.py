@@ -1,4 +1,4 @@
-"""Fireworks in a session: a call, and a stream.
+"""Fireworks in a session: a stream in OpenAI's shape, and a call in Anthropic's.
 
 FIREWORKS_API_KEY=fw_... python examples/sdks/with_fireworks.py
 """
@@ -13,9 +13,10 @@ MODEL = "accounts/fireworks/models/deepseek-v3p2"
 
 agentops.init(tags=["fireworks"])
 client = Fireworks()
-asked = {"model": MODEL, "messages": [{"role": "user", "content": "Capital of France?"}]}
-print(client.chat.completions.create(**asked).choices[0].message.content)
-
-for chunk in client.chat.completions.create(**asked, stream=True):
+messages = [{"role": "user", "content": "Capital of France?"}]
+for chunk in client.chat.completions.create(model=MODEL, messages=messages, stream=True):
     print(*(choice.delta.content or "" for choice in chunk.choices), end="")
+
+answer = client.messages.create(model=MODEL, max_tokens=100, messages=messages)
+print(*(block.text for block in answer.content if block.type == "text"))
 agentops.end_session("Success")

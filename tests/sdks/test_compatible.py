@@ -20,6 +20,7 @@ from agentops_otel.instrumentation import _compatible
 from agentops_otel.instrumentation._content import Content
 from tests.fakes import llm_server, odd_json
 from tests.fakes.llm_server import Reply
+from tests.sdks import answers_anthropic
 from tests.sdks.answers_compatible import ANSWERS, TIME_INFO, Answer
 from tests.sdks.compatible import BOTH, INSTALLED, MESSAGES, call, done, is_together_2, module_of
 
@@ -383,6 +384,8 @@ def test_the_example(name, server, tmp_path):
     pytest.importorskip("google.rpc", reason="the fake backend needs it")
     from tests.fakes.fault_server import FaultServer
 
+    if name == "fireworks":
+        server.then(Reply(llm_server.chat_chunks()), Reply(answers_anthropic.message()))
     root = server.url if name == "together" and is_together_2() else server.url.removesuffix("/v1")
     keys = {f"{name.upper()}_API_KEY": "none", f"{name.upper()}_BASE_URL": root}
     clean = {key: value for key, value in os.environ.items() if not key.startswith((name.upper(), "PYTHONWARN"))}

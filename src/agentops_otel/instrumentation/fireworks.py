@@ -5,14 +5,37 @@ How they are read is in `_compatible.py` and `_messages.py`. API reference: http
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from .. import semconv
+from . import _framing, _messages
 from ._compatible import CHAT, COMPLETIONS, always, error_code, posts
-from ._endpoint import StainlessSdk
+from ._endpoint import Endpoint, StainlessSdk
 from ._integration import Integration, stainless
+from ._messages_fold import MessagesFold
 
-ENDPOINTS: Final = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETIONS}
+
+def document(body: bytes) -> Any:
+    """An answer in Anthropic's shape; one that is streamed reaches the caller as one text."""
+    if not body.startswith((b"event:", b"data:")):
+        return msgspec.json.decode(body)
+    fold = MessagesFold()
+    fold.extend(_framing.events(body)[0])
+    return fold.response()
+
+
+MESSAGES: Final = Endpoint(
+    semconv.OPERATION_CHAT,
+    _messages.request,
+    _messages.prompt,
+    _messages.response,
+    _messages.output,
+    MessagesFold,
+    document=document,
+)
+ENDPOINTS: Final = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETIONS, "/v1/messages": MESSAGES}
 SDK: Final = StainlessSdk(
     name="fireworks",
     endpoint=posts({f"{prefix}{path}": found for path, found in ENDPOINTS.items() for prefix in ("", "/inference")}),
