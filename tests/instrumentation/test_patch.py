@@ -208,7 +208,7 @@ PROGRAM = """
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     context.set_process(context.Scope(provider.get_tracer("t"), Configuration(), session_id="s"))
     instrumentation.instrument()
-    state = set(instrumentation.targets().values())
+    state = {{state for target, state in instrumentation.targets().items() if target.startswith("openai.")}}
     {after}
     {then}
     client = OpenAI(api_key="k", base_url=sys.argv[1])
