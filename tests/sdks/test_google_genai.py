@@ -339,6 +339,35 @@ async def test_connection_refused(either, spans, server):
     assert seen[semconv.SERVER_PORT] == 1
 
 
+@pytest.mark.skipif(not hasattr(types, "HttpRetryOptions"), reason="this release sends no request again")
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_retries_are_one_span_that_counts_them(stream, either, spans, server):
+    """What the SDK sends again is the same call, whether it ends well or not."""
+    options = {"attempts": 3, "initial_delay": 0.01, "max_delay": 0.02}
+    config = {"http_options": {"retry_options": options}}
+    refused = Reply(google.error("UNAVAILABLE", 503), status=503)
+    answer = Reply(google.chunks()) if stream else Reply(google.generated())
+    server.then(refused, refused, answer, refused, refused, refused)
+    for _ in range(2):
+        with contextlib.suppress(errors.APIError):
+            await (either.stream(config=config) if stream else either.call("generate_content", **ASKED, config=config))
+    first, second = spans()
+    assert first.status.status_code is StatusCode.UNSET
+    assert second.attributes[semconv.ERROR_TYPE] == "UNAVAILABLE"
+    assert first.attributes[semconv.RESEND_COUNT] == second.attributes[semconv.RESEND_COUNT] == 2
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_the_tier_of_a_header(stream, either, spans, server):
+    """Google AI says in a header which tier has served the call."""
+    answer = google.chunks() if stream else google.generated()
+    server.then(Reply(answer, headers={"x-gemini-service-tier": "flex"}))
+    await (either.stream() if stream else either.call("generate_content", **ASKED))
+    tier = spans.one().attributes.get(semconv.RESPONSE_SERVICE_TIER)
+    assert tier == ("flex" if hasattr(types, "SdkHttpResponse") or hasattr(types, "HttpResponse") else None)
+
+
 def test_an_argument_that_is_not_valid_is_no_call(clients, spans, server):
     """What the SDK itself refuses never was a request."""
     with pytest.raises(ValueError):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from ._attempts import AttemptInstrumentation
 from ._calls import CallInstrumentation, Read
 from ._client import ClientInstrumentation
 from ._endpoint import Sdk, StainlessSdk
@@ -86,6 +87,21 @@ def calls(sdk: Sdk, modules: tuple[str, ...], methods: Mapping[str, Read]) -> Pa
         for path, read in methods.items():
             around = CallInstrumentation(sdk, read)
             yield wrap_method(found, path, around, around.call, around.async_call)
+
+    return Part(modules, install)
+
+
+def attempts(sdk: Sdk, modules: tuple[str, ...], methods: tuple[str, ...]) -> Part:
+    """Methods that send one request of a call: all but the first are retries.
+
+    Args:
+        modules: as in `calls()`.
+    """
+
+    def install(found: ModuleType) -> Iterable[Installed | None]:
+        for path in methods:
+            around = AttemptInstrumentation(sdk)
+            yield wrap_method(found, path, around, around.call)
 
     return Part(modules, install)
 

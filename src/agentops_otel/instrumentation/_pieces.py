@@ -32,6 +32,8 @@ class Pieces(Reading):
 
     def take(self, piece: Any) -> None:
         """Take in one piece as the SDK hands it over."""
+        if not self.chunks and not self.pending and hasattr(piece, "headers"):
+            self.call.read_headers(piece)
         event = piece if self._opened is None else self._opened(piece)
         if event is not None:
             self.keep(event)

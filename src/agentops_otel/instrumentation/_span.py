@@ -55,6 +55,7 @@ class Call:
 
     Attributes:
         args, kwargs: what the SDK's `request` is called with.
+        attempts: how often a function of the SDK's that sends one request was seen to be called.
         by: what has begun it; a function of the SDK's that calls itself is known by that.
         question: what our request asks that the caller's own does not.
         response: the HTTP response, as soon as the SDK has it.
@@ -65,8 +66,8 @@ class Call:
 
     __slots__ = (
         "_attributes", "_chunk_times", "_end_time", "_open", "_server", "_start", "_started", "_timed", "_tokens",
-        "args", "around", "body", "by", "endpoint", "kwargs", "question", "raw", "response", "retries", "scope", "sdk",
-        "status", "stream",
+        "args", "around", "attempts", "body", "by", "endpoint", "kwargs", "question", "raw", "response", "retries",
+        "scope", "sdk", "status", "stream",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +93,7 @@ class Call:
         self.question: Question | None = None
         self.response: Any = None
         self.by: object = None
+        self.attempts = 0
         self.retries = 0
         self.sdk = sdk
         self.status = 0

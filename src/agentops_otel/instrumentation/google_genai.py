@@ -17,7 +17,7 @@ from . import _embed_content, _generate, _imagen, _interactions
 from ._content import fields, items
 from ._endpoint import Endpoint, Fold, Request, Sdk, Server, server_at
 from ._generate_fold import GenerateFold
-from ._integration import Integration, calls
+from ._integration import Integration, attempts, calls
 from ._interactions_fold import InteractionsFold
 
 
@@ -110,7 +110,12 @@ def error_code(error: BaseException) -> str | None:
     return str(code) if isinstance(code, int) and not isinstance(code, bool) else None
 
 
-SDK: Final = Sdk(name="google-genai", error_code=error_code, opened=opened)
+SDK: Final = Sdk(
+    name="google-genai",
+    error_code=error_code,
+    response_headers={b"x-gemini-service-tier": (semconv.RESPONSE_SERVICE_TIER, str)},
+    opened=opened,
+)
 OVER_HTTP: Final = Sdk(name="google-genai", error_code=error_code)
 INTEGRATION: Final = Integration(
     "google-genai",
@@ -126,6 +131,11 @@ INTEGRATION: Final = Integration(
                 "BaseApiClient.request_streamed": read_lazily,
                 "BaseApiClient.async_request_streamed": read,
             },
+        ),
+        attempts(
+            SDK,
+            ("google.genai._api_client",),
+            ("BaseApiClient._request_once", "BaseApiClient._async_request_once"),
         ),
         calls(
             OVER_HTTP,
