@@ -518,3 +518,12 @@ def test_a_price_per_request_is_no_part_of_the_rates():
     rates = pricing.rates("perplexity", "sonar")
     assert rates["input"] == pytest.approx(1.0)
     assert rates["output"] == pytest.approx(1.0)
+
+
+def test_the_price_of_an_inference_profile_is_in_the_request():
+    """Bedrock's answer names a model without the profile in front of it, which has a price of its own."""
+    usage = {"gen_ai.usage.input_tokens": 1_000_000, "gen_ai.usage.output_tokens": 0}
+    answered = {"gen_ai.provider.name": "aws.bedrock", "gen_ai.response.model": "claude-sonnet-4-5-20250929"}
+    names = ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "mine")
+    costs = [span_cost({**usage, **answered, "gen_ai.request.model": name}).amount for name in names]
+    assert costs == [pytest.approx(3), pytest.approx(3.3), pytest.approx(3.3)]

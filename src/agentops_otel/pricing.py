@@ -92,6 +92,7 @@ _MAKERS: Final = (
     (re.compile(r"claude-[^@]*$"), "anthropic"),
     (re.compile(r"grok-"), "x_ai"),
 )
+_BEDROCK: Final = "aws.bedrock"
 _ROUTER: Final = "huggingface"  # each of the hosts that it sends calls to has prices of its own: `model:host`
 _RATES: Final = ("input", "output", "cache_read", "cache_write", "input_audio", "output_audio")
 # The table's prices per million tokens that are enough for a usage without audio.
@@ -181,17 +182,26 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
         return stated
     usage = Usage.from_attributes(attributes)
     provider = attributes.get(semconv.PROVIDER_NAME) or attributes.get(semconv.OLD_PROVIDER_NAME)
-    names = (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)
-    asked_first = provider == _ROUTER  # only the request says the host
-    model = next(filter(None, map(attributes.get, reversed(names) if asked_first else names)), None)
+    model = _model_of(attributes, provider)
     if usage is None or not isinstance(provider, str) or not isinstance(model, str):
         return None
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
         return None  # half of a price is a wrong price
-    if semconv.USAGE_AUDIO_SECONDS in attributes:
+    if attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None:
         return None  # as is that of the words alone where sound is paid by its length
     tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
     return cost(provider, model, _billed(usage, attributes), service_tier=tier if isinstance(tier, str) else None)
+
+
+def _model_of(attributes: Mapping[str, AttributeValue], provider: AttributeValue | None) -> AttributeValue | None:
+    """The model that answered, else the one asked for; where the price is that of the longer name, the other way round.
+
+    Only the request says the host behind a router, and the inference profile on Bedrock, which has a price of its own.
+    """
+    asked, answered = attributes.get(semconv.REQUEST_MODEL), attributes.get(semconv.RESPONSE_MODEL)
+    is_part = isinstance(asked, str) and isinstance(answered, str) and answered in asked
+    asked_first = provider == _ROUTER or (provider == _BEDROCK and is_part)
+    return asked or answered if asked_first else answered or asked
 
 
 def _billed(usage: Usage, attributes: Mapping[str, AttributeValue]) -> Usage:
