@@ -54,7 +54,8 @@ class Reply:
 
     Args:
         body: JSON for a plain answer, a list of events for a stream, bytes for anything else.
-        headers: with the content type of `LINES` the events are lines of JSON, else server-sent events.
+        headers: with the content type of `LINES` the events are lines of JSON, else server-sent events; those that are
+            bytes are sent as they are.
         delay: seconds before the first byte.
         gap: seconds between two events.
         cut: number of events after which the connection is reset.
@@ -265,9 +266,7 @@ class LlmServer:
             if number == reply.cut:
                 self._reset(handler)
                 return
-            name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
-            text = event if isinstance(event, str) else json.dumps(event)
-            data = (f"{text}\n" if lines else f"{name}data: {text}\n\n").encode()
+            data = _framed(event, lines=lines)
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             handler.wfile.flush()
             self._stopped.wait(reply.gap)
@@ -289,6 +288,14 @@ class LlmServer:
         handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         handler.connection.close()
         handler.close_connection = True
+
+
+def _framed(event: Any, *, lines: bool) -> bytes:
+    if isinstance(event, bytes):
+        return event
+    name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
+    text = event if isinstance(event, str) else json.dumps(event)
+    return (f"{text}\n" if lines else f"{name}data: {text}\n\n").encode()
 
 
 class _Http(ThreadingHTTPServer):

@@ -27,8 +27,10 @@ NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).
     "test_google_genai.py": "google.genai",
     "test_google_interactions.py": "google.genai._gaos",
     "test_cerebras.py": "cerebras",
-    "test_bedrock.py": "botocore",
     "test_model_server.py": "huggingface_hub",
+    "test_bedrock.py": "boto3",
+    "test_bedrock_odd_fields.py": "pytest",
+    "test_bedrock_tokens.py": "pytest",
 }
 
 

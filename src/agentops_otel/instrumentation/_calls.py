@@ -127,6 +127,7 @@ def _followed(call: Call, result: Any) -> Any:
 
 def _follow(call: Call, result: Any) -> Any:
     sdk = call.sdk
+    call.read_head(result)
     if sdk.follow is not None and sdk.follow(call, result):
         return result
     if hasattr(result, "iter_bytes"):

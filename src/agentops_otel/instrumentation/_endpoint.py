@@ -106,6 +106,8 @@ class Sdk(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     error_code: Callable[[BaseException], str | None] = no_code  # the provider's own code, if an exception carries one
     response_headers: Mapping[bytes, tuple[str, type]] = {}  # lower-case header -> attribute and its type
+    # What a result, or the `response` of an exception, says beside the answer.
+    head: Callable[[Mapping[str, Any], Attributes], None] | None = None
     # An answer, or a piece of one, as the SDK hands it over -> as the readers take it; None for a piece without news.
     opened: Callable[[Any], Any] | None = None
     # Follows an answer in a container of the SDK's own, and ends the call; False for any other.

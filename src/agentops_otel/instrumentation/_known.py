@@ -50,6 +50,7 @@ _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
     "cerebras": ("cerebras", "cerebras-cloud-sdk", "cerebras.cloud.sdk._base_client"),
     "fireworks": ("fireworks", "fireworks-ai", "fireworks._base_client"),
     "groq": ("groq", "groq", "groq._base_client"),
+    "bedrock": ("bedrock", "boto3", "botocore.client", "aiobotocore.client"),
     "openai": ("openai", "openai", "openai._base_client"),
     "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),

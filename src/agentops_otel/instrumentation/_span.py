@@ -32,7 +32,7 @@ from ..span_failure import message_of, write_failure
 from ..text import stacktrace_of
 from ..values import to_text
 from . import _background, _credentials, _metrics
-from ._content import NOTHING, Content
+from ._content import NOTHING, Content, fields
 from ._endpoint import NOT_AN_ANSWER, Attributes, Endpoint, Failure, Sdk, Server, Work
 
 if TYPE_CHECKING:
@@ -211,6 +211,15 @@ class Call:
         except Exception:
             guard.report("the headers of an answer")
 
+    def read_head(self, result: Any) -> None:
+        """Keep what a result, or the response of an exception, says beside the answer."""
+        head = self.sdk.head
+        if head is not None:
+            try:
+                head(fields(result), self._attributes)
+            except Exception:
+                guard.report("what a result says beside the answer")
+
     def answered(self, response: Any) -> None:
         """End with an answer: the SDK's model, a JSON object, or something unreadable."""
         self._end(response, None)
@@ -360,6 +369,7 @@ class Call:
     def _last_exchange(self, error: BaseException) -> None:
         """What an SDK's exception knows of its last request and response."""
         response = getattr(error, "response", None)
+        self.read_head(response)
         if hasattr(response, "headers"):
             self.read_headers(response)
         try:

@@ -1,0 +1,124 @@
+"""The two containers of botocore as aiobotocore has them, with coroutines in the place of functions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from typing import Any
+
+import wrapt
+
+from .. import guard, semconv
+from ._botocore import Document, is_other
+from ._pieces import Pieces
+from ._reading import close
+from ._span import Call
+
+
+def follow(call: Call, result: Any) -> bool:
+    """Follow the container in a result, and end the call when it is read; False when there is none."""
+    for value in result.values() if isinstance(result, Mapping) else ():
+        if hasattr(value, "_event_generator") and hasattr(value, "_parse_event"):
+            _follow_events(call, value)
+            return True
+        if hasattr(value, "_raw_stream") and hasattr(value._raw_stream, "content"):  # noqa: SLF001  (aiohttp's)
+            _follow_body(call, value)
+            return True
+    return is_other(call, result)
+
+
+def _follow_events(call: Call, stream: Any) -> None:
+    reading = Pieces(call, stream)
+    stream._event_generator = _Messages(stream._event_generator, reading)  # noqa: SLF001  (keeps the stream itself)
+    stream._parse_event = partial(_parse_event, reading, stream)  # noqa: SLF001  (as above)
+    stream.close = partial(close, reading, stream)
+
+
+class _Messages:
+    """The messages of an event stream, as they come from the server; everything else is the SDK's."""
+
+    __slots__ = ("_inner", "_reading")
+
+    def __init__(self, inner: Any, reading: Pieces) -> None:
+        self._inner = inner
+        self._reading = reading
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        reading = self._reading
+        token = reading.enter()
+        try:
+            return await self._inner.__anext__()
+        except StopAsyncIteration:
+            guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
+            raise
+        except BaseException as error:
+            guard.run(reading.fail, error)
+            raise
+        finally:
+            reading.leave(token)
+
+
+async def _parse_event(reading: Pieces, stream: Any, message: Any) -> Any:
+    """In the place of the stream's own, which raises what the server sends as an error."""
+    try:
+        event = await type(stream)._parse_event(stream, message)  # noqa: SLF001  (it is what we stand for)
+    except BaseException as error:
+        guard.run(reading.fail, error)
+        raise
+    if event:
+        guard.run(reading.take, event)
+    return event
+
+
+def _follow_body(call: Call, body: Any) -> None:
+    document = Document(call, body)
+    copied = body._raw_stream = _Copied(body._raw_stream, document)  # noqa: SLF001  (keeps the body itself)
+    document.watch(copied)
+
+
+class _Copied(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+    """An HTTP response; what is read of it is kept."""
+
+    def __init__(self, response: Any, document: Document) -> None:
+        super().__init__(response)
+        self._self_document = document
+
+    @property
+    def content(self) -> Any:
+        """Its reader."""
+        return _Content(self.__wrapped__.content, self._self_document)
+
+    def close(self) -> Any:
+        """Read no more."""
+        try:
+            return self.__wrapped__.close()
+        finally:
+            guard.run(self._self_document.closed)
+
+
+class _Content(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+    """A reader of aiohttp's; what is read of it is kept."""
+
+    def __init__(self, content: Any, document: Document) -> None:
+        super().__init__(content)
+        self._self_document = document
+
+    async def read(self, n: int = -1) -> Any:
+        """Some bytes, or all that are left."""
+        document = self._self_document
+        token = document.enter()
+        try:
+            data = await self.__wrapped__.read(n)
+        except BaseException as error:
+            guard.run(document.fail, error)
+            raise
+        finally:
+            document.leave(token)
+        guard.run(partial(document.take, data, is_last=n < 0 or (not data and n > 0)))
+        return data
