@@ -10,10 +10,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .. import semconv
-from . import _chat, _embeddings
+from . import _chat, _embeddings, _responses
 from ._chat_fold import ChatFold
 from ._content import fields
 from ._endpoint import Attributes, Endpoint, Failure
+from ._responses_fold import ResponsesFold
 
 
 def request(body: Mapping[str, Any], attributes: Attributes) -> None:
@@ -25,6 +26,20 @@ def request(body: Mapping[str, Any], attributes: Attributes) -> None:
 def response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text."""
     failure = _chat.response(value, attributes)
+    _name_tier(semconv.OPENAI_RESPONSE_SERVICE_TIER, semconv.RESPONSE_SERVICE_TIER, attributes)
+    return failure
+
+
+def responses_request(body: Mapping[str, Any], attributes: Attributes) -> None:
+    """The settings of a request of the Responses API."""
+    _responses.request(body, attributes)
+    attributes.pop(semconv.OPENAI_API_TYPE, None)
+    _name_tier(semconv.OPENAI_REQUEST_SERVICE_TIER, semconv.REQUEST_SERVICE_TIER, attributes)
+
+
+def responses_response(value: Any, attributes: Attributes) -> Failure | None:
+    """What an answer of the Responses API says besides its text."""
+    failure = _responses.response(value, attributes)
     _name_tier(semconv.OPENAI_RESPONSE_SERVICE_TIER, semconv.RESPONSE_SERVICE_TIER, attributes)
     return failure
 
@@ -43,6 +58,14 @@ COMPLETIONS: Final = Endpoint(
     response,
     _chat.completion_output,
     ChatFold,
+)
+RESPONSES: Final = Endpoint(
+    semconv.OPERATION_CHAT,
+    responses_request,
+    _responses.prompt,
+    responses_response,
+    _responses.output,
+    ResponsesFold,
 )
 EMBEDDINGS: Final = Endpoint(
     semconv.OPERATION_EMBEDDINGS,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import semconv
-from . import _chat
+from . import _chat, _compatible
 from ._content import Content, Message, fields, items
 from ._endpoint import Attributes, Failure
 from ._request import strings
@@ -18,7 +18,7 @@ from ._usage import count
 
 def request(body: Mapping[str, Any], attributes: Attributes) -> None:
     """The settings of a request; an agent's model is not in it."""
-    _chat.completion_request(body, attributes)
+    _compatible.request(body, attributes)
     seed = body.get("random_seed")
     if isinstance(seed, int) and not isinstance(seed, bool):
         attributes[semconv.REQUEST_SEED] = seed
@@ -36,7 +36,7 @@ def fim_prompt(body: Mapping[str, Any], content: Content, attributes: Attributes
 
 def response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text."""
-    failed = _chat.response(value, attributes)
+    failed = _compatible.response(value, attributes)
     said = fields(fields(value).get("usage"))
     tier = said.get("service_tier")
     if isinstance(tier, str) and tier:

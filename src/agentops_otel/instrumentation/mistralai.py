@@ -13,12 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from .. import semconv
-from . import _chat, _embeddings, _mistral_chat, _mistral_conversation, _mistral_ocr, _responses
+from . import _chat, _compatible, _mistral_chat, _mistral_conversation, _mistral_ocr
 from ._chat_fold import ChatFold
 from ._endpoint import Endpoint, Request, Sdk, server_at
 from ._integration import Integration, calls
 from ._mistral_conversation_fold import ConversationFold
-from ._responses_fold import ResponsesFold
 
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
@@ -44,22 +43,6 @@ CONVERSATION: Final = Endpoint(
     _mistral_conversation.output,
     ConversationFold,
 )
-RESPONSES: Final = Endpoint(
-    semconv.OPERATION_CHAT,
-    _responses.request,
-    _responses.prompt,
-    _responses.response,
-    _responses.output,
-    ResponsesFold,
-)
-EMBEDDINGS: Final = Endpoint(
-    semconv.OPERATION_EMBEDDINGS,
-    _embeddings.request,
-    _embeddings.prompt,
-    _embeddings.response,
-    _embeddings.output,
-    document=_embeddings.document,
-)
 OCR: Final = Endpoint(
     semconv.OPERATION_GENERATE_CONTENT,
     _mistral_ocr.request,
@@ -72,8 +55,8 @@ ENDPOINTS: Final = {
     "/chat/completions": CHAT,
     "/agents/completions": CHAT,
     "/fim/completions": FIM,
-    "/v1/responses": RESPONSES,
-    "/v1/embeddings": EMBEDDINGS,
+    "/v1/responses": _compatible.RESPONSES,
+    "/v1/embeddings": _compatible.EMBEDDINGS,
     "/ocr": OCR,
     "/rawPredict": CHAT,
     "/streamRawPredict": CHAT,
