@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gc
 import json
@@ -16,6 +17,7 @@ import pytest
 from agentops_otel import instrumentation, semconv
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_cohere as answers
+from tests.sdks.seen import seen
 
 cohere = pytest.importorskip("cohere")  # (a plain import fails with the warnings of the oldest release)
 IS_OLD = not hasattr(cohere.ClientV2, "with_raw_response")
@@ -263,6 +265,10 @@ def test_asynchronously(server, spans):
     asynchronously(server, cancelled)
     assert spans.one().attributes[semconv.STREAM_OUTCOME] == "cancelled"
 
+    server.then(Reply({}, status=503, headers={"retry-after-ms": "1", "retry-after": "0"}), Reply(answers.chat()))
+    asynchronously(server, lambda client: client.chat(**CHAT, request_options={"max_retries": 1}))
+    assert spans.one().attributes[semconv.RESEND_COUNT] == 1
+
     server.then(Reply({"message": "no"}, status=401))
     with pytest.raises(cohere.UnauthorizedError):
         asynchronously(server, lambda client: client.chat(**CHAT))
@@ -330,6 +336,32 @@ def test_embed_in_batches(v1, server, spans):
     assert len(server.requests) == 2
 
 
+def test_through_aws(server, spans, monkeypatch):
+    """The client for Bedrock sends the same requests elsewhere, and makes the same events of what it gets."""
+    pytest.importorskip("boto3")
+    aws_client = pytest.importorskip("cohere.aws_client")
+    monkeypatch.setattr(aws_client, "get_url", lambda **_: f"{url(server)}/model/m/invoke")
+    keys = {"aws_access_key": "AKIAIOSFODNN7EXAMPLE", "aws_secret_key": "none", "aws_region": "us-east-1"}
+    model = {"model": "cohere.command-r-v1:0", "message": "Capital?"}
+    counts = {"x-amzn-bedrock-input-token-count": "20", "x-amzn-bedrock-output-token-count": "3"}
+    inside = [base64.b64encode(json.dumps(event).encode()).decode() for event in answers.v1_chat_events()]
+    events = "".join(json.dumps({"bytes": text}) + "\n" for text in inside).encode()
+    server.then(
+        Reply(answers.v1_chat(meta=None), headers=counts),
+        Reply(events, headers={"content-type": "application/vnd.amazon.eventstream"}),
+    )
+    with cohere.BedrockClient(**keys) as client:
+        assert client.chat(**model).text == "Paris"
+        assert len(list(client.chat_stream(**model))) == 5
+    called, streamed = spans()
+    for span in (called, streamed):
+        assert span.attributes[semconv.PROVIDER_NAME] == "aws.bedrock"
+        assert semconv.SERVER_ADDRESS not in span.attributes
+        assert output(span)["parts"] == [{"type": "text", "content": "Paris"}]
+    assert tokens(called) == (20, 3, None)
+    assert tokens(streamed) == (215, 12, 176)
+
+
 def test_other_requests_are_no_calls(v1, server, spans):
     """Tokens that are counted, and models that are listed, are no LLM calls."""
     server.then(Reply({"tokens": [1], "token_strings": ["a"]}), Reply({"models": []}))
@@ -350,6 +382,31 @@ def test_generate(v1, server, spans):
     assert len(json.loads(span.attributes[semconv.OUTPUT_MESSAGES])) == 2
     list(v1.generate_stream(prompt="Capital?", model="command"))
     assert output(spans.one())["parts"][0]["content"] == "Paris"
+
+
+@pytest.mark.parametrize("api", ["chat", "stream", "refused", "refused stream", "broken", "odd", "retried"])
+def test_nothing_changes(api, client, server, record):
+    """Results, exceptions and requests are the same with and without us."""
+    busy = Reply({"message": "busy"}, status=503, headers={"retry-after-ms": "1", "retry-after": "0", "date": "now"})
+    fixed = {"date": "now"}
+    replies = {
+        "chat": [Reply(answers.chat(), headers=fixed)],
+        "stream": [Reply(answers.chat_events(), headers=fixed)],
+        "refused": [Reply({"message": "no"}, status=422, headers=fixed)],
+        "refused stream": [Reply({"message": "no"}, status=401, headers=fixed)],
+        "broken": [Reply(answers.chat_events(), cut=4, headers=fixed)],
+        "odd": [Reply(b"<html>", headers=fixed)],
+        "retried": [busy, busy, Reply(answers.chat(), headers=fixed)],
+    }[api]
+
+    def do():
+        if "stream" in api or api == "broken":
+            return list(client.chat_stream(**CHAT))
+        return client.chat(**CHAT, request_options={"max_retries": 2 if api == "retried" else 0})
+
+    usual = seen(server, replies, do)
+    record()
+    assert seen(server, replies, do) == usual
 
 
 def test_without_content(client, server, record, provider):

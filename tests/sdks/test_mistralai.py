@@ -18,6 +18,7 @@ from agentops_otel.dialects.kinds import kind_in
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_mistral as answers
+from tests.sdks.seen import seen
 
 
 def found(name, *modules):
@@ -355,6 +356,29 @@ def test_other_requests_are_no_calls(client, server, spans):
     client.models.list()
     assert not spans()
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("api", ["chat", "stream", "refused", "refused stream", "broken", "odd", "odd stream"])
+def test_nothing_changes(api, client, server, record):
+    """Results, exceptions and requests are the same with and without us."""
+    replies = {
+        "chat": [Reply(answers.chat())],
+        "stream": [Reply(answers.chunks())],
+        "refused": [Reply(answers.error(), status=429)],
+        "refused stream": [Reply(answers.error(), status=429)],
+        "broken": [Reply(answers.chunks(), cut=3)],
+        "odd": [Reply(answers.chat(choices="x"))],
+        "odd stream": [Reply([{"choices": "x"}, "[DONE]"])],
+    }[api]
+
+    def do():
+        if "stream" in api or api == "broken":
+            return list(client.chat.stream(**CHAT))
+        return client.chat.complete(**CHAT)
+
+    usual = seen(server, replies, do)
+    record()
+    assert seen(server, replies, do) == usual
 
 
 @pytest.mark.parametrize("provider", ["leaf"], indirect=True)

@@ -19,9 +19,10 @@ _EXCEPTION: Final = b"\x0f:exception-type\x07"  # the header as it is sent: leng
 def events(body: bytes, content_type: str = "") -> tuple[list[Any], bool]:
     """The events of a body, and whether it says that it has come to its end; what cannot be read costs itself."""
     kind = content_type.partition(";")[0].strip().lower()
-    if kind == _AWS:
+    are_lines = body.startswith(b"{")  # whatever they are called: Cohere's client for AWS has made lines of messages
+    if kind == _AWS and not are_lines:
         return _messages(body), False
-    if kind in _LINES:
+    if kind in _LINES or are_lines:
         found = (json_in(line) for line in body.splitlines() if line.strip())
         return [event for event in found if event is not None], False
     return _server_sent(body)

@@ -1,0 +1,20 @@
+"""What a program and a server see of a call: the same with us and without us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.fakes.llm_server import LlmServer, Reply
+
+
+def seen(server: LlmServer, replies: Sequence[Reply], do: Callable[[], Any]) -> tuple[Any, ...]:
+    """The type and the content of a result, or of an exception; and the requests."""
+    server.requests.clear()
+    server.then(*replies)
+    try:
+        result = do()
+        got = [type(each) for each in result] if isinstance(result, list) else type(result), repr(result)
+    except Exception as error:
+        got = type(error), str(error)
+    return got, [(request.method, request.path, request.raw, sorted(request.headers)) for request in server.requests]
