@@ -439,17 +439,18 @@ def _calculated(model: Any, provider: Any, usage: Usage, at: datetime, context: 
 
 
 def _cached_media(counts: Mapping[str, int], usage: Usage) -> dict[str, int]:
-    """How much of sound and pictures was cached: it is not reported, and the totals say how much it is at least."""
+    """How much of sound and pictures was cached: where it is not reported, the totals say how much it is at least."""
     read, written = usage.cache_read_tokens, usage.cache_write_tokens
     fresh = usage.input_tokens - read - written
     found = {}
     for kind in ("audio", "image"):
         tokens = counts.get(f"input_{kind}_tokens", 0)
         if tokens and (read or written):
-            overlap = max(tokens - fresh, 0)
+            known = usage.cache_read_audio_tokens if kind == "audio" else 0
+            overlap = max(tokens - fresh, min(known, tokens, read), 0)
             found[f"cache_{kind}_read_tokens"] = min(overlap, read)
             found[f"cache_{kind}_write_tokens"] = max(overlap - read, 0)
-            fresh = max(fresh - tokens, 0)
+            fresh -= tokens - overlap
             read = max(read - overlap, 0)
     return found
 

@@ -39,6 +39,8 @@ class Usage:
     """The totals that are not known, by their field's name: 0 here, and no attribute. Embeddings have no output."""
     cache_write_1h_tokens: int = 0
     """Those of `cache_write_tokens` that are kept for an hour, which have a price of their own."""
+    cache_read_audio_tokens: int = 0
+    """Those of `cache_read_tokens` that are sound, which have a price of their own."""
 
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
@@ -102,6 +104,7 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "output_text_tokens": (semconv.USAGE_OUTPUT_TEXT_TOKENS,),
     "output_image_tokens": (semconv.USAGE_OUTPUT_IMAGE_TOKENS,),
     "cache_write_1h_tokens": (semconv.USAGE_CACHE_WRITE_1H_TOKENS,),
+    "cache_read_audio_tokens": (semconv.USAGE_CACHE_READ_AUDIO_TOKENS,),
 }
 _NAMES: Final = (*_TOTALS, *_CLASSES)
 _NONE: Final = Usage()

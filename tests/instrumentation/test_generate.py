@@ -76,6 +76,13 @@ def test_settings_are_attributes():
     assert isinstance(found[semconv.REQUEST_TOP_K], int)
 
 
+def test_the_tier_that_is_asked_for():
+    """The tier stands beside the settings."""
+    attributes = {}
+    _generate.request({"serviceTier": "FLEX"}, attributes)
+    assert attributes == {semconv.REQUEST_SERVICE_TIER: "flex"}
+
+
 def test_settings_have_two_names():
     """A setting is found under the SDK's own name as well, which newer releases send inside of objects."""
     found = settings(max_output_tokens=5, thinking_config={"thinking_level": "HIGH"})

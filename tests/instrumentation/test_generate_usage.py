@@ -68,6 +68,26 @@ ANSWERS = {
         Usage(1050, 25, input_text_tokens=50, input_audio_tokens=1000),
         "0.0010775",
     ),
+    "sound, a part of it cached": (
+        "gemini-2.5-flash",
+        {
+            "promptTokenCount": 2000,
+            "cachedContentTokenCount": 1000,
+            "candidatesTokenCount": 25,
+            "totalTokenCount": 2025,
+            "promptTokensDetails": modalities(text=1500, audio=500),
+            "cacheTokensDetails": modalities(text=600, audio=400),
+        },
+        Usage(
+            2000,
+            25,
+            cache_read_tokens=1000,
+            cache_read_audio_tokens=400,
+            input_text_tokens=1500,
+            input_audio_tokens=500,
+        ),
+        "0.0004905",
+    ),
     "a picture that was made": (
         "gemini-2.5-flash-image",
         {

@@ -30,6 +30,7 @@ REQUEST = {
     "system_instruction": "Be brief.",
     "tools": [{"type": "function", "name": "weather", "parameters": {}}, {"type": "google_search"}],
     "previous_interaction_id": "ix_0",
+    "service_tier": "flex",
     "response_format": {"type": "text", "mime_type": "application/json", "schema": {}},
     "generation_config": {
         "temperature": 0.5,
@@ -67,6 +68,7 @@ def test_settings_are_attributes():
         semconv.REQUEST_REASONING_LEVEL: "low",
         semconv.REQUEST_PREVIOUS_RESPONSE_ID: "ix_0",
         semconv.OUTPUT_TYPE: "json",
+        semconv.REQUEST_SERVICE_TIER: "flex",
     }
 
 

@@ -62,6 +62,9 @@ def request(body: Mapping[str, Any], attributes: Attributes) -> None:
     level = said(fields(said(settings, "thinkingConfig")), "thinkingLevel")
     if isinstance(level, str) and level:
         attributes[semconv.REQUEST_REASONING_LEVEL] = level.lower()
+    tier = said(body, "serviceTier")
+    if isinstance(tier, str) and tier:
+        attributes[semconv.REQUEST_SERVICE_TIER] = tier.lower()
     output = _output_type(settings)
     if output:
         attributes[semconv.OUTPUT_TYPE] = output

@@ -18,6 +18,7 @@ from ._usage import count, write_modalities, write_tokens
 
 _INPUT: Final = ("promptTokensDetails", "toolUsePromptTokensDetails")
 _OUTPUT: Final = ("candidatesTokensDetails", "responseTokensDetails")
+_CACHED: Final = ("cacheTokensDetails",)
 _PICTURES: Final = ("document", "image")
 
 
@@ -41,6 +42,9 @@ def write_usage(usage: Mapping[str, Any], attributes: Attributes, *, only_input:
         reasoning=thoughts,
     )
     write_modalities(_by_modality(usage, _INPUT), _by_modality(usage, _OUTPUT), attributes)
+    cached_sound = _by_modality(usage, _CACHED).get("audio_tokens")
+    if cached_sound:
+        attributes[semconv.USAGE_CACHE_READ_AUDIO_TOKENS] = cached_sound
     tier = said(usage, "serviceTier") or said(usage, "trafficType")  # Google AI's word, and Vertex AI's
     if isinstance(tier, str) and tier:
         attributes[semconv.RESPONSE_SERVICE_TIER] = tier.removeprefix("ON_DEMAND_").lower()

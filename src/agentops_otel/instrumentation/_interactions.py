@@ -31,6 +31,7 @@ _COUNTS: Final = {
     "total_thought_tokens": "thoughtsTokenCount",
     "total_tokens": "totalTokenCount",
     "input_tokens_by_modality": "promptTokensDetails",
+    "cached_tokens_by_modality": "cacheTokensDetails",
     "tool_use_tokens_by_modality": "toolUsePromptTokensDetails",
     "output_tokens_by_modality": "candidatesTokensDetails",
 }
@@ -47,7 +48,9 @@ def request(body: Mapping[str, Any], attributes: Attributes) -> None:
         attributes[semconv.REQUEST_STOP_SEQUENCES] = stop
     if isinstance(level, str) and level:
         attributes[semconv.REQUEST_REASONING_LEVEL] = level
-    previous = body.get("previous_interaction_id")
+    tier, previous = body.get("service_tier"), body.get("previous_interaction_id")
+    if isinstance(tier, str) and tier:
+        attributes[semconv.REQUEST_SERVICE_TIER] = tier
     if isinstance(previous, str) and previous:
         attributes[semconv.REQUEST_PREVIOUS_RESPONSE_ID] = previous
     form = body.get("response_format")
