@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from email.utils import parsedate_to_datetime
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from ..config import Configuration
 from ..exceptions import ConfigurationError
 from ..figures import format_count, format_duration
 from ..version import __version__
-from .extras import EXTRAS, is_installed, missing
+from .extras import EXTRAS, missing
 from .output import Column, emit, emit_json, emit_table, on_terminal
 
 if TYPE_CHECKING:
@@ -33,19 +33,6 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 10.0  # seconds for an answer
 _SKEW: Final = 5.0  # seconds by which clocks may differ
 _MARKS: Final = {"ok": "✓", "note": "·", "warning": "⚠", "failure": "✗"}
-# Distributions of LLM SDKs that `init()` does not patch, and what is true of each.
-_UNPATCHED: Final = {
-    "boto3": "",
-    "cohere": "",
-    "google-genai": "",
-    "groq": "",
-    "litellm": "",
-    "mistralai": "",
-    "ollama": "",
-}
-_ELSEWHERE: Final = (
-    "not patched: an OpenTelemetry instrumentation of its own, or record(LLMEvent(...)), records its calls"
-)
 # Packages that record the same calls as we do, where the program starts them.
 _DOUBLES: Final = {
     "agentops": "agentops.init()",
@@ -67,14 +54,15 @@ class Finding:
 
 @click.command(short_help="Check what is recorded and where it goes.")
 @click.option("--no-send", is_flag=True, help="Send no test span.")
+@click.option("--sdks", is_flag=True, help="Check the LLM SDKs alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
-def command(*, no_send: bool, as_json: bool) -> int:
+def command(*, no_send: bool, sdks: bool, as_json: bool) -> int:
     """Check versions and settings, send a test span, and say which SDKs are recorded, and why not.
 
     Settings are read from the environment, as by init(). The exit code is 1 when something does not work.
     """
     findings = []
-    for finding in _all(send=not no_send):
+    for finding in _chosen(sdks=sdks, send=not no_send):
         findings.append(finding)
         if on_terminal() and not as_json:
             emit(f"{_MARKS[finding.state]} {finding.name:<12} {finding.text}\n")
@@ -83,6 +71,19 @@ def command(*, no_send: bool, as_json: bool) -> int:
     elif not on_terminal():
         emit_table([Column("state"), Column("name"), Column("text")], [asdict(finding) for finding in findings])
     return int(any(finding.state == "failure" for finding in findings))
+
+
+def _chosen(*, sdks: bool, send: bool) -> Iterator[Finding]:
+    if not sdks:
+        yield from _all(send=send)
+        return
+    try:
+        config = Configuration()
+    except ConfigurationError as error:
+        yield Finding("settings", "failure", str(error))
+        return
+    yield from _sdks(config)
+    yield from _doubles()
 
 
 def _all(*, send: bool) -> Iterator[Finding]:
@@ -204,35 +205,10 @@ def _clock(transport: Transport) -> Iterator[Finding]:
 
 
 def _sdks(config: Configuration) -> Iterator[Finding]:
-    from .. import instrumentation
+    from .recorded import findings
 
-    for name in sorted(instrumentation.known()):
-        if not is_installed(name):
-            yield Finding(name, "note", "not installed")
-        elif not config.instrument_llm_calls:
-            yield Finding(name, "warning", "not recorded: AGENTOPS_INSTRUMENT_LLM_CALLS is false")
-        else:
-            yield _patched(name)
-    for name, text in _UNPATCHED.items():
-        if version := _version(name):
-            yield Finding(name, "note", f"{version}: {text or _ELSEWHERE}")
-
-
-def _patched(name: str) -> Finding:
-    from .. import instrumentation
-
-    version = _version(name) or "of unknown version"
-    try:
-        with instrumentation.instrument(name):
-            import_module(name)
-            found = instrumentation.targets()
-    except Exception as error:
-        return Finding(name, "failure", f"{version}: not recorded: {type(error).__name__}: {str(error)[:200]}")
-    mine = {target: state for target, state in found.items() if target.startswith(f"{name}.")}
-    missing = sorted(target for target, state in mine.items() if state != "live")
-    if missing:
-        return Finding(name, "failure", f"{version}: not recorded, as {', '.join(missing)} is not there")
-    return Finding(name, "ok", f"{version}: recorded ({format_count(len(mine), 'patch', 'patches')})")
+    for found in findings(wanted=config.instrument_llm_calls):
+        yield Finding(*found)
 
 
 def _doubles() -> Iterator[Finding]:
@@ -245,15 +221,14 @@ def _doubles() -> Iterator[Finding]:
         if sdk in known() and point.name not in off:
             yield Finding(
                 "doubles",
-                "warning",
-                f"{_name(point)} records {sdk} too under agentops-otel run: switch one off, this one with "
-                f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS={point.name}",
+                "note",
+                f"{_name(point)} records {sdk} too under agentops-otel run: a call is then two spans, of which one "
+                f"counts; OTEL_PYTHON_DISABLED_INSTRUMENTATIONS={point.name} switches it off",
             )
     for name, how in _DOUBLES.items():
         if _version(name):
-            yield Finding(
-                "doubles", "note", f"{name} is installed: where a program uses {how}, its calls are two spans"
-            )
+            text = f"{name} is installed: where a program uses {how}, a call is two spans, of which one counts"
+            yield Finding("doubles", "note", text)
 
 
 def _name(point: Any) -> str:

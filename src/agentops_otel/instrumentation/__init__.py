@@ -14,6 +14,7 @@ from .. import providers
 from ._known import known
 from ._patch import PATCHES, Patch
 from ._reading import drain
+from ._status import Status, status
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
     from typing_extensions import Self
 
-__all__ = ["Undo", "drain", "instrument", "known", "targets", "uninstrument"]
+__all__ = ["Status", "Undo", "drain", "instrument", "known", "status", "targets", "uninstrument"]
 
 
 class Undo:

@@ -69,14 +69,16 @@ class Patch(msgspec.Struct):
             self.integration = self.known.load()
         return self.integration
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether none of its modules is imported yet."""
+        return self.active and not self.installed and not self.failure
+
     def targets(self) -> dict[str, str]:
-        """What is wrapped, by its place: its state; the modules that are waited for."""
-        if not self.active:
-            return {}
-        found: dict[str, str] = {each.label: each.state() for each in self.installed}
-        if not found and not self.failure:
+        """What is wrapped, by its place: its state; or the modules that are waited for."""
+        if self.is_waiting:
             return dict.fromkeys(self.modules, WAITING)
-        return found
+        return {each.label: each.state() for each in self.installed}
 
     def _imported(self, module: ModuleType) -> None:
         guard.run(_hook_again, self._imported, module.__name__)

@@ -128,6 +128,7 @@ class Call:
             parent=parent,
             leaf=True,
         )
+        begun[sdk.name] = begun.get(sdk.name, 0) + 1
         # Popping from a list is atomic: only one thread gets the span, and ends it.
         self._open: list[Span] = [span]
         # A context of the caller's, and what it is for the SDK: made once for a call, however many chunks it has. The
@@ -381,6 +382,8 @@ class Call:
             self._attributes[semconv.RESEND_COUNT] = int(retries)
 
 
+begun: Final[dict[str, int]] = {}
+"""How many calls of each SDK this process has recorded; threads may cost it one now and then."""
 under_way: Final[ContextVar[Call | None]] = ContextVar("agentops_otel_call", default=None)
 """The call that the SDK is working on here."""
 

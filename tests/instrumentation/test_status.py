@@ -1,0 +1,112 @@
+"""What `status()` says of an SDK: installed or not, patched, in part, by somebody else, and how often it was called."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import ModuleType
+
+import openai
+import pytest
+from openai import _base_client
+
+from agentops_otel import instrumentation
+from agentops_otel.instrumentation import _known, _status
+from agentops_otel.instrumentation._integration import Integration, stainless
+from agentops_otel.instrumentation._known import Known
+from agentops_otel.instrumentation._patch import PATCHES, Patch
+from agentops_otel.instrumentation.openai import SDK
+
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
+REQUEST = "openai._base_client.SyncAPIClient.request"
+
+
+def of(name):
+    (found,) = [each for each in instrumentation.status() if each.name == name]
+    return found
+
+
+def test_an_sdk_that_is_patched(client, record):
+    """It says version, tested range, what is wrapped, and how many calls were seen."""
+    assert of("openai").state == "off"
+    record()
+    before = of("openai").calls
+    client.chat.completions.create(**CHAT)
+    found = of("openai")
+    assert (found.package, found.version, found.state) == ("openai", openai.__version__, "patched")
+    assert found.targets[REQUEST] == "live"
+    assert len(found.targets) == 4
+    assert found.calls == before + 1
+
+
+def test_somebody_else(record, monkeypatch):
+    """A method that somebody has replaced is told; one that somebody has wrapped is live."""
+    record()
+    ours = _base_client.SyncAPIClient.__dict__["request"]
+
+    def theirs(*args, **kwargs):
+        return ours(*args, **kwargs)
+
+    monkeypatch.setattr(_base_client.SyncAPIClient, "request", theirs)
+    assert of("openai").targets[REQUEST] == "replaced by somebody else"
+    assert of("openai").state == "partly patched"
+    theirs.__wrapped__ = ours
+    assert of("openai").targets[REQUEST] == "live"
+
+
+def fake(monkeypatch, modules=("fake._base_client",), supported=">=1"):
+    """An SDK that is known for the time of a test."""
+    integration = Integration("fake", "openai", supported, (stainless(SDK, "fake._base_client"),))
+    known = Known("fake", "openai", modules, lambda: integration)
+    monkeypatch.setattr(_status, "known", lambda: {"fake": known})
+    monkeypatch.setitem(PATCHES, "fake", Patch(known))
+    return PATCHES["fake"]
+
+
+def test_waiting_failed_and_untested(monkeypatch):
+    """Before the import it waits; where nothing is as expected it has failed; other versions are told."""
+    patch = fake(monkeypatch, supported="<1")
+    patch.apply()
+    assert (of("fake").state, of("fake").targets) == ("waiting for import", {})
+    patch._patch(ModuleType("fake._base_client"))
+    assert of("fake").state == "failed"
+    assert of("fake").reason == "nothing of what is wrapped is in this release"
+    patch.remove()
+    patch.active = True
+    module = ModuleType("fake._base_client")
+    for name in ("SyncAPIClient", "AsyncAPIClient"):
+        members = {"request": lambda self: None, "_process_response": lambda self: None}
+        setattr(module, name, type(name, (), members))
+    patch._patch(module)
+    assert of("fake").state == "untested version"
+    patch.remove()
+
+
+def test_a_description_that_cannot_be_loaded(monkeypatch):
+    """The reason is told, and no other SDK is touched."""
+
+    def load():
+        raise ValueError("no such thing")
+
+    known = Known("fake", "openai", ("fake",), load)
+    monkeypatch.setattr(_status, "known", lambda: {"fake": known})
+    assert (of("fake").state, of("fake").reason) == ("failed", "ValueError: no such thing")
+
+
+@pytest.mark.parametrize("name", sorted(_known._BUILT_IN))
+def test_the_table_of_sdks_is_true(name):
+    """The modules that are waited for are those of the parts, and the file of an SDK keeps to its size."""
+    known = _known.known()[name]
+    integration = known.load()
+    parts = [module for part in integration.parts for module in part.modules]
+    assert sorted(known.modules) == sorted(set(parts))
+    assert (known.package, integration.name) == (integration.package, name)
+
+
+def test_as_a_program():
+    """It imports the SDK and prints one line of JSON; nothing else is imported before."""
+    command = [sys.executable, "-m", "agentops_otel.instrumentation", "openai"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    (line,) = done.stdout.splitlines()
+    assert (json.loads(line)["name"], json.loads(line)["state"]) == ("openai", "patched")
