@@ -446,7 +446,7 @@ def _cached_media(counts: Mapping[str, int], usage: Usage) -> dict[str, int]:
     for kind in ("audio", "image"):
         tokens = counts.get(f"input_{kind}_tokens", 0)
         if tokens and (read or written):
-            known = usage.cache_read_audio_tokens if kind == "audio" else 0
+            known = getattr(usage, f"cache_read_{kind}_tokens")
             overlap = max(tokens - fresh, min(known, tokens, read), 0)
             found[f"cache_{kind}_read_tokens"] = min(overlap, read)
             found[f"cache_{kind}_write_tokens"] = max(overlap - read, 0)

@@ -57,6 +57,8 @@ _STRUCTURE: Final = IDENTITY | {
     semconv.OPENAI_SYSTEM_FINGERPRINT,
     semconv.OPENAI_API_TYPE,
     semconv.AGENT_ID,
+    semconv.DATA_SOURCE_ID,
+    semconv.REALTIME_SESSION_ID,
     semconv.TOOL_TYPE,
     semconv.TOOL_CALL_ID,
     semconv.ERROR_CODE,

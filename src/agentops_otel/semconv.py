@@ -25,6 +25,7 @@ KIND_TOOL: Final = "tool"
 KIND_LLM: Final = "llm"
 KIND_ERROR: Final = "error"
 KIND_STEP: Final = "step"
+KIND_RETRIEVAL: Final = "retrieval"
 
 # Session root span.
 PROJECT_ID: Final = "agentops.project.id"
@@ -98,9 +99,17 @@ OPERATION_FETCH_RESPONSE: Final = "fetch_response"
 OPERATION_INVOKE_AGENT: Final = "invoke_agent"
 OPERATION_INVOKE_WORKFLOW: Final = "invoke_workflow"
 OPERATION_EXECUTE_TOOL: Final = "execute_tool"
-LLM_OPERATIONS: Final = frozenset(
-    {OPERATION_CHAT, OPERATION_TEXT_COMPLETION, OPERATION_EMBEDDINGS, OPERATION_GENERATE_CONTENT}
-)
+OPERATION_REALTIME: Final = "realtime_inference"
+OPERATION_RETRIEVAL: Final = "retrieval"
+OPERATION_MODERATION: Final = "moderation"
+OPERATION_CREATE_BATCH: Final = "create_batch"
+LLM_OPERATIONS: Final = frozenset({
+    OPERATION_CHAT,
+    OPERATION_TEXT_COMPLETION,
+    OPERATION_EMBEDDINGS,
+    OPERATION_GENERATE_CONTENT,
+    OPERATION_REALTIME,
+})  # fmt: skip
 
 # LLM spans: response.
 RESPONSE_ID: Final = "gen_ai.response.id"
@@ -111,6 +120,11 @@ RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"
 RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"
 RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
+DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
+RETRIEVAL_QUERY_TEXT: Final = "gen_ai.retrieval.query.text"
+
+# Sessions over one connection.
+REALTIME_SESSION_ID: Final = "gen_ai.realtime_session.id"
 
 # LLM spans: usage. Input includes cache reads and writes, output includes reasoning.
 USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
@@ -125,6 +139,7 @@ USAGE_INPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.input_tokens"
 USAGE_INPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.input_tokens"
 USAGE_INPUT_VIDEO_TOKENS: Final = "gen_ai.usage.video.input_tokens"
 USAGE_CACHE_READ_AUDIO_TOKENS: Final = "gen_ai.usage.audio.cache_read.input_tokens"
+USAGE_CACHE_READ_IMAGE_TOKENS: Final = "gen_ai.usage.image.cache_read.input_tokens"
 USAGE_OUTPUT_TEXT_TOKENS: Final = "gen_ai.usage.text.output_tokens"
 USAGE_OUTPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.output_tokens"
 USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"

@@ -41,6 +41,8 @@ class Usage:
     """Those of `cache_write_tokens` that are kept for an hour, which have a price of their own."""
     cache_read_audio_tokens: int = 0
     """Those of `cache_read_tokens` that are sound, which have a price of their own."""
+    cache_read_image_tokens: int = 0
+    """Those that are pictures."""
 
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
@@ -105,6 +107,7 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "output_image_tokens": (semconv.USAGE_OUTPUT_IMAGE_TOKENS,),
     "cache_write_1h_tokens": (semconv.USAGE_CACHE_WRITE_1H_TOKENS,),
     "cache_read_audio_tokens": (semconv.USAGE_CACHE_READ_AUDIO_TOKENS,),
+    "cache_read_image_tokens": (semconv.USAGE_CACHE_READ_IMAGE_TOKENS,),
 }
 _NAMES: Final = (*_TOTALS, *_CLASSES)
 _NONE: Final = Usage()

@@ -53,7 +53,8 @@ class Reply:
     """What the server does with one request.
 
     Args:
-        body: JSON for a plain answer, a list of events for a stream, bytes for anything else.
+        body: JSON for a plain answer, a list of events for a stream (a pair is a name and an event), bytes for anything
+            else.
         headers: with the content type of `LINES` the events are lines of JSON, else server-sent events; those that are
             bytes are sent as they are.
         delay: seconds before the first byte.
@@ -293,8 +294,10 @@ class LlmServer:
 def _framed(event: Any, *, lines: bool) -> bytes:
     if isinstance(event, bytes):
         return event
-    name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
-    text = event if isinstance(event, str) else json.dumps(event)
+    title, said = event if isinstance(event, tuple) else (None, event)
+    title = said.get("type") if title is None and isinstance(said, dict) else title
+    name = f"event: {title}\n" if title else ""
+    text = said if isinstance(said, str) else json.dumps(said)
     return (f"{text}\n" if lines else f"{name}data: {text}\n\n").encode()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import agentops_otel
 from agentops_otel import guard
-from agentops_otel.instrumentation import openai as sdk
+from agentops_otel.instrumentation import _openai_calls as sdk
 from agentops_otel.instrumentation._client import ClientInstrumentation
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply

@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from agentops_otel import context, guard, instrumentation, semconv
 from agentops_otel.config import Configuration
+from agentops_otel.instrumentation import _openai_calls as sdk
 from agentops_otel.instrumentation import _usage
-from agentops_otel.instrumentation import openai as sdk
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.testing import SpanCapture
 from tests.fakes import llm_server

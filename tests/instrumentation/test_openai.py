@@ -12,6 +12,7 @@ from opentelemetry.trace import StatusCode
 from pydantic import BaseModel
 
 from agentops_otel import instrumentation, semconv
+from agentops_otel.instrumentation import _openai_calls
 from agentops_otel.instrumentation import openai as readers
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
@@ -575,11 +576,25 @@ def test_provider_of_a_host(host, name):
         ("get", "/conversations/conv_1", False, None),
         ("get", "/chat/completions", False, None),
         ("post", "/responses/resp_1/cancel", False, None),
-        ("post", "/audio/speech", False, None),
+        ("post", "/audio/speech", False, "generate_content"),
+        ("post", "/deployments/my-ears/audio/transcriptions", False, "generate_content"),
+        ("post", "/images/edits", True, "generate_content"),
+        ("post", "/moderations", False, "moderation"),
+        ("post", "/batches", False, "create_batch"),
+        ("post", "/batches/batch_1/cancel", False, None),
+        ("post", "/vector_stores/vs_1/search", False, "retrieval"),
+        ("post", "/vector_stores/vs_1/files", False, None),
+        ("post", "/vector_stores", False, None),
+        ("post", "/threads/runs", True, "invoke_agent"),
+        ("post", "/threads/thread_1/runs", False, "invoke_agent"),
+        ("post", "/threads/thread_1/runs/run_1/cancel", False, None),
+        ("post", "/threads", False, None),
+        ("post", "/files", False, None),
+        ("post", "/responses/input_tokens", False, None),
         ("delete", "/responses/resp_1", False, None),
     ],
 )
 def test_what_is_an_llm_call(method, path, stream, operation):
     """The method and the path of a request decide whether it is an LLM call."""
-    found = readers.endpoint(method, path, stream)
+    found = _openai_calls.endpoint(method, path, stream)
     assert (found.operation if found else None) == operation

@@ -42,7 +42,7 @@ def test_uninstrument_restores_the_same_objects():
     during = originals()
     assert not any(old is new for old, new in zip(before, during, strict=True))
     assert set(instrumentation.targets().values()) == {"live"}
-    assert len(instrumentation.targets()) == 4
+    assert len([target for target in instrumentation.targets() if "_base_client" in target]) == 4
     instrumentation.uninstrument()
     assert all(old is new for old, new in zip(before, originals(), strict=True))
     assert instrumentation.targets() == {}

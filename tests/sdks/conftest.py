@@ -31,6 +31,9 @@ NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).
     "test_bedrock.py": "boto3",
     "test_bedrock_odd_fields.py": "pytest",
     "test_bedrock_tokens.py": "pytest",
+    "test_openai_actions.py": "openai",
+    "test_openai_media.py": "openai",
+    "test_openai_realtime.py": "websockets.sync",
 }
 
 

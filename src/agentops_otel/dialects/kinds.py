@@ -19,11 +19,13 @@ OURS: Final[dict[str, Kind]] = {
     semconv.KIND_LLM: "llm",
     semconv.KIND_ERROR: "error",
     semconv.KIND_STEP: "step",
+    semconv.KIND_RETRIEVAL: "step",
 }
 GENAI: Final[dict[str, Kind]] = {
     semconv.OPERATION_INVOKE_AGENT: "agent",
     semconv.OPERATION_INVOKE_WORKFLOW: "workflow",
     semconv.OPERATION_EXECUTE_TOOL: "tool",
+    semconv.OPERATION_RETRIEVAL: "step",
     **dict.fromkeys(semconv.LLM_OPERATIONS, "llm"),
 }
 OPENINFERENCE: Final[dict[str, Kind]] = {

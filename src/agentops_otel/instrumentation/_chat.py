@@ -10,7 +10,7 @@ from ._answer import failure, head
 from ._content import Content, Message, Part, as_text, fields, items, message_finish
 from ._endpoint import Attributes, Failure
 from ._parts import message_parts, plain_text, tool_calls
-from ._request import output_type, parameters, reasoning_level, role_of, strings, tool_definitions
+from ._request import choice_count, output_type, parameters, reasoning_level, role_of, strings, tool_definitions
 
 _ONLY_SPEAK: Final = frozenset({"system", "developer", "user"})
 
@@ -26,9 +26,7 @@ def request(body: Mapping[str, Any], attributes: Attributes) -> None:
 def completion_request(body: Mapping[str, Any], attributes: Attributes) -> None:
     """The settings of a legacy completion."""
     parameters(body, attributes)
-    choices = body.get("n")
-    if isinstance(choices, int) and choices != 1:
-        attributes[semconv.REQUEST_CHOICE_COUNT] = choices
+    choice_count(body, attributes)
     if "stop" in body:
         stop = strings(body["stop"])
         if stop:

@@ -135,7 +135,7 @@ class ClientInstrumentation:
             return None
         options = _options.given(args, kwargs)
         body = options.json_data if endpoint.body is None else endpoint.body(options)
-        if options.extra_json is not None or not isinstance(body, Mapping):
+        if not isinstance(body, Mapping) or (options.extra_json is not None and endpoint.body is None):
             body = _body(options)
         stream, headers = kwargs.get("stream") is True, options.headers
         raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None

@@ -17,7 +17,7 @@ from typing import Any, Final
 from .. import secrets, semconv
 from ..media import digest, digest_of, may_be_inside, replaced, type_of
 from ..text import cut
-from ..values import MAX_DEPTH, MAX_ITEMS, are_small, plain_json, plain_texts, to_json
+from ..values import MAX_DEPTH, MAX_ITEMS, are_small, plain_json, plain_texts, to_json, to_text
 
 # What stands in nearly every message, and is no secret.
 _WORDS: Final = frozenset({
@@ -202,7 +202,9 @@ class Content:
         }
 
     def encoded(self, values: Mapping[str, Any], beside: Mapping[str, Any] = NOTHING) -> Attributes:
-        """Attributes of JSON: what is not plain text, or may be media, is written with care and not in `searched`.
+        """Attributes of JSON, of a text as it is.
+
+        What is not plain text, or may be media, is written with care and not in `searched`.
 
         Args:
             beside: other attributes of the span, of which ids are searched together with these: they are always new.
@@ -213,7 +215,7 @@ class Content:
             for name, value in values.items():
                 texts = plain_texts(value, max_length=self.max_length)
                 one = self._written({name: value}, texts, NOTHING)
-                attributes |= {name: to_json(value, max_length=self.max_length)} if one is None else one
+                attributes |= {name: to_text(value, max_length=self.max_length)} if one is None else one
         return attributes
 
     def _all_texts(self, values: Mapping[str, Any]) -> list[str] | None:
@@ -239,7 +241,7 @@ class Content:
         clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts)
         if clean is None:
             return None
-        attributes = {name: plain_json(_with(value, clean) if clean else value) for name, value in values.items()}
+        attributes = {name: _plain(_with(value, clean) if clean else value) for name, value in values.items()}
         if None in attributes.values():
             return None
         self.searched = self.searched.union(values, () if clean else ids)
@@ -259,6 +261,10 @@ def _cleaned(texts: list[str]) -> dict[str, str] | None:
     if len(pieces) != len(texts) or joined.count(_BETWEEN) != len(texts) - 1:
         return None
     return {text: piece for text, piece in zip(texts, pieces, strict=True) if text != piece}
+
+
+def _plain(value: Any) -> str | None:
+    return value if isinstance(value, str) else plain_json(value)
 
 
 def _with(value: Any, clean: Mapping[str, str]) -> Any:

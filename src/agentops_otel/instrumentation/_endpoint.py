@@ -64,6 +64,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     body: Callable[[Any], Mapping[str, Any]] | None = None  # what stands for the body of a request without one
     document: Callable[[bytes], Any] = msgspec.json.decode  # answer from its body; ValueError where that is no JSON
     kind: str = semconv.KIND_LLM
+    target: str = "model"  # the field of the request that stands in the name of the span
+    results: str = semconv.OUTPUT_MESSAGES  # the attribute of what `output` returns
 
 
 class Server(msgspec.Struct, frozen=True):

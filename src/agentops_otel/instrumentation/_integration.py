@@ -14,8 +14,10 @@ import msgspec
 from ._attempts import AttemptInstrumentation
 from ._calls import CallInstrumentation, Read
 from ._client import ClientInstrumentation
-from ._endpoint import Sdk, StainlessSdk
+from ._connections import ConnectionInstrumentation
+from ._endpoint import Endpoint, Sdk, StainlessSdk
 from ._iterators import IteratorInstrumentation
+from ._talk import Talk
 from ._wrapped import wrap_function, wrap_method
 
 
@@ -71,6 +73,26 @@ def stainless(sdk: StainlessSdk, module: str) -> Part:
         yield wrap_method(found, "AsyncAPIClient.request", around, around.async_request)
         yield wrap_method(found, "SyncAPIClient._process_response", around, around.process_response)
         yield wrap_method(found, "AsyncAPIClient._process_response", around, around.process_response)
+
+    return Part((module,), install)
+
+
+def connections(
+    sdk: StainlessSdk, module: str, names: tuple[str, ...], endpoint: Endpoint, talk: Callable[[str | None], Talk]
+) -> Part:
+    """Connections over which several responses are asked for and come.
+
+    Args:
+        names: the classes, with `send` and `recv_bytes`, as far as a release has them.
+        endpoint: what a response is.
+        talk: of a model, what keeps account of one connection.
+    """
+
+    def install(found: ModuleType) -> Iterable[Installed | None]:
+        for name in [each for each in names if hasattr(found, each)]:
+            around = ConnectionInstrumentation(sdk, endpoint, talk)
+            yield wrap_method(found, f"{name}.send", around, around.send)
+            yield wrap_method(found, f"{name}.recv_bytes", around, around.receive, around.async_receive)
 
     return Part((module,), install)
 

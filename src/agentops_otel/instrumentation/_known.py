@@ -51,7 +51,14 @@ _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
     "fireworks": ("fireworks", "fireworks-ai", "fireworks._base_client"),
     "groq": ("groq", "groq", "groq._base_client"),
     "bedrock": ("bedrock", "boto3", "botocore.client", "aiobotocore.client"),
-    "openai": ("openai", "openai", "openai._base_client"),
+    "openai": (
+        "openai",
+        "openai",
+        "openai._base_client",
+        "openai.resources.realtime.realtime",
+        "openai.resources.beta.realtime.realtime",
+        "openai.resources.responses.responses",
+    ),
     "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
     "mistralai": (

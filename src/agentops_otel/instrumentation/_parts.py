@@ -13,6 +13,7 @@ from ._content import Content, Part, as_text, fields
 _TEXTS: Final = frozenset({"text", "input_text", "output_text"})
 _REASONING: Final = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
 _LINKS: Final = ("data:", "http://", "https://")
+_SOUNDS: Final = frozenset({"audio", "input_audio", "output_audio"})
 _MEDIA_URLS: Final = {  # modality, and the field that has the link
     "image_url": ("image", "image_url"),
     "input_image": ("image", "image_url"),
@@ -74,6 +75,8 @@ def _part(value: Any, content: Content) -> Part:
         return content.text(part.get("refusal"), "refusal")
     if kind in _MEDIA_URLS:
         return _linked(*_MEDIA_URLS[kind], part, content)
+    if kind in _SOUNDS and ("transcript" in part or "audio" in part):
+        return _heard(part, content)
     if kind == "input_audio":
         return _sound(part.get("input_audio"), content)
     if kind == "document" and part.get("document"):  # Cohere
@@ -98,6 +101,14 @@ def _sound(value: Any, content: Content) -> Part:
     return content.blob(
         "audio", f"audio/{form}" if isinstance(form, str) and form else None, data if isinstance(data, str) else ""
     )
+
+
+def _heard(part: Mapping[str, Any], content: Content) -> Part:
+    """Sound of the Realtime API: what was said, where that is known."""
+    if part.get("transcript"):
+        return content.text(part["transcript"])
+    data = part.get("audio")
+    return content.blob("audio", None, data) if isinstance(data, str) else content.other("audio")
 
 
 def _file(file: Mapping[str, Any], content: Content) -> Part:

@@ -33,6 +33,13 @@ def parameters(body: Mapping[str, Any], attributes: Attributes) -> None:
             attributes[attribute] = value
 
 
+def choice_count(body: Mapping[str, Any], attributes: Attributes) -> None:
+    """How many answers are asked for, if it is not one."""
+    choices = body.get("n")
+    if isinstance(choices, int) and choices != 1:
+        attributes[semconv.REQUEST_CHOICE_COUNT] = choices
+
+
 def reasoning_level(body: Mapping[str, Any], attributes: Attributes) -> None:
     """How hard the model should think; chat completions have it at the top, the Responses API in an object."""
     if "reasoning_effort" in body or "reasoning" in body:

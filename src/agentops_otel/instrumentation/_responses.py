@@ -39,7 +39,7 @@ def request(body: Mapping[str, Any], attributes: Attributes) -> None:
     if "text" in body:
         output_type(fields(body["text"]).get("format"), attributes)
     reasoning_level(body, attributes)
-    if _COMPACTION in _kinds(body.get("input")):
+    if _COMPACTION in kinds(body.get("input")):
         attributes[semconv.CONVERSATION_COMPACTED] = True
 
 
@@ -52,7 +52,7 @@ def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) ->
     if isinstance(given, str):
         messages = [content.message("user", [content.text(given)])]
     else:
-        messages = [message for item in items(given) if (message := _message(item, content)) is not None]
+        messages = [each for item in items(given) if (each := message(item, content)) is not None]
     if messages:
         attributes[semconv.INPUT_MESSAGES] = content.complete(messages)
     tool_definitions(body, attributes)
@@ -61,12 +61,14 @@ def prompt(body: Mapping[str, Any], content: Content, attributes: Attributes) ->
 # ---- items ----
 
 
-def _kinds(items_: Any) -> set[str]:
+def kinds(items_: Any) -> set[str]:
+    """What there is among some items."""
     found: Iterable[Any] = (fields(item).get("type") for item in items(items_))
     return {kind for kind in found if isinstance(kind, str)}
 
 
-def _message(value: Any, content: Content) -> Message | None:
+def message(value: Any, content: Content) -> Message | None:
+    """The message of one item; None when there is nothing in it to read."""
     item = fields(value)
     kind = item.get("type")
     if isinstance(kind, str) and kind != "message":
@@ -110,7 +112,7 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     conversation = conversation_id(response)
     if conversation:
         attributes[semconv.CONVERSATION_ID] = conversation
-    if _COMPACTION in _kinds(response.get("output")):
+    if _COMPACTION in kinds(response.get("output")):
         attributes[semconv.CONVERSATION_COMPACTED] = True
     failed = failure(value, response, "output")
     if failed is None and response.get("status") == "failed":
@@ -124,9 +126,9 @@ def _finish(response: Mapping[str, Any]) -> str | None:
     if status == "incomplete":
         status = fields(response.get("incomplete_details")).get("reason") or status
     elif status == "completed":
-        kinds = _kinds(response.get("output"))
+        found = kinds(response.get("output"))
         # A call whose output is there too was made at the provider.
-        if any(kind in _CALLS and f"{kind}_output" not in kinds for kind in kinds):
+        if any(kind in _CALLS and f"{kind}_output" not in found for kind in found):
             status = "tool_calls"
     if not isinstance(status, str) or status in ("in_progress", "queued"):
         return None
@@ -134,10 +136,14 @@ def _finish(response: Mapping[str, Any]) -> str | None:
 
 
 def output(value: Any, content: Content) -> list[Message]:
+    """The message of an answer."""
+    return output_message(value, _finish(fields(value)), content)
+
+
+def output_message(value: Any, finish: str | None, content: Content) -> list[Message]:
     """The message of an answer: all of its items in one."""
-    response = fields(value)
     parts: list[Part] = []
-    for each in items(response.get("output")):
+    for each in items(fields(value).get("output")):
         item = fields(each)
         kind = item.get("type")
         if not isinstance(kind, str) or kind == "message":
@@ -146,5 +152,4 @@ def output(value: Any, content: Content) -> list[Message]:
             part = _item_part(kind, item, content)
             if part is not None:
                 parts.append(part)
-    finish = message_finish(_finish(response))
-    return content.complete([content.message("assistant", parts, finish)]) if parts else []
+    return content.complete([content.message("assistant", parts, message_finish(finish))]) if parts else []

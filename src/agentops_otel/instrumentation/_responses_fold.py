@@ -1,4 +1,4 @@
-"""A streamed answer of the Responses API, put together again from its events.
+"""A streamed answer of the Responses API or the Realtime API, put together again from its events.
 
 Its last event has the whole response. The pieces matter when that never comes, or comes without its output.
 """
@@ -12,7 +12,9 @@ from .. import guard
 from ._content import as_text, fields
 from ._usage import count
 
-_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_ENDS: Final = frozenset(
+    {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done"}
+)
 _PIECES: Final = {
     "response.output_text.delta": "text",
     "response.refusal.delta": "refusal",
@@ -20,6 +22,9 @@ _PIECES: Final = {
     "response.reasoning_summary_text.delta": "summary",
     "response.function_call_arguments.delta": "arguments",
     "response.custom_tool_call_input.delta": "input",
+    "response.output_audio_transcript.delta": "transcript",
+    "response.text.delta": "text",  # the Realtime API before its release
+    "response.audio_transcript.delta": "transcript",
 }
 _TYPES: Final = {
     "arguments": "function_call",
@@ -48,6 +53,7 @@ class _Item:
         item.setdefault("type", kind)
         item |= {name: found[name] for name in ("arguments", "input") if name in found}
         content = [{"type": "output_text", "text": found["text"]}] if "text" in found else []
+        content += [{"type": "output_audio", "transcript": found["transcript"]}] if "transcript" in found else []
         content += [{"type": "refusal", "refusal": found["refusal"]}] if "refusal" in found else []
         content += [{"type": "reasoning_text", "text": found["reasoning"]}] if "reasoning" in found else []
         if content:

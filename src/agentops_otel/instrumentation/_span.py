@@ -110,10 +110,11 @@ class Call:
         name = endpoint.operation
         if endpoint.makes is None:
             start[semconv.SPAN_KIND] = endpoint.kind
-            model = body.get("model")
+            model, target = body.get("model"), body.get(endpoint.target)
             if isinstance(model, str):
                 start[semconv.REQUEST_MODEL] = model
-                name = f"{name} {model}"
+            if isinstance(target, str):
+                name = f"{name} {target}"
             if stream:
                 start[semconv.REQUEST_STREAM] = True
         self._start = start
@@ -298,7 +299,7 @@ class Call:
             try:
                 output = endpoint.output(response, content)
                 if output:
-                    messages[semconv.OUTPUT_MESSAGES] = output
+                    messages[endpoint.results] = output
             except Exception:
                 guard.report("the text of an answer")
         if endpoint.work is not None:

@@ -44,6 +44,10 @@ _GIVEN: Final = {
     "audio_tokens": semconv.USAGE_INPUT_AUDIO_TOKENS,
     "video_tokens": semconv.USAGE_INPUT_VIDEO_TOKENS,
 }
+_CACHED: Final = {
+    "image_tokens": semconv.USAGE_CACHE_READ_IMAGE_TOKENS,
+    "audio_tokens": semconv.USAGE_CACHE_READ_AUDIO_TOKENS,
+}
 _MADE: Final = {
     "text_tokens": semconv.USAGE_OUTPUT_TEXT_TOKENS,
     "image_tokens": semconv.USAGE_OUTPUT_IMAGE_TOKENS,
@@ -163,6 +167,7 @@ def write_tokens(
 def write_modalities(given: Mapping[str, Any], made: Mapping[str, Any], attributes: Attributes) -> None:
     """The tokens of the input and of the output by modality: `text_tokens`, `audio_tokens` and so on."""
     _write_media(given, _GIVEN, attributes)
+    _write_media(fields(given.get("cached_tokens_details")), _CACHED, attributes)
     _write_media(made, _MADE, attributes)
 
 

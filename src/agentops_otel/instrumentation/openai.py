@@ -1,7 +1,6 @@
-"""OpenAI: which requests are LLM calls. Also right for everything that speaks OpenAI's API.
+"""OpenAI: whose API a client calls, and what of its SDK is wrapped. Also for every host that speaks OpenAI's API.
 
-How they are read is in `_chat.py`, `_responses.py` and `_embeddings.py`.
-API reference: https://platform.openai.com/docs/api-reference
+Which request is which call is in `_openai_calls.py`.
 """
 
 from __future__ import annotations
@@ -9,81 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from . import _chat, _embeddings, _fetch, _hosts, _responses
-from ._chat_fold import ChatFold
-from ._endpoint import Endpoint, StainlessSdk
-from ._integration import Integration, stainless
-from ._responses_fold import ResponsesFold
-
-CHAT: Final = Endpoint(
-    semconv.OPERATION_CHAT,
-    _chat.request,
-    _chat.prompt,
-    _chat.response,
-    _chat.output,
-    ChatFold,
-    _chat.with_usage,
-    _chat.is_usage_only,
-)
-RESPONSES: Final = Endpoint(
-    semconv.OPERATION_CHAT,
-    _responses.request,
-    _responses.prompt,
-    _responses.response,
-    _responses.output,
-    ResponsesFold,
-    work=_fetch.work,
-)
-FETCH: Final = Endpoint(
-    semconv.OPERATION_FETCH_RESPONSE,
-    _fetch.request,
-    _fetch.prompt,
-    _fetch.response,
-    _responses.output,
-    ResponsesFold,
-    work=_fetch.work,
-    makes=RESPONSES,
-    body=_fetch.body,
-)
-COMPLETIONS: Final = Endpoint(
-    semconv.OPERATION_TEXT_COMPLETION,
-    _chat.completion_request,
-    _chat.completion_prompt,
-    _chat.response,
-    _chat.completion_output,
-    ChatFold,
-    _chat.with_usage,
-    _chat.is_usage_only,
-)
-EMBEDDINGS: Final = Endpoint(
-    semconv.OPERATION_EMBEDDINGS,
-    _embeddings.request,
-    _embeddings.prompt,
-    _embeddings.response,
-    _embeddings.output,
-    document=_embeddings.document,
-)
-ENDPOINTS: Final = {
-    "/chat/completions": CHAT,
-    "/responses": RESPONSES,
-    "/responses/compact": RESPONSES,
-    "/completions": COMPLETIONS,
-    "/embeddings": EMBEDDINGS,
-}
-
-
-def endpoint(method: str, path: str, stream: bool) -> Endpoint | None:  # noqa: FBT001  (as Sdk.endpoint says)
-    """What a request is; None when it is neither an LLM call nor the fetch of what one has made."""
-    if method in ("post", "POST"):
-        return ENDPOINTS.get(path) or _post(path)
-    return FETCH if method in ("get", "GET") and _fetch.response_id(path) is not None else None
-
-
-def _post(path: str) -> Endpoint | None:
-    path = "/" + path.partition("?")[0].strip("/")
-    if path.startswith("/deployments/"):  # Azure: /deployments/{name}/chat/completions
-        path = path[path.find("/", len("/deployments/")) :]
-    return ENDPOINTS.get(path)
+from . import _hosts
+from ._endpoint import StainlessSdk
+from ._integration import Integration, connections, stainless
+from ._openai_calls import RESPONSES, endpoint
+from ._realtime import REALTIME
+from ._talk import RealtimeTalk, ResponsesTalk
 
 
 def refuses_usage(error: BaseException) -> bool:
@@ -123,4 +53,16 @@ SDK: Final = StainlessSdk(
     },
     refuses_usage=refuses_usage,
 )
-INTEGRATION: Final = Integration("openai", "openai", ">=1.66,<4", (stainless(SDK, "openai._base_client"),))
+_TALKS: Final = ("RealtimeConnection", "AsyncRealtimeConnection")
+_RESPONSES: Final = ("ResponsesConnection", "AsyncResponsesConnection")
+INTEGRATION: Final = Integration(
+    "openai",
+    "openai",
+    ">=1.66,<4",
+    (
+        stainless(SDK, "openai._base_client"),
+        connections(SDK, "openai.resources.realtime.realtime", _TALKS, REALTIME, RealtimeTalk),
+        connections(SDK, "openai.resources.beta.realtime.realtime", _TALKS, REALTIME, RealtimeTalk),
+        connections(SDK, "openai.resources.responses.responses", _RESPONSES, RESPONSES, ResponsesTalk),
+    ),
+)
