@@ -23,6 +23,7 @@ from tests.fakes import event_stream
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_anthropic as answers
 from tests.sdks.answers_anthropic import HELLO, TEXT, THINKING, WEATHER
+from tests.sdks.case import Case
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_anthropic.py"
 AWS = {"aws_access_key": "AKIAIOSFODNN7EXAMPLE", "aws_secret_key": "none", "aws_region": "us-east-1"}
@@ -37,6 +38,33 @@ CLIENTS = {
     "AnthropicGoogleCloud": ({"token_provider": lambda: "none"}, "", "anthropic"),
 }
 needs_tracing = pytest.mark.skipif(not hasattr(anthropic, "AnthropicAWS"), reason="this release does not trace itself")
+
+
+def _case(name, call, stream):
+    def client(kind):
+        return lambda address: kind(api_key="none", base_url=address, max_retries=0)
+
+    return Case(
+        name=f"anthropic {name}",
+        span="chat claude-opus-4-8",
+        provider="anthropic",
+        model="claude-opus-4-8",
+        tokens=(73, 48),
+        client=client(anthropic.Anthropic),
+        async_client=client(anthropic.AsyncAnthropic),
+        call=call,
+        answer=answers.tools(),
+        stream=stream,
+        events=answers.events(answers.tools()),
+        refusal=answers.error("invalid_request_error"),
+        code="invalid_request_error",
+    )
+
+
+CASES = [
+    _case("messages", lambda c: c.messages.create(**HELLO), lambda c: c.messages.create(**HELLO, stream=True)),
+    _case("beta", lambda c: c.beta.messages.create(**HELLO), lambda c: c.beta.messages.create(**HELLO, stream=True)),
+]
 
 
 def made(name, server, *, asynchronous=False, **more):
