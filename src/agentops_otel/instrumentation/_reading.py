@@ -180,21 +180,20 @@ async def aclose(reading: Reading, response: Any) -> None:
 # ---- the garbage collector ----
 
 
-def abandon(reading: Reading) -> None:
-    """Nobody reads this answer any more; one that has ended stays as it is."""
-    if _followed.pop(id(reading.ref), None) is not None:
-        guard.run(_abandon, reading)
-
-
 def _on_collected(ref: weakref.ref[Any]) -> None:
+    guard.run(abandon, ref)
+
+
+def abandon(ref: weakref.ref[Any] | None) -> None:
+    """Nobody reads this answer any more; one that has ended stays as it is.
+
+    Args:
+        ref: to the HTTP response, as its `Reading` holds it.
+    """
     reading = _followed.pop(id(ref), None)
     if reading is not None:
-        guard.run(_abandon, reading)
-
-
-def _abandon(reading: Reading) -> None:
-    reading.busy = True  # the SDK's generators close the response on their way out
-    _end(reading, semconv.OUTCOME_ABANDONED)
+        reading.busy = True  # the SDK's generators close the response on their way out
+        _end(reading, semconv.OUTCOME_ABANDONED)
 
 
 def _end(reading: Reading, outcome: str) -> None:

@@ -36,7 +36,7 @@ class _Chunks:
 
     def __del__(self) -> None:
         """Nobody reads any more: the SDK's generator goes after this, and closes the response on its way out."""
-        abandon(self._reading)
+        guard.run(abandon, self._reading.ref)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
