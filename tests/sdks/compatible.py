@@ -34,11 +34,11 @@ def is_together_2():
     return version("together").startswith("2.")
 
 
-def client_of(name, server, *, asynchronous=False, **more):
-    """A client that asks the fake server."""
+def client_of(name, address, *, asynchronous=False, **more):
+    """A client that asks the fake server at an address."""
     sdk, kind = module_of(name), MODULES[name][1]
     http = (sdk.DefaultAsyncHttpxClient if asynchronous else sdk.DefaultHttpxClient)(verify=False)
-    root = server.url if name == "together" and is_together_2() else server.url.removesuffix("/v1")
+    root = f"{address}/v1" if name == "together" and is_together_2() else address
     made = getattr(sdk, f"Async{kind}" if asynchronous else kind)
     if "warm_tcp_connection" in inspect.signature(made).parameters:  # a request as soon as a client is made
         more = {"warm_tcp_connection": False, **more}

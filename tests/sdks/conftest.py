@@ -122,7 +122,7 @@ async def connect(server):
     clients = []
 
     def make(name, **settings):
-        clients.append(compatible.client_of(name, server, **settings))
+        clients.append(compatible.client_of(name, server.url.removesuffix("/v1"), **settings))
         return clients[-1]
 
     yield make

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,87 @@ from tests.fakes import llm_server, odd_json
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_anthropic
 from tests.sdks.answers_compatible import ANSWERS, TIME_INFO, Answer
-from tests.sdks.compatible import BOTH, INSTALLED, MESSAGES, call, done, is_together_2, module_of
+from tests.sdks.case import Case
+from tests.sdks.compatible import BOTH, INSTALLED, MESSAGES, MODULES, call, client_of, done, is_together_2, module_of
 
 EACH = pytest.mark.parametrize("name", INSTALLED)
 EXAMPLES = Path(__file__).parents[2] / "examples" / "sdks"
+
+
+def _case(name, api, **said):
+    """One call of one SDK for the contract."""
+    return Case(
+        name=f"{name} {api}",
+        provider=name,
+        model="some-model",
+        client=lambda address: client_of(name, address),
+        async_client=lambda address: client_of(name, address, asynchronous=True),
+        refusal=llm_server.error("model_not_found"),
+        code="model_not_found",
+        **said,
+    )
+
+
+def _chat(name):
+    def call(client, **more):
+        return client.chat.completions.create(model="some-model", messages=MESSAGES, **more)
+
+    return _case(
+        name,
+        "chat",
+        span="chat some-model",
+        tokens=(57, 48),
+        call=call,
+        answer=llm_server.chat(),
+        stream=lambda client: call(client, stream=True),
+        events=[*llm_server.chat_chunks()[:-2], llm_server.chunk({}, "stop", usage=llm_server.USAGE), "[DONE]"],
+    )
+
+
+def _completions(name):
+    whole = llm_server.completion()
+    texts = [{"index": 0, "text": text, "logprobs": None, "finish_reason": None} for text in ("Pa", "r", "is")]
+
+    def call(client, **more):
+        return client.completions.create(model="some-model", prompt="Capital?", **more)
+
+    return _case(
+        name,
+        "completions",
+        span="text_completion some-model",
+        tokens=(5, 1),
+        call=call,
+        answer=whole,
+        stream=lambda client: call(client, stream=True),
+        events=[
+            *({**whole, "choices": [text], "usage": None} for text in texts),
+            {**whole, "choices": [{**texts[0], "text": "", "finish_reason": "stop"}]},
+            "[DONE]",
+        ],
+    )
+
+
+def _embeddings(name):
+    return _case(
+        name,
+        "embeddings",
+        span="embeddings some-model",
+        tokens=(8, None),
+        call=lambda client: client.embeddings.create(model="some-model", input="Paris"),
+        answer=llm_server.embeddings(),
+        said="",
+    )
+
+
+def _has(name, api):
+    return name in INSTALLED and find_spec(f"{MODULES[name][0]}.resources.{api}") is not None
+
+
+CASES = [
+    *map(_chat, INSTALLED),
+    *(_completions(name) for name in ("cerebras", "fireworks", "together") if _has(name, "completions")),
+    *(_embeddings(name) for name in ("groq", "together") if _has(name, "embeddings")),
+]
 ROWS = [row for row in ANSWERS if row.sdk in INSTALLED]
 
 
