@@ -14,13 +14,16 @@ from pathlib import Path
 
 import anthropic
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.trace import StatusCode
 
 import agentops_otel
-from agentops_otel import semconv
+from agentops_otel import guard, semconv
 from agentops_otel.instrumentation import anthropic as sdk
 from tests.fakes import event_stream
 from tests.fakes.llm_server import Reply
+from tests.instrumentation.test_messages import ANY, ODD, places, replaced
 from tests.sdks import answers_anthropic as answers
 from tests.sdks.answers_anthropic import HELLO, TEXT, THINKING, WEATHER
 from tests.sdks.case import Case
@@ -570,6 +573,34 @@ def test_a_failure_with_status_200(client, server, spans):
     with suppress(Exception):  # (the SDK makes of it what it can)
         client.messages.create(**HELLO)
     assert spans.one().attributes[semconv.ERROR_TYPE] == "api_error"
+
+
+# ---- odd fields ----
+
+
+@pytest.mark.parametrize("provider", ["leaf"], indirect=True)
+@pytest.mark.parametrize("mode", ["whole", "stream", "raw"])
+def test_an_odd_field_costs_itself(mode, client, server, spans):
+    """Any JSON in the place of any field, as the package's models have it: one span, and nothing of ours fails."""
+    answer = answers.tools() if mode == "whole" else answers.events(answers.tools())
+
+    @settings(ANY)
+    @given(st.sampled_from(list(places(answer))), ODD)
+    def check(path, odd):
+        server.then(reply(replaced(answer, path, odd)))
+        with suppress(Exception):  # (the package's own, of its own models)
+            if mode == "raw":
+                client.messages.with_raw_response.create(**HELLO, stream=True).http_response.read()
+            elif mode == "stream":
+                list(client.messages.create(**HELLO, stream=True))
+            else:
+                client.messages.create(**HELLO)
+        assert not guard._reported
+        span = spans.one()
+        if {"usage", "message"}.isdisjoint(path) and not isinstance(path[-1], int) and path[-1] != "type":
+            assert span.attributes[semconv.USAGE_INPUT_TOKENS] == 73
+
+    check()
 
 
 # ---- the package's own tracing ----
