@@ -1,4 +1,4 @@
-"""Together: rankings, and sound."""
+"""Together: rankings, sound and pictures."""
 
 from __future__ import annotations
 
@@ -82,3 +82,31 @@ async def test_text_to_sound(asynchronous, stream, connect, server, spans):
     assert span.attributes.get(semconv.STREAM_OUTCOME) == ("completed" if stream else None)
     assert semconv.ERROR_TYPE not in span.attributes
     assert "Paris" in span.attributes[semconv.INPUT_MESSAGES]
+
+
+@BOTH
+async def test_a_picture(asynchronous, connect, server, spans):
+    """A picture that is made is a link or a reference, beside the words and the picture that it was made from."""
+    data = [
+        {"index": 0, "type": "url", "url": "https://api.together.ai/imgproxy/1"},
+        {"index": 1, "type": "b64_json", "b64_json": "UklGRg=="},
+    ]
+    server.then(Reply({"id": "img-1", "model": "black-forest-labs/FLUX.2-dev", "object": "list", "data": data}))
+    client = connect("together", asynchronous=asynchronous)
+    given = {"image_url": "https://example.org/a.png", "reference_images": ["https://example.org/b.png"]}
+    asked = {"model": "black-forest-labs/FLUX.2-dev", "prompt": "Paris at night", "n": 2, "extra_body": given}
+    answer = await done(client.images.generate(**asked))
+    assert len(answer.data) == 2
+    span = spans.one()
+    seen = span.attributes
+    assert span.name == "generate_content black-forest-labs/FLUX.2-dev"
+    assert (seen[semconv.OUTPUT_TYPE], seen[semconv.RESPONSE_ID]) == ("image", "img-1")
+    (prompt,) = json.loads(seen[semconv.INPUT_MESSAGES])
+    assert [part.get("uri") or part["content"] for part in prompt["parts"]] == [
+        "Paris at night",
+        "https://example.org/a.png",
+        "https://example.org/b.png",
+    ]
+    (message,) = json.loads(seen[semconv.OUTPUT_MESSAGES])
+    assert [part["type"] for part in message["parts"]] == ["uri", "file"]
+    assert "UklGRg" not in seen[semconv.OUTPUT_MESSAGES]

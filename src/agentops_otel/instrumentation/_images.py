@@ -18,7 +18,13 @@ from ._parts import message_parts
 from ._request import choice_count
 from ._usage import count
 
-_GIVEN: Final = ("image", "images", "mask")  # where hosts that take JSON have the pictures to change
+_GIVEN: Final = (
+    "image",
+    "images",
+    "mask",
+    "image_url",
+    "reference_images",
+)  # where hosts that take JSON have the pictures to change
 _ENDS: Final = frozenset({"image_generation.completed", "image_edit.completed"})
 
 

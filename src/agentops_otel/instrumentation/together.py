@@ -1,6 +1,6 @@
 """Together: which requests are LLM calls. It ranks as Cohere does, and counts tokens as OpenAI does.
 
-How they are read is in `_compatible.py`, `_audio.py` and `_rerank.py`.
+How they are read is in `_compatible.py`, `_images.py`, `_audio.py` and `_rerank.py`.
 API reference: https://docs.together.ai/reference
 """
 
@@ -15,6 +15,7 @@ from ._audio import SPEECH, TRANSCRIPT
 from ._compatible import CHAT, COMPLETIONS, EMBEDDINGS, always, error_code, posts
 from ._content import fields
 from ._endpoint import Attributes, Endpoint, Failure, StainlessSdk
+from ._images import IMAGES
 from ._integration import Integration, stainless
 
 
@@ -29,6 +30,7 @@ ENDPOINTS: Final = {
     "/completions": COMPLETIONS,
     "/embeddings": EMBEDDINGS,
     "/rerank": Endpoint(semconv.OPERATION_RERANK, _rerank.request, _rerank.prompt, ranked, _rerank.output),
+    "/images/generations": IMAGES,
     "/audio/speech": SPEECH,
     "/audio/transcriptions": TRANSCRIPT,
     "/audio/translations": TRANSCRIPT,
