@@ -31,6 +31,7 @@ from tests.fakes import event_stream
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_bedrock as answers
 from tests.sdks.answers_bedrock import CLAUDE, HEADERS, INVOKED, TITAN_EMBED
+from tests.sdks.case import Case
 
 # botocore leaves the connection of a stream that has failed or is abandoned to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -50,10 +51,61 @@ TOKENS = {"claude": (57, 48, 20, 12), "nova": (45, 48, 20, None), "titan-embed":
 USUAL = (57, 48, None, None)
 
 
+def client_at(address, service="bedrock-runtime", attempts=1, **config):
+    """A client of a server."""
+    config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **config)
+    return SESSION.client(service, endpoint_url=address, config=config)
+
+
 def connect(server, service="bedrock-runtime", attempts=1, **config):
     """A client of the fake server."""
-    config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **config)
-    return SESSION.client(service, endpoint_url=f"http://127.0.0.1:{server.port}", config=config)
+    return client_at(f"http://127.0.0.1:{server.port}", service, attempts, **config)
+
+
+def invoked_case(name, span, tokens, **fields):
+    """A case of an invoked model."""
+    model, body, answer, chunks = INVOKED[name]
+    arguments = {"modelId": model, "body": json.dumps(body)}
+    if chunks:
+        fields["stream"] = lambda client: client.invoke_model_with_response_stream(**arguments)["body"]
+        fields |= {"events": event_stream.chunks(chunks), "headers": event_stream.CONTENT_TYPE}
+    return Case(
+        f"bedrock {name}",
+        f"{span} {model}",
+        "aws.bedrock",
+        model,
+        tokens,
+        client_at,
+        None,
+        lambda client: client.invoke_model(**arguments)["body"].read(),
+        answer,
+        {"__type": "ValidationException", "message": "no"},
+        "ValidationException",
+        **fields,
+    )
+
+
+PLAIN = {"inputTokens": 57, "outputTokens": 48, "totalTokens": 105}
+CASES = [
+    Case(
+        "bedrock converse",
+        f"chat {CLAUDE}",
+        "aws.bedrock",
+        CLAUDE,
+        (57, 48),
+        client_at,
+        None,
+        lambda client: client.converse(**ASK)["output"],
+        answers.converse(usage=PLAIN),
+        {"__type": "ThrottlingException", "message": "no"},
+        "ThrottlingException",
+        stream=lambda client: client.converse_stream(**ASK)["stream"],
+        events=event_stream.events(answers.converse_events(usage=PLAIN)),
+        headers=event_stream.CONTENT_TYPE,
+    ),
+    invoked_case("claude", "chat", (57, 48)),
+    invoked_case("titan-embed", "embeddings", (8, None), said=""),
+]
 
 
 @pytest.fixture
@@ -427,8 +479,7 @@ def test_a_timeout(server, spans):
 
 def test_a_server_that_is_not_there(spans):
     """A server that is not there is one failed span."""
-    config = Config(retries={"total_max_attempts": 1})
-    client = SESSION.client("bedrock-runtime", endpoint_url="http://127.0.0.1:1", config=config)
+    client = client_at("http://127.0.0.1:1")
     with pytest.raises(EndpointConnectionError):
         client.converse(**ASK)
     seen = spans.one().attributes
@@ -621,6 +672,28 @@ def test_a_prompt_router_says_which_model_answered(client, server, spans):
     client.converse(**{**ASK, "modelId": router})
     seen = spans.one().attributes
     assert (seen[semconv.REQUEST_MODEL], seen[semconv.RESPONSE_MODEL]) == (router, CLAUDE)
+
+
+@pytest.mark.parametrize("model", ["cohere.rerank-v3-5:0", "amazon.rerank-v1:0"])
+def test_a_ranking(model, client, server, spans):
+    """A ranking says how many were wanted, and the places and scores of those found."""
+    server.then(reply({"results": [{"index": 1, "relevance_score": 0.75}]}))
+    body = {"query": "Capital?", "documents": ["Rome", "Paris"], "top_n": 1}
+    client.invoke_model(modelId=model, body=json.dumps(body))["body"].read()
+    span = spans.one()
+    assert (span.name, span.status.status_code) == (f"rerank {model}", StatusCode.UNSET)
+    assert span.attributes[semconv.RETRIEVAL_TOP_K] == 1
+    assert json.loads(span.attributes[semconv.RETRIEVAL_DOCUMENTS]) == [{"id": "1", "score": 0.75}]
+
+
+def test_lists_that_go_on_after_the_request(client, server, spans):
+    """What a program adds to its messages while it reads the answer was not in the request."""
+    messages = [*ASK["messages"]]
+    server.then(streamed(event_stream.events(answers.converse_events())))
+    stream = client.converse_stream(modelId=CLAUDE, messages=messages)["stream"]
+    messages.append({"role": "assistant", "content": [{"text": "later"}]})
+    list(stream)
+    assert len(json.loads(spans.one().attributes[semconv.INPUT_MESSAGES])) == 1
 
 
 PICTURE = "iVBORw0KGgo" + "A" * 60

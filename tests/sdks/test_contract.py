@@ -241,6 +241,10 @@ async def test_a_stream_that_is_left_early(case, way, record, provider, server):
     assert span.attributes[semconv.STREAM_OUTCOME] in ("closed", "abandoned", "completed")
 
 
+# botocore leaves the connection to the garbage collector, too.
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 @ways(STREAMED)
 async def test_a_stream_that_is_forgotten(case, way, record, provider, server):
     """A stream that is garbage before its end is one span; one that is never read is at most one."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 
-import wrapt
-
 from .. import guard, semconv
-from ._botocore import Document, is_other
+from ._botocore import Document, Kept, is_other, took_some
 from ._pieces import Pieces
 from ._reading import close
 from ._span import Call
@@ -30,7 +28,7 @@ def follow(call: Call, result: Any) -> bool:
 def _follow_events(call: Call, stream: Any) -> None:
     reading = Pieces(call, stream)
     stream._event_generator = _Messages(stream._event_generator, reading)  # noqa: SLF001  (keeps the stream itself)
-    stream._parse_event = partial(_parse_event, reading, stream)  # noqa: SLF001  (as above)
+    stream._parse_event = partial(_parse_event, reading, stream._parse_event)  # noqa: SLF001  (as above)
     stream.close = partial(close, reading, stream)
 
 
@@ -64,10 +62,10 @@ class _Messages:
             reading.leave(token)
 
 
-async def _parse_event(reading: Pieces, stream: Any, message: Any) -> Any:
-    """In the place of the stream's own, which raises what the server sends as an error."""
+async def _parse_event(reading: Pieces, wrapped: Callable[[Any], Any], message: Any) -> Any:
+    """Around the stream's own, which raises what the server sends as an error."""
     try:
-        event = await type(stream)._parse_event(stream, message)  # noqa: SLF001  (it is what we stand for)
+        event = await wrapped(message)
     except BaseException as error:
         guard.run(reading.fail, error)
         raise
@@ -78,21 +76,17 @@ async def _parse_event(reading: Pieces, stream: Any, message: Any) -> Any:
 
 def _follow_body(call: Call, body: Any) -> None:
     document = Document(call, body)
-    copied = body._raw_stream = _Copied(body._raw_stream, document)  # noqa: SLF001  (keeps the body itself)
-    document.watch(copied)
+    response = body._raw_stream = _Response(body._raw_stream, document)  # noqa: SLF001  (keeps the body itself)
+    document.watch(response)
 
 
-class _Copied(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
-    """An HTTP response; what is read of it is kept."""
-
-    def __init__(self, response: Any, document: Document) -> None:
-        super().__init__(response)
-        self._self_document = document
+class _Response(Kept):
+    """An HTTP response."""
 
     @property
     def content(self) -> Any:
         """Its reader."""
-        return _Content(self.__wrapped__.content, self._self_document)
+        return _Reader(self.__wrapped__.content, self._self_document)
 
     def close(self) -> Any:
         """Read no more."""
@@ -102,23 +96,19 @@ class _Copied(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]
             guard.run(self._self_document.closed)
 
 
-class _Content(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
-    """A reader of aiohttp's; what is read of it is kept."""
+class _Reader(Kept):
+    """A reader of aiohttp's."""
 
-    def __init__(self, content: Any, document: Document) -> None:
-        super().__init__(content)
-        self._self_document = document
-
-    async def read(self, n: int = -1) -> Any:
+    async def read(self, *args: Any, **kwargs: Any) -> Any:
         """Some bytes, or all that are left."""
-        document = self._self_document
+        document, wrapped = self._self_document, self.__wrapped__.read
         token = document.enter()
         try:
-            data = await self.__wrapped__.read(n)
+            found = await wrapped(*args, **kwargs)
         except BaseException as error:
             guard.run(document.fail, error)
             raise
         finally:
             document.leave(token)
-        guard.run(partial(document.take, data, is_last=n < 0 or (not data and n > 0)))
-        return data
+        guard.run(took_some, document, found, args, kwargs)
+        return found

@@ -13,6 +13,7 @@ from typing import Any
 import wrapt
 
 from .. import guard, semconv
+from ._content import NOTHING
 from ._pieces import Pieces
 from ._raw import Body
 from ._reading import close
@@ -75,14 +76,14 @@ class _Messages:
 def _follow_events(call: Call, stream: Any) -> None:
     reading = Pieces(call, stream)
     stream._event_generator = _Messages(stream._event_generator, reading)  # noqa: SLF001  (keeps the stream itself)
-    stream._parse_event = partial(_parse_event, reading, stream)  # noqa: SLF001  (as above)
+    stream._parse_event = partial(_parse_event, reading, stream._parse_event)  # noqa: SLF001  (as above)
     stream.close = partial(close, reading, stream)
 
 
-def _parse_event(reading: Pieces, stream: Any, message: Any) -> Any:
-    """In the place of the stream's own, which raises what the server sends as an error."""
+def _parse_event(reading: Pieces, wrapped: Callable[[Any], Any], message: Any) -> Any:
+    """Around the stream's own, which raises what the server sends as an error."""
     try:
-        event = type(stream)._parse_event(stream, message)  # noqa: SLF001  (it is what we stand for)
+        event = wrapped(message)
     except BaseException as error:
         guard.run(reading.fail, error)
         raise
@@ -96,9 +97,9 @@ def _parse_event(reading: Pieces, stream: Any, message: Any) -> Any:
 
 def _follow_body(call: Call, body: Any) -> None:
     document = Document(call, body)
-    copied = body._raw_stream = _Copied(body._raw_stream, document)  # noqa: SLF001  (keeps the body itself)
-    # The copy knows nothing of the body, so that a body that nobody holds goes at once, and its connection with it.
-    document.watch(copied)
+    response = body._raw_stream = _Response(body._raw_stream, document)  # noqa: SLF001  (keeps the body itself)
+    # It knows nothing of the body, so that a body that nobody holds goes at once, and its connection with it.
+    document.watch(response)
 
 
 class Document(Body):
@@ -123,47 +124,70 @@ class Document(Body):
             self.finish(semconv.OUTCOME_COMPLETED)
 
 
-class _Copied(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
-    """An HTTP response; what is read of it is kept."""
+Took = Callable[[Document, Any, tuple[Any, ...], Mapping[str, Any]], None]
+"""Takes in what a method has returned that reads: its result and its arguments."""
 
-    def __init__(self, response: Any, document: Document) -> None:
-        super().__init__(response)
+
+class Kept(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+    """Something that is read; what comes is kept."""
+
+    def __init__(self, inner: Any, document: Document) -> None:
+        super().__init__(inner)
         self._self_document = document
+
+    def _self_call(
+        self, wrapped: Callable[..., Any], took: Took, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = NOTHING
+    ) -> Any:
+        document = self._self_document
+        token = document.enter()
+        try:
+            found = wrapped(*args, **kwargs)
+        except StopIteration:
+            guard.run(took, document, b"", args, kwargs)
+            raise
+        except BaseException as error:
+            guard.run(document.fail, error)
+            raise
+        finally:
+            document.leave(token)
+        guard.run(took, document, found, args, kwargs)
+        return found
+
+
+class _Response(Kept):
+    """An HTTP response."""
 
     def read(self, *args: Any, **kwargs: Any) -> Any:
         """Some bytes, or all that are left."""
-        size = args[0] if args else kwargs.get("amt")
-        step = partial(self.__wrapped__.read, *args, **kwargs)
-        return self._self_take(step, is_last=not isinstance(size, int) or size < 0, may_be_empty=size == 0)
+        return self._self_call(self.__wrapped__.read, took_some, args, kwargs)
 
     def read1(self, *args: Any, **kwargs: Any) -> Any:
         """Some bytes."""
-        return self._self_take(partial(self.__wrapped__.read1, *args, **kwargs))
+        return self._self_call(self.__wrapped__.read1, took_some, args, kwargs)
 
     def readline(self, *args: Any, **kwargs: Any) -> Any:
         """A line."""
-        return self._self_take(partial(self.__wrapped__.readline, *args, **kwargs))
+        return self._self_call(self.__wrapped__.readline, _took_one, args, kwargs)
 
     def readlines(self, *args: Any, **kwargs: Any) -> Any:
         """All lines that are left."""
-        step = partial(self.__wrapped__.readlines, *args, **kwargs)
-        return self._self_take(step, joined=b"".join, is_last=not args)
+        return self._self_call(self.__wrapped__.readlines, _took_lines, args, kwargs)
 
-    def readinto(self, buffer: Any) -> Any:
+    def readinto(self, *args: Any, **kwargs: Any) -> Any:
         """Some bytes, into a buffer."""
-        return self._self_take(
-            partial(self.__wrapped__.readinto, buffer), joined=lambda size: bytes(memoryview(buffer)[:size])
-        )
+        return self._self_call(self.__wrapped__.readinto, _took_into, args, kwargs)
 
     def stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """The pieces that are left, as they come."""
-        return self._self_pieces(self.__wrapped__.stream(*args, **kwargs))
+        pieces: Iterator[Any] = _Iterator(self.__wrapped__.stream(*args, **kwargs), self._self_document)
+        return pieces
 
     def __iter__(self) -> Iterator[Any]:
-        return self._self_pieces(iter(self.__wrapped__))
+        lines: Iterator[Any] = _Iterator(iter(self.__wrapped__), self._self_document)
+        return lines
 
     def __next__(self) -> Any:
-        return self._self_take(partial(next, self.__wrapped__))
+        return self._self_call(self.__wrapped__.__next__, _took_one)
 
     def close(self) -> Any:
         """Read no more."""
@@ -172,38 +196,31 @@ class _Copied(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]
         finally:
             guard.run(self._self_document.closed)
 
-    def _self_pieces(self, pieces: Iterator[Any]) -> Iterator[Any]:
-        while True:
-            try:
-                piece = self._self_take(partial(next, pieces))
-            except StopIteration:
-                return
-            yield piece
 
-    def _self_take(
-        self,
-        step: Callable[[], Any],
-        *,
-        joined: Callable[[Any], bytes] = bytes,
-        is_last: bool = False,
-        may_be_empty: bool = False,
-    ) -> Any:
-        """What the response gives; `joined` makes bytes of it."""
-        document = self._self_document
-        token = document.enter()
-        try:
-            found = step()
-        except StopIteration:
-            guard.run(partial(document.take, b"", is_last=True))
-            raise
-        except BaseException as error:
-            guard.run(document.fail, error)
-            raise
-        finally:
-            document.leave(token)
-        try:
-            data = joined(found)
-            document.take(data, is_last=is_last or not (data or may_be_empty))
-        except Exception:
-            guard.report("a piece of a body")
-        return found
+class _Iterator(Kept):
+    """An iterator of pieces or of lines."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return self._self_call(self.__wrapped__.__next__, _took_one)
+
+
+def took_some(document: Document, found: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Take in bytes, as many as were asked for at most; all that were left where no number was given."""
+    size = args[0] if args else kwargs.get("amt", kwargs.get("n"))
+    is_rest = not isinstance(size, int) or size < 0
+    document.take(found, is_last=is_rest or (not found and size != 0))
+
+
+def _took_one(document: Document, found: Any, _args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> None:
+    document.take(found, is_last=not found)
+
+
+def _took_lines(document: Document, found: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    document.take(b"".join(found), is_last=not (args or kwargs))
+
+
+def _took_into(document: Document, found: Any, args: tuple[Any, ...], _kwargs: Mapping[str, Any]) -> None:
+    document.take(bytes(memoryview(args[0])[:found]), is_last=not found)
