@@ -48,11 +48,12 @@ def test_somebody_else(record, monkeypatch):
     def theirs(*args, **kwargs):
         return ours(*args, **kwargs)
 
-    monkeypatch.setattr(_base_client.SyncAPIClient, "request", theirs)
-    assert of("openai").targets[REQUEST] == "replaced by somebody else"
-    assert of("openai").state == "partly patched"
-    theirs.__wrapped__ = ours
-    assert of("openai").targets[REQUEST] == "live"
+    with monkeypatch.context() as patched:  # it is gone before ours
+        patched.setattr(_base_client.SyncAPIClient, "request", theirs)
+        assert of("openai").targets[REQUEST] == "replaced by somebody else"
+        assert of("openai").state == "partly patched"
+        theirs.__wrapped__ = ours
+        assert of("openai").targets[REQUEST] == "live"
 
 
 def fake(monkeypatch, modules=("fake._base_client",), supported=">=1"):
