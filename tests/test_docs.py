@@ -20,6 +20,7 @@ import agentops_otel
 from agentops_otel import semconv
 from agentops_otel.cli.entry import program
 from agentops_otel.config import SETTINGS
+from agentops_otel.instrumentation import known
 from examples.openai_server import OpenAIServer
 from tests.fakes.fault_server import FaultServer
 
@@ -110,6 +111,14 @@ def test_the_commands_page_is_current():
     page = _read("docs/cli.md")
     generated = runpy.run_path(str(DOCS / "generate_cli.py"))["generated"]
     assert page == generated(page), "run python docs/generate_cli.py"
+
+
+def test_the_page_of_sdks_is_current():
+    """Its table is what docs/generate_sdks.py writes: every known SDK with its tested versions."""
+    page = _read("docs/sdks.md")
+    program = runpy.run_path(str(DOCS / "generate_sdks.py"))
+    assert page == program["generated"](page), "run python docs/generate_sdks.py"
+    assert set(known()) <= set(program["WORDS"])
 
 
 def test_every_command_and_option_is_documented():

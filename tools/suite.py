@@ -29,7 +29,7 @@ from tools.browser import BrowserError, installed  # noqa: E402
 
 WORK = ROOT / ".tox"
 REPORTS = WORK / "reports"
-DEFAULT = ("lint", "openai1", "openai2", "oldest", "main")
+DEFAULT = ("lint", "openai1", "openai2", "sdks", "sdks-oldest", "sdks-oldest-2", "oldest", "main")
 NEEDS_BACKENDS = "main"
 
 

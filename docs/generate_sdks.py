@@ -1,0 +1,102 @@
+"""Writes the table of docs/sdks.md: versions are those of the package, words are those below.
+
+Run `python docs/generate_sdks.py` to write it, with `--check` to get exit code 1 when it is not current.
+"""  # noqa: INP001  (a program, not a package)
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from agentops_otel.instrumentation import known
+
+PAGE = Path(__file__).with_name("sdks.md")
+BEGIN = "<!-- The table is written by docs/generate_sdks.py. -->\n"
+END = "<!-- end of the table -->\n"
+# Name for `instrument()` -> what is recorded, and what is not.
+WORDS = {
+    "openai": (
+        (
+            "chat completions, responses (also in the background and over a connection), completions, embeddings, "
+            "images, speech, transcriptions, translations, moderations, batches, vector store searches, "
+            "assistants' runs, realtime; Azure and every host that speaks OpenAI's API"
+        ),
+        "files, fine-tuning, evaluations",
+    ),
+    "anthropic": (
+        (
+            "messages, `beta` and the stream helper included, through the clients for Anthropic, Bedrock, Vertex and "
+            "Foundry. The spans that newer releases make themselves are not made for these calls, and no trace id goes "
+            "to Anthropic; those of the tool runner stay"
+        ),
+        "token counts, message batches",
+    ),
+    "groq": ("chat completions, embeddings, speech, transcriptions, translations", "batches, files"),
+    "together": ("chat completions, completions, embeddings, rankings, speech, transcriptions", "images, fine-tuning"),
+    "cerebras": ("chat completions, completions", ""),
+    "fireworks": ("chat completions, completions, messages in Anthropic's shape", "fine-tuning, deployments"),
+    "google-genai": (
+        "generated content, chats, embeddings, pictures, interactions; at Google AI and on Vertex AI",
+        "token counts, caches, files, batches, tuning, live sessions",
+    ),
+    "mistralai": (
+        "chats, agents, fill-in-the-middle, conversations, embeddings, OCR; at Mistral, on Azure and on Vertex AI",
+        "files, batches, fine-tuning",
+    ),
+    "cohere": ("chats of both versions, generations, embeddings, rankings", "classification, datasets, connectors"),
+    "ollama": ("chats, generations, embeddings; clients and functions of the module", "models, web search"),
+    "bedrock": (
+        (
+            "Converse and InvokeModel with their streams, with the bodies of Anthropic, Amazon, Meta, Cohere, Mistral "
+            "and AI21; through boto3 and aiobotocore"
+        ),
+        "agents, knowledge bases, other services of AWS",
+    ),
+    "litellm": (
+        (
+            "completions, text completions, embeddings, and the router, whichever provider is behind them. What an SDK "
+            "below records of the same call is not counted again"
+        ),
+        "the proxy server itself; its clients are recorded as those of `openai`",
+    ),
+    "huggingface_hub": (
+        "chats, text generation, embeddings, of Hugging Face and of the providers behind it",
+        "other tasks, such as pictures and sound",
+    ),
+}
+
+
+def generated(page: str) -> str:
+    """The page with a current table."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{_table()}{END}{after}"
+
+
+def _table() -> str:
+    head = "| SDK | tested versions | recorded | not recorded |\n|---|---|---|---|\n"
+    return head + "".join(_row(name) for name in sorted(known()) if name in WORDS)
+
+
+def _row(name: str) -> str:
+    integration = known()[name].load()
+    package = "" if integration.package == name else f" (`{integration.package}`)"
+    recorded, left = WORDS[name]
+    return f"| `{name}`{package} | `{integration.supported}` | {recorded} | {left or '-'} |\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the page; returns the exit code."""
+    page = PAGE.read_text(encoding="utf-8")
+    current = generated(page)
+    if page == current:
+        return 0
+    if "--check" in arguments:
+        sys.stderr.write("docs/sdks.md is not current: run python docs/generate_sdks.py\n")
+        return 1
+    PAGE.write_text(current, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
