@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -317,10 +316,9 @@ async def test_an_error_inside_a_stream(name, asynchronous, connect, server, spa
 @EACH
 @BOTH
 async def test_what_is_no_llm_call(name, asynchronous, connect, server, spans):
-    """Lists of models make no span, nor does the request that warms a connection up."""
-    warmed = name == "cerebras" and not version("cerebras-cloud-sdk").startswith("1.5.")
-    client = connect(name, asynchronous=asynchronous, **({"warm_tcp_connection": True} if warmed else {}))
-    server.then(*[Reply({"object": "list", "data": []})] * 3)
+    """Lists of models and files make no span."""
+    client = connect(name, asynchronous=asynchronous)
+    server.then(*[Reply({"object": "list", "data": []})] * 2)
     for ask in (lambda: client.get("/v1/models", cast_to=object), lambda: client.post("/v1/files", cast_to=object)):
         await done(ask())
     assert spans() == []
@@ -360,14 +358,60 @@ async def test_a_client_with_its_own_addresses(name, asynchronous, connect, serv
     assert tokens_of(seen) == (57, 48, 32, 16)
 
 
-@pytest.mark.skipif("cerebras" not in INSTALLED, reason="not installed")
-async def test_seconds_of_cerebras(connect, server, spans):
-    """How long a call has waited, been read and been answered."""
-    server.then(Reply(llm_server.chat(time_info=TIME_INFO)))
-    await call(connect("cerebras"), "chat", "gpt-oss-120b")
+@EACH
+@BOTH
+@pytest.mark.parametrize("last", [200, 500])
+async def test_retries_are_one_span_that_counts_them(name, asynchronous, last, connect, server, spans):
+    """Retries happen inside one span, which says how many there were, whether the last one succeeds or not."""
+    again = {"retry-after-ms": "1"}
+    failed = [Reply(llm_server.error("busy"), status, again) for status in (429, 500)]
+    server.then(*failed, Reply(llm_server.chat() if last == 200 else llm_server.error("busy"), last))
+    client = connect(name, asynchronous=asynchronous, max_retries=2)
+    if last == 200:
+        assert (await call(client, "chat", "some-model")).choices[0].message.content == "Paris"
+    else:
+        with pytest.raises(module_of(name).InternalServerError):
+            await call(client, "chat", "some-model")
     seen = spans.one().attributes
-    times = (semconv.SERVER_QUEUE_TIME, semconv.SERVER_PROMPT_TIME, semconv.SERVER_COMPLETION_TIME)
-    assert [seen[name] for name in times] == [0.0375, 0.011, 0.46]
+    assert seen[semconv.RESEND_COUNT] == 2
+    assert seen.get(semconv.ERROR_TYPE) == (None if last == 200 else "busy")
+    assert len(server.requests) == 3
+
+
+@EACH
+@BOTH
+@pytest.mark.parametrize("way", ["with_raw_response", "with_streaming_response"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_raw_access(name, asynchronous, way, stream, connect, server, spans):
+    """A raw response is recorded as a parsed one is, and has the headers and the body that it has without us."""
+    chunks = [*llm_server.chat_chunks()[:-2], llm_server.chunk({}, "stop", usage=llm_server.USAGE), "[DONE]"]
+    server.then(Reply(chunks if stream else llm_server.chat()))
+    target = getattr(connect(name, asynchronous=asynchronous).chat.completions, way)
+    asked = {"model": "some-model", "messages": MESSAGES, **({"stream": True} if stream else {})}
+    made = target.create(**asked)
+    if way == "with_raw_response":
+        await _read(await done(made))
+    elif asynchronous:
+        async with made as raw:
+            await _read(raw)
+    else:
+        with made as raw:
+            await _read(raw)
+    seen = spans.one().attributes
+    assert tokens_of(seen) == (57, 48, 32, 16)
+    assert "Paris" in seen[semconv.OUTPUT_MESSAGES]
+    assert seen[semconv.REQUEST_ID] == "req_1"
+    assert seen.get(semconv.STREAM_OUTCOME) == ("completed" if stream else None)
+
+
+async def _read(raw):
+    """Read a raw response to its end."""
+    assert raw.headers["x-request-id"] == "req_1"
+    found = await done(raw.parse())
+    if hasattr(found, "__aiter__"):
+        assert [chunk async for chunk in found]
+    elif hasattr(found, "__next__"):
+        assert list(found)
 
 
 # ---- odd fields ----

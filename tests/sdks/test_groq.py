@@ -108,3 +108,18 @@ async def test_a_tool_is_asked_for_and_answered(connect, server, spans):
         {"type": "tool_call_response", "id": "call_0", "response": "20 degrees"}
     ]
     assert seen[semconv.OUTPUT_TYPE] == "json"
+
+
+@BOTH
+async def test_a_batch_is_an_action(asynchronous, connect, server, spans):
+    """A batch is created; what it will cost is not known yet."""
+    client = connect("groq", asynchronous=asynchronous)
+    if not hasattr(client, "batches"):
+        pytest.skip("not in this release")
+    batch = {"id": "batch_1", "object": "batch", "status": "validating", "input_file_id": "file_1"}
+    server.then(Reply(batch))
+    asked = {"completion_window": "24h", "endpoint": "/v1/chat/completions", "input_file_id": "file_1"}
+    assert (await done(client.batches.create(**asked))).id == "batch_1"
+    seen = spans.one().attributes
+    assert (seen[semconv.SPAN_KIND], seen[semconv.RESPONSE_ID]) == ("action", "batch_1")
+    assert semconv.USAGE_INPUT_TOKENS not in seen

@@ -18,13 +18,8 @@ from ._parts import message_parts
 from ._request import choice_count
 from ._usage import count
 
-_GIVEN: Final = (
-    "image",
-    "images",
-    "mask",
-    "image_url",
-    "reference_images",
-)  # where hosts that take JSON have the pictures to change
+# Where hosts that take JSON have the pictures to begin with; the last two are Together's.
+_GIVEN: Final = ("image", "images", "mask", "image_url", "reference_images")
 _ENDS: Final = frozenset({"image_generation.completed", "image_edit.completed"})
 
 

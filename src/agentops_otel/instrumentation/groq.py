@@ -1,6 +1,6 @@
 """Groq: which requests are LLM calls.
 
-How they are read is in `_compatible.py` and `_audio.py`. API reference: https://console.groq.com/docs/api-reference
+How they are read is in `_compatible.py`, `_audio.py` and `_batches.py`. API reference: https://console.groq.com/docs/api-reference
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Final
 
 from .. import semconv
 from ._audio import SPEECH, TRANSCRIPT
+from ._batches import BATCHES
 from ._compatible import CHAT, EMBEDDINGS, always, error_code, posts
 from ._endpoint import StainlessSdk
 from ._integration import Integration, stainless
@@ -22,6 +23,7 @@ SDK: Final = StainlessSdk(
             "/openai/v1/audio/speech": SPEECH,
             "/openai/v1/audio/transcriptions": TRANSCRIPT,
             "/openai/v1/audio/translations": TRANSCRIPT,
+            "/openai/v1/batches": BATCHES,
         }
     ),
     provider=always("groq"),
