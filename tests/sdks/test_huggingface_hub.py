@@ -24,6 +24,7 @@ from agentops_otel.instrumentation import huggingface_hub as sdk
 from agentops_otel.usage import Usage
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
+from tests.sdks.case import Case
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_huggingface_hub.py"
 KEY = "hf_Xw7Qz2Lm5Vt8RbKd"
@@ -40,6 +41,28 @@ def token(number, text, whole=None, details=None):
     return {"index": number, "token": made, "generated_text": whole, "details": details}
 
 
+def made(kind):
+    """Makes a client of a class for a server on this machine."""
+    return lambda host: kind(base_url=f"{host}/v1", api_key=KEY, headers=CLOSE, timeout=10)
+
+
+CASES = [
+    Case(
+        name="huggingface_hub chat",
+        span="chat Qwen/Qwen3-32B",
+        provider="huggingface",
+        model="Qwen/Qwen3-32B",
+        tokens=(57, 48),
+        client=made(huggingface_hub.InferenceClient),
+        async_client=made(huggingface_hub.AsyncInferenceClient),
+        call=lambda client: client.chat_completion(**CHAT),
+        answer=llm_server.chat(),
+        refusal={"error": "Input validation error", "error_type": "validation"},
+        code="validation",
+        stream=lambda client: client.chat_completion(**CHAT, stream=True),
+        events=llm_server.chat_chunks(usage=True),
+    )
+]
 TOKENS = [token(1, "Pa"), token(2, "ris", "Paris", ENDED)]
 
 

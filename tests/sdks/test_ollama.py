@@ -16,8 +16,9 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel import pricing, secrets, semconv
-from tests.fakes.llm_server import Reply
+from tests.fakes.llm_server import LINES, Reply
 from tests.sdks import answers_ollama as answers
+from tests.sdks.case import Case
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_ollama.py"
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital of France?"}]
@@ -37,6 +38,62 @@ CALLS = {
 STREAMS = {"chat": answers.chat_pieces(), "generate": answers.generate_pieces()}
 
 
+def made(host):
+    """A client of any release, with what closes it."""
+    client = ollama.Client(host=host, verify=False)  # loading certificates takes longer than most tests
+    client.close = client._client.close
+    return client
+
+
+def made_async(host):
+    """As `made()`."""
+    client = ollama.AsyncClient(host=host, verify=False)
+    client.aclose = client._client.aclose
+    return client
+
+
+BOTH = {"provider": "ollama", "model": "qwen3", "client": made, "async_client": made_async, "headers": LINES}
+CASES = [
+    Case(
+        name="ollama chat",
+        span="chat qwen3",
+        tokens=(26, 11),
+        call=lambda client: client.chat(**CHAT),
+        answer=answers.chat(),
+        refusal={"error": "invalid options"},
+        code="400",
+        stream=lambda client: client.chat(**CHAT, stream=True),
+        events=answers.chat_pieces(),
+        eager=False,
+        **BOTH,
+    ),
+    Case(
+        name="ollama generate",
+        span="text_completion qwen3",
+        tokens=(26, 11),
+        call=lambda client: client.generate("qwen3", "Capital?"),
+        answer=answers.generate(),
+        refusal={"error": "invalid options"},
+        code="400",
+        stream=lambda client: client.generate("qwen3", "Capital?", stream=True),
+        events=answers.generate_pieces(),
+        eager=False,
+        **BOTH,
+    ),
+    Case(
+        name="ollama embed",
+        span="embeddings qwen3",
+        tokens=(8, None),
+        call=lambda client: client.embed("qwen3", "Paris"),
+        answer=answers.EMBED,
+        refusal={"error": "invalid options"},
+        code="400",
+        said="",
+        **BOTH,
+    ),
+]
+
+
 @pytest.fixture
 def host(server):
     return f"http://127.0.0.1:{server.port}"
@@ -44,16 +101,16 @@ def host(server):
 
 @pytest.fixture
 def client(host):
-    client = ollama.Client(host=host, verify=False)  # loading certificates takes longer than most tests
+    client = made(host)
     yield client
-    client._client.close()
+    client.close()
 
 
 @pytest.fixture
 async def async_client(host):
-    client = ollama.AsyncClient(host=host, verify=False)
+    client = made_async(host)
     yield client
-    await client._client.aclose()
+    await client.aclose()
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -251,7 +308,7 @@ async def test_a_connection_lost_in_mid_stream(either, spans, server):
 
 async def test_no_server(spans, server):
     """A server that is not there is one failed span."""
-    nowhere = ollama.Client(host="http://127.0.0.1:1", verify=False)
+    nowhere = made("http://127.0.0.1:1")
     with nowhere._client, pytest.raises(Exception) as caught:
         nowhere.chat(**CHAT)
     seen = spans.one().attributes
