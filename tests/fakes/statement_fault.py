@@ -33,6 +33,7 @@ _GATES = {
     "run", "report", "_start", "_enter", "_leave", "leave", "_finish", "_fail", "_end", "_write_content",
     "_async_request", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
     "begin", "enter", "fail", "finish", "returned", "as_thrown", "_self_call",  # as decorated functions call them
+    "_followed", "_followed_later",
 }  # fmt: skip
 # How our wrappers call the user's code, or the SDK's for the user.
 _USERS = {

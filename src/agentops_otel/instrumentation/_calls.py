@@ -36,12 +36,10 @@ class CallInstrumentation:
         request = guard.run(self._request, instance, args, kwargs)
         if request is None:
             return wrapped(*args, **kwargs)
-        if request.lazy:
+        call = guard.run(self._begin_now, request)
+        if call is None:
             result = wrapped(*args, **kwargs)
             return self._followed_later(request, result)
-        call = guard.run(self._begin, request)
-        if call is None:
-            return wrapped(*args, **kwargs)
         call.begin()
         try:
             result = wrapped(*args, **kwargs)
@@ -62,12 +60,10 @@ class CallInstrumentation:
     async def _async_call(
         self, wrapped: Callable[..., Any], request: Request, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if request.lazy:
+        call = guard.run(self._begin_now, request)
+        if call is None:
             result = await wrapped(*args, **kwargs)
             return self._followed_later(request, result)
-        call = guard.run(self._begin, request)
-        if call is None:
-            return await wrapped(*args, **kwargs)
         call.begin()
         try:
             result = await wrapped(*args, **kwargs)
@@ -88,6 +84,9 @@ class CallInstrumentation:
             return None
         return self._read(instance, args, kwargs)
 
+    def _begin_now(self, request: Request) -> Call | None:
+        return None if request.lazy else self._begin(request)
+
     def _begin(self, request: Request) -> Call | None:
         """Start the span; None for a call that is not to be recorded."""
         if _reading.collected:
@@ -107,6 +106,8 @@ class CallInstrumentation:
         return result if found is None else found
 
     def _follow_later(self, request: Request, result: Any) -> Any:
+        if not request.lazy:  # its call is not recorded
+            return result
         begin = partial(self._begin, request)
         if isinstance(result, (AbstractContextManager, AbstractAsyncContextManager)) and hasattr(result, "gen"):
             result.gen = _pieces.Opening(begin, result.gen)
@@ -134,9 +135,9 @@ def _follow(call: Call, result: Any) -> Any:
         _pieces.opened(call, result)
         return result
     if call.stream and hasattr(result, "__anext__"):
-        return _pieces.aread(lambda: call, result)
+        return _pieces.aread(lambda: call, result, asked=True)
     if call.stream and not isinstance(result, (str, bytes, Mapping)) and hasattr(result, "__iter__"):
-        return _pieces.read(lambda: call, result)
+        return _pieces.read(lambda: call, result, asked=True)
     if hasattr(result, "headers"):
         call.read_headers(result)
     answer = result if sdk.opened is None else sdk.opened(result)

@@ -56,23 +56,32 @@ class Pieces(Reading):
 Begin = Callable[[], Call | None]
 
 
-def read(begin: Begin, inner: Any) -> Generator[Any, Any, Any]:
-    """The pieces of an iterator, with the span as the current one while the SDK makes them."""
-    owner: list[weakref.ref[Any]] = []
+def read(begin: Begin, inner: Any, *, asked: bool = False) -> Generator[Any, Any, Any]:
+    """The pieces of an iterator, with the span as the current one while the SDK makes them.
+
+    Args:
+        asked: the server has been asked already: the call ends also when nobody reads a piece.
+    """
+    owner: list[Pieces | weakref.ref[Any]] = []
     generator = _read(begin, iter(inner), owner)
-    owner.append(weakref.ref(generator))
+    _own(owner, begin, generator, asked=asked)
     return generator
 
 
-def aread(begin: Begin, inner: Any) -> AsyncGenerator[Any, Any]:
+def aread(begin: Begin, inner: Any, *, asked: bool = False) -> AsyncGenerator[Any, Any]:
     """As `read()`, for an asynchronous iterator."""
-    owner: list[weakref.ref[Any]] = []
+    owner: list[Pieces | weakref.ref[Any]] = []
     generator = _aread(begin, inner, owner)
-    owner.append(weakref.ref(generator))
+    _own(owner, begin, generator, asked=asked)
     return generator
 
 
-def _read(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Generator[Any, Any, Any]:
+def _own(owner: list[Pieces | weakref.ref[Any]], begin: Begin, generator: Any, *, asked: bool) -> None:
+    call = begin() if asked else None
+    owner.append(weakref.ref(generator) if call is None else Pieces(call, generator))
+
+
+def _read(begin: Begin, inner: Any, owner: list[Pieces | weakref.ref[Any]]) -> Generator[Any, Any, Any]:
     pieces = guard.run(_begun, begin, owner)
     if pieces is None:
         return (yield from inner)
@@ -100,7 +109,7 @@ def _read(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Generator[
             raise
 
 
-async def _aread(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> AsyncGenerator[Any, Any]:
+async def _aread(begin: Begin, inner: Any, owner: list[Pieces | weakref.ref[Any]]) -> AsyncGenerator[Any, Any]:
     pieces = guard.run(_begun, begin, owner)
     if pieces is None:
         async for piece in inner:
@@ -130,9 +139,12 @@ async def _aread(begin: Begin, inner: Any, owner: list[weakref.ref[Any]]) -> Asy
             raise
 
 
-def _begun(begin: Begin, owner: list[weakref.ref[Any]]) -> Pieces | None:
+def _begun(begin: Begin, owner: list[Pieces | weakref.ref[Any]]) -> Pieces | None:
+    found = owner[0]
+    if isinstance(found, Pieces):
+        return found
     call = begin()
-    return None if call is None else Pieces(call, owner[0]())
+    return None if call is None else Pieces(call, found())
 
 
 class Opening:
