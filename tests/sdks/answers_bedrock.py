@@ -260,3 +260,23 @@ INVOKED: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[Any] | None]]
         None,
     ),
 }
+
+PICTURE = "iVBORw0KGgo" + "A" * 60
+# Of each model that draws: its name, its request, its answer.
+DRAWN = {
+    "canvas": (
+        "amazon.nova-canvas-v1:0",
+        {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "Paris"}, "imageGenerationConfig": {"seed": 7}},
+        {"images": [PICTURE], "error": None},
+    ),
+    "sdxl": (
+        "stability.stable-diffusion-xl-v1",
+        {"text_prompts": [{"text": "Paris"}], "seed": 7},
+        {"result": "success", "artifacts": [{"seed": 7, "base64": PICTURE, "finishReason": "SUCCESS"}]},
+    ),
+    "sd3": (
+        "stability.sd3-5-large-v1:0",
+        {"prompt": "Paris", "seed": 7},
+        {"seeds": [7], "finish_reasons": [None], "images": [PICTURE]},
+    ),
+}

@@ -23,6 +23,7 @@ from botocore.exceptions import (
 )
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -30,7 +31,7 @@ from agentops_otel import instrumentation, semconv
 from tests.fakes import event_stream
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_bedrock as answers
-from tests.sdks.answers_bedrock import CLAUDE, HEADERS, INVOKED, TITAN_EMBED
+from tests.sdks.answers_bedrock import CLAUDE, DRAWN, HEADERS, INVOKED, PICTURE, TITAN_EMBED
 from tests.sdks.case import Case
 
 # botocore leaves the connection of a stream that has failed or is abandoned to the garbage collector.
@@ -500,6 +501,61 @@ def test_other_operations_are_not_recorded(client, server, spans):
     assert not spans()
 
 
+LOADED = """
+import sys
+import boto3
+from botocore.stub import Stubber
+from agentops_otel import instrumentation
+
+instrumentation.instrument("bedrock")
+client = boto3.Session("AKIATEST", "secret", region_name="us-east-1").client("dynamodb")
+stubber = Stubber(client)
+stubber.add_response("list_tables", {"TableNames": []})
+with stubber:
+    client.list_tables()
+ours = sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith("agentops_otel.instrumentation._"))
+print([name for name in ours if name.startswith(("_bedrock", "_converse", "_invoke", "_chat", "_messages"))])
+"""
+
+
+def test_other_services_load_nothing():
+    """A program that asks no model does not load what reads its calls."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("provider", ["leaf"], indirect=True)
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("outer", ["theirs", "ours"])
+def test_beside_opentelemetrys_instrumentation(outer, name, client, server, record, provider):
+    """OpenTelemetry's own instrumentation may be around ours or inside: ours is the one call, theirs at most a step."""
+    botocore = pytest.importorskip("opentelemetry.instrumentation.botocore")
+    instrumentor = botocore.BotocoreInstrumentor()
+    events = answers.converse_events()
+    replies = {
+        "converse": reply(answers.converse()),
+        "converse-stream": streamed(event_stream.events(events)),
+        "invoke": reply(answers.TITAN_VECTOR),
+        "invoke-stream": streamed(event_stream.chunks(answers.MESSAGE_EVENTS)),
+    }
+    steps = [record, lambda: instrumentor.instrument(tracer_provider=provider.sdk)]
+    try:
+        for step in steps if outer == "theirs" else reversed(steps):
+            step()
+        server.then(replies[name])
+        with trace.use_span(provider.root):
+            for value in CALLS[name](client).values():
+                if isinstance(value, (EventStream, StreamingBody)):
+                    list(value)
+    finally:
+        instrumentor.uninstrument()
+    kinds = [span.attributes.get(semconv.SPAN_KIND) for span in provider.capture.spans]
+    assert sorted(kinds) == (["llm", "step"] if outer == "theirs" else ["llm"])
+    (span,) = [span for span in provider.capture.spans if span.attributes.get(semconv.SPAN_KIND) == "llm"]
+    assert span.instrumentation_scope.name == semconv.SCOPE_NAME
+    assert tokens(span)[0] > 0
+
+
 def test_a_suppressed_call_is_not_recorded(client, server, spans):
     """A call in a suppressed context makes no span."""
     server.then(reply(answers.converse()))
@@ -694,26 +750,6 @@ def test_lists_that_go_on_after_the_request(client, server, spans):
     messages.append({"role": "assistant", "content": [{"text": "later"}]})
     list(stream)
     assert len(json.loads(spans.one().attributes[semconv.INPUT_MESSAGES])) == 1
-
-
-PICTURE = "iVBORw0KGgo" + "A" * 60
-DRAWN = {
-    "canvas": (
-        "amazon.nova-canvas-v1:0",
-        {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "Paris"}, "imageGenerationConfig": {"seed": 7}},
-        {"images": [PICTURE], "error": None},
-    ),
-    "sdxl": (
-        "stability.stable-diffusion-xl-v1",
-        {"text_prompts": [{"text": "Paris"}], "seed": 7},
-        {"result": "success", "artifacts": [{"seed": 7, "base64": PICTURE, "finishReason": "SUCCESS"}]},
-    ),
-    "sd3": (
-        "stability.sd3-5-large-v1:0",
-        {"prompt": "Paris", "seed": 7},
-        {"seeds": [7], "finish_reasons": [None], "images": [PICTURE]},
-    ),
-}
 
 
 @pytest.mark.parametrize("name", DRAWN)

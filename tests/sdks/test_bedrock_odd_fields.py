@@ -16,7 +16,7 @@ from agentops_otel.instrumentation import _bedrock_models
 from agentops_otel.instrumentation._content import Content
 from tests.fakes.odd_json import ANY, ODD, paths, replaced
 from tests.sdks import answers_bedrock as answers
-from tests.sdks.answers_bedrock import CLAUDE, INVOKED
+from tests.sdks.answers_bedrock import CLAUDE, DRAWN, INVOKED
 
 TOTALS = (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS)
 CALL = {"toolUse": {"toolUseId": "call_0", "name": "weather", "input": {"city": "Paris"}}}
@@ -52,6 +52,7 @@ ANSWER = answers.converse(
 KINDS = {name: _bedrock_models.endpoint_of(model, body) for name, (model, body, _, _) in INVOKED.items()}
 BODIES = {"converse": (_bedrock_models.CONVERSE, REQUEST, ANSWER)}
 BODIES |= {name: (KINDS[name], body, answer) for name, (_, body, answer, _) in INVOKED.items()}
+BODIES |= {name: (_bedrock_models.IMAGES, body, answer) for name, (_, body, answer) in DRAWN.items()}
 CHUNKS = {"converse": (_bedrock_models.CONVERSE, answers.converse_events())}
 CHUNKS |= {name: (KINDS[name], chunks) for name, (_, _, _, chunks) in INVOKED.items() if chunks}
 
