@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anthropic
 import pytest
+from anthropic._models import FinalRequestOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.trace import StatusCode
@@ -38,9 +39,11 @@ CLIENTS = {
     "AnthropicVertex": ({"region": "us-east5", "project_id": "p", "access_token": "none"}, "/v1", "gcp.vertex_ai"),
     "AnthropicFoundry": ({"api_key": "none"}, "/anthropic", "azure.ai.inference"),
     "AnthropicAWS": ({"api_key": "none", "workspace_id": "w"}, "", "anthropic"),
-    "AnthropicGoogleCloud": ({"token_provider": lambda: "none"}, "", "anthropic"),
+    "AnthropicGoogleCloud": ({"token_provider": lambda: "none", "workspace_id": "w"}, "", "anthropic"),
 }
-needs_tracing = pytest.mark.skipif(not hasattr(anthropic, "AnthropicAWS"), reason="this release does not trace itself")
+needs_tracing = pytest.mark.skipif(
+    "span_name" not in FinalRequestOptions.model_fields, reason="this release does not trace itself"
+)
 
 
 def _case(name, call, stream):
@@ -77,7 +80,7 @@ def made(name, server, *, asynchronous=False, **more):
         pytest.skip(f"this release has no {name}")
     arguments, path, _ = CLIENTS[name]
     if asynchronous and "token_provider" in arguments:
-        arguments = {"token_provider": _token}
+        arguments = {**arguments, "token_provider": _token}
     http = anthropic.DefaultAsyncHttpxClient if asynchronous else anthropic.DefaultHttpxClient
     url = server.url.removesuffix("/v1") + path
     # Loading certificates takes longer than most tests.
