@@ -20,6 +20,7 @@ HEARD = {
     "total_tokens": 145,
     "input_token_details": {"text_tokens": 14, "audio_tokens": 100},
 }
+RUN = {"prompt_tokens": 123, "completion_tokens": 45, "total_tokens": 168}
 TALKED = {
     "total_tokens": 1253,
     "input_tokens": 1132,
@@ -149,7 +150,6 @@ def run(status: str = "queued", **fields: object) -> dict[str, object]:
 
 def run_events() -> list[object]:
     """A streamed run with one message."""
-    usage = {"prompt_tokens": 123, "completion_tokens": 45, "total_tokens": 168}
     message = {
         "id": "msg_1",
         "object": "thread.message",
@@ -178,6 +178,6 @@ def run_events() -> list[object]:
         ("thread.message.created", message),
         *[("thread.message.delta", piece) for piece in pieces],
         ("thread.message.completed", {**message, "status": "completed", "content": whole}),
-        ("thread.run.completed", run("completed", usage=usage)),
+        ("thread.run.completed", run("completed", usage=RUN)),
         "[DONE]",
     ]

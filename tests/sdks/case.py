@@ -23,6 +23,7 @@ class Case:
         stream: the same call, streamed; None when there is none.
         events: the body of its answer.
         headers: of that answer.
+        finishes: whether the answer says why it ended.
         said: a word of the answer that is recorded; empty when none is.
         refusal: the body of an answer with status 400.
         code: the `error.type` of that.
@@ -45,6 +46,7 @@ class Case:
     events: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     said: str = "Paris"
+    finishes: bool = True
     eager: bool = True
 
     def __str__(self) -> str:

@@ -151,7 +151,7 @@ async def test_a_call_is_one_span_with_tokens(case, way, record, provider, serve
     seen = span.attributes
     assert (span.name, span.kind, span.status.status_code) == (case.span, SpanKind.CLIENT, StatusCode.UNSET)
     assert (seen[semconv.SESSION_ID], seen[semconv.PROVIDER_NAME]) == (SESSION, case.provider)
-    assert seen[semconv.REQUEST_MODEL] == case.model
+    assert seen.get(semconv.REQUEST_MODEL, "") == case.model
     assert (seen[semconv.SERVER_ADDRESS], seen[semconv.SERVER_PORT]) == ("127.0.0.1", server.port)
     assert _tokens(seen) == case.tokens
     assert case.said in seen.get(semconv.OUTPUT_MESSAGES, "")
@@ -183,7 +183,7 @@ async def test_a_stream_is_one_span_with_its_text(case, way, record, provider, s
     assert seen[semconv.STREAM_OUTCOME] == "completed"
     assert seen[semconv.STREAM_CHUNKS] > 1
     assert 0 < seen[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] < 60
-    assert seen[semconv.RESPONSE_FINISH_REASONS]
+    assert bool(seen.get(semconv.RESPONSE_FINISH_REASONS)) is case.finishes
     assert case.said in seen[semconv.OUTPUT_MESSAGES]
     assert _tokens(seen) == case.tokens
     assert len(server.requests) == 2
@@ -311,6 +311,7 @@ async def test_the_callers_context_stays(case, way, record, provider, server):
 
 
 @pytest.mark.parametrize("provider", ["leaf"], indirect=True)  # both ways would take minutes
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a fault where garbage is collected
 @reads
 async def test_a_fault_of_ours_changes_nothing(case, way, read, record, server, monkeypatch):
     """Whichever statement of ours fails, the user gets the same from one request. (Each of some is tried.)"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 
 import openai
 import pytest
@@ -15,22 +16,89 @@ from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_openai as answers
 from tests.sdks.answers_openai import PNG, reference
+from tests.sdks.case import Case
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # the assistants
-SDKS = ("openai",)
+
+
+def _client(address):
+    http = openai.DefaultHttpxClient(verify=False)  # loading certificates takes longer than most tests
+    return openai.OpenAI(api_key="sk-test", base_url=f"{address}/v1", max_retries=0, http_client=http)
+
+
+def _async_client(address):
+    http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
+    return openai.AsyncOpenAI(api_key="sk-test", base_url=f"{address}/v1", max_retries=0, http_client=http)
+
+
+def _run(client, **more):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return client.beta.threads.runs.create("thread_1", assistant_id="asst_1", model="gpt-4o", **more)
+
+
+BOTH = {
+    "provider": "openai",
+    "client": _client,
+    "async_client": _async_client,
+    "refusal": llm_server.error("model_not_found"),
+    "code": "model_not_found",
+    "said": "",
+    "finishes": False,
+}
+CASES = [
+    Case(
+        name="openai moderation",
+        span="moderation omni-moderation-latest",
+        model="omni-moderation-latest",
+        tokens=(None, None),
+        call=lambda client: client.moderations.create(model="omni-moderation-latest", input="Hello"),
+        answer=answers.moderation(),
+        **BOTH,
+    ),
+    Case(
+        name="openai batch",
+        span="create_batch",
+        model="",
+        tokens=(None, None),
+        call=lambda client: client.batches.create(
+            input_file_id="file-1", endpoint="/v1/embeddings", completion_window="24h"
+        ),
+        answer=answers.batch(),
+        **BOTH,
+    ),
+    Case(
+        name="openai search",
+        span="retrieval vs_1",
+        model="",
+        tokens=(None, None),
+        call=lambda client: client.vector_stores.search("vs_1", query="refunds"),
+        answer=answers.found(),
+        **BOTH,
+    ),
+    Case(
+        name="openai run",
+        span="invoke_agent asst_1",
+        model="gpt-4o",
+        tokens=(123, 45),
+        call=_run,
+        answer=answers.run("completed", usage=answers.RUN),
+        stream=lambda client: _run(client, stream=True),
+        events=answers.run_events(),
+        **BOTH,
+    ),
+]
 
 
 @pytest.fixture
 def client(server):
-    http = openai.DefaultHttpxClient(verify=False)  # loading certificates takes longer than most tests
-    with openai.OpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
+    with _client(server.url.removesuffix("/v1")) as client:
         yield client
 
 
 @pytest.fixture
 async def async_client(server):
-    http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
-    async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
+    async with _async_client(server.url.removesuffix("/v1")) as client:
         yield client
 
 

@@ -19,28 +19,105 @@ from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_openai as answers
 from tests.sdks.answers_openai import DRAWN, HEARD, MP3, PNG, reference
+from tests.sdks.case import Case
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # translations and variations
-SDKS = ("openai",)
 RELEASE = tuple(map(int, openai.__version__.split(".")[:2]))
 streams_transcripts = pytest.mark.skipif(RELEASE < (1, 68), reason="this release streams no transcriptions")
 streams_images = pytest.mark.skipif(RELEASE < (1, 91), reason="this release streams no pictures")
 SRT = b"1\n00:00:00,000 --> 00:00:02,000\nGood morning\n"
 DRAW = {"model": "gpt-image-1", "prompt": "A fox"}
+HEAR = {"model": "gpt-4o-transcribe", "file": ("a.mp3", MP3)}
 SPEAK = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "Good morning"}
+
+
+def _client(address):
+    http = openai.DefaultHttpxClient(verify=False)  # loading certificates takes longer than most tests
+    return openai.OpenAI(api_key="sk-test", base_url=f"{address}/v1", max_retries=0, http_client=http)
+
+
+def _async_client(address):
+    http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
+    return openai.AsyncOpenAI(api_key="sk-test", base_url=f"{address}/v1", max_retries=0, http_client=http)
+
+
+async def _sound(answer):
+    return (await answer).content
+
+
+def _spoken(client):
+    answer = client.audio.speech.create(**SPEAK)
+    return _sound(answer) if inspect.isawaitable(answer) else answer.content
+
+
+BOTH = {
+    "provider": "openai",
+    "client": _client,
+    "async_client": _async_client,
+    "refusal": llm_server.error("model_not_found"),
+    "code": "model_not_found",
+    "finishes": False,
+}
+DRAWING = {"stream": lambda client: client.images.generate(**DRAW, stream=True), "events": answers.image_events()}
+HEARING = {
+    "stream": lambda client: client.audio.transcriptions.create(**HEAR, stream=True),
+    "events": answers.transcript_events(),
+}
+CASES = [
+    Case(
+        name="openai images",
+        span="generate_content gpt-image-1",
+        model="gpt-image-1",
+        tokens=(50, 4160),
+        call=lambda client: client.images.generate(**DRAW),
+        answer=answers.images(),
+        said="sha256",
+        **(DRAWING if RELEASE >= (1, 91) else {}),
+        **BOTH,
+    ),
+    Case(
+        name="openai pictures changed",
+        span="generate_content gpt-image-1",
+        model="gpt-image-1",
+        tokens=(50, 4160),
+        call=lambda client: client.images.edit(**DRAW, image=("fox.png", PNG)),
+        answer=answers.images(),
+        said="sha256",
+        **BOTH,
+    ),
+    Case(
+        name="openai speech",
+        span="generate_content gpt-4o-mini-tts",
+        model="gpt-4o-mini-tts",
+        tokens=(None, None),
+        call=_spoken,
+        answer=MP3,
+        said="sha256",
+        **BOTH,
+    ),
+    Case(
+        name="openai transcription",
+        span="generate_content gpt-4o-transcribe",
+        model="gpt-4o-transcribe",
+        tokens=(114, 31),
+        call=lambda client: client.audio.transcriptions.create(**HEAR),
+        answer={"text": "Good morning", "usage": HEARD},
+        said="Good morning",
+        **(HEARING if RELEASE >= (1, 68) else {}),
+        **BOTH,
+    ),
+]
 
 
 @pytest.fixture
 def client(server):
-    http = openai.DefaultHttpxClient(verify=False)  # loading certificates takes longer than most tests
-    with openai.OpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
+    with _client(server.url.removesuffix("/v1")) as client:
         yield client
 
 
 @pytest.fixture
 async def async_client(server):
-    http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
-    async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
+    async with _async_client(server.url.removesuffix("/v1")) as client:
         yield client
 
 

@@ -20,7 +20,6 @@ from tests.fakes.talk_server import CUT, END, TalkServer
 from tests.sdks.answers_openai import MP3, TALKED
 
 pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # by the SDK's `enter()`
-SDKS = ("openai",)
 RELEASE = tuple(map(int, openai.__version__.split(".")[:2]))
 IS_RELEASED = find_spec("openai.resources.realtime") is not None
 MODULE = "openai.resources.realtime.realtime" if IS_RELEASED else "openai.resources.beta.realtime.realtime"
