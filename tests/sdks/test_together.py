@@ -9,8 +9,9 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from agentops_otel import semconv
+from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
-from tests.sdks.compatible import BOTH, done
+from tests.sdks.compatible import BOTH, call, done
 
 RANKED = {
     "id": "rank-1",
@@ -23,6 +24,27 @@ RANKED = {
     "usage": {"prompt_tokens": 120, "completion_tokens": 0, "total_tokens": 120},
 }
 SOUND = b"RIFF....WAVE" * 20
+
+
+@BOTH
+@pytest.mark.parametrize("api", ["chat", "completions"])
+async def test_pieces_that_say_their_text_twice(api, asynchronous, connect, server, spans):
+    """A chunk has its text in a delta and beside it, and the id of its token; the text is recorded once."""
+
+    def piece(text, reason=None):
+        delta = {"token_id": 9906, "role": "assistant", "content": text, "tool_calls": None}
+        choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": reason, "seed": None, "delta": delta}
+        return llm_server.chunk(choices=[choice], usage=None)
+
+    last = {**piece("", "eos"), "usage": {"prompt_tokens": 20, "completion_tokens": 3, "total_tokens": 23}}
+    server.then(Reply([*map(piece, ("Pa", "r", "is")), last, "[DONE]"]))
+    await call(connect("together", asynchronous=asynchronous), api, "some-model", stream=True)
+    seen = spans.one().attributes
+    assert json.loads(seen[semconv.OUTPUT_MESSAGES]) == [
+        {"role": "assistant", "parts": [{"type": "text", "content": "Paris"}], "finish_reason": "stop"}
+    ]
+    assert seen[semconv.RESPONSE_FINISH_REASONS] == ("eos",)
+    assert (seen[semconv.USAGE_INPUT_TOKENS], seen[semconv.USAGE_OUTPUT_TOKENS]) == (20, 3)
 
 
 @BOTH

@@ -31,7 +31,7 @@ _IDS: Final = (semconv.RESPONSE_ID, semconv.REQUEST_ID)
 
 NOTHING: Final[Mapping[str, Any]] = {}
 
-_FINISH: Final = {"tool_calls": "tool_call", "function_call": "tool_call", "cancelled": "error"}
+_FINISH: Final = {"tool_calls": "tool_call", "function_call": "tool_call", "cancelled": "error", "eos": "stop"}
 
 # Between two texts of one search: a word begins behind it, no value goes on across it, and there is a blank in it for
 # the search for media, which looks for long runs without one.
