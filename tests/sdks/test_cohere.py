@@ -12,11 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from agentops_otel import instrumentation, semconv
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_cohere as answers
+from tests.sdks.case import Case
 from tests.sdks.seen import seen
 
 cohere = pytest.importorskip("cohere")  # (a plain import fails with the warnings of the oldest release)
@@ -29,6 +31,52 @@ CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Capital of Fra
 V1_CHAT = {"model": MODEL, "message": "Capital of France?"}
 LINES = {"content-type": "application/stream+json"}
 TOKENS = (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS, semconv.USAGE_CACHE_READ_TOKENS)
+
+
+def made(kind, http):
+    """What makes a client of a class, which can be closed with its HTTP client."""
+
+    def make(address):
+        inner = http()
+        client = kind(api_key="none", base_url=address, httpx_client=inner)
+        name = "aclose" if hasattr(inner, "aclose") else "close"
+        setattr(client, name, getattr(inner, name))
+        return client
+
+    return make
+
+
+ONCE = {"request_options": {"max_retries": 0}}
+CLIENTS = {"client": made(cohere.ClientV2, httpx.Client), "async_client": made(cohere.AsyncClientV2, httpx.AsyncClient)}
+USUAL = {"provider": "cohere", "refusal": {"id": "e1", "message": "no"}, "code": "400", "eager": False}
+CASES = [
+    Case(
+        name="cohere chat",
+        span=f"chat {MODEL}",
+        model=MODEL,
+        tokens=(215, 12),
+        call=lambda client: client.chat(**CHAT, **ONCE),
+        answer=answers.chat(),
+        # Streams of the oldest release cannot be closed.
+        stream=None if IS_OLD else lambda client: client.chat_stream(**CHAT, **ONCE),
+        events=answers.chat_events(),
+        **CLIENTS,
+        **USUAL,
+    ),
+    Case(
+        name="cohere embed",
+        span="embeddings embed-v4.0",
+        model="embed-v4.0",
+        tokens=(4, None),
+        call=lambda client: client.embed(
+            model="embed-v4.0", texts=["a"], input_type="search_query", embedding_types=["float"], **ONCE
+        ),
+        answer=answers.embed(),
+        said="",
+        **CLIENTS,
+        **USUAL,
+    ),
+]
 
 
 def url(server):

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from agentops_otel.dialects.kinds import kind_in
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_mistral as answers
+from tests.sdks.case import Case
 from tests.sdks.seen import seen
 
 
@@ -44,6 +46,76 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_mistralai.py"
 MODEL = "mistral-large-2512"
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Capital of France?"}]}
 TOKENS = (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS, semconv.USAGE_CACHE_READ_TOKENS)
+
+
+def made(address):
+    """A client that can be closed."""
+    client = mistralai.Mistral(api_key="none", server_url=address)
+    client.close = client.sdk_configuration.client.close
+    return client
+
+
+def async_made(address):
+    """The same for its asynchronous methods."""
+    client = mistralai.Mistral(api_key="none", server_url=address)
+    client.aclose = client.sdk_configuration.async_client.aclose
+    return client
+
+
+def either(path, **arguments):
+    """Calls a method, or with a client for asynchronous calls its twin."""
+
+    def call(client):
+        return attrgetter(path + "_async" if hasattr(client, "aclose") else path)(client)(**arguments)
+
+    return call
+
+
+USUAL = {
+    "provider": "mistral_ai",
+    "client": made,
+    "async_client": async_made,
+    "refusal": answers.error(),
+    "code": "1300",
+}
+CASES = [
+    Case(
+        name="mistralai chat",
+        span=f"chat {MODEL}",
+        model=MODEL,
+        tokens=(57, 48),
+        call=either("chat.complete", **CHAT),
+        answer=answers.chat(),
+        stream=either("chat.stream", **CHAT),
+        events=answers.chunks(),
+        **USUAL,
+    ),
+    Case(
+        name="mistralai embeddings",
+        span="embeddings mistral-embed",
+        model="mistral-embed",
+        tokens=(8, None),
+        call=either("embeddings.create", model="mistral-embed", inputs=["a"]),
+        answer=answers.embeddings(),
+        said="",
+        **USUAL,
+    ),
+]
+if IS_NEW:
+    inputs = {"model": "mistral-medium-2508", "inputs": "Capital?"}
+    CASES += [
+        Case(
+            name="mistralai conversations",
+            span="chat mistral-medium-2508",
+            model="mistral-medium-2508",
+            tokens=(7300, 55),
+            call=either("beta.conversations.start", **inputs),
+            answer=answers.conversation(),
+            stream=either("beta.conversations.start_stream", **inputs),
+            events=answers.events(),
+            **USUAL,
+        ),
+    ]
 
 
 def url(server):
