@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from agentops_otel import secrets, semconv
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_google as google
+from tests.sdks.case import Case
 
 MODEL = "gemini-2.5-flash"
 ASKED = {"model": MODEL, "contents": "Capital of France?"}
@@ -28,17 +29,87 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_google_genai.p
 KEY = "plain7gateway+key/of==us"
 
 
+def _undated(response):
+    """The SDK shows the headers of each answer, and this one says when that was."""
+    response.headers.pop("date", None)
+
+
+async def _aundated(response):
+    _undated(response)
+
+
+def connected(address, **options):
+    """A client of a server; `vertexai` makes one of Vertex AI."""
+    vertexai = options.pop("vertexai", False)
+    place = {"project": "proj", "location": "us-central1", "credentials": Credentials("ya29.token")}
+    where = {
+        "base_url": address,
+        # Loading certificates takes longer than most tests.
+        "client_args": {"verify": False, "event_hooks": {"response": [_undated]}},
+        "async_client_args": {"verify": False, "event_hooks": {"response": [_aundated]}},
+    }
+    return genai.Client(
+        vertexai=vertexai, http_options={**where, **options}, **(place if vertexai else {"api_key": KEY})
+    )
+
+
+class Connection:
+    """A client for the one or the other way, that can be closed; older releases leave it to the garbage collector."""
+
+    def __init__(self, address):
+        self._client = connected(address)
+        self.models = self._client.models
+
+    def close(self):
+        self._client._api_client._httpx_client.close()
+
+
+class AsyncConnection:
+    def __init__(self, address):
+        self._client = connected(address)
+        self.models = self._client.aio.models
+
+    async def aclose(self):
+        await self._client._api_client._async_httpx_client.aclose()
+
+
+CONNECTED = {"provider": "gcp.gemini", "client": Connection, "async_client": AsyncConnection}
+REFUSED = {"refusal": google.error("INVALID_ARGUMENT", 400), "code": "INVALID_ARGUMENT"}
+CASES = [
+    Case(
+        "google-genai generate_content",
+        f"generate_content {MODEL}",
+        model=MODEL,
+        tokens=(57, 48),
+        call=lambda client: client.models.generate_content(**ASKED),
+        answer=google.generated(),
+        stream=lambda client: client.models.generate_content_stream(**ASKED),
+        events=google.chunks(),
+        eager=False,
+        **CONNECTED,
+        **REFUSED,
+    ),
+    Case(
+        "google-genai embed_content",
+        "embeddings gemini-embedding-001",
+        model="gemini-embedding-001",
+        tokens=(8, None),
+        call=lambda client: client.models.embed_content(model="gemini-embedding-001", contents="Paris"),
+        answer=google.embedded(),
+        said="",
+        **CONNECTED,
+        **REFUSED,
+    ),
+]
+
+
 @pytest.fixture
 async def clients(server):
     """Makes clients of the server, and closes them: `clients()` at Google AI, `clients(vertexai=True)` on Vertex AI."""
     made = []
 
-    def make(*, vertexai=False, **options):
-        place = {"project": "proj", "location": "us-central1", "credentials": Credentials("ya29.token")}
-        key = {"api_key": KEY}
-        quick = {"verify": False}  # loading certificates takes longer than most tests
-        where = {"base_url": f"http://127.0.0.1:{server.port}", "client_args": quick, "async_client_args": quick}
-        made.append(genai.Client(vertexai=vertexai, http_options={**where, **options}, **(place if vertexai else key)))
+    def make(**options):
+        made.append(connected(f"http://127.0.0.1:{server.port}", **options))
         return made[-1]
 
     yield make
