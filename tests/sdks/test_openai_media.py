@@ -7,7 +7,11 @@ import gc
 import inspect
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import openai
 import pytest
@@ -25,6 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"
 RELEASE = tuple(map(int, openai.__version__.split(".")[:2]))
 streams_transcripts = pytest.mark.skipif(RELEASE < (1, 68), reason="this release streams no transcriptions")
 streams_images = pytest.mark.skipif(RELEASE < (1, 91), reason="this release streams no pictures")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_openai_media.py"
 SRT = b"1\n00:00:00,000 --> 00:00:02,000\nGood morning\n"
 DRAW = {"model": "gpt-image-1", "prompt": "A fox"}
 HEAR = {"model": "gpt-4o-transcribe", "file": ("a.mp3", MP3)}
@@ -410,6 +415,39 @@ def test_azure(server, spans):
     found = spans()
     assert [span.name for span in found] == ["generate_content my-pictures", "generate_content my-ears"]
     assert {span.attributes[semconv.PROVIDER_NAME] for span in found} == {"azure.ai.openai"}
+
+
+def test_the_example(server, tmp_path):
+    """The example records a picture, speech and a transcription in one session."""
+    pytest.importorskip("google.rpc", reason="the fake backend needs it")
+    from tests.fakes.fault_server import FaultServer
+
+    server.then(Reply(answers.images()), Reply(MP3), Reply({"text": "A fox in the snow", "usage": HEARD}))
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AGENTOPS_", "PYTHONWARN"))
+    }
+    with FaultServer() as backend:
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLE)],
+            env={
+                **clean,
+                "OPENAI_API_KEY": "sk-test",
+                "OPENAI_BASE_URL": server.url,
+                "OTEL_EXPORTER_OTLP_ENDPOINT": backend.url,
+            },
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, "1 picture\nA fox in the snow\n"), done.stderr
+        assert sorted(span.name for span in backend.spans()) == [
+            "generate_content gpt-4o-mini-tts",
+            "generate_content gpt-4o-transcribe",
+            "generate_content gpt-image-1",
+            "session",
+        ]
 
 
 # ---- prices ----

@@ -194,6 +194,7 @@ async def test_a_response(talk, either, spans):
         "input_tokens": 1132,
         "output_tokens": 121,
         "cache_read.input_tokens": 1064,
+        "audio.cache_read.input_tokens": 1000,
         "text.input_tokens": 119,
         "audio.input_tokens": 1013,
         "text.output_tokens": 30,
