@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -10,7 +11,7 @@ import pytest
 
 aiobotocore = pytest.importorskip("aiobotocore.session")
 
-from botocore.exceptions import ClientError, EventStreamError  # noqa: E402  (after the skip)
+from botocore.exceptions import ClientError, EventStreamError  # noqa: E402
 
 from agentops_otel import semconv  # noqa: E402
 from tests.fakes import event_stream  # noqa: E402
@@ -18,6 +19,10 @@ from tests.fakes.llm_server import Reply  # noqa: E402
 from tests.sdks import answers_bedrock as answers  # noqa: E402
 from tests.sdks.answers_bedrock import CLAUDE, HEADERS, INVOKED  # noqa: E402
 
+# aiobotocore leaves the connection of a stream that has failed to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Unclosed connection:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 ASK = {"modelId": CLAUDE, "messages": [{"role": "user", "content": [{"text": "Capital of France?"}]}]}
 STREAM = {**HEADERS, **event_stream.CONTENT_TYPE}
 CONVERSED = (57, 48)
@@ -99,6 +104,25 @@ async def test_a_body_may_be_read_in_any_way(reading, client, server, spans):
             data += piece
     assert json.loads(data) == answer
     assert tokens(spans.one()) == (57, 48)
+
+
+async def test_a_stream_that_is_cancelled(client, server, spans):
+    """A stream whose reader is cancelled ends its span without an error."""
+    server.then(Reply(event_stream.events(answers.converse_events()), headers=STREAM, gap=0.2))
+    stream = (await client.converse_stream(**ASK))["stream"]
+    task = asyncio.ensure_future(_read(stream))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    span = spans.one()
+    assert span.attributes[semconv.STREAM_OUTCOME] == "cancelled"
+    assert span.attributes[semconv.CANCELLED] is True
+    assert semconv.ERROR_TYPE not in span.attributes
+
+
+async def _read(stream):
+    return [event async for event in stream]
 
 
 async def test_a_refused_call(client, server, spans):
