@@ -23,8 +23,9 @@ from tests.sdks.seen import seen
 
 cohere = pytest.importorskip("cohere")  # (a plain import fails with the warnings of the oldest release)
 IS_OLD = not hasattr(cohere.ClientV2, "with_raw_response")
-# Streams of the oldest release go on whatever they are told, also when they are closed or collected.
-pytestmark = [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")] if IS_OLD else []
+# The oldest release is older than its pydantic, and its streams go on when they are closed or collected.
+IGNORED = ("ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.filterwarnings(each) for each in IGNORED] if IS_OLD else []
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_cohere.py"
 MODEL = "command-a-03-2025"
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Capital of France?"}]}
@@ -157,7 +158,6 @@ def test_chat(client, server, spans):
     assert len(server.requests) == 1
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the oldest release, which is older than its pydantic
 def test_messages_of_models(client, server, spans):
     """Messages may be objects of the SDK's."""
     server.then(Reply(answers.chat()))
