@@ -44,7 +44,7 @@ WORDS = {
         "files, batches, fine-tuning",
     ),
     "cohere": ("chats of both versions, generations, embeddings, rankings", "classification, datasets, connectors"),
-    "ollama": ("chats, generations, embeddings; clients and functions of the module", "models, web search"),
+    "ollama": ("chats, generations, embeddings, scores; clients and functions of the module", "models, web search"),
     "bedrock": (
         (
             "Converse and InvokeModel with their streams, with the bodies of Anthropic, Amazon, Meta, Cohere, Mistral "
