@@ -12,16 +12,48 @@ from opentelemetry.trace import StatusCode
 from agentops_otel import semconv
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_google as google
+from tests.sdks.case import Case
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*[Ii]nteractions.*")
 MODEL = "gemini-3.5-flash"
 ASKED = {"model": MODEL, "input": "Capital of France?"}
 
 
-def made(server):
+def made(address):
     quick = {"verify": False}  # loading certificates takes longer than most tests
-    where = {"base_url": f"http://127.0.0.1:{server.port}", "client_args": quick, "async_client_args": quick}
+    where = {"base_url": address, "client_args": quick, "async_client_args": quick}
     return genai.Client(api_key="AIza-test", http_options=where)
+
+
+class AsyncConnection:
+    """The asynchronous client, which is a part of the other, that has to stay."""
+
+    def __init__(self, address):
+        self._client = made(address)
+        self.interactions = self._client.aio.interactions
+
+    async def aclose(self):
+        self._client.close()
+        await self._client.aio.aclose()
+
+
+CASES = [
+    Case(
+        "google-genai interactions",
+        f"generate_content {MODEL}",
+        "gcp.gemini",
+        MODEL,
+        (57, 48),
+        made,
+        AsyncConnection,
+        call=lambda client: client.interactions.create(**ASKED),
+        answer=google.interaction(),
+        refusal={"error": {"code": "invalid_request", "message": "no"}},
+        code="invalid_request",
+        stream=lambda client: client.interactions.create(**ASKED, stream=True),
+        events=google.interaction_events(),
+    )
+]
 
 
 async def _maybe(value):
@@ -31,7 +63,7 @@ async def _maybe(value):
 @pytest.fixture(params=["sync", "async"])
 async def create(request, server):
     """Makes an interaction, in the one or the other way."""
-    client = made(server)
+    client = made(f"http://127.0.0.1:{server.port}")
     target = (client.aio if request.param == "async" else client).interactions
 
     async def call(**arguments):
@@ -99,7 +131,7 @@ async def test_an_error_inside_of_a_stream(create, spans, server):
 async def test_a_fetched_interaction_is_no_call(spans, server):
     """What is fetched by its id was counted when it was made."""
     server.then(Reply(google.interaction()))
-    client = made(server)
+    client = made(f"http://127.0.0.1:{server.port}")
     assert client.interactions.get("ix_1").id == "ix_1"
     client.close()
     assert spans() == []
