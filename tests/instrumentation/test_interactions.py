@@ -169,6 +169,15 @@ def test_a_call_in_pieces():
     assert message["parts"] == [{"type": "tool_call", "id": "c1", "name": "weather", "arguments": {"city": "Paris"}}]
 
 
+@pytest.mark.parametrize("odd", [[], {}, 5, None])
+def test_an_event_of_an_odd_kind_costs_itself(odd):
+    """An event whose kind is no text says what it says, and is no end."""
+    first, *others = google.interaction_events()
+    fold = folded({**first, "event_type": odd}, *others)
+    assert fold.done
+    assert read(fold.response()) == read(folded(first, *others).response())
+
+
 def test_steps_of_a_last_event_win():
     """A last event that has the steps is the whole answer."""
     last = {"event_type": "interaction.completed", "interaction": google.interaction()}

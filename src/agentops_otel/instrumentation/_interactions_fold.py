@@ -88,7 +88,7 @@ class InteractionsFold:
         elif fields(event.get("interaction")):
             said = fields(event["interaction"])
             self._head |= {name: found for name, found in said.items() if found is not None}
-            self.done = self.done or kind in _ENDS
+            self.done = self.done or (isinstance(kind, str) and kind in _ENDS)
         elif kind == "interaction.status_update" and event.get("status"):
             self._head["status"] = event["status"]
 
