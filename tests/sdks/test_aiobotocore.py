@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 ASK = {"modelId": CLAUDE, "messages": [{"role": "user", "content": [{"text": "Capital of France?"}]}]}
 STREAM = {**HEADERS, **event_stream.CONTENT_TYPE}
 CONVERSED = (57, 48)
+PLAIN = {"inputTokens": 57, "outputTokens": 48, "totalTokens": 105}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def tokens(span):
 
 async def test_converse(client, server, spans):
     """A call of Converse is one span."""
-    server.then(Reply(answers.converse(), headers=HEADERS))
+    server.then(Reply(answers.converse(usage=PLAIN), headers=HEADERS))
     await client.converse(**ASK)
     span = spans.one()
     assert (span.name, tokens(span)) == (f"chat {CLAUDE}", CONVERSED)
@@ -53,7 +54,7 @@ async def test_converse(client, server, spans):
 
 async def test_a_stream(client, server, spans):
     """A stream is one span with its text."""
-    server.then(Reply(event_stream.events(answers.converse_events()), headers=STREAM))
+    server.then(Reply(event_stream.events(answers.converse_events(usage=PLAIN)), headers=STREAM))
     events = [event async for event in (await client.converse_stream(**ASK))["stream"]]
     span = spans.one()
     assert (span.attributes[semconv.STREAM_OUTCOME], tokens(span)) == ("completed", CONVERSED)
@@ -64,7 +65,7 @@ async def test_a_stream(client, server, spans):
 @pytest.mark.parametrize("end", ["closed", "abandoned"])
 async def test_a_stream_that_is_left(end, client, server, spans):
     """A stream that is closed early or abandoned ends its span."""
-    server.then(Reply(event_stream.events(answers.converse_events()), headers=STREAM))
+    server.then(Reply(event_stream.events(answers.converse_events(usage=PLAIN)), headers=STREAM))
     stream = (await client.converse_stream(**ASK))["stream"]
     async with contextlib.aclosing(stream.__aiter__()) as events:
         for _ in range(7):
@@ -78,7 +79,10 @@ async def test_a_stream_that_is_left(end, client, server, spans):
 
 async def test_an_error_event_in_a_stream(client, server, spans):
     """What the server sends as an error fails the span with its code."""
-    events = [*event_stream.events(answers.converse_events()[:7]), event_stream.exception("throttlingException")]
+    events = [
+        *event_stream.events(answers.converse_events(usage=PLAIN)[:7]),
+        event_stream.exception("throttlingException"),
+    ]
     server.then(Reply(events, headers=STREAM))
     with pytest.raises(EventStreamError):
         [event async for event in (await client.converse_stream(**ASK))["stream"]]
@@ -108,7 +112,7 @@ async def test_a_body_may_be_read_in_any_way(reading, client, server, spans):
 
 async def test_a_stream_that_is_cancelled(client, server, spans):
     """A stream whose reader is cancelled ends its span without an error."""
-    server.then(Reply(event_stream.events(answers.converse_events()), headers=STREAM, gap=0.2))
+    server.then(Reply(event_stream.events(answers.converse_events(usage=PLAIN)), headers=STREAM, gap=0.2))
     stream = (await client.converse_stream(**ASK))["stream"]
     task = asyncio.ensure_future(_read(stream))
     await asyncio.sleep(0.3)

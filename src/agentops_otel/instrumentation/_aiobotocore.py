@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
 from .. import guard, semconv
-from ._botocore import Document, Kept, is_other, took_some
+from ._botocore import Document, Kept, is_other, parse_event, took_some
 from ._pieces import Pieces
 from ._reading import close
 from ._span import Call
@@ -19,16 +20,19 @@ def follow(call: Call, result: Any) -> bool:
         if hasattr(value, "_event_generator") and hasattr(value, "_parse_event"):
             _follow_events(call, value)
             return True
-        if hasattr(value, "_raw_stream") and hasattr(value._raw_stream, "content"):  # noqa: SLF001  (aiohttp's)
-            _follow_body(call, value)
-            return True
+        for name in ("_raw_stream", "__wrapped__"):  # the second in release 2
+            if hasattr(getattr(value, name, None), "content"):  # it is aiohttp's
+                _follow_body(call, value, name)
+                return True
     return is_other(call, result)
 
 
 def _follow_events(call: Call, stream: Any) -> None:
     reading = Pieces(call, stream)
     stream._event_generator = _Messages(stream._event_generator, reading)  # noqa: SLF001  (keeps the stream itself)
-    stream._parse_event = partial(_parse_event, reading, stream._parse_event)  # noqa: SLF001  (as above)
+    parse = stream._parse_event  # noqa: SLF001  (as above)
+    around = _parse_event if iscoroutinefunction(parse) else parse_event  # which of both it is depends on the release
+    stream._parse_event = partial(around, reading, parse)  # noqa: SLF001  (as above)
     stream.close = partial(close, reading, stream)
 
 
@@ -74,30 +78,15 @@ async def _parse_event(reading: Pieces, wrapped: Callable[[Any], Any], message: 
     return event
 
 
-def _follow_body(call: Call, body: Any) -> None:
+def _follow_body(call: Call, body: Any, name: str) -> None:
     document = Document(call, body)
-    response = body._raw_stream = _Response(body._raw_stream, document)  # noqa: SLF001  (keeps the body itself)
+    response = _Response(getattr(body, name), document)
+    setattr(body, name, response)  # keeps the body itself
     document.watch(response)
 
 
-class _Response(Kept):
-    """An HTTP response."""
-
-    @property
-    def content(self) -> Any:
-        """Its reader."""
-        return _Reader(self.__wrapped__.content, self._self_document)
-
-    def close(self) -> Any:
-        """Read no more."""
-        try:
-            return self.__wrapped__.close()
-        finally:
-            guard.run(self._self_document.closed)
-
-
-class _Reader(Kept):
-    """A reader of aiohttp's."""
+class _Readable(Kept):
+    """Something that is read with coroutines."""
 
     async def read(self, *args: Any, **kwargs: Any) -> Any:
         """Some bytes, or all that are left."""
@@ -112,3 +101,29 @@ class _Reader(Kept):
             document.leave(token)
         guard.run(took_some, document, found, args, kwargs)
         return found
+
+
+class _Response(_Readable):
+    """An HTTP response of aiohttp's, which a program also gets by itself where it enters the body of release 2."""
+
+    @property
+    def content(self) -> Any:
+        """Its reader."""
+        return _Readable(self.__wrapped__.content, self._self_document)
+
+    async def __aenter__(self) -> Any:
+        await self.__wrapped__.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> Any:
+        try:
+            return await self.__wrapped__.__aexit__(*error)
+        finally:
+            guard.run(self._self_document.closed)
+
+    def close(self) -> Any:
+        """Read no more."""
+        try:
+            return self.__wrapped__.close()
+        finally:
+            guard.run(self._self_document.closed)

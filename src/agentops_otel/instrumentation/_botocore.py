@@ -76,11 +76,11 @@ class _Messages:
 def _follow_events(call: Call, stream: Any) -> None:
     reading = Pieces(call, stream)
     stream._event_generator = _Messages(stream._event_generator, reading)  # noqa: SLF001  (keeps the stream itself)
-    stream._parse_event = partial(_parse_event, reading, stream._parse_event)  # noqa: SLF001  (as above)
+    stream._parse_event = partial(parse_event, reading, stream._parse_event)  # noqa: SLF001  (as above)
     stream.close = partial(close, reading, stream)
 
 
-def _parse_event(reading: Pieces, wrapped: Callable[[Any], Any], message: Any) -> Any:
+def parse_event(reading: Pieces, wrapped: Callable[[Any], Any], message: Any) -> Any:
     """Around the stream's own, which raises what the server sends as an error."""
     try:
         event = wrapped(message)
