@@ -31,7 +31,7 @@ PACKAGE = Path(agentops_otel.__file__).parent
 # Functions that let no exception of theirs out.
 _GATES = {
     "run", "report", "_start", "_enter", "_leave", "leave", "_finish", "_fail", "_end", "_write_content",
-    "_async_request", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
+    "_async_request", "_async_receive", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
     "begin", "enter", "fail", "finish", "returned", "as_thrown", "_self_call",  # as decorated functions call them
     "_followed", "_followed_later",
 }  # fmt: skip
@@ -39,7 +39,7 @@ _GATES = {
 _USERS = {
     "hook", "wrapped", "function", "take", "self._take",
     "generator.send", "generator.throw", "generator.asend", "generator.athrow", "next", "inner.__anext__",
-    "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose",
+    "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose", "type(connection).close",
 }  # fmt: skip
 # Undone here is what the line itself has done: a lock given back, the fields of a dataclass, a generator's value.
 _UNDOING = {"self._lock.release", "self._settling.release", "super().__init__"}

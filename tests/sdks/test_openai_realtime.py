@@ -14,8 +14,9 @@ import pytest
 from genai_prices import extract_usage
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel import instrumentation, pricing, semconv
+from agentops_otel import guard, instrumentation, pricing, semconv
 from tests.fakes import llm_server
+from tests.fakes.statement_fault import StatementFault, probes
 from tests.fakes.talk_server import CUT, END, TalkServer
 from tests.sdks.answers_openai import MP3, TALKED
 
@@ -405,6 +406,40 @@ def test_a_key_in_an_error(spans):
                 pass
     span = spans.one()
     assert span.attributes[semconv.ERROR_TYPE] == "invalid_api_key"
+
+
+@pytest.mark.parametrize("provider", ["leaf"], indirect=True)  # both ways would take minutes
+def test_a_fault_of_ours_changes_nothing(talk, record, monkeypatch):
+    """Whichever statement of ours fails, the user sends and gets the same. (Each of some is tried.)"""
+
+    def said():
+        talk.received.clear()
+        talk.then([heard(HELLO), *spoken()], spoken("resp_2")[:4])
+        client = openai.OpenAI(api_key="sk-test", websocket_base_url=talk.url)
+        with client, connected(client) as connection:
+            connection.response.create(response={"instructions": "Be brief"})
+            events = [connection.recv().to_dict() for _ in range(10)]
+            connection.response.create()
+            events += [connection.recv().to_dict() for _ in range(4)]
+            connection.close()
+        return events, talk.received[:]
+
+    expected = said()
+    record()
+    assert said() == expected  # all is imported
+    monkeypatch.setattr(guard, "reraise", False)
+    number, step, wrong = 7, 23, {}
+    with probes():
+        while True:
+            with StatementFault(number) as fault:
+                found = said()
+            if fault.place is None:
+                break
+            if found != expected:
+                wrong[fault.place] = found
+            number += step
+    assert wrong == {}
+    assert number > 5 * step
 
 
 def test_targets(spans):

@@ -235,7 +235,11 @@ def _watch_close(known: _Connection, connection: Any) -> None:
 
 def _close(known: _Connection, connection: Any, *args: Any, **kwargs: Any) -> Any:
     """In the place of a connection's own `close()`, a function or a coroutine function."""
+    guard.run(_closed, known, connection)
+    return type(connection).close(connection, *args, **kwargs)
+
+
+def _closed(known: _Connection, connection: Any) -> None:
     vars(connection).pop("close", None)
     for reading in _all(known):
         guard.run(reading.finish, semconv.OUTCOME_CLOSED)
-    return type(connection).close(connection, *args, **kwargs)
