@@ -183,14 +183,37 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
     usage = Usage.from_attributes(attributes)
     provider = attributes.get(semconv.PROVIDER_NAME) or attributes.get(semconv.OLD_PROVIDER_NAME)
     model = _model_of(attributes, provider)
-    if usage is None or not isinstance(provider, str) or not isinstance(model, str):
+    if not isinstance(provider, str) or not isinstance(model, str):
         return None
+    if usage is None:
+        return _sound_cost(provider, model, attributes.get(semconv.USAGE_AUDIO_SECONDS))
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
         return None  # half of a price is a wrong price
     if attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None:
         return None  # as is that of the words alone where sound is paid by its length
     tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
     return cost(provider, model, _billed(usage, attributes), service_tier=tier if isinstance(tier, str) else None)
+
+
+def _sound_cost(provider: str, model: str, seconds: AttributeValue | None) -> Cost | None:
+    """What a transcription costs that is paid by the length of its sound alone."""
+    found = _find(provider, model)
+    if found is None or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
+        return None
+    table_model, table_provider = found
+    now = datetime.now(timezone.utc)
+    prices = {name for name, price in vars(table_model.get_prices(now)).items() if price is not None}
+    if "audio_hours" not in prices or prices & _FOR_TOKENS:
+        return None
+    from genai_prices import Usage as TableUsage
+
+    try:
+        sound = TableUsage(audio_seconds=Decimal(str(seconds)))
+        price = table_model.calc_price(sound, table_provider, genai_request_timestamp=now)
+    except (TypeError, ValueError) as error:  # by release of the table
+        logger.debug("no cost for the sound of %r: %s", model, error)
+        return None
+    return Cost(float(price.total_price), semconv.COST_SOURCE_LOCAL, table_version())
 
 
 def _model_of(attributes: Mapping[str, AttributeValue], provider: AttributeValue | None) -> AttributeValue | None:

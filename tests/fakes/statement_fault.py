@@ -39,7 +39,8 @@ _GATES = {
 _USERS = {
     "hook", "wrapped", "function", "take", "self._take",
     "generator.send", "generator.throw", "generator.asend", "generator.athrow", "next", "inner.__anext__",
-    "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose", "type(connection).close",
+    "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose",
+    "type(connection).close",
 }  # fmt: skip
 # Undone here is what the line itself has done: a lock given back, the fields of a dataclass, a generator's value.
 _UNDOING = {"self._lock.release", "self._settling.release", "super().__init__"}

@@ -501,3 +501,15 @@ def test_what_transcriptions_cost(model, amount, server, client, spans):
     server.then(Reply({"text": "Hi", "usage": HEARD}))
     client.audio.transcriptions.create(model=model, file=("a.mp3", MP3))
     assert pricing.span_cost(spans.one().attributes).amount == pytest.approx(amount, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "amount"),
+    [("whisper-1", 90, 0.009), ("whisper-1", 2.5, 0.00025), ("gpt-4o-transcribe", 90, None), ("whisper-9", 90, None)],
+)
+def test_what_the_length_of_sound_costs(model, seconds, amount, server, client, spans):
+    """What is paid by the length alone is priced by it; a model that the table prices by tokens has no cost then."""
+    server.then(Reply({"text": "Hi", "usage": {"type": "duration", "seconds": seconds}}))
+    client.audio.transcriptions.create(model=model, file=("a.mp3", MP3))
+    cost = pricing.span_cost(spans.one().attributes)
+    assert (cost and cost.amount) == (amount and pytest.approx(amount, rel=1e-12))
