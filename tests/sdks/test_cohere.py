@@ -384,6 +384,7 @@ def test_embed_in_batches(v1, server, spans):
     assert len(server.requests) == 2
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as above
 def test_through_aws(server, spans, monkeypatch):
     """The client for Bedrock sends the same requests elsewhere, and makes the same events of what it gets."""
     pytest.importorskip("boto3")
