@@ -372,8 +372,9 @@ class Call:
         """What an SDK's exception knows of its last request and response."""
         response = getattr(error, "response", None)
         self.read_head(response)
-        if hasattr(response, "headers"):
-            self.read_headers(response)
+        answer = error if response is None else response  # aiohttp's error has the headers itself
+        if getattr(answer, "headers", None) is not None:
+            self.read_headers(answer)
         try:
             request = getattr(error, "request", None)
         except RuntimeError:  # httpx: "The .request property has not been set."
