@@ -69,6 +69,22 @@ def test_one_call(feed, start):
     assert [(name, m.calls, m.cost) for name, m in found.models.items()] == [("gpt-4o-mini", 1, pytest.approx(COST))]
 
 
+def test_a_call_that_is_paid_by_its_length(feed, start):
+    """A transcription without tokens has a cost all the same, where the price of its length is known."""
+    for model, seconds in (("whisper-1", 90.0), ("whisper-9", 90.0)):
+        end(
+            start("generate_content"),
+            {
+                semconv.SPAN_KIND: semconv.KIND_LLM,
+                semconv.PROVIDER_NAME: "openai",
+                semconv.REQUEST_MODEL: model,
+                semconv.USAGE_AUDIO_SECONDS: seconds,
+            },
+        )
+    snapshot = feed.totals.snapshot()
+    assert (snapshot.llm_calls, snapshot.cost, snapshot.unpriced_calls) == (2, pytest.approx(0.009), 1)
+
+
 def test_what_waits_to_be_counted_is_small(feed, start):
     """A span that has ended is not held until it is counted, which may be a while after a burst of large prompts."""
     span = start("chat", attributes=CHAT)

@@ -442,7 +442,7 @@ class Totals:
             self._unpriced -= begun[0]
             self._streams_without_usage -= begun[1]
         usage = Usage.from_attributes(attributes)
-        if usage is None:
+        if usage is None and semconv.USAGE_AUDIO_SECONDS not in attributes:  # sound may be paid by its length
             # A failed call costs nothing, so it is not one whose price is missing.
             streamed = bool(attributes.get(semconv.REQUEST_STREAM)) and not failed
             self._unpriced += not failed
@@ -452,7 +452,7 @@ class Totals:
                     self._begun.pop(next(iter(self._begun)))
                 self._begun[response_id] = not failed, streamed
             return
-        self._usage += usage
+        self._usage += usage or Usage()
         cost = pricing.span_cost(attributes)
         if cost is None:
             self._unpriced += 1
