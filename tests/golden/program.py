@@ -29,7 +29,7 @@ MISTAKES = {
     ),
     "init(end_point='http://localhost:4318')": lambda: agentops.init(end_point="http://localhost:4318"),
     "init(inherited_session_id='order 1842')": lambda: agentops.init(inherited_session_id="order 1842"),
-    "instrument('cohere')": lambda: agentops.instrument("cohere"),
+    "instrument('coher')": lambda: agentops.instrument("coher"),
     "tool(5)": lambda: agentops.tool(5),
     "Configuration().timeout = 5": lambda: setattr(agentops.Configuration(), "timeout", 5),
     "end_session() without a session": agentops.end_session,
