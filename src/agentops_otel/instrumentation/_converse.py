@@ -261,18 +261,18 @@ def output(value: Any, content: Content) -> list[Message]:
     return content.complete([content.message(role_of(message, "assistant"), parts, finish)])
 
 
-def write_counts(said: Mapping[str, Any], attributes: Attributes, *, only_input: bool = False) -> None:
+def write_counts(said: Mapping[str, Any], attributes: Attributes) -> None:
     """The tokens of a usage; what is read from a cache and written to one is not in Bedrock's input."""
-    if not said:
+    given, made = _count(_INPUT, said), _count(_OUTPUT, said)
+    if given is None:  # a part without the whole says nothing
+        write_tokens(attributes, None, made)
         return
-    given = _count(_INPUT, said)
-    made = None if only_input else _count(_OUTPUT, said)
     cache_read, cache_write = _count(_CACHE_READ, said) or 0, _count(_CACHE_WRITE, said) or 0
     details = [fields(detail) for detail in items(said.get("cacheDetails"))]
     hour = sum(count(detail.get("inputTokens")) or 0 for detail in details if detail.get("ttl") == "1h")
     write_tokens(
         attributes,
-        None if given is None else given + cache_read + cache_write,
+        given + cache_read + cache_write,
         made,
         cache_read=cache_read,
         cache_write=cache_write,
