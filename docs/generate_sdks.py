@@ -29,21 +29,30 @@ WORDS = {
             "Foundry. The spans that newer releases make themselves are not made for these calls, and no trace id goes "
             "to Anthropic; those of the tool runner stay"
         ),
-        "token counts, message batches",
+        "token counts, message batches, hosted agents, text completions",
     ),
-    "groq": ("chat completions, embeddings, speech, transcriptions, translations", "batches, files"),
-    "together": ("chat completions, completions, embeddings, rankings, speech, transcriptions", "images, fine-tuning"),
+    "groq": (
+        "chat completions, embeddings, speech, transcriptions, translations, batches, the tools that it runs itself",
+        "files; compound systems and Whisper have no cost",
+    ),
+    "together": (
+        "chat completions, completions, embeddings, rankings, pictures, speech, transcriptions, translations",
+        "videos, realtime, batches, fine-tuning",
+    ),
     "cerebras": ("chat completions, completions", ""),
     "fireworks": ("chat completions, completions, messages in Anthropic's shape", "fine-tuning, deployments"),
     "google-genai": (
         "generated content, chats, embeddings, pictures, interactions; at Google AI and on Vertex AI",
-        "token counts, caches, files, batches, tuning, live sessions",
+        "token counts, caches, files, batches, tuning, live sessions, agents, videos, background interactions",
     ),
     "mistralai": (
         "chats, agents, fill-in-the-middle, conversations, embeddings, OCR; at Mistral, on Azure and on Vertex AI",
-        "files, batches, fine-tuning",
+        "files, batches, fine-tuning, transcriptions, speech, moderations, realtime",
     ),
-    "cohere": ("chats of both versions, generations, embeddings, rankings", "classification, datasets, connectors"),
+    "cohere": (
+        "chats of both versions, generations, embeddings, rankings",
+        "classification, datasets, connectors, parsing, sound",
+    ),
     "ollama": ("chats, generations, embeddings, scores; clients and functions of the module", "models, web search"),
     "bedrock": (
         (
