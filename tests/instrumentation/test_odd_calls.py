@@ -19,7 +19,7 @@ from agentops_otel.instrumentation._openai_calls import RESPONSES
 from agentops_otel.instrumentation._realtime import REALTIME
 from agentops_otel.instrumentation._retrieval import VECTOR_STORE
 from agentops_otel.instrumentation._runs import RUNS
-from agentops_otel.instrumentation._talk import RealtimeTalk, ResponsesTalk
+from agentops_otel.instrumentation._talk import Heard, RealtimeTalk, ResponsesTalk
 from tests.sdks import answers_openai as answers
 
 ANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -74,13 +74,26 @@ STREAMS = {
     ],
 }
 ITEM = {"id": "item_1", "type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "UklG"}]}
-SESSION = {"id": "sess_1", "model": "m", "instructions": "Be kind", "output_modalities": ["audio"], "tools": [CALL]}
+EAR = {"input": {"transcription": {"model": "whisper-1"}}}
+SESSION = {
+    "id": "sess_1",
+    "audio": EAR,
+    "model": "m",
+    "instructions": "Be kind",
+    "output_modalities": ["audio"],
+    "tools": [CALL],
+}
 TALK = [
     ("received", {"type": "session.created", "session": SESSION}),
     ("received", {"type": "conversation.item.added", "item": ITEM}),
     (
         "received",
-        {"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_1", "transcript": "A"},
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "item_1",
+            "transcript": "A",
+            "usage": {"seconds": 2},
+        },
     ),
     ("sent", {"type": "response.create", "event_id": "e", "response": {"input": [ITEM], "max_output_tokens": 5}}),
     ("begins", {"type": "response.created", "response": {"id": "resp_1"}}),
@@ -174,7 +187,10 @@ def test_odd_talks(path, odd):
         bodies = []
         for (name, _), event in zip(TALK, events, strict=True):
             said = getattr(talk, name)(event if isinstance(event, dict) else {})
-            bodies += [said[0] if isinstance(said, tuple) else said]
+            if isinstance(said, Heard):
+                written(said.endpoint, said.answer)
+            else:
+                bodies += [said[0] if isinstance(said, tuple) else said]
         for body in bodies:
             if body is not None:
                 attributes, messages = {}, {}

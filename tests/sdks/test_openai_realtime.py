@@ -31,6 +31,7 @@ SESSION = {
     "model": "gpt-realtime-2025-08-28",
     "instructions": "Be kind",
     "output_modalities": ["audio"],
+    "audio": {"input": {"transcription": {"model": "whisper-1"}}},
     "temperature": 0.8,
     "max_output_tokens": "inf",
     "tools": [{"type": "function", "name": "weather", "description": "Weather", "parameters": {}}],
@@ -234,7 +235,12 @@ async def test_a_talk_of_several_responses(talk, either, spans):
     await either.until("response.done")
     await got(connection.response.create())
     await either.until("response.done")
-    first, second, third = spans()
+    first, heard_span, second, third = spans()
+    assert heard_span.name == "generate_content whisper-1"
+    assert heard_span.attributes[semconv.USAGE_AUDIO_SECONDS] == 2
+    assert pricing.span_cost(heard_span.attributes).amount == pytest.approx(0.0002)
+    (words,) = said(heard_span, semconv.OUTPUT_MESSAGES)
+    assert words["parts"] == [{"type": "text", "content": "Weather in Paris?"}]
     assert [said(span, semconv.INPUT_MESSAGES)[0]["parts"] for span in (first, second)] == [
         [{"type": "text", "content": "Hello"}],
         [{"type": "text", "content": "Weather in Paris?"}],

@@ -135,7 +135,9 @@ class ConnectionInstrumentation:
             if call is not None:
                 call.answered({"error": event.get("error") or event})
         elif reading is None or (kind == "error" and not known.talk.errors_end):
-            known.talk.received(event)
+            heard = known.talk.received(event)
+            if heard is not None and (call := self._call(known, heard.body, heard.endpoint)) is not None:
+                call.answered(heard.answer)
         elif isinstance(kind, str) and kind.endswith(".delta"):
             reading.keep(event)
         else:
@@ -158,13 +160,15 @@ class ConnectionInstrumentation:
         reading.watch(connection)
         _watch_close(known, connection)
 
-    def _call(self, known: _Connection, body: Mapping[str, Any]) -> Call | None:
+    def _call(self, known: _Connection, body: Mapping[str, Any], endpoint: Endpoint | None = None) -> Call | None:
         if get_current() and is_suppressed():
             return None
         if _reading.collected:
             _reading.drain()
         scope = _given.scope()
-        return None if scope is None else Call(scope, self._sdk, self._endpoint, known.server, body, stream=True)
+        if scope is None:
+            return None
+        return Call(scope, self._sdk, endpoint or self._endpoint, known.server, body, stream=endpoint is None)
 
     def _broken(self, connection: Any, error: Exception) -> None:
         """The connection is at its end; what else is raised while waiting says nothing about the responses."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from . import _audio
 from ._content import fields, items
+from ._endpoint import Endpoint
 
 _MOST: Final = 256  # items that are kept for the next response, and responses that were asked for
 _CREATE: Final = "response.create"
@@ -18,6 +20,14 @@ _TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
 _LEFT_OUT: Final = ("Omit", "NotGiven")  # classes of the SDK's values for arguments that were not given
 Event = Mapping[str, Any]
 Body = Mapping[str, Any]
+
+
+class Heard(NamedTuple):
+    """A call of another model that the server has made: it has put into words what it was sent as sound."""
+
+    endpoint: Endpoint
+    body: Body
+    answer: Event
 
 
 class Talk(Protocol):
@@ -32,8 +42,8 @@ class Talk(Protocol):
     def sent(self, event: Event) -> None:
         """The client has sent an event."""
 
-    def received(self, event: Event) -> None:
-        """The server has sent an event that does not belong to a response."""
+    def received(self, event: Event) -> Heard | None:
+        """The server has sent an event that does not belong to a response; the call that it tells of, if it does."""
 
     def begins(self, event: Event) -> tuple[Body, Event]:
         """A response begins: what stands for the body of its request, and the event as its fold gets it."""
@@ -69,7 +79,7 @@ class RealtimeTalk:
         if event.get("type") == _CREATE:
             self._asked.append(_given(event))
 
-    def received(self, event: Event) -> None:
+    def received(self, event: Event) -> Heard | None:
         """The server has sent an event that does not belong to a response."""
         kind = event.get("type")
         if kind in ("session.created", "session.updated"):
@@ -78,6 +88,9 @@ class RealtimeTalk:
             self._hear(fields(event.get("item")))
         elif kind == _TRANSCRIBED:
             self._understand(event)
+            answer = {"text": event.get("transcript"), "usage": event.get("usage")}
+            return Heard(_audio.TRANSCRIPT, {"model": self._ear()}, answer) if fields(answer["usage"]) else None
+        return None
 
     def begins(self, event: Event) -> tuple[Body, Event]:
         """A response begins: what stands for the body of its request, and the event with the model that answers."""
@@ -107,6 +120,11 @@ class RealtimeTalk:
             "id": self._session.get("id"),
             "input": given,
         }
+
+    def _ear(self) -> Any:
+        """The model that puts sound into words; the release of the API has it in another place than its preview."""
+        audio = fields(fields(self._session.get("audio")).get("input"))
+        return fields(audio.get("transcription") or self._session.get("input_audio_transcription")).get("model")
 
     def _hear(self, item: Event) -> None:
         """Keep an item that is the client's: the model's own are its output."""
@@ -138,7 +156,7 @@ class ResponsesTalk:
         if event.get("type") == _CREATE:
             self._asked.append(_given(event))
 
-    def received(self, event: Event) -> None:
+    def received(self, event: Event) -> Heard | None:
         """The server has sent an event that does not belong to a response."""
 
     def begins(self, event: Event) -> tuple[Body, Event]:
