@@ -151,6 +151,8 @@ def iterators(modules: tuple[str, ...], classes: tuple[str, ...]) -> Part:
             around = IteratorInstrumentation()
             yield wrap_method(found, f"{name}.__next__", around, around.next)
             yield wrap_method(found, f"{name}.__anext__", around, around.anext)
+            yield wrap_method(found, f"{name}.close", around, around.close)
+            yield wrap_method(found, f"{name}.aclose", around, around.aclose)
 
     return Part(modules, install)
 

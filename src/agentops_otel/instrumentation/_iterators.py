@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import getattr_static
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from .. import guard, semconv
 from ._pieces import Pieces
 from ._span import Call
+from ._wrapped import Wrapper
 
 _followed: Final[WeakKeyDictionary[Any, Pieces]] = WeakKeyDictionary()
 
 
 def follow(call: Call, iterator: Any) -> bool:
-    """Follow an iterator of a class that `iterators()` wraps."""
+    """Follow an iterator of a class that `iterators()` wraps; False for anything else."""
+    if not any(isinstance(getattr_static(type(iterator), name, None), Wrapper) for name in ("__next__", "__anext__")):
+        return False
     _followed[iterator] = Pieces(call, iterator)
     return True
 
@@ -49,6 +53,22 @@ class IteratorInstrumentation:
         pieces = _pieces_of(iterator)
         return wrapped(*args, **kwargs) if pieces is None else _anext(wrapped, pieces, args, kwargs)
 
+    def close(self, wrapped: Callable[..., Any], iterator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Around `close`."""
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            _closed(iterator)
+
+    async def aclose(
+        self, wrapped: Callable[..., Any], iterator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Around `aclose`."""
+        try:
+            return await wrapped(*args, **kwargs)
+        finally:
+            _closed(iterator)
+
 
 async def _anext(wrapped: Callable[..., Any], pieces: Pieces, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     pieces.call.begin()
@@ -64,6 +84,12 @@ async def _anext(wrapped: Callable[..., Any], pieces: Pieces, args: tuple[Any, .
         pieces.call.leave()
     guard.run(pieces.take, piece)
     return piece
+
+
+def _closed(iterator: Any) -> None:
+    pieces = _pieces_of(iterator)
+    if pieces is not None:
+        guard.run(pieces.closed)
 
 
 def _pieces_of(iterator: Any) -> Pieces | None:

@@ -59,6 +59,15 @@ _BUILT_IN: Final[dict[str, tuple[str, ...]]] = {
         "openai.resources.beta.realtime.realtime",
         "openai.resources.responses.responses",
     ),
+    "litellm": (
+        "litellm",
+        "litellm",
+        "litellm",
+        "litellm.litellm_core_utils.streaming_handler",
+        "litellm.text_completions.streaming_iterator",
+        "litellm.utils",
+        "litellm.responses.streaming_iterator",
+    ),
     "anthropic": ("anthropic", "anthropic", "anthropic._base_client"),
     "cohere": ("cohere", "cohere", "cohere.core.http_client"),
     "mistralai": (

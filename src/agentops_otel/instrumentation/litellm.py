@@ -1,0 +1,81 @@
+"""LiteLLM: its functions, whichever provider's API they ask.
+
+What comes back has the shape of OpenAI's, for every provider, with cached tokens inside the input. Which provider has
+answered stands beside it, in `_hidden_params`. Each attempt of a `Router` is a call of its own.
+Reference: https://docs.litellm.ai/docs/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from . import _chat
+from ._content import fields
+from ._endpoint import Endpoint, Request, Sdk, Server, server_at
+from ._integration import Integration, functions, iterators
+from ._iterators import follow
+from ._litellm_answer import HiddenFold, opened, response
+from ._litellm_providers import asked
+from .openai import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
+
+
+def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Request | None]:
+    def read(_instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request | None:
+        body = {**dict(zip(names, args, strict=False)), **kwargs}
+        if body.get("acompletion") is True:  # the coroutine that is returned makes the call
+            return None
+        provider, body["model"] = asked(body)
+        if isinstance(body.get("response_format"), type):
+            body["response_format"] = {"type": "json_schema"}
+        url = body.get("api_base") or body.get("base_url")
+        server = server_at(provider, url) if isinstance(url, str) else Server(provider)
+        return Request(endpoint, body, server, stream=body.get("stream") is True, keys=(body.get("api_key"),))
+
+    return read
+
+
+def _endpoint(base: Endpoint, **changes: Any) -> Endpoint:
+    fold = None if base.fold is None else partial(HiddenFold, base.fold)
+    return replace(base, response=partial(response, base.response), fold=fold, work=None, **changes)
+
+
+def error_code(error: BaseException) -> str | None:
+    """The provider's own code, where the exception has it and not only the status."""
+    body = fields(getattr(error, "body", None))
+    found = fields(body.get("error")) or body
+    for code in (found.get("code"), found.get("type"), getattr(error, "code", None)):
+        if isinstance(code, str) and code and not code.isdecimal():
+            return code
+    return None
+
+
+_CALLS: Final = {
+    "completion": _reader(_endpoint(CHAT, request=_chat.completion_request), "model", "messages"),
+    "text_completion": _reader(_endpoint(COMPLETIONS), "prompt", "model"),
+    "embedding": _reader(_endpoint(EMBEDDINGS), "model", "input"),
+    "responses": _reader(_endpoint(RESPONSES), "input", "model"),
+}
+SDK: Final = Sdk(name="litellm", error_code=error_code, opened=opened, follow=follow)
+INTEGRATION: Final = Integration(
+    "litellm",
+    "litellm",
+    ">=1.60,<2",
+    (
+        functions(SDK, "litellm", _CALLS | {f"a{name}": read for name, read in _CALLS.items()}),
+        iterators(("litellm.litellm_core_utils.streaming_handler",), ("CustomStreamWrapper",)),
+        iterators(("litellm.text_completions.streaming_iterator", "litellm.utils"), ("TextCompletionStreamWrapper",)),
+        iterators(
+            ("litellm.responses.streaming_iterator",),
+            (
+                "ResponsesAPIStreamingIterator",
+                "SyncResponsesAPIStreamingIterator",
+                "MockResponsesAPIStreamingIterator",
+                "CachedResponsesAPIStreamingIterator",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,381 @@
+"""LiteLLM: each call of its functions is one span, with the provider that has answered and the right tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+import warnings
+from dataclasses import replace
+
+import pytest
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # importing it asks the network otherwise
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import litellm
+    from litellm import acompletion as held_acompletion
+    from litellm import completion as held
+
+from agentops_otel import instrumentation, pricing, semconv
+from agentops_otel.usage import Usage
+from tests.fakes.llm_server import Reply, chat, chat_chunks, error
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+ASKED = [{"role": "user", "content": "What is the weather in Paris?"}]
+USAGE = {"stream_options": {"include_usage": True}}
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """No lines on the terminal."""
+    monkeypatch.setattr(litellm, "suppress_debug_info", True)
+
+
+@pytest.fixture
+def openai_kwargs(server):
+    return {"model": "openai/gpt-4o-mini", "messages": ASKED, "api_base": server.url, "api_key": "sk-test"}
+
+
+@pytest.fixture(params=["sync", "async"])
+def call(request):
+    """Calls a function of litellm: `call("completion", model=...)` or the coroutine of the same name."""
+
+    def run(name, *args, **kwargs):
+        if request.param == "sync":
+            found = getattr(litellm, name)(*args, **kwargs)
+            return list(found) if kwargs.get("stream") else found
+        return asyncio.run(_run(f"a{name}", args, kwargs))
+
+    return run
+
+
+async def _run(name, args, kwargs):
+    found = await getattr(litellm, name)(*args, **kwargs)
+    return [chunk async for chunk in found] if kwargs.get("stream") else found
+
+
+def test_a_chat(spans, server, call, openai_kwargs):
+    """One span with what was asked for, who has answered and what it has cost; the openai client below adds none."""
+    answer = call("completion", temperature=0.5, **openai_kwargs)
+    span = spans.one()
+    assert answer.choices[0].message.content == "Paris"
+    assert span.name == "chat gpt-4o-mini"
+    assert (
+        span.attributes.items()
+        >= {
+            semconv.OPERATION_NAME: "chat",
+            semconv.SPAN_KIND: "llm",
+            semconv.PROVIDER_NAME: "openai",
+            semconv.REQUEST_MODEL: "gpt-4o-mini",
+            semconv.RESPONSE_MODEL: "gpt-4o-2024-08-06",
+            semconv.RESPONSE_ID: "chatcmpl-1",
+            semconv.RESPONSE_FINISH_REASONS: ("stop",),
+            semconv.REQUEST_ID: "req_1",
+            semconv.RATELIMIT_REMAINING_REQUESTS: 99,
+            semconv.USAGE_INPUT_TOKENS: 57,
+            semconv.USAGE_OUTPUT_TOKENS: 48,
+            semconv.USAGE_CACHE_READ_TOKENS: 32,
+            semconv.USAGE_REASONING_TOKENS: 16,
+            semconv.SERVER_ADDRESS: "127.0.0.1",
+            semconv.SERVER_PORT: server.port,
+            "gen_ai.request.temperature": 0.5,
+        }.items()
+    )
+    assert "Paris" in span.attributes[semconv.OUTPUT_MESSAGES]
+    assert "weather" in span.attributes[semconv.INPUT_MESSAGES]
+    assert semconv.COST_AMOUNT not in span.attributes  # (LiteLLM's own reckoning)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["plain", "with usage"])
+def test_a_stream(spans, server, call, openai_kwargs, asked):
+    """The chunks are LiteLLM's own, and the span ends with the last of them."""
+    chunks = call("completion", stream=True, **openai_kwargs, **(USAGE if asked else {}))
+    span = spans.one()
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "Paris"
+    assert span.attributes[semconv.STREAM_OUTCOME] == "completed"
+    assert span.attributes[semconv.STREAM_CHUNKS] == len(chunks)
+    assert span.attributes[semconv.REQUEST_STREAM] is True
+    assert span.attributes[semconv.RESPONSE_FINISH_REASONS] == ("stop",)
+    assert "Paris" in span.attributes[semconv.OUTPUT_MESSAGES]
+    assert span.attributes.get(semconv.USAGE_INPUT_TOKENS) == (57 if asked else None)
+    assert span.attributes.get(semconv.USAGE_OUTPUT_TOKENS) == (48 if asked else None)
+    assert semconv.COST_AMOUNT not in span.attributes
+    assert len(server.requests) == 1
+
+
+def test_a_stream_that_is_left(spans, server, openai_kwargs):
+    """A stream that nobody reads to its end has no output tokens."""
+    stream = litellm.completion(stream=True, **openai_kwargs, **USAGE)
+    assert type(stream) is litellm.CustomStreamWrapper
+    next(stream)
+    del stream
+    span = _awaited(spans)
+    assert span.attributes[semconv.STREAM_OUTCOME] == "abandoned"
+    assert semconv.USAGE_OUTPUT_TOKENS not in span.attributes
+
+
+def _awaited(spans):
+    """The only span; threads of LiteLLM's hold a stream for a while."""
+    for _ in range(50):
+        gc.collect()
+        found = spans()
+        if found:
+            (span,) = found
+            return span
+        time.sleep(0.1)
+    raise AssertionError("no span has ended")
+
+
+@pytest.mark.skipif(not hasattr(litellm.CustomStreamWrapper, "close"), reason="this release cannot close a stream")
+def test_a_stream_that_is_closed(spans, openai_kwargs):
+    """The span ends with `close()`."""
+    stream = litellm.completion(stream=True, **openai_kwargs)
+    next(stream)
+    stream.close()
+    assert spans.one().attributes[semconv.STREAM_OUTCOME] == "closed"
+
+
+def test_a_stream_that_breaks_off(spans, server, openai_kwargs):
+    """The exception passes, and what came is recorded."""
+    server.then(Reply(chat_chunks(True), cut=3))
+    with pytest.raises(Exception) as raised:
+        list(litellm.completion(stream=True, max_retries=0, **openai_kwargs, **USAGE))
+    span = spans.one()
+    assert span.attributes[semconv.STREAM_OUTCOME] == "failed"
+    assert span.attributes[semconv.ERROR_TYPE].endswith(type(raised.value).__name__)
+    assert semconv.USAGE_OUTPUT_TOKENS not in span.attributes
+
+
+async def test_a_call_that_is_cancelled(spans, server, openai_kwargs):
+    """It is no error."""
+    server.then(Reply(chat(), delay=5))
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(litellm.acompletion(**openai_kwargs), 0.3)
+    span = spans.one()
+    assert span.attributes[semconv.CANCELLED] is True
+    assert span.status.is_ok
+
+
+def test_the_other_functions(spans, server, call):
+    """Legacy completions, embeddings, and responses where the release has them."""
+    to = {"api_base": server.url, "api_key": "sk-test"}
+    call("text_completion", model="text-completion-openai/gpt-3.5-turbo-instruct", prompt="Hello", **to)
+    span = spans.one()
+    assert span.name == "text_completion gpt-3.5-turbo-instruct"
+    assert span.attributes[semconv.PROVIDER_NAME] == "openai"
+    assert span.attributes[semconv.USAGE_INPUT_TOKENS] > 0
+    call("embedding", model="openai/text-embedding-3-small", input=["Hello"], **to)
+    span = spans.one()
+    assert span.name == "embeddings text-embedding-3-small"
+    assert span.attributes[semconv.USAGE_INPUT_TOKENS] == 8
+    assert semconv.USAGE_OUTPUT_TOKENS not in span.attributes
+    assert span.attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] > 0
+    if hasattr(litellm, "responses"):
+        call("responses", model="openai/gpt-4o-mini", input="Hello", **to)
+        span = spans.one()
+        assert span.attributes[semconv.USAGE_INPUT_TOKENS] == 57
+        assert span.attributes[semconv.RESPONSE_ID].startswith("resp")
+        call("responses", model="openai/gpt-4o-mini", input="Hello", stream=True, **to)
+        span = spans.one()
+        assert span.attributes[semconv.STREAM_OUTCOME] == "completed"
+        assert span.attributes[semconv.USAGE_INPUT_TOKENS] == 57
+
+
+def test_a_legacy_stream(spans, server, call):
+    """A stream of a class of its own."""
+    to = {"api_base": server.url, "api_key": "sk-test"}
+    call("text_completion", model="text-completion-openai/gpt-3.5-turbo-instruct", prompt="Hello", stream=True, **to)
+    span = spans.one()
+    assert span.attributes[semconv.STREAM_OUTCOME] == "completed"
+    assert "Paris" in span.attributes[semconv.OUTPUT_MESSAGES]
+
+
+def test_functions_that_were_held_before(spans, openai_kwargs):
+    """`from litellm import completion` in a program that was imported before us, and positional arguments."""
+    model, messages = openai_kwargs.pop("model"), openai_kwargs.pop("messages")
+    held(model, messages, **openai_kwargs)
+    asyncio.run(held_acompletion(model, messages, **openai_kwargs))
+    assert [span.name for span in spans()] == ["chat gpt-4o-mini"] * 2
+
+
+def test_an_error(spans, server, call, openai_kwargs):
+    """LiteLLM's exception passes; the span has the provider's code where the exception has it."""
+    server.then(Reply(error("context_length_exceeded"), status=400))
+    with pytest.raises(litellm.BadRequestError):
+        call("completion", max_retries=0, **openai_kwargs)
+    span = spans.one()
+    assert span.attributes[semconv.ERROR_TYPE] in (
+        "context_length_exceeded",
+        "litellm.exceptions.BadRequestError",
+        "litellm.exceptions.ContextWindowExceededError",
+    )
+    assert not span.status.is_ok
+    assert len(server.requests) == 1
+
+
+def test_retries_are_one_call(spans, server, openai_kwargs):
+    """What LiteLLM sends again is the same call."""
+    server.then(Reply(error("overloaded"), status=500))
+    litellm.completion(num_retries=1, max_retries=0, **openai_kwargs)
+    assert len(server.requests) == 2
+    assert spans.one().status.is_ok
+
+
+def test_a_fallback_is_one_call(spans, server, openai_kwargs):
+    """The model that has answered is the one that is priced."""
+    server.then(Reply(error("overloaded"), status=500))
+    litellm.completion(fallbacks=["openai/gpt-4.1-mini"], max_retries=0, **openai_kwargs)
+    assert len(server.requests) == 2
+    span = spans.one()
+    assert span.status.is_ok
+    assert span.attributes[semconv.USAGE_INPUT_TOKENS] == 57
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_router(spans, server, openai_kwargs, streamed):
+    """Each attempt of a router is a call of its own: it may go to another provider."""
+    messages = openai_kwargs.pop("messages")
+    router = litellm.Router(
+        model_list=[{"model_name": "any", "litellm_params": {**openai_kwargs, "max_retries": 0}}],
+        num_retries=1,
+        retry_after=0,
+    )
+    server.then(Reply(error("overloaded"), status=500))
+    found = await router.acompletion(model="any", messages=messages, stream=streamed)
+    if streamed:
+        assert [chunk async for chunk in found]
+    assert [span.status.is_ok for span in spans()] == [False, True]
+    found = router.completion(model="any", messages=messages, stream=streamed)
+    if streamed:
+        assert list(found)
+    assert spans.one().attributes[semconv.RESPONSE_FINISH_REASONS] == ("stop",)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_mocked_answer_is_a_call(spans, server, call, streamed):
+    """It goes to no host."""
+    call("completion", model="anthropic/claude-sonnet-4-5", messages=ASKED, mock_response="Paris", stream=streamed)
+    span = spans.one()
+    assert span.attributes[semconv.PROVIDER_NAME] == "anthropic"
+    assert "Paris" in span.attributes[semconv.OUTPUT_MESSAGES]
+    assert server.requests == []
+
+
+def test_an_answer_of_the_cache_costs_nothing(spans, server, openai_kwargs, monkeypatch):
+    """LiteLLM's own cache asks nobody."""
+    pytest.importorskip("orjson")
+    pytest.importorskip("soundfile")
+    from litellm.caching.caching import Cache
+
+    monkeypatch.setattr(litellm, "cache", Cache(type="local"))
+    for _ in range(2):
+        litellm.completion(caching=True, **openai_kwargs)
+    fresh, cached = spans()
+    assert fresh.attributes[semconv.USAGE_INPUT_TOKENS] == 57
+    assert cached.attributes[semconv.USAGE_INPUT_TOKENS] == cached.attributes[semconv.USAGE_OUTPUT_TOKENS] == 0
+    assert len(server.requests) == 1
+
+
+def test_tools(spans, server, openai_kwargs):
+    """Parallel tool calls, streamed."""
+    calls = [
+        {"index": number, "id": f"call_{number}", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+        for number in range(2)
+    ]
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
+    deltas = [{"role": "assistant", "tool_calls": [calls[0]]}, {"tool_calls": [calls[1]]}]
+    chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+    server.then(Reply(chunks))
+    tools = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+    list(litellm.completion(stream=True, tools=tools, **openai_kwargs))
+    span = spans.one()
+    assert span.attributes[semconv.RESPONSE_FINISH_REASONS] == ("tool_calls",)
+    assert [f"call_{number}" in span.attributes[semconv.OUTPUT_MESSAGES] for number in range(2)] == [True, True]
+    assert "look" in span.attributes[semconv.TOOL_DEFINITIONS]
+
+
+def test_it_comes_off(record, server, openai_kwargs):
+    """The originals are back wherever they were held."""
+    before = litellm.completion, held, litellm.CustomStreamWrapper.__next__
+    record()
+    assert litellm.completion is not before[0]
+    assert litellm.completion is held
+    instrumentation.uninstrument()
+    assert (litellm.completion, held, litellm.CustomStreamWrapper.__next__) == before
+
+
+ANTHROPIC = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-4-5",
+    "content": [{"type": "text", "text": "Paris"}],
+    "stop_reason": "end_turn",
+}
+CLAUDE = {"input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 1000, "output_tokens": 7}
+
+
+@pytest.mark.parametrize(
+    ("model", "answer", "name", "usage", "cost"),
+    [
+        pytest.param(
+            "openai/gpt-4o-mini", chat(model="gpt-4o-mini"), "openai",
+            Usage(57, 48, cache_read_tokens=32, reasoning_tokens=16), (25 * 0.15 + 32 * 0.075 + 48 * 0.6) / 1e6,
+            id="openai",
+        ),
+        pytest.param(
+            "anthropic/claude-sonnet-4-5", {**ANTHROPIC, "usage": CLAUDE}, "anthropic",
+            Usage(1110, 7, cache_read_tokens=100, cache_write_tokens=1000),
+            (10 * 3 + 100 * 0.3 + 1000 * 3.75 + 7 * 15) / 1e6,
+            id="anthropic",
+        ),
+        pytest.param(
+            "groq/llama-3.3-70b-versatile", chat(model="llama-3.3-70b-versatile"), "groq",
+            Usage(57, 48, cache_read_tokens=32, reasoning_tokens=16), (57 * 0.59 + 48 * 0.79) / 1e6,
+            id="groq",
+        ),
+        pytest.param(
+            "deepseek/deepseek-chat",
+            chat(model="deepseek-chat", usage={
+                "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
+                "prompt_cache_hit_tokens": 40, "prompt_cache_miss_tokens": 60,
+            }),
+            "deepseek", Usage(100, 20, cache_read_tokens=40), None,
+            id="deepseek",
+        ),
+        pytest.param(
+            "mistral/mistral-small-latest",
+            chat(model="mistral-small-latest",
+                 usage={"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}),
+            "mistral_ai", Usage(100, 20), None,
+            id="mistral",
+        ),
+    ],
+)  # fmt: skip
+def test_tokens_and_cost(spans, server, model, answer, name, usage, cost):
+    """Tokens by class, the provider's name and the price, for answers of several providers."""
+    from genai_prices import Usage as TableUsage
+    from genai_prices import calc_price
+
+    server.then(Reply(answer))
+    litellm.completion(model=model, messages=ASKED, api_base=server.url, api_key="sk-test")
+    attributes = spans.one().attributes
+    assert attributes[semconv.PROVIDER_NAME] == name
+    assert replace(Usage.from_attributes(attributes), output_text_tokens=0) == usage
+    found = pricing.span_cost(attributes)
+    table = TableUsage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens or None,
+        cache_write_tokens=usage.cache_write_tokens or None,
+    )
+    ids = {"mistral_ai": "mistral"}
+    expected = calc_price(table, attributes[semconv.RESPONSE_MODEL], provider_id=ids.get(name, name))
+    assert found.amount == pytest.approx(float(expected.total_price), rel=1e-12)
+    if cost is not None:
+        assert found.amount == pytest.approx(cost, rel=1e-12)
