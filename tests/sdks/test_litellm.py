@@ -10,6 +10,8 @@ import warnings
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # importing it asks the network otherwise
 with warnings.catch_warnings():
@@ -19,6 +21,8 @@ with warnings.catch_warnings():
     from litellm import completion as held
 
 from agentops_otel import instrumentation, pricing, semconv
+from agentops_otel.instrumentation import litellm as integration
+from agentops_otel.instrumentation._litellm_answer import opened
 from agentops_otel.usage import Usage
 from tests.fakes.llm_server import Reply, chat, chat_chunks, error
 
@@ -118,15 +122,18 @@ def test_a_stream_that_is_left(spans, server, openai_kwargs):
 
 
 def _awaited(spans):
-    """The only span; threads of LiteLLM's hold a stream for a while."""
-    for _ in range(50):
+    """The only span, now or as at the end of the process: LiteLLM holds a stream for a while."""
+    for _ in range(20):
         gc.collect()
         found = spans()
         if found:
-            (span,) = found
-            return span
+            break
         time.sleep(0.1)
-    raise AssertionError("no span has ended")
+    else:
+        instrumentation.drain(everything=True)
+        found = spans()
+    (span,) = found
+    return span
 
 
 @pytest.mark.skipif(not hasattr(litellm.CustomStreamWrapper, "close"), reason="this release cannot close a stream")
@@ -379,3 +386,43 @@ def test_tokens_and_cost(spans, server, model, answer, name, usage, cost):
     assert found.amount == pytest.approx(float(expected.total_price), rel=1e-12)
     if cost is not None:
         assert found.amount == pytest.approx(cost, rel=1e-12)
+
+
+_odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+class _Answer:
+    """As LiteLLM's models, with fields of any type."""
+
+    def __init__(self, hidden, **said):
+        self.__dict__.update(said)
+        self._hidden_params = hidden
+
+
+@settings(max_examples=int(os.environ.get("AGENTOPS_TEST_EXAMPLES", "50")), deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["model", "custom_llm_provider", "api_base", "stream", "response_format"]), _odd),
+    st.dictionaries(
+        st.sampled_from(["custom_llm_provider", "api_base", "additional_headers", "usage", "cache_hit"]), _odd
+    )
+    | _odd,
+    st.dictionaries(st.sampled_from(["usage", "model", "id", "choices"]), _odd),
+)
+def test_odd_fields(asked, hidden, said):
+    """A field of any type costs at most itself."""
+    for name in ("completion", "embedding", "responses", "text_completion"):
+        request = integration._CALLS[name](None, ("first",), asked)
+        assert request is not None
+        request.endpoint.request(request.body, {})
+        answer = opened(_Answer(hidden, **said))
+        attributes = {}
+        request.endpoint.response(answer, attributes)
+        assert all(isinstance(value, (str, int, float, tuple)) for value in attributes.values())
+        if request.endpoint.fold is not None:
+            fold = request.endpoint.fold()
+            fold.extend([answer, opened(_Answer(hidden))])
+            request.endpoint.response(fold.response(), {})

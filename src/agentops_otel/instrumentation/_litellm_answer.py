@@ -71,6 +71,9 @@ def response(read: Callable[[Any, Attributes], Failure | None], value: Any, attr
     provider = hidden.get("custom_llm_provider")
     if isinstance(provider, str) and provider and provider != "cached_response":
         attributes[semconv.PROVIDER_NAME] = named(provider)
+        model = attributes.get(semconv.RESPONSE_MODEL)
+        if model is not None:
+            attributes[semconv.RESPONSE_MODEL] = model.removeprefix(f"{provider}/")  # (of old releases)
     url = hidden.get("api_base")
     server = server_at("", url) if isinstance(url, str) else Server("")
     if server.address:
@@ -85,7 +88,7 @@ def response(read: Callable[[Any, Attributes], Failure | None], value: Any, attr
 
 def _tokens(said: Mapping[str, Any], hidden: Mapping[str, Any], attributes: Attributes) -> None:
     """What LiteLLM does to a usage."""
-    if hidden.get("custom_llm_provider") not in _STATE_COST:
+    if attributes.get(semconv.PROVIDER_NAME) not in _STATE_COST:
         for name in (semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE):
             attributes.pop(name, None)
     if hidden.get("cache_hit") is True:  # its own cache: nobody was asked
