@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 import time
 import warnings
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -24,11 +28,49 @@ from agentops_otel import instrumentation, pricing, semconv
 from agentops_otel.instrumentation import litellm as integration
 from agentops_otel.instrumentation._litellm_answer import opened
 from agentops_otel.usage import Usage
+from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import Reply, chat, chat_chunks, error
+from tests.sdks.case import Case
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_litellm.py"
 ASKED = [{"role": "user", "content": "What is the weather in Paris?"}]
 USAGE = {"stream_options": {"include_usage": True}}
+
+IS_NEW = hasattr(litellm, "responses")  # whose exceptions have the body of the answer
+
+
+def _client(name):
+    def make(address):
+        warnings.simplefilter("ignore")  # for the rest of the test: LiteLLM warns of its own models
+        return SimpleNamespace(name=name, to={"api_base": f"{address}/v1", "api_key": "sk-test"})
+
+    return make
+
+
+def _asked(**options):
+    return lambda client: getattr(litellm, client.name)(
+        model="openai/gpt-4o-mini", messages=ASKED, max_retries=0, **client.to, **options
+    )
+
+
+CASES = [
+    Case(
+        name="litellm completion",
+        span="chat gpt-4o-mini",
+        provider="openai",
+        model="gpt-4o-mini",
+        tokens=(57, 48),
+        client=_client("completion"),
+        async_client=_client("acompletion"),
+        call=_asked(),
+        answer=chat(),
+        refusal=error("context_length_exceeded"),
+        code="context_length_exceeded" if IS_NEW else "litellm.exceptions.BadRequestError",
+        stream=_asked(stream=True, **USAGE),
+        events=chat_chunks(True),
+    )
+]
 
 
 @pytest.fixture(autouse=True)
@@ -426,3 +468,34 @@ def test_odd_fields(asked, hidden, said):
             fold = request.endpoint.fold()
             fold.extend([answer, opened(_Answer(hidden))])
             request.endpoint.response(fold.response(), {})
+
+
+def test_the_example(server, tmp_path):
+    """A user's program: a call, and a stream of another provider's."""
+    answer = {**ANTHROPIC, "content": [], "stop_reason": None, "usage": {**CLAUDE, "output_tokens": 1}}
+    events = [
+        {"type": "message_start", "message": answer},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Paris"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}},
+        {"type": "message_stop"},
+    ]
+    server.then(Reply(chat()), Reply(events))
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTOPS_", "OTEL_"))}
+    with FaultServer() as backend:
+        hosts = {"OPENAI_BASE_URL": server.url, "ANTHROPIC_API_BASE": server.url.removesuffix("/v1")}
+        keys = {"OPENAI_API_KEY": "sk-test", "ANTHROPIC_API_KEY": "sk-test", "PYTHONWARNINGS": "ignore"}
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLE)],
+            env={**keep, **hosts, **keys, "OTEL_EXPORTER_OTLP_ENDPOINT": backend.url},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, "Paris\nParis\n"), done.stderr
+        found = sorted(span.name for span in backend.spans())
+    assert found == ["chat claude-opus-4-8", "chat gpt-4o-mini", "session"]
+    assert "internal error" not in done.stderr
