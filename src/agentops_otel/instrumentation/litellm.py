@@ -20,7 +20,7 @@ from ._integration import Integration, functions, iterators
 from ._iterators import follow
 from ._litellm_answer import HiddenFold, opened, response
 from ._litellm_providers import asked
-from .openai import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
+from ._openai_calls import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
 
 
 def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Request | None]:
