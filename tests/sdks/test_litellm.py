@@ -233,6 +233,25 @@ def test_the_other_functions(spans, server, call):
         assert span.attributes[semconv.USAGE_INPUT_TOKENS] == 57
 
 
+def test_pictures_and_sound(spans, server, call):
+    """A picture is made, and what is said is written down; neither is on the span itself."""
+    to = {"api_base": server.url, "api_key": "sk-test"}
+    usage = {"input_tokens": 9, "output_tokens": 1056, "total_tokens": 1065}
+    server.then(Reply({"created": 1, "data": [{"b64_json": "iVBORw0KGgo="}], "usage": usage}))
+    call("image_generation", prompt="A cat", model="openai/gpt-image-1", **to)
+    span = spans.one()
+    assert span.name == "generate_content gpt-image-1"
+    assert span.attributes[semconv.OUTPUT_TYPE] == "image"
+    assert "iVBORw0KGgo" not in str(span.attributes)
+    assert span.attributes.get(semconv.USAGE_OUTPUT_TOKENS, 1056) == 1056  # (old releases drop it)
+    server.then(Reply({"text": "Paris", "usage": {"type": "tokens", **usage}}))
+    call("transcription", model="openai/gpt-4o-transcribe", file=("a.wav", b"RIFF0000WAVE"), **to)
+    span = spans.one()
+    assert span.name == "generate_content gpt-4o-transcribe"
+    assert "Paris" in span.attributes[semconv.OUTPUT_MESSAGES]
+    assert "RIFF" not in str(span.attributes)
+
+
 def test_a_legacy_stream(spans, server, call):
     """A stream of a class of its own."""
     to = {"api_base": server.url, "api_key": "sk-test"}

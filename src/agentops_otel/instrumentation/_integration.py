@@ -149,10 +149,11 @@ def iterators(modules: tuple[str, ...], classes: tuple[str, ...]) -> Part:
     def install(found: ModuleType) -> Iterable[Installed | None]:
         for name in classes:
             around = IteratorInstrumentation()
-            yield wrap_method(found, f"{name}.__next__", around, around.next)
-            yield wrap_method(found, f"{name}.__anext__", around, around.anext)
-            yield wrap_method(found, f"{name}.close", around, around.close)
-            yield wrap_method(found, f"{name}.aclose", around, around.aclose)
+            ways = {"__next__": around.next, "__anext__": around.anext, "close": around.close, "aclose": around.aclose}
+            has = vars(getattr(found, name, object))
+            for method, way in ways.items():
+                if method in has or not has.keys() & ways.keys():  # (a class that is gone lacks all of them)
+                    yield wrap_method(found, f"{name}.{method}", around, way)
 
     return Part(modules, install)
 

@@ -14,8 +14,11 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from . import _chat
+from ._audio import TRANSCRIPT
 from ._content import fields
 from ._endpoint import Endpoint, Request, Sdk, Server, server_at
+from ._form import FILES
+from ._images import IMAGES
 from ._integration import Integration, functions, iterators
 from ._iterators import follow
 from ._litellm_answer import HiddenFold, opened, response
@@ -29,6 +32,8 @@ def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], 
         if body.get("acompletion") is True:  # the coroutine that is returned makes the call
             return None
         provider, body["model"] = asked(body)
+        if "file" in body:
+            body[FILES] = (("file", body["file"]),)
         if isinstance(body.get("response_format"), type):
             body["response_format"] = {"type": "json_schema"}
         url = body.get("api_base") or body.get("base_url")
@@ -57,6 +62,8 @@ _CALLS: Final = {
     "completion": _reader(_endpoint(CHAT, request=_chat.completion_request), "model", "messages"),
     "text_completion": _reader(_endpoint(COMPLETIONS), "prompt", "model"),
     "embedding": _reader(_endpoint(EMBEDDINGS), "model", "input"),
+    "image_generation": _reader(_endpoint(IMAGES), "prompt", "model"),
+    "transcription": _reader(_endpoint(TRANSCRIPT), "model", "file"),
     "responses": _reader(_endpoint(RESPONSES), "input", "model"),
 }
 SDK: Final = Sdk(name="litellm", error_code=error_code, opened=opened, follow=follow)
