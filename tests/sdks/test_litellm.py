@@ -237,13 +237,14 @@ def test_pictures_and_sound(spans, server, call):
     """A picture is made, and what is said is written down; neither is on the span itself."""
     to = {"api_base": server.url, "api_key": "sk-test"}
     usage = {"input_tokens": 9, "output_tokens": 1056, "total_tokens": 1065}
-    server.then(Reply({"created": 1, "data": [{"b64_json": "iVBORw0KGgo="}], "usage": usage}))
-    call("image_generation", prompt="A cat", model="openai/gpt-image-1", **to)
-    span = spans.one()
-    assert span.name == "generate_content gpt-image-1"
-    assert span.attributes[semconv.OUTPUT_TYPE] == "image"
-    assert "iVBORw0KGgo" not in str(span.attributes)
-    assert span.attributes.get(semconv.USAGE_OUTPUT_TOKENS, 1056) == 1056  # (old releases drop it)
+    if IS_NEW:  # others cannot read what a newer openai gives them
+        server.then(Reply({"created": 1, "data": [{"b64_json": "iVBORw0KGgo="}], "usage": usage}))
+        call("image_generation", prompt="A cat", model="openai/gpt-image-1", **to)
+        span = spans.one()
+        assert span.name == "generate_content gpt-image-1"
+        assert span.attributes[semconv.OUTPUT_TYPE] == "image"
+        assert "iVBORw0KGgo" not in str(span.attributes)
+        assert span.attributes[semconv.USAGE_OUTPUT_TOKENS] == 1056
     server.then(Reply({"text": "Paris", "usage": {"type": "tokens", **usage}}))
     call("transcription", model="openai/gpt-4o-transcribe", file=("a.wav", b"RIFF0000WAVE"), **to)
     span = spans.one()

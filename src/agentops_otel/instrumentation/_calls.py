@@ -55,7 +55,9 @@ class CallInstrumentation:
     ) -> Any:
         """Around a coroutine function: the coroutine that it would have returned, or ours around it."""
         request = guard.run(self._request, instance, args, kwargs)
-        return wrapped(*args, **kwargs) if request is None else self._async_call(wrapped, request, args, kwargs)
+        if request is None:
+            return wrapped(*args, **kwargs)
+        return self._async_call(wrapped, request, args, kwargs)
 
     async def _async_call(
         self, wrapped: Callable[..., Any], request: Request, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -31,7 +31,7 @@ class IteratorInstrumentation:
 
     def next(self, wrapped: Callable[..., Any], iterator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `__next__`."""
-        pieces = _pieces_of(iterator)
+        pieces = guard.run(_pieces_of, iterator)
         if pieces is None:
             return wrapped(*args, **kwargs)
         pieces.call.begin()
@@ -50,15 +50,17 @@ class IteratorInstrumentation:
 
     def anext(self, wrapped: Callable[..., Any], iterator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `__anext__`."""
-        pieces = _pieces_of(iterator)
-        return wrapped(*args, **kwargs) if pieces is None else _anext(wrapped, pieces, args, kwargs)
+        pieces = guard.run(_pieces_of, iterator)
+        if pieces is None:
+            return wrapped(*args, **kwargs)
+        return _anext(wrapped, pieces, args, kwargs)
 
     def close(self, wrapped: Callable[..., Any], iterator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `close`."""
         try:
             return wrapped(*args, **kwargs)
         finally:
-            _closed(iterator)
+            guard.run(_closed, iterator)
 
     async def aclose(
         self, wrapped: Callable[..., Any], iterator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -67,7 +69,7 @@ class IteratorInstrumentation:
         try:
             return await wrapped(*args, **kwargs)
         finally:
-            _closed(iterator)
+            guard.run(_closed, iterator)
 
 
 async def _anext(wrapped: Callable[..., Any], pieces: Pieces, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -89,10 +91,10 @@ async def _anext(wrapped: Callable[..., Any], pieces: Pieces, args: tuple[Any, .
 def _closed(iterator: Any) -> None:
     pieces = _pieces_of(iterator)
     if pieces is not None:
-        guard.run(pieces.closed)
+        pieces.closed()
 
 
 def _pieces_of(iterator: Any) -> Pieces | None:
-    pieces = guard.run(_followed.get, iterator)
+    pieces = _followed.get(iterator)
     # One that reads itself, as an asynchronous iterator over a synchronous one, is followed once.
     return None if pieces is None or pieces.call.is_inside else pieces
