@@ -11,6 +11,7 @@ from ._endpoint import Attributes, Failure, Fold, Server, server_at
 from ._litellm_providers import named
 from ._usage import count
 
+PROVIDER: Final = "custom_llm_provider"
 _HIDDEN: Final = "_hidden_params"
 _STATE_COST: Final = frozenset({"openrouter"})  # what other answers say is LiteLLM's own reckoning
 _HEADERS: Final = {
@@ -64,16 +65,24 @@ def _is_reported(usage: Any) -> bool:
     return usage is not None and type(usage).__name__ != "UnreportedUsage"
 
 
+def request(
+    read: Callable[[Mapping[str, Any], Attributes], None], body: Mapping[str, Any], attributes: Attributes
+) -> None:
+    """What is asked, and of whom."""
+    attributes[semconv.PROVIDER_NAME] = body[PROVIDER]
+    read(body, attributes)
+
+
 def response(read: Callable[[Any, Attributes], Failure | None], value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text, and who has answered."""
     failure = read(value, attributes)
     said, hidden = fields(value), _hidden(value)
-    provider = hidden.get("custom_llm_provider")
+    provider = hidden.get(PROVIDER)
     if isinstance(provider, str) and provider and provider != "cached_response":
         attributes[semconv.PROVIDER_NAME] = named(provider)
-        model = attributes.get(semconv.RESPONSE_MODEL)
-        if model is not None:
-            attributes[semconv.RESPONSE_MODEL] = model.removeprefix(f"{provider}/")  # (of old releases)
+    prefix, slash, model = attributes.get(semconv.RESPONSE_MODEL, "").partition("/")
+    if slash and named(prefix) == attributes.get(semconv.PROVIDER_NAME):  # in old releases
+        attributes[semconv.RESPONSE_MODEL] = model
     url = hidden.get("api_base")
     server = server_at("", url) if isinstance(url, str) else Server("")
     if server.address:

@@ -21,7 +21,7 @@ from ._form import FILES
 from ._images import IMAGES
 from ._integration import Integration, functions, iterators
 from ._iterators import follow
-from ._litellm_answer import HiddenFold, opened, response
+from ._litellm_answer import PROVIDER, HiddenFold, opened, request, response
 from ._litellm_providers import asked
 from ._openai_calls import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
 
@@ -32,6 +32,7 @@ def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], 
         if body.get("acompletion") is True:  # the coroutine that is returned makes the call
             return None
         provider, body["model"] = asked(body)
+        body[PROVIDER] = provider
         if "file" in body:
             body[FILES] = (("file", body["file"]),)
         if isinstance(body.get("response_format"), type):
@@ -43,9 +44,14 @@ def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], 
     return read
 
 
-def _endpoint(base: Endpoint, **changes: Any) -> Endpoint:
-    fold = None if base.fold is None else partial(HiddenFold, base.fold)
-    return replace(base, response=partial(response, base.response), fold=fold, work=None, **changes)
+def _endpoint(base: Endpoint, read: Callable[..., None] | None = None) -> Endpoint:
+    return replace(
+        base,
+        request=partial(request, read or base.request),
+        response=partial(response, base.response),
+        fold=None if base.fold is None else partial(HiddenFold, base.fold),
+        work=None,
+    )
 
 
 def error_code(error: BaseException) -> str | None:
@@ -59,7 +65,7 @@ def error_code(error: BaseException) -> str | None:
 
 
 _CALLS: Final = {
-    "completion": _reader(_endpoint(CHAT, request=_chat.completion_request), "model", "messages"),
+    "completion": _reader(_endpoint(CHAT, _chat.completion_request), "model", "messages"),
     "text_completion": _reader(_endpoint(COMPLETIONS), "prompt", "model"),
     "embedding": _reader(_endpoint(EMBEDDINGS), "model", "input"),
     "image_generation": _reader(_endpoint(IMAGES), "prompt", "model"),
