@@ -31,9 +31,9 @@ PACKAGE = Path(agentops_otel.__file__).parent
 # Functions that let no exception of theirs out.
 _GATES = {
     "run", "report", "_start", "_enter", "_leave", "leave", "_finish", "_fail", "_end", "_write_content",
-    "_async_request", "_anext", "_async_call", "_async_receive", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
+    "_async_request", "_async_receive", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
     "begin", "enter", "fail", "finish", "returned", "as_thrown", "_self_call",  # as decorated functions call them
-    "_followed", "_followed_later",
+    "_followed", "_followed_later", "_async_call", "_anext",
 }  # fmt: skip
 # How our wrappers call the user's code, or the SDK's for the user.
 _USERS = {
