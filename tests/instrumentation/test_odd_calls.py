@@ -13,6 +13,7 @@ from agentops_otel import guard, semconv
 from agentops_otel.instrumentation._audio import SPEECH, TRANSCRIPT
 from agentops_otel.instrumentation._batches import BATCHES
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation._decisions import DECISIONS
 from agentops_otel.instrumentation._images import IMAGES
 from agentops_otel.instrumentation._moderation import MODERATION
 from agentops_otel.instrumentation._openai_calls import RESPONSES
@@ -20,6 +21,7 @@ from agentops_otel.instrumentation._realtime import REALTIME
 from agentops_otel.instrumentation._retrieval import VECTOR_STORE
 from agentops_otel.instrumentation._runs import RUNS
 from agentops_otel.instrumentation._talk import Heard, RealtimeTalk, ResponsesTalk
+from agentops_otel.instrumentation._videos import VIDEOS
 from tests.sdks import answers_openai as answers
 
 ANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -36,6 +38,7 @@ REQUESTS = [
     {"model": "m", "prompt": "A fox", "n": 2, "image": [{"image_url": "https://x.example/1.png"}], "mask": "data:,x"},
     {"model": "m", "input": "Hello", "instructions": "Softly", "prompt": "Names", "temperature": 0.1},
     {"input": [{"type": "text", "text": "Hello"}], "endpoint": "/v1", "input_file_id": "f", "completion_window": "24h"},
+    {"model": "m", "input": [SAID], "questions": [{"type": "predicate", "text": "Safe?"}]},
     {"query": ["refunds"], "max_num_results": 4, "vector_store_id": "vs_1"},
     {
         "assistant_id": "a",
@@ -49,6 +52,8 @@ MESSAGE = {"object": "thread.message", "id": "m", "role": "assistant", "content"
 ANSWERS = [
     answers.images(svg_usage={"input_tokens": 1}),
     answers.moderation(),
+    {"model": "m", "answers": [{"type": "predicate", "probability": 0.5}], "usage": answers.DRAWN},
+    {"id": "video_1", "object": "video", "status": "queued", "model": "sora-2"},
     answers.batch(),
     answers.found(),
     answers.run("failed", last_error={"code": "x", "message": "y"}),
@@ -100,7 +105,7 @@ TALK = [
     ("sent", {"type": "response.create", "event_id": "f", "model": "m", "input": "Hello"}),
     ("refused", {"type": "error", "error": {"code": "x", "event_id": "f"}}),
 ]
-ENDPOINTS = [IMAGES, SPEECH, TRANSCRIPT, MODERATION, BATCHES, VECTOR_STORE, RUNS, REALTIME]
+ENDPOINTS = [IMAGES, SPEECH, TRANSCRIPT, MODERATION, BATCHES, VECTOR_STORE, RUNS, REALTIME, VIDEOS, DECISIONS]
 
 
 def paths(value, here=()):

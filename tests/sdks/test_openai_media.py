@@ -264,6 +264,50 @@ def test_a_refused_picture(server, client, spans):
     assert span.status.status_code is StatusCode.ERROR
 
 
+# ---- videos and decisions ----
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(openai.OpenAI, "videos"), reason="this release has no videos")
+async def test_videos(server, either, spans):
+    """The request that begins a video is a call without tokens; to look how far it is, is none."""
+    video = {"id": "video_1", "object": "video", "model": "sora-2", "status": "queued", "progress": 0, "seconds": "4"}
+    server.then(Reply(video), Reply({**video, "status": "completed"}))
+    await got(either.videos.create(model="sora-2", prompt="A fox", input_reference=("fox.png", PNG, "image/png")))
+    await got(either.videos.retrieve("video_1"))
+    span = spans.one()
+    assert span.name == "generate_content sora-2"
+    assert span.attributes[semconv.OUTPUT_TYPE] == "video"
+    assert span.attributes[semconv.RESPONSE_ID] == "video_1"
+    assert span.attributes[semconv.RESPONSE_STATUS] == "queued"
+    parts = [{"type": "text", "content": "A fox"}, reference(PNG, "image", "image/png", filename="fox.png")]
+    assert messages(span, semconv.INPUT_MESSAGES) == ("user", parts)
+    assert usage(span) == {}
+
+
+@pytest.mark.skipif(not hasattr(openai.OpenAI, "decisions"), reason="this release has no decisions")
+async def test_decisions(server, either, spans):
+    """A decision is a call with tokens, its questions a part of the input and its answers the output."""
+    tokens = {
+        "input_tokens": 57,
+        "input_tokens_details": {"cached_tokens": 32, "cache_write_tokens": 0},
+        "output_tokens": 4,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 61,
+    }
+    answer = {"type": "predicate", "name": "safe", "probability": 0.75}
+    server.then(Reply({"model": "gpt-5", "answers": [answer], "usage": tokens}))
+    question = {"type": "predicate", "name": "safe", "question": "Is it safe?"}
+    await got(either.decisions.create(model="gpt-5", input="Sell the fox", questions=[question]))
+    span = spans.one()
+    assert span.name == "generate_content gpt-5"
+    assert usage(span) == {"input_tokens": 57, "output_tokens": 4, "cache_read.input_tokens": 32}
+    given = json.loads(span.attributes[semconv.INPUT_MESSAGES])
+    assert [json.loads(part["content"]) for part in given[1]["parts"]] == [question]
+    role, (part,) = messages(span)
+    assert (role, json.loads(part["content"])) == ("assistant", answer)
+
+
 # ---- speech ----
 
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from . import _audio, _batches, _chat, _embeddings, _fetch, _images, _moderation, _responses, _retrieval, _runs
+from . import (
+    _audio,
+    _batches,
+    _chat,
+    _decisions,
+    _embeddings,
+    _fetch,
+    _images,
+    _moderation,
+    _responses,
+    _retrieval,
+    _runs,
+    _videos,
+)
 from ._chat_fold import ChatFold
 from ._endpoint import Endpoint
 from ._responses_fold import ResponsesFold
@@ -71,6 +84,10 @@ ENDPOINTS: Final = {
     "/images/generations": _images.IMAGES,
     "/images/edits": _images.IMAGES,
     "/images/variations": _images.IMAGES,
+    "/videos": _videos.VIDEOS,
+    "/videos/edits": _videos.VIDEOS,
+    "/videos/extensions": _videos.VIDEOS,
+    "/decisions": _decisions.DECISIONS,
     "/audio/speech": _audio.SPEECH,
     "/audio/transcriptions": _audio.TRANSCRIPT,
     "/audio/translations": _audio.TRANSCRIPT,
@@ -80,6 +97,7 @@ ENDPOINTS: Final = {
 }
 # The ends of paths with an id in the middle, by their beginnings.
 BELOW: Final = {
+    "videos": ("remix", _videos.VIDEOS),
     "vector_stores": ("search", _retrieval.VECTOR_STORE),
     "threads": ("runs", _runs.RUNS),
 }
