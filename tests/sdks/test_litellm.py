@@ -504,7 +504,8 @@ def test_the_example(server, tmp_path):
     server.then(Reply(chat()), Reply(events))
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTOPS_", "OTEL_"))}
     with FaultServer() as backend:
-        hosts = {"OPENAI_BASE_URL": server.url, "ANTHROPIC_API_BASE": server.url.removesuffix("/v1")}
+        hosts = dict.fromkeys(("OPENAI_BASE_URL", "OPENAI_API_BASE"), server.url)  # (by release)
+        hosts |= {"ANTHROPIC_API_BASE": server.url.removesuffix("/v1")}
         keys = {"OPENAI_API_KEY": "sk-test", "ANTHROPIC_API_KEY": "sk-test", "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
             [sys.executable, str(EXAMPLE)],
