@@ -25,7 +25,7 @@ CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of 
 INSTRUMENTATION = "agentops_otel.instrumentation"
 OURS = os.path.dirname(agentops_otel.__file__) + os.sep
 # Beside the caller's own call, each with a guard inside.
-GATE = {"run", "Call.begin", "Call.leave", "Reading.enter", "Reading.leave", "Reading.keep"}
+GATE = {"run", "Call.begin", "Call.leave", "Reading.enter", "Reading.leave", "Reading.keep", "_Chunks.__del__"}
 
 
 class Fault(Exception):
