@@ -36,10 +36,18 @@ class _Chunks:
 
     def __del__(self) -> None:
         """Nobody reads any more: the SDK's generator goes after this, and closes the response on its way out."""
-        guard.run(abandon, self._reading.ref)
+        guard.run(_left, self)
 
     def __getattr__(self, name: str) -> Any:
+        if name in _Chunks.__slots__:  # one that could not be made
+            raise AttributeError(name)
         return getattr(self._inner, name)
+
+
+def _left(chunks: _Chunks) -> None:
+    reading = getattr(chunks, "_reading", None)
+    if reading is not None:
+        abandon(reading.ref)
 
 
 class Chunks(_Chunks):
