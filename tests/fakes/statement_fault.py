@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import gc
 import threading
 from collections.abc import Iterator
@@ -92,11 +93,7 @@ def _probe(place: str) -> None:
 @contextmanager
 def probes() -> Iterator[None]:
     """A block in which the functions of the package have probes; functions made inside of it keep them."""
-    bodies: dict[tuple[str, str, int], CodeType] = {}
-    for path in PACKAGE.rglob("*.py"):
-        tree = ast.fix_missing_locations(_Prober(path.name).visit(ast.parse(path.read_text(encoding="utf-8"))))
-        for code in _codes(compile(tree, str(path), "exec", dont_inherit=True)):
-            bodies[_key(code)] = code
+    bodies = _bodies()
     changed: list[tuple[FunctionType, CodeType]] = []
     setattr(builtins, _PROBE, _probe)
     for function in gc.get_objects():
@@ -108,6 +105,17 @@ def probes() -> Iterator[None]:
     finally:
         for function, code in changed:
             function.__code__ = code
+
+
+@functools.cache
+def _bodies() -> dict[tuple[str, str, int], CodeType]:
+    """The bodies with probes, which are made once: that takes seconds."""
+    bodies: dict[tuple[str, str, int], CodeType] = {}
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.fix_missing_locations(_Prober(path.name).visit(ast.parse(path.read_text(encoding="utf-8"))))
+        for code in _codes(compile(tree, str(path), "exec", dont_inherit=True)):
+            bodies[_key(code)] = code
+    return bodies
 
 
 def _key(code: CodeType) -> tuple[str, str, int]:
