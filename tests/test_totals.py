@@ -240,6 +240,20 @@ def test_unpriced_calls(feed, start):
     assert found.attributes()[semconv.SESSION_UNPRICED_CALLS] == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ({}, 1),
+        ({semconv.PROVIDER_NAME: "vllm", semconv.OPENAI_API_TYPE: "chat_completions"}, 1),
+        ({semconv.PROVIDER_NAME: "aws.bedrock"}, 0),
+    ],
+)
+def test_a_stream_whose_host_cannot_be_asked_for_its_usage(said, counted, feed, start):
+    """Only streams of OpenAI's API, whoever speaks it, have their usage on request, and are told apart for that."""
+    end(start("chat", attributes={**CHAT, semconv.REQUEST_STREAM: True, **said}))
+    assert feed.totals.snapshot().streams_without_usage == counted
+
+
 BEGUN = {**CHAT, semconv.RESPONSE_ID: "resp_1", semconv.RESPONSE_STATUS: "queued"}
 ENDED = {**CHAT, semconv.RESPONSE_ID: "resp_1"}
 

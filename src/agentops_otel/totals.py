@@ -30,7 +30,12 @@ _MOST_BEGUN: Final = 4096
 _LONGEST_READ: Final = 256  # characters or items; the name of a model is shorter
 _LONGEST_WAIT: Final = 5.0  # seconds; the first price loads the table, which takes one of them
 # All that is read of an LLM span to count it.
-_COUNTED: Final = pricing.PRICED_BY | {semconv.REQUEST_STREAM, semconv.RESPONSE_ID, semconv.RESPONSE_STATUS}
+_COUNTED: Final = pricing.PRICED_BY | {
+    semconv.OPENAI_API_TYPE,
+    semconv.REQUEST_STREAM,
+    semconv.RESPONSE_ID,
+    semconv.RESPONSE_STATUS,
+}
 _SMALL: Final = frozenset({bool, float, int})
 _UNFINISHED: Final = ("queued", "in_progress")
 _TIMED: Final = (semconv.KIND_LLM, semconv.KIND_TOOL)
@@ -75,6 +80,11 @@ def _parent_id(span: ReadableSpan) -> int:
 
 def _is_content(value: object) -> bool:
     return isinstance(value, (str, bytes, tuple, list)) and len(value) > _LONGEST_READ
+
+
+def _can_be_asked(attributes: Mapping[str, Any]) -> bool:
+    """Whether a host would say the usage of a stream if it was asked: that is a matter of OpenAI's API."""
+    return semconv.OPENAI_API_TYPE in attributes or attributes.get(semconv.PROVIDER_NAME) == "openai"
 
 
 def _act(parent_id: int, kind: str | None, name: str) -> _Act | None:
@@ -444,7 +454,7 @@ class Totals:
         usage = Usage.from_attributes(attributes)
         if usage is None and semconv.USAGE_AUDIO_SECONDS not in attributes:  # sound may be paid by its length
             # A failed call costs nothing, so it is not one whose price is missing.
-            streamed = bool(attributes.get(semconv.REQUEST_STREAM)) and not failed
+            streamed = bool(attributes.get(semconv.REQUEST_STREAM)) and not failed and _can_be_asked(attributes)
             self._unpriced += not failed
             self._streams_without_usage += streamed
             if isinstance(response_id, str) and attributes.get(semconv.RESPONSE_STATUS) in _UNFINISHED:

@@ -121,6 +121,12 @@ def test_a_call_without_content_cannot_be_made_again():
     assert as_curl(call()) == as_python(call()) == ""
 
 
+@pytest.mark.parametrize("provider", ["aws.bedrock", "cohere", "gcp.gemini"])
+def test_a_call_of_another_api_is_not_offered(provider):
+    """What would not work is not shown."""
+    assert as_curl(call(provider, input=SAID)) == as_python(call(provider, input=SAID)) == ""
+
+
 def test_another_host_is_called_where_it_is():
     """A server that speaks OpenAI's protocol."""
     span = call(input=SAID)

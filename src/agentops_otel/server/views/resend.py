@@ -31,6 +31,9 @@ _ANTHROPIC: Final = {
     semconv.REQUEST_STOP_SEQUENCES: "stop_sequences",
 }
 
+_OTHER_APIS: Final = frozenset({"aws.bedrock", "cohere", "gcp.gemini", "gcp.vertex_ai"})
+"""Providers whose API is neither Anthropic's nor OpenAI's."""
+
 
 def as_curl(span: SpanRow) -> str:
     """The call as a command line; empty when its content was not captured."""
@@ -84,6 +87,8 @@ def _body(span: SpanRow) -> dict[str, Any] | None:
     """The body of the request, as far as it is known."""
     body = span.body
     if body is None or not body.input or span.operation not in {None, "chat", "generate_content", "text_completion"}:
+        return None
+    if span.provider in _OTHER_APIS or body.attributes.get(semconv.OUTPUT_TYPE) not in {None, "text", "json"}:
         return None
     anthropic = _is_anthropic(span)
     known = _ANTHROPIC if anthropic else _OPENAI
