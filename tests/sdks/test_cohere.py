@@ -294,7 +294,9 @@ def test_asynchronously(server, spans):
 
     server.then(Reply(answers.chat_events(), hang=True))
     asynchronously(server, early)
-    assert spans.one().attributes[semconv.STREAM_OUTCOME] == "closed"
+    gc.collect()  # the oldest release leaves the response to the garbage collector
+    instrumentation.drain()
+    assert spans.one().attributes[semconv.STREAM_OUTCOME] in (("closed", "abandoned") if IS_OLD else ("closed",))
 
     async def cancelled(client):
         came = asyncio.Event()

@@ -18,7 +18,7 @@ from ._connections import ConnectionInstrumentation
 from ._endpoint import Endpoint, Sdk, StainlessSdk
 from ._iterators import IteratorInstrumentation
 from ._talk import Talk
-from ._wrapped import wrap_function, wrap_method
+from ._wrapped import wrap_functions, wrap_method
 
 
 class Installed(Protocol):
@@ -136,9 +136,7 @@ def functions(sdk: Sdk, module: str, names: Mapping[str, Read]) -> Part:
     """
 
     def install(found: ModuleType) -> Iterable[Installed | None]:
-        for name, read in names.items():
-            around = CallInstrumentation(sdk, read)
-            yield wrap_function(found, name, around, around.call, around.async_call)
+        return wrap_functions(found, {name: CallInstrumentation(sdk, read) for name, read in names.items()})
 
     return Part((module,), install)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from types import ModuleType
 from typing import Any, Final
@@ -93,57 +93,77 @@ def wrap_method(
 
 
 class Held(msgspec.Struct, frozen=True):
-    """One function of a module, replaced in every module that holds it, or absent."""
+    """One function of a module, replaced in every module that holds it, or absent.
 
-    module: str
-    name: str
+    Attributes:
+        places: the names of modules under which it was found.
+    """
+
+    label: str
     wrapper: Any = None
     instrumentation: Any = None
-
-    @property
-    def label(self) -> str:
-        """Where it is defined."""
-        return f"{self.module}.{self.name}"
+    places: list[tuple[dict[str, Any], str]] = []
 
     def state(self) -> str:
         """Whether the SDK's calls pass it."""
         if self.wrapper is None:
             return ABSENT
-        held = getattr(sys.modules.get(self.module), self.name, None)
-        return LIVE if held is self.wrapper else REPLACED
+        module, _, name = self.label.rpartition(".")
+        return LIVE if getattr(sys.modules.get(module), name, None) is self.wrapper else REPLACED
 
     def restore(self) -> None:
-        """Put the original back wherever our wrapper stands."""
-        if self.wrapper is not None:
-            self.instrumentation.active = False
-            _replace(self.wrapper, self.wrapper.__wrapped__)
+        """Put the original back; a module that has taken our wrapper meanwhile gets the SDK's own behaviour from it."""
+        if self.wrapper is None:
+            return
+        self.instrumentation.active = False
+        original = self.wrapper.__wrapped__
+        while self.places:
+            held, name = self.places.pop()
+            if held.get(name) is self.wrapper:
+                held[name] = original
 
     def is_gone(self) -> bool:
         """Never: a module is held by its name."""
         return False
 
 
-def wrap_function(
-    module: ModuleType, name: str, instrumentation: Any, around: Around, around_async: Around
-) -> Held | None:
-    """Wrap a function of a module wherever a module holds it, as one does after `from litellm import completion`.
+def wrap_functions(module: ModuleType, names: Mapping[str, Any]) -> list[Held]:
+    """Wrap functions of a module wherever a module holds them, as one does after `from litellm import completion`.
+
+    Looking through all modules takes tens of milliseconds where there are thousands, so it is done once.
+
+    Args:
+        names: function -> its instrumentation, with `call` and `async_call`.
 
     Returns:
-        None when it is wrapped already.
+        Those that are not wrapped already.
     """
-    original = vars(module).get(name)
-    if not callable(original):
-        return Held(module.__name__, name)
-    if isinstance(original, Wrapper) and original.is_active():
-        return None
-    wrapper = Wrapper(original, around_async if iscoroutinefunction(original) else around)
-    _replace(original, wrapper)
-    return Held(module.__name__, name, wrapper, instrumentation)
+    found: list[Held] = []
+    fresh: dict[int, Held] = {}
+    for name, around in names.items():
+        original, label = vars(module).get(name), f"{module.__name__}.{name}"
+        if not callable(original):
+            found.append(Held(label))
+        elif not (isinstance(original, Wrapper) and original.is_active()):
+            chosen = around.async_call if iscoroutinefunction(original) else around.call
+            fresh[id(original)] = Held(label, Wrapper(original, chosen), around)
+    _replace(fresh)
+    return [*found, *fresh.values()]
 
 
-def _replace(old: Any, new: Any) -> None:
+def _replace(wrapped: Mapping[int, Held]) -> None:
+    """Put wrappers in the place of what they wrap.
+
+    Args:
+        wrapped: by the identity of that; it is alive as long as its wrapper.
+    """
+    if not wrapped:
+        return
     for module in [*sys.modules.values()]:
         held = getattr(module, "__dict__", None)  # (not all that is in `sys.modules` is a module)
         if isinstance(held, dict):
-            for name in [name for name, value in [*held.items()] if value is old]:
-                held[name] = new
+            for name, value in [*held.items()]:
+                each = wrapped.get(id(value))
+                if each is not None:
+                    held[name] = each.wrapper
+                    each.places.append((held, name))
