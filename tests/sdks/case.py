@@ -27,8 +27,7 @@ class Case:
         said: a word of the answer that is recorded; empty when none is.
         refusal: the body of an answer with status 400.
         code: the `error.type` of that.
-        eager: whether the call is made before the stream is read.
-        pieces: whether the caller gets one piece for each event.
+        held: whether the SDK holds a stream that its caller has let go of, until the process ends.
     """
 
     name: str
@@ -46,8 +45,8 @@ class Case:
     events: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     said: str = "Paris"
+    held: bool = False
     finishes: bool = True
-    eager: bool = True
 
     def __str__(self) -> str:
         return self.name

@@ -49,7 +49,7 @@ def made(kind, http):
 
 ONCE = {"request_options": {"max_retries": 0}}
 CLIENTS = {"client": made(cohere.ClientV2, httpx.Client), "async_client": made(cohere.AsyncClientV2, httpx.AsyncClient)}
-USUAL = {"provider": "cohere", "refusal": {"id": "e1", "message": "no"}, "code": "400", "eager": False}
+USUAL = {"provider": "cohere", "refusal": {"id": "e1", "message": "no"}, "code": "400"}
 CASES = [
     Case(
         name="cohere chat",

@@ -85,7 +85,6 @@ CASES = [
         answer=google.generated(),
         stream=lambda client: client.models.generate_content_stream(**ASKED),
         events=google.chunks(),
-        eager=False,
         **CONNECTED,
         **REFUSED,
     ),

@@ -69,6 +69,7 @@ CASES = [
         code="context_length_exceeded" if IS_NEW else "litellm.exceptions.BadRequestError",
         stream=_asked(stream=True, **USAGE),
         events=chat_chunks(True),
+        held=not IS_NEW,
     )
 ]
 

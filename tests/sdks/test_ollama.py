@@ -64,7 +64,6 @@ CASES = [
         code="400",
         stream=lambda client: client.chat(**CHAT, stream=True),
         events=answers.chat_pieces(),
-        eager=False,
         **BOTH,
     ),
     Case(
@@ -77,7 +76,6 @@ CASES = [
         code="400",
         stream=lambda client: client.generate("qwen3", "Capital?", stream=True),
         events=answers.generate_pieces(),
-        eager=False,
         **BOTH,
     ),
     Case(
