@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,5 +17,5 @@ def seen(server: LlmServer, replies: Sequence[Reply], do: Callable[[], Any]) -> 
         result = do()
         got = [type(each) for each in result] if isinstance(result, list) else type(result), repr(result)
     except Exception as error:
-        got = type(error), str(error)
+        got = type(error), re.sub(r"'date': '[^']*'", "'date': ''", str(error))
     return got, [(request.method, request.path, request.raw, sorted(request.headers)) for request in server.requests]

@@ -224,7 +224,7 @@ async def test_a_server_that_is_not_there(case, way, record, provider, server):
 @ways(STREAMED)
 async def test_a_stream_that_breaks_off(case, way, record, provider, server):
     """A connection that is cut in the stream is the SDK's own exception, and one span without output tokens."""
-    reply = Reply(case.events, headers=case.headers, cut=2)
+    reply = Reply(case.events, headers=case.headers, cut=min(2, len(case.events) - 1))
     expected = await _reply(case, way, server, reply, read=True)
     record()
     assert (await _reply(case, way, server, reply, read=True))[0] == expected[0]
