@@ -24,6 +24,7 @@ NEEDED = {path.name: path.stem.removeprefix("test_") for path in Path(__file__).
     "test_compatible.py": "pytest",
     "test_beside.py": "openai",
     "test_contract.py": "pytest",
+    "test_keys.py": "pytest",
     "test_google_genai.py": "google.genai",
     "test_google_interactions.py": "google.genai._gaos",
     "test_cerebras.py": "cerebras",

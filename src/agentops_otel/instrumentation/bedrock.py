@@ -48,7 +48,13 @@ def read(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reque
         body = {name: [*value] if isinstance(value, list) else value for name, value in params.items()}
         endpoint = _bedrock_models.CONVERSE
     server = server_at("aws.bedrock", client.meta.endpoint_url)
-    return Request(endpoint, {**body, "model": model or None}, server, stream=streamed)
+    return Request(endpoint, {**body, "model": model or None}, server, stream=streamed, keys=_keys(client))
+
+
+def _keys(client: Any) -> list[Any]:
+    """The secrets that requests are signed with: those of the moment, for asking botocore may fetch new ones."""
+    held = fields(getattr(getattr(client, "_request_signer", None), "_credentials", None))
+    return [held.get(name) for name in ("secret_key", "token", "_secret_key", "_token")]
 
 
 def head(result: Mapping[str, Any], attributes: Attributes) -> None:
