@@ -34,7 +34,8 @@ def _ollama(ollama, url):
 
 def _mistral(mistralai, url):
     maker = mistralai if hasattr(mistralai, "Mistral") else importlib.import_module("mistralai.client")  # by release
-    maker.Mistral(api_key=KEY, server_url=url).chat.complete(**ASK)
+    client = maker.Mistral(api_key=KEY, server_url=url)
+    client.chat.complete(**ASK)
 
 
 # Module -> what calls it with the key.
