@@ -56,6 +56,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"), append=False)
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"), append=False)  # (aiohttp's sockets)
 
 
 @pytest.fixture

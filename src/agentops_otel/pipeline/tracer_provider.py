@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, Tracer
 
-from .. import environment, semconv
+from .. import environment, guard, semconv
 from . import leaf
 from .guarded import GuardedProcessors, LateCalls, guarded
 from .ids import SessionIdGenerator
@@ -79,6 +79,13 @@ class SessionTracerProvider(TracerProvider):
 
     def get_tracer(self, instrumenting_module_name: str, *about: Any, **more: Any) -> Tracer:
         """The SDK's tracer, whose spans without a parent join the current session."""
+        try:
+            return self._tracer(instrumenting_module_name, *about, **more)
+        except Exception:
+            guard.report("a tracer")
+            return super().get_tracer(instrumenting_module_name, *about, **more)
+
+    def _tracer(self, instrumenting_module_name: str, *about: Any, **more: Any) -> Tracer:
         with environment.usable(environment.METRICS):  # newer SDKs count the spans of a tracer
             tracer = super().get_tracer(instrumenting_module_name, *about, **more)
         if instrumenting_module_name == semconv.SCOPE_NAME or type(tracer) is not sdk.Tracer:
