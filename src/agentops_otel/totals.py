@@ -361,7 +361,7 @@ class Totals:
         if batch:
             self._with_llm_below |= self._above_calls(batch)
         for span in batch:
-            self._ended.popleft()  # (not before, see `has_call_below()`)
+            self._ended.popleft()  # (not before, see `wraps_a_call()`)
             try:
                 self._count(span)
             except Exception:  # (a span of another instrumentation, that has anything in it)

@@ -14,8 +14,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel import context, semconv
 from tests.fakes import llm_server
+from tests.fakes.house import SESSION
 from tests.fakes.llm_server import Reply
-from tests.instrumentation.conftest import SESSION
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital of France?"}]
 ENDPOINTS = {

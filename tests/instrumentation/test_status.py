@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import openai
@@ -13,7 +14,7 @@ from openai import _base_client
 
 from agentops_otel import instrumentation
 from agentops_otel.instrumentation import _known, _status
-from agentops_otel.instrumentation._integration import Integration, stainless
+from agentops_otel.instrumentation._integration import Integration, hook, stainless
 from agentops_otel.instrumentation._known import Known
 from agentops_otel.instrumentation._patch import PATCHES, Patch
 from agentops_otel.instrumentation.openai import SDK
@@ -103,6 +104,38 @@ def test_the_table_of_sdks_is_true(name):
     parts = [module for part in integration.parts for module in part.modules]
     assert sorted(known.modules) == sorted(set(parts))
     assert (known.package, integration.name) == (integration.package, name)
+
+
+def test_a_frameworks_own_hook(monkeypatch):
+    """What registers with a framework is live until it is taken back, which is done once."""
+    done = []
+    part = hook("framework", lambda module: done.append(module.__name__) or (lambda: done.append("taken back")))
+    known = Known("framework", "openai", ("framework",), lambda: Integration("framework", "openai", ">=1", (part,)))
+    patch = Patch(known, active=True)
+    patch._patch(ModuleType("framework"))
+    assert (done, set(patch.targets().values())) == (["framework"], {"live"})
+    patch.remove()
+    patch.remove()
+    assert done == ["framework", "taken back"]
+
+
+def test_an_sdk_of_another_package(monkeypatch):
+    """Its entry point names an Integration, or a module that has one; anything else is told."""
+    integration = Integration("theirs", "theirs", ">=1", (stainless(SDK, "theirs._base_client"),))
+    module = ModuleType("their_module")
+    module.INTEGRATION, module.other = integration, SDK
+    monkeypatch.setitem(sys.modules, "their_module", module)
+    points = [
+        EntryPoint("whole", "their_module", _known.GROUP),
+        EntryPoint("named", "their_module:INTEGRATION", _known.GROUP),
+        EntryPoint("wrong", "their_module:other", _known.GROUP),
+    ]
+    monkeypatch.setattr(_known, "entry_points", lambda *, group: [each for each in points if each.group == group])
+    found = _known.known()
+    assert found["whole"].load() is found["named"].load() is integration
+    with pytest.raises(TypeError, match=r"'wrong' of agentops_otel\.sdks is not an Integration"):
+        found["wrong"].load()
+    assert "openai" in found
 
 
 def test_as_a_program():

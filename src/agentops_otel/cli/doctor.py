@@ -215,10 +215,11 @@ def _doubles() -> Iterator[Finding]:
     """What would record the same calls a second time."""
     from ..instrumentation import known
 
+    sdks = known()
     off = set(re.split(r"\s*,\s*", os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")))
     for point in metadata.entry_points(group="opentelemetry_instrumentor"):
         sdk = re.split(r"[_-]", point.name)[0]
-        if sdk in known() and point.name not in off:
+        if sdk in sdks and point.name not in off:
             yield Finding(
                 "doubles",
                 "note",
