@@ -356,7 +356,7 @@ UNGUARDED = {
     "context.py inherited_session_id:": READS_ARGUMENTS,
     "_session.py end:": READS_ARGUMENTS,
     "end_state.py parse:": READS_ARGUMENTS,
-    "_chat.py is_usage_only:": ASKS_FOR_USAGE,
+    "chat.py is_usage_only:": ASKS_FOR_USAGE,
     "_client.py _returned: question": ASKS_FOR_USAGE,
     "_stream.py _read: if hidden is None": ASKS_FOR_USAGE,
     "_stream.py __anext__: if hidden is None": ASKS_FOR_USAGE,

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation._audio import SPEECH, TRANSCRIPT, TranscriptFold
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation._endpoint import NOT_AN_ANSWER
-from agentops_otel.instrumentation._form import FILES, file_parts
+from agentops_otel.instrumentation.readers.audio import SPEECH, TRANSCRIPT, TranscriptFold
+from agentops_otel.instrumentation.readers.form import FILES, file_parts
 
 ANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ODD = st.recursive(

@@ -11,7 +11,7 @@ from openai._models import construct_type
 from openai.types.chat import ChatCompletionChunk
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation._chat_fold import ChatFold
+from agentops_otel.instrumentation.readers.chat_fold import ChatFold
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 

@@ -10,15 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import guard, pricing, semconv
-from agentops_otel.instrumentation import (
-    _cohere_chat,
-    _cohere_embed,
-    _cohere_v1,
-    _rerank,
-)
-from agentops_otel.instrumentation._cohere_fold import CohereFold
-from agentops_otel.instrumentation._cohere_v1_fold import CohereChatFold, CohereGenerateFold
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import cohere_chat, cohere_embed, cohere_v1, rerank
+from agentops_otel.instrumentation.readers.cohere_fold import CohereFold
+from agentops_otel.instrumentation.readers.cohere_v1_fold import CohereChatFold, CohereGenerateFold
 from tests.instrumentation.test_odd_fields import ODD, TYPES, message_facts, paths, replaced
 from tests.sdks import answers_cohere as answers
 
@@ -32,8 +27,8 @@ def tokens(read, answer):
     """The tokens of an answer by class, and its cost for a model of the price table."""
     attributes = {}
     assert read(answer, attributes) is None
-    model = "embed-v4.0" if read is _cohere_embed.response else "command-a-03-2025"
-    operation = "embeddings" if read is _cohere_embed.response else "chat"
+    model = "embed-v4.0" if read is cohere_embed.response else "command-a-03-2025"
+    operation = "embeddings" if read is cohere_embed.response else "chat"
     span = {semconv.PROVIDER_NAME: "cohere", semconv.REQUEST_MODEL: model, semconv.OPERATION_NAME: operation}
     cost = pricing.span_cost(span | attributes)
     used = {name: value for name, value in attributes.items() if ".usage." in name}
@@ -48,56 +43,56 @@ PAID_IN, PAID_OUT = semconv.BILLED_INPUT_TOKENS, semconv.BILLED_OUTPUT_TOKENS
     ("read", "answer", "used", "dollars"),
     [
         pytest.param(
-            _cohere_chat.response,
+            cohere_chat.response,
             answers.chat(),
             {IN: 215, OUT: 12, CACHED: 176, PAID_IN: 17},
             (17 * 2.5 + 12 * 10) / MILLION,
             id="counted and billed",
         ),
         pytest.param(
-            _cohere_chat.response,
+            cohere_chat.response,
             answers.tools(),
             {IN: 925, OUT: 90, PAID_IN: 37, PAID_OUT: 51},
             (37 * 2.5 + 51 * 10) / MILLION,
             id="tools, whose template is not billed",
         ),
         pytest.param(
-            _cohere_chat.response,
+            cohere_chat.response,
             answers.chat(usage={"tokens": {"input_tokens": 20, "output_tokens": 3}, "cached_tokens": 16}),
             {IN: 20, OUT: 3, CACHED: 16},
             (20 * 2.5 + 3 * 10) / MILLION,
             id="counted only",
         ),
         pytest.param(
-            _cohere_v1.chat_response,
+            cohere_v1.chat_response,
             answers.v1_chat(meta={"billed_units": {"input_tokens": 20, "output_tokens": 3}, "cached_tokens": 0}),
             {IN: 20, OUT: 3},
             (20 * 2.5 + 3 * 10) / MILLION,
             id="billed only",
         ),
         pytest.param(
-            _cohere_v1.chat_response,
+            cohere_v1.chat_response,
             answers.v1_chat(meta={"tokens": {"input_tokens": -1, "output_tokens": -1}}),
             {},
             None,
             id="not known, as the AWS client says it",
         ),
         pytest.param(
-            _cohere_v1.generate_response,
+            cohere_v1.generate_response,
             answers.generate(),
             {IN: 215, OUT: 12, CACHED: 176, PAID_IN: 17},
             (17 * 2.5 + 12 * 10) / MILLION,
             id="generate",
         ),
-        pytest.param(_cohere_embed.response, answers.embed(), {IN: 4}, 4 * 0.12 / MILLION, id="embed"),
+        pytest.param(cohere_embed.response, answers.embed(), {IN: 4}, 4 * 0.12 / MILLION, id="embed"),
         pytest.param(
-            _cohere_embed.response,
+            cohere_embed.response,
             answers.embed(images=1, image_tokens=258),
             {IN: 258, semconv.USAGE_INPUT_IMAGE_TOKENS: 258},
             258 * 0.12 / MILLION,
             id="embed a picture",
         ),
-        pytest.param(_rerank.response, answers.rerank(), {}, None, id="rerank, which is paid by searches"),
+        pytest.param(rerank.response, answers.rerank(), {}, None, id="rerank, which is paid by searches"),
     ],
 )
 def test_tokens_and_cost(read, answer, used, dollars):
@@ -110,7 +105,7 @@ def test_tokens_and_cost(read, answer, used, dollars):
 @pytest.mark.parametrize("answer", [answers.chat(), answers.tools()], ids=["chat", "tools"])
 def test_tokens_are_those_of_the_price_table(answer):
     """The table has two readings of the same answer: one is our usage, the other what we price."""
-    found, _ = tokens(_cohere_chat.response, answer)
+    found, _ = tokens(cohere_chat.response, answer)
     named = {**answer, "model": "command-a-03-2025"}
     counted = extract_usage(named, provider_id="cohere", api_flavor="tokens").usage
     assert (counted.input_tokens, counted.output_tokens) == (found[IN], found[OUT])
@@ -133,7 +128,7 @@ def test_settings():
     """The settings of a chat, under the names of the conventions."""
     body = {"model": "command-a", "k": 5, "p": 0.5, "max_tokens": 9, "temperature": 0.25, "seed": 1}
     body |= {"stop_sequences": ["END"], "response_format": {"type": "json_object"}}
-    assert request(_cohere_chat.request, body) == {
+    assert request(cohere_chat.request, body) == {
         semconv.REQUEST_TOP_K: 5,
         semconv.REQUEST_TOP_P: 0.5,
         semconv.REQUEST_MAX_TOKENS: 9,
@@ -142,9 +137,9 @@ def test_settings():
         semconv.REQUEST_STOP_SEQUENCES: ("END",),
         semconv.OUTPUT_TYPE: "json",
     }
-    generate = request(_cohere_chat.request, {"num_generations": 2, "end_sequences": ["."]})
+    generate = request(cohere_chat.request, {"num_generations": 2, "end_sequences": ["."]})
     assert generate == {semconv.REQUEST_CHOICE_COUNT: 2, semconv.REQUEST_STOP_SEQUENCES: (".",)}
-    assert request(_cohere_v1.chat_request, {"conversation_id": "c1"}) == {semconv.CONVERSATION_ID: "c1"}
+    assert request(cohere_v1.chat_request, {"conversation_id": "c1"}) == {semconv.CONVERSATION_ID: "c1"}
 
 
 CHAT = {
@@ -187,7 +182,7 @@ def prompt(read, body):
 
 def test_prompt_of_a_chat():
     """All roles, pictures as references, the plan as reasoning, results and documents with their text."""
-    found = prompt(_cohere_chat.prompt, CHAT)
+    found = prompt(cohere_chat.prompt, CHAT)
     assert found[semconv.TOOL_DEFINITIONS] == [
         {"type": "function", "name": "weather", "parameters": {"type": "object"}}
     ]
@@ -205,7 +200,7 @@ def test_prompt_of_a_chat():
 
 def test_prompt_of_a_chat_of_version_1():
     """What was said before comes first; results of tools come last."""
-    found = prompt(_cohere_v1.chat_prompt, V1_CHAT)
+    found = prompt(cohere_v1.chat_prompt, V1_CHAT)
     assert found[semconv.SYSTEM_INSTRUCTIONS] == [{"type": "text", "content": "Be brief."}]
     user, assistant, message, tool = found[semconv.INPUT_MESSAGES]
     assert (user["role"], assistant["role"], message["role"], tool["role"]) == ("user", "assistant", "user", "tool")
@@ -227,14 +222,14 @@ RERANK = {"query": "Capital?", "documents": ["Lyon", {"text": "Nice"}, "Paris"],
 
 def test_prompt_of_embeddings_and_rerank():
     """Texts and pictures of what is embedded; the query and the documents of what is ranked."""
-    texts, pictures = prompt(_cohere_embed.prompt, EMBED)[semconv.INPUT_MESSAGES]
+    texts, pictures = prompt(cohere_embed.prompt, EMBED)[semconv.INPUT_MESSAGES]
     assert [part["content"] for part in texts["parts"]] == ["Paris", "Lyon"]
     assert [part["type"] for part in pictures["parts"]] == ["file", "text", "uri"]
-    assert request(_cohere_embed.request, EMBED) == {semconv.REQUEST_ENCODING_FORMATS: ("float", "int8")}
-    query, documents = prompt(_rerank.prompt, RERANK)[semconv.INPUT_MESSAGES]
+    assert request(cohere_embed.request, EMBED) == {semconv.REQUEST_ENCODING_FORMATS: ("float", "int8")}
+    query, documents = prompt(rerank.prompt, RERANK)[semconv.INPUT_MESSAGES]
     assert query == {"role": "user", "parts": [{"type": "text", "content": "Capital?"}]}
     assert [part["content"] for part in documents["parts"]] == ["Lyon", "Nice", "Paris"]
-    assert request(_rerank.request, RERANK) == {semconv.RETRIEVAL_TOP_K: 2}
+    assert request(rerank.request, RERANK) == {semconv.RETRIEVAL_TOP_K: 2}
 
 
 # ---- answers ----
@@ -242,7 +237,7 @@ def test_prompt_of_embeddings_and_rerank():
 
 def test_scores_of_a_rerank():
     """Which documents, by their place in the request, and how well they fit."""
-    found = request(_rerank.response, answers.rerank())
+    found = request(rerank.response, answers.rerank())
     assert json.loads(found[semconv.RETRIEVAL_DOCUMENTS]) == [{"id": "2", "score": 0.98}, {"id": "0", "score": 0.25}]
 
 
@@ -263,15 +258,15 @@ def test_scores_of_a_rerank():
 def test_length_of_vectors(vectors, length):
     """How many numbers a vector has, whatever they are, without making them."""
     whole = answers.embed(vectors) | {"embeddings": vectors}
-    for answer in (whole, _cohere_embed.document(json.dumps(whole).encode())):
-        found = request(_cohere_embed.response, answer)
+    for answer in (whole, cohere_embed.document(json.dumps(whole).encode())):
+        found = request(cohere_embed.response, answer)
         assert found.get(semconv.EMBEDDINGS_DIMENSION_COUNT) == length
         assert found[semconv.RESPONSE_ID] == "da6e531f"
 
 
 def test_a_failure_with_status_200():
     """A generation that failed is a failure, in words or without; a text that is no answer is one, too."""
-    read = _cohere_chat.response
+    read = cohere_chat.response
     assert read(answers.chat(finish_reason="ERROR", error="broken"), {}) == ("ERROR", "broken")
     assert read(answers.chat(finish_reason="TIMEOUT"), {}) == ("TIMEOUT", "")
     assert read({"message": "invalid api token"}, {}) == ("invalid_response", "invalid api token")
@@ -283,13 +278,13 @@ def test_a_failure_with_status_200():
 
 def readers(kind):
     return {
-        "chat": (_cohere_chat.response, _cohere_chat.output),
-        "tools": (_cohere_chat.response, _cohere_chat.output),
-        "thinking": (_cohere_chat.response, _cohere_chat.output),
-        "v1": (_cohere_v1.chat_response, _cohere_v1.chat_output),
-        "generate": (_cohere_v1.generate_response, _cohere_v1.generate_output),
-        "embed": (_cohere_embed.response, _cohere_embed.output),
-        "rerank": (_rerank.response, _rerank.output),
+        "chat": (cohere_chat.response, cohere_chat.output),
+        "tools": (cohere_chat.response, cohere_chat.output),
+        "thinking": (cohere_chat.response, cohere_chat.output),
+        "v1": (cohere_v1.chat_response, cohere_v1.chat_output),
+        "generate": (cohere_v1.generate_response, cohere_v1.generate_output),
+        "embed": (cohere_embed.response, cohere_embed.output),
+        "rerank": (rerank.response, rerank.output),
     }[kind.partition("-")[0]]
 
 
@@ -349,10 +344,10 @@ def test_a_stream_that_fails():
     """The last event says why."""
     fold = CohereFold()
     fold.extend(answers.chat_events(finish_reason="ERROR", error="overloaded"))
-    assert _cohere_chat.response(fold.response(), {}) == ("ERROR", "overloaded")
+    assert cohere_chat.response(fold.response(), {}) == ("ERROR", "overloaded")
     generate = CohereGenerateFold()
     generate.extend([{"event_type": "stream-error", "is_finished": True, "finish_reason": "ERROR", "err": "broken"}])
-    assert _cohere_v1.generate_response(generate.response(), {}) == ("ERROR", "broken")
+    assert cohere_v1.generate_response(generate.response(), {}) == ("ERROR", "broken")
 
 
 # ---- odd values ----
@@ -372,11 +367,11 @@ ANSWERS = {
     "generate-bedrock": answers.bedrock_generate_events(),
 }
 REQUESTS = {
-    "chat": (_cohere_chat.request, _cohere_chat.prompt, CHAT),
-    "v1": (_cohere_v1.chat_request, _cohere_v1.chat_prompt, V1_CHAT),
-    "generate": (_cohere_chat.request, _cohere_v1.generate_prompt, {"prompt": "Capital?", "k": 5}),
-    "embed": (_cohere_embed.request, _cohere_embed.prompt, EMBED),
-    "rerank": (_rerank.request, _rerank.prompt, RERANK),
+    "chat": (cohere_chat.request, cohere_chat.prompt, CHAT),
+    "v1": (cohere_v1.chat_request, cohere_v1.chat_prompt, V1_CHAT),
+    "generate": (cohere_chat.request, cohere_v1.generate_prompt, {"prompt": "Capital?", "k": 5}),
+    "embed": (cohere_embed.request, cohere_embed.prompt, EMBED),
+    "rerank": (rerank.request, rerank.prompt, RERANK),
 }
 HEAD = (semconv.RESPONSE_ID, semconv.RESPONSE_FINISH_REASONS, semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS)
 # Fields whose loss takes others with them, and those that the head itself is read from.

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import secrets, semconv
-from agentops_otel.instrumentation import _chat, _embeddings, _responses
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import chat, embeddings, responses
 from agentops_otel.redaction import Redactor
 from agentops_otel.secrets import scrub
 from agentops_otel.text import MAX_LENGTH
@@ -83,8 +83,8 @@ def everywhere(text):
 
 def items_everywhere(text):
     """The same of the Responses API."""
-    chat = everywhere(text)
-    parts = chat["messages"][2]["content"]
+    body = everywhere(text)
+    parts = body["messages"][2]["content"]
     numbers = count(1000)
 
     def place():
@@ -100,7 +100,7 @@ def items_everywhere(text):
         {"type": place(), "id": place()},
         place(),
     ]
-    return {"instructions": place(), "input": items, "tools": chat["tools"]}
+    return {"instructions": place(), "input": items, "tools": body["tools"]}
 
 
 def answers_everywhere(text):
@@ -121,17 +121,17 @@ def strings_in(value):
 
 def test_every_text_of_a_message_is_known():
     """Messages are complete when each text in them was given to the object that searches; our readers say so."""
-    chat, responses = answers_everywhere("canary")
+    completion, response = answers_everywhere("canary")
     for make in (
-        lambda content: read(_chat.prompt, {"messages": everywhere("canary")["messages"]}, content),
-        lambda content: read(_chat.completion_prompt, {"prompt": ["canary", "more canary"]}, content),
-        lambda content: read(_responses.prompt, items_everywhere("canary") | {"tools": []}, content),
-        lambda content: read(_responses.prompt, {"input": "canary"}, content),
-        lambda content: read(_embeddings.prompt, {"input": ["canary", "more canary"]}, content),
-        lambda content: {"output": _chat.output(chat, content)},
-        lambda content: {"output": _responses.output(responses, content)},
+        lambda content: read(chat.prompt, {"messages": everywhere("canary")["messages"]}, content),
+        lambda content: read(chat.completion_prompt, {"prompt": ["canary", "more canary"]}, content),
+        lambda content: read(responses.prompt, items_everywhere("canary") | {"tools": []}, content),
+        lambda content: read(responses.prompt, {"input": "canary"}, content),
+        lambda content: read(embeddings.prompt, {"input": ["canary", "more canary"]}, content),
+        lambda content: {"output": chat.output(completion, content)},
+        lambda content: {"output": responses.output(response, content)},
         lambda content: {
-            "output": _chat.completion_output({"choices": [{"text": "canary", "finish_reason": "canary"}]}, content)
+            "output": chat.completion_output({"choices": [{"text": "canary", "finish_reason": "canary"}]}, content)
         },
     ):
         content = Content(MAX_LENGTH)
@@ -169,7 +169,7 @@ def read(reader, body, content=None):
 
 
 def asked(text, content=None):
-    return read(_chat.prompt, {"messages": [{"role": "user", "content": text}]}, content)
+    return read(chat.prompt, {"messages": [{"role": "user", "content": text}]}, content)
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
@@ -191,11 +191,11 @@ def test_no_secret_is_left_at_any_place(before):
 
 
 def chat_of(text):
-    return lambda content: read(_chat.prompt, everywhere(text), content)
+    return lambda content: read(chat.prompt, everywhere(text), content)
 
 
 def responses_of(text):
-    return lambda content: read(_responses.prompt, items_everywhere(text), content)
+    return lambda content: read(responses.prompt, items_everywhere(text), content)
 
 
 ANY = st.characters(exclude_categories=()).filter(lambda found: not (found.isascii() and found.isalnum()))
@@ -241,7 +241,7 @@ def test_content_is_the_text_that_anything_else_becomes(values, max_length):
 def test_a_name_at_the_end_of_a_text_takes_nothing_of_what_follows(text):
     """The quote that ends a text in JSON is none that opens a secret."""
     messages = [{"role": "user", "content": text}, {"role": "user", "content": "and then"}]
-    attributes, searched = recorded(lambda content: read(_chat.prompt, {"messages": messages}, content))
+    attributes, searched = recorded(lambda content: read(chat.prompt, {"messages": messages}, content))
     shown = json.loads(attributes[semconv.INPUT_MESSAGES])
     assert [message["parts"][0]["content"] for message in shown] == [text, "and then"]
     assert searched == {semconv.INPUT_MESSAGES}
@@ -250,7 +250,7 @@ def test_a_name_at_the_end_of_a_text_takes_nothing_of_what_follows(text):
 def test_only_the_secret_of_many_texts_is_taken():
     """Each text is cleaned by itself."""
     message = {"role": KEY, "content": f"the key is {KEY}.", "name": "untouched"}
-    attributes, searched = recorded(lambda content: read(_chat.prompt, {"messages": [message]}, content))
+    attributes, searched = recorded(lambda content: read(chat.prompt, {"messages": [message]}, content))
     clean = {"type": "text", "content": "the key is sk-…[redacted]."}
     assert json.loads(attributes[semconv.INPUT_MESSAGES]) == [
         {"role": "sk-…[redacted]", "parts": [clean], "name": "untouched"}

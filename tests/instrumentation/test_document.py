@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _embeddings
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import embeddings
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.instrumentation.test_odd_fields import ANSWERS, ANY, ENDPOINTS, ODD, paths, replaced
@@ -113,9 +113,9 @@ def test_the_length_of_a_vector(vector, space):
     whole["data"][0]["embedding"] = vector
     body = json.dumps(whole, indent=space).encode()
     attributes, expected = {}, {}
-    _embeddings.response(_embeddings.document(body), attributes)
-    _embeddings.response(json.loads(body), expected)
-    assert isinstance(_embeddings.document(body)["data"][0]["embedding"], msgspec.Raw)
+    embeddings.response(embeddings.document(body), attributes)
+    embeddings.response(json.loads(body), expected)
+    assert isinstance(embeddings.document(body)["data"][0]["embedding"], msgspec.Raw)
     assert attributes == expected
 
 
@@ -146,6 +146,6 @@ def test_json_that_only_the_sdk_reads(body, reading, client, server, spans):
 def test_other_json_than_vectors():
     """An answer without vectors is read like any other."""
     for other in ({"error": {"code": "busy"}}, {"data": None}, {"data": [1]}, [], "x", None):
-        assert _embeddings.document(json.dumps(other).encode()) == other
+        assert embeddings.document(json.dumps(other).encode()) == other
     with pytest.raises((ValueError, msgspec.DecodeError), match="JSON"):  # (which is none in older releases)
-        _embeddings.document(b"<html>")
+        embeddings.document(b"<html>")

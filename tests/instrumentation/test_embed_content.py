@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from agentops_otel import pricing, semconv
-from agentops_otel.instrumentation import _embed_content
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import embed_content
 from tests.sdks import answers_google as google
 
 TEXTS = {"type": "text", "content": "Paris"}, {"type": "text", "content": "Rome"}
@@ -21,8 +21,8 @@ def content(*texts):
 
 def answered(answer):
     attributes = {}
-    failure = _embed_content.response(answer, attributes)
-    assert _embed_content.output(answer, Content(100)) == []
+    failure = embed_content.response(answer, attributes)
+    assert embed_content.output(answer, Content(100)) == []
     return attributes, failure
 
 
@@ -38,8 +38,8 @@ def answered(answer):
 def test_the_texts_of_each_kind_of_request(body):
     """The texts are the parts of one message."""
     attributes = {}
-    _embed_content.request(body, attributes)
-    _embed_content.prompt(body, Content(100), attributes)
+    embed_content.request(body, attributes)
+    embed_content.prompt(body, Content(100), attributes)
     assert attributes == {semconv.INPUT_MESSAGES: [{"role": "user", "parts": [*TEXTS]}]}
 
 
@@ -47,10 +47,10 @@ def test_media_are_references():
     """Pictures stand behind the texts, as references."""
     picture = {"inlineData": {"data": google.PNG, "mimeType": "image/png"}}
     attributes = {}
-    _embed_content.prompt({"content": {"parts": [picture, {"text": "Paris"}]}}, Content(100), attributes)
+    embed_content.prompt({"content": {"parts": [picture, {"text": "Paris"}]}}, Content(100), attributes)
     (message,) = attributes[semconv.INPUT_MESSAGES]
     assert [part["type"] for part in message["parts"]] == ["text", "file"]
-    _embed_content.prompt({"content": {"parts": [picture]}}, Content(100), attributes)
+    embed_content.prompt({"content": {"parts": [picture]}}, Content(100), attributes)
     (message,) = attributes[semconv.INPUT_MESSAGES]
     assert [part["type"] for part in message["parts"]] == ["file"]
 
@@ -58,7 +58,7 @@ def test_media_are_references():
 def test_a_library_is_not_recorded():
     """Texts are recorded up to the length of one."""
     attributes = {}
-    _embed_content.prompt({"instances": [{"content": "x" * 60}] * 5}, Content(100), attributes)
+    embed_content.prompt({"instances": [{"content": "x" * 60}] * 5}, Content(100), attributes)
     (message,) = attributes[semconv.INPUT_MESSAGES]
     assert [part["content"] for part in message["parts"]] == ["x" * 60, "[4 more texts]"]
 
@@ -100,7 +100,7 @@ def test_tokens_and_length(answer, tokens, length):
 )
 def test_vectors_are_not_decoded(answer):
     """An answer from its JSON says the same as one that was decoded whole, of whatever kind it is."""
-    document = _embed_content.document(json.dumps(answer))
+    document = embed_content.document(json.dumps(answer))
     assert answered(document) == answered(answer)
 
 

@@ -9,23 +9,23 @@ from base64 import b64decode, urlsafe_b64encode
 import pytest
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _generate
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation._endpoint import NOT_AN_ANSWER
+from agentops_otel.instrumentation.readers import generate
 from tests.sdks import answers_google as google
 
 
 def settings(**config):
     """The attributes of a request with these settings."""
     attributes = {}
-    _generate.request({"generationConfig": config}, attributes)
+    generate.request({"generationConfig": config}, attributes)
     return attributes
 
 
 def prompt(**body):
     """The messages of a request."""
     attributes = {}
-    _generate.prompt(body, Content(1000), attributes)
+    generate.prompt(body, Content(1000), attributes)
     return attributes
 
 
@@ -38,8 +38,8 @@ def parts(*given, role="user"):
 def answered(answer):
     """The attributes, the failure and the messages of an answer."""
     attributes = {}
-    failure = _generate.response(answer, attributes)
-    return attributes, failure, _generate.output(answer, Content(1000))
+    failure = generate.response(answer, attributes)
+    return attributes, failure, generate.output(answer, Content(1000))
 
 
 # ---- requests ----
@@ -79,7 +79,7 @@ def test_settings_are_attributes():
 def test_the_tier_that_is_asked_for():
     """The tier stands beside the settings."""
     attributes = {}
-    _generate.request({"serviceTier": "FLEX"}, attributes)
+    generate.request({"serviceTier": "FLEX"}, attributes)
     assert attributes == {semconv.REQUEST_SERVICE_TIER: "flex"}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _generate
 from agentops_otel.instrumentation._content import Content
-from agentops_otel.instrumentation._generate_fold import GenerateFold
+from agentops_otel.instrumentation.readers import generate
+from agentops_otel.instrumentation.readers.generate_fold import GenerateFold
 from tests.sdks import answers_google as google
 
 
@@ -19,8 +19,8 @@ def folded(*chunks):
 
 def read(fold):
     attributes = {}
-    failure = _generate.response(fold.response(), attributes)
-    return attributes, failure, _generate.output(fold.response(), Content(1000))
+    failure = generate.response(fold.response(), attributes)
+    return attributes, failure, generate.output(fold.response(), Content(1000))
 
 
 def streamed(*parts, finish="STOP"):
@@ -34,10 +34,10 @@ def test_a_stream_reads_as_the_whole_answer():
     fold = folded(*google.chunks())
     assert fold.done
     whole = {}
-    _generate.response(google.generated(), whole)
+    generate.response(google.generated(), whole)
     attributes, failure, messages = read(fold)
     assert (attributes, failure) == (whole, None)
-    assert messages == _generate.output(google.generated(), Content(1000))
+    assert messages == generate.output(google.generated(), Content(1000))
 
 
 @pytest.mark.parametrize("count", [1, 2])

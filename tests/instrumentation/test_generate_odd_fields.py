@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _embed_content, _generate, _imagen, _usage
 from agentops_otel.instrumentation._content import Content
-from agentops_otel.instrumentation._generate_fold import GenerateFold
+from agentops_otel.instrumentation.readers import embed_content, generate, imagen, usage
+from agentops_otel.instrumentation.readers.generate_fold import GenerateFold
 from tests.instrumentation.test_odd_fields import ANY, ODD, TYPES, message_facts, paths, replaced
 from tests.sdks import answers_google as google
 
@@ -90,7 +90,7 @@ def answer_facts(endpoint, answer):
 def stream_facts(chunks):
     fold = GenerateFold()
     fold.extend(chunks)
-    return answer_facts(_generate, fold.response())
+    return answer_facts(generate, fold.response())
 
 
 def spared(fact, path):
@@ -106,7 +106,7 @@ def spared(fact, path):
     return not set(names) & set(SOURCES.get(kind, ()))
 
 
-@pytest.mark.parametrize(("answer", "read"), [(ANSWER, lambda a: answer_facts(_generate, a)), (STREAM, stream_facts)])
+@pytest.mark.parametrize(("answer", "read"), [(ANSWER, lambda a: answer_facts(generate, a)), (STREAM, stream_facts)])
 def test_every_type_in_every_field(answer, read):
     """Each JSON type in the place of each field of an answer and its stream: the facts that it does not say survive."""
     usual = read(answer)
@@ -114,16 +114,16 @@ def test_every_type_in_every_field(answer, read):
         for odd in TYPES:
             found = read(replaced(answer, path, odd))
             for fact, value in usual.items():
-                if spared(fact, path) and not (_usage.count(odd) is not None and "usage" in str(fact)):
+                if spared(fact, path) and not (usage.count(odd) is not None and "usage" in str(fact)):
                     assert found.get(fact) == value, (fact, path, odd)
 
 
 def request_facts(body):
     """The attributes of a request, and its messages."""
     attributes, messages = {}, {}
-    _generate.request(body, attributes)
+    generate.request(body, attributes)
     content = Content(1000)
-    _generate.prompt(body, content, messages)
+    generate.prompt(body, content, messages)
     given = messages.pop(semconv.INPUT_MESSAGES, [])
     return attributes | content.encoded(messages), given
 
@@ -144,18 +144,18 @@ def test_an_odd_field_of_a_request_costs_itself():
 
 
 OTHERS = {
-    "embeddings": (_embed_content, google.embedded()),
-    "predict": (_embed_content, google.predicted(3, 4)),
+    "embeddings": (embed_content, google.embedded()),
+    "predict": (embed_content, google.predicted(3, 4)),
     "pictures": (
-        _imagen,
+        imagen,
         {"predictions": [{"bytesBase64Encoded": google.PNG, "mimeType": "image/png"}, {"raiFilteredReason": "No."}]},
     ),
 }
 ASKED = {
-    "embeddings": (_embed_content, {"requests": [{"content": {"parts": USER}}], "content": {"parts": USER}}),
-    "predict": (_embed_content, {"instances": [{"content": "Paris"}]}),
+    "embeddings": (embed_content, {"requests": [{"content": {"parts": USER}}], "content": {"parts": USER}}),
+    "predict": (embed_content, {"instances": [{"content": "Paris"}]}),
     "pictures": (
-        _imagen,
+        imagen,
         {
             "instances": [{"prompt": "cat", "image": {"gcsUri": "x"}, "referenceImages": [{"referenceImage": {}}]}],
             "parameters": {"sampleCount": 2, "seed": 1},

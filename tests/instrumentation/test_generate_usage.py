@@ -8,7 +8,7 @@ import pytest
 from genai_prices import extract_usage
 
 from agentops_otel import pricing, semconv
-from agentops_otel.instrumentation import _generate
+from agentops_otel.instrumentation.readers import generate
 from agentops_otel.usage import Usage
 from tests.sdks import answers_google as google
 
@@ -117,7 +117,7 @@ ANSWERS = {
 
 def attributes_of(usage, model="gemini-2.5-flash"):
     attributes = {semconv.PROVIDER_NAME: "gcp.gemini", semconv.OPERATION_NAME: semconv.OPERATION_GENERATE_CONTENT}
-    _generate.response(google.generated(usageMetadata=usage, modelVersion=model), attributes)
+    generate.response(google.generated(usageMetadata=usage, modelVersion=model), attributes)
     return attributes
 
 

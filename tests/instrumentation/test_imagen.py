@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _imagen
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import imagen
 from tests.sdks import answers_google as google
 
 
@@ -21,13 +21,13 @@ def test_a_request():
         ],
         "parameters": {"sampleCount": 2, "seed": 7},
     }
-    _imagen.request(body, attributes)
+    imagen.request(body, attributes)
     assert attributes == {
         semconv.OUTPUT_TYPE: "image",
         semconv.REQUEST_CHOICE_COUNT: 2,
         semconv.REQUEST_SEED: 7,
     }
-    _imagen.prompt(body, Content(1000), attributes)
+    imagen.prompt(body, Content(1000), attributes)
     (message,) = attributes[semconv.INPUT_MESSAGES]
     assert [part["type"] for part in message["parts"]] == ["text", "file", "uri"]
 
@@ -43,13 +43,13 @@ def test_an_answer():
         ]
     }
     attributes = {}
-    assert _imagen.response(answer, attributes) is None
+    assert imagen.response(answer, attributes) is None
     assert attributes == {semconv.RESPONSE_FINISH_REASONS: ("stop", "stop", "content_filter")}
-    messages = _imagen.output(answer, Content(1000))
+    messages = imagen.output(answer, Content(1000))
     assert [message["parts"][0]["type"] for message in messages] == ["file", "uri", "refusal"]
     assert [message["finish_reason"] for message in messages] == ["stop", "stop", "content_filter"]
 
 
 def test_a_failure_inside_of_a_200():
     """A failure that comes as an ordinary answer has the provider's status."""
-    assert _imagen.response(google.error("INTERNAL", 500, "x"), {}) == ("INTERNAL", "x")
+    assert imagen.response(google.error("INTERNAL", 500, "x"), {}) == ("INTERNAL", "x")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _interactions
 from agentops_otel.instrumentation._content import Content
-from agentops_otel.instrumentation._interactions_fold import InteractionsFold
+from agentops_otel.instrumentation.readers import interactions
+from agentops_otel.instrumentation.readers.interactions_fold import InteractionsFold
 from tests.instrumentation.test_odd_fields import ANY, ODD, message_facts, paths, replaced
 from tests.sdks import answers_google as google
 
@@ -45,8 +45,8 @@ REQUEST = {
 
 def read(answer):
     attributes = {}
-    failure = _interactions.response(answer, attributes)
-    return attributes, failure, _interactions.output(answer, Content(1000))
+    failure = interactions.response(answer, attributes)
+    return attributes, failure, interactions.output(answer, Content(1000))
 
 
 def folded(*events):
@@ -58,7 +58,7 @@ def folded(*events):
 def test_settings_are_attributes():
     """Each setting that the conventions know is an attribute."""
     attributes = {}
-    _interactions.request(REQUEST, attributes)
+    interactions.request(REQUEST, attributes)
     assert attributes == {
         semconv.REQUEST_TEMPERATURE: 0.5,
         semconv.REQUEST_TOP_P: 0.9,
@@ -75,7 +75,7 @@ def test_settings_are_attributes():
 def test_steps_are_messages():
     """What went before are messages of the user, of the model and of tools."""
     attributes = {}
-    _interactions.prompt(REQUEST, Content(1000), attributes)
+    interactions.prompt(REQUEST, Content(1000), attributes)
     found = [
         (message["role"], [part["type"] for part in message["parts"]]) for message in attributes[semconv.INPUT_MESSAGES]
     ]
@@ -106,7 +106,7 @@ def test_steps_are_messages():
 def test_inputs_of_other_shapes(given):
     """A text, a content, several and a turn are a user's message."""
     attributes = {}
-    _interactions.prompt({"input": given}, Content(1000), attributes)
+    interactions.prompt({"input": given}, Content(1000), attributes)
     assert attributes == {semconv.INPUT_MESSAGES: [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]}
 
 
@@ -228,8 +228,8 @@ def test_odd_fields_cost_themselves(kind):
         found = replaced(value, path, odd)
         if kind == "request":
             attributes, content = {}, Content(1000)
-            _interactions.request(found, attributes)
-            _interactions.prompt(found, content, attributes)
+            interactions.request(found, attributes)
+            interactions.prompt(found, content, attributes)
             return
         attributes, _, messages = read(folded(*found).response() if kind == "stream" else found)
         message_facts(semconv.OUTPUT_MESSAGES, messages)

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _messages
 from agentops_otel.instrumentation._content import Content
-from agentops_otel.instrumentation._messages_fold import MessagesFold
+from agentops_otel.instrumentation.readers import messages as reader
+from agentops_otel.instrumentation.readers.messages_fold import MessagesFold
 from agentops_otel.pricing import rates, span_cost
 from agentops_otel.usage import Usage
 from tests.fakes.secrets import SECRETS
@@ -44,8 +44,8 @@ DIGEST = hashlib.sha256(BYTES).hexdigest()
 def said(answer):
     """The attributes and the messages of an answer."""
     attributes = {}
-    failure = _messages.response(answer, attributes)
-    return failure, attributes, json.loads(json.dumps(_messages.output(answer, Content(65536))))
+    failure = reader.response(answer, attributes)
+    return failure, attributes, json.loads(json.dumps(reader.output(answer, Content(65536))))
 
 
 def folded(events, *, at_once=True):
@@ -61,8 +61,8 @@ def folded(events, *, at_once=True):
 def asked(body):
     """The attributes and the messages of a request."""
     attributes, messages = {}, {}
-    _messages.request(body, attributes)
-    _messages.prompt(body, Content(65536), messages)
+    reader.request(body, attributes)
+    reader.prompt(body, Content(65536), messages)
     return attributes, json.loads(json.dumps(messages))
 
 
@@ -143,7 +143,7 @@ def test_tokens_by_class_and_their_price(kind, stream):
     if stream:
         answer = folded(answers.events(answer)).response()
     attributes = {semconv.PROVIDER_NAME: "anthropic", semconv.OPERATION_NAME: "chat"}
-    _messages.response(answer, attributes)
+    reader.response(answer, attributes)
     found = Usage.from_attributes(attributes)
     assert (found.input_tokens, found.output_tokens) == (expected.input_tokens, expected.output_tokens)
     assert found.cache_read_tokens == expected.cache_read_tokens
@@ -222,7 +222,7 @@ def test_fast_answers_have_prices_of_their_own(speed, dollars):
         pytest.skip("an older price list")
     usage = {"input_tokens": 1000, "output_tokens": 1000, "service_tier": "standard", "speed": speed}
     attributes = {semconv.PROVIDER_NAME: "anthropic", semconv.OPERATION_NAME: "chat"}
-    _messages.response(answers.message(usage=usage, model="claude-fable-5-2"), attributes)
+    reader.response(answers.message(usage=usage, model="claude-fable-5-2"), attributes)
     assert attributes[semconv.RESPONSE_SERVICE_TIER] == speed
     assert span_cost(attributes).amount == pytest.approx(dollars, rel=1e-12)
 
@@ -475,8 +475,8 @@ def test_every_text_of_a_message_is_known():
     """What goes on a span was given to the object that looks for secrets, each text of it."""
     content = Content(65536)
     values = {}
-    _messages.prompt(everywhere("canary"), content, values)
-    values["output"] = _messages.output(everywhere("canary"), content)
+    reader.prompt(everywhere("canary"), content, values)
+    values["output"] = reader.output(everywhere("canary"), content)
     found = {text for text in strings_in(values) if "canary" in text}
     assert found
     assert found <= set(content._texts)
@@ -498,7 +498,7 @@ def test_no_secret_is_left_at_any_place():
 def written(body):
     """The attributes of a request's messages, and which of them were searched."""
     content, values = Content(65536), {}
-    _messages.prompt(body, content, values)
+    reader.prompt(body, content, values)
     return content.encoded(values), content.searched
 
 
@@ -699,5 +699,5 @@ def test_blocks_inside_blocks_have_a_limit():
     for _ in range(5000):
         block = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
     attributes = {}
-    _messages.prompt({"messages": [{"role": "user", "content": [block]}]}, Content(100), attributes)
+    reader.prompt({"messages": [{"role": "user", "content": [block]}]}, Content(100), attributes)
     assert attributes[semconv.INPUT_MESSAGES][0]["role"] == "tool"

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import guard, pricing, semconv
-from agentops_otel.instrumentation import _chat, _embeddings, _mistral_chat, _mistral_conversation, _mistral_ocr
-from agentops_otel.instrumentation._chat_fold import ChatFold
 from agentops_otel.instrumentation._content import Content
-from agentops_otel.instrumentation._mistral_conversation_fold import ConversationFold
+from agentops_otel.instrumentation.readers import chat, embeddings, mistral_chat, mistral_conversation, mistral_ocr
+from agentops_otel.instrumentation.readers.chat_fold import ChatFold
+from agentops_otel.instrumentation.readers.mistral_conversation_fold import ConversationFold
 from tests.instrumentation.test_odd_fields import ODD, TYPES, message_facts, paths, replaced
 from tests.sdks import answers_mistral as answers
 
@@ -21,10 +21,10 @@ FEW = settings(max_examples=40, deadline=None, database=None, suppress_health_ch
 MILLION = 1_000_000
 IN, OUT, CACHED = semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS, semconv.USAGE_CACHE_READ_TOKENS
 READERS = {
-    "chat": (_mistral_chat.response, _mistral_chat.output, ChatFold),
-    "conversation": (_mistral_conversation.response, _mistral_conversation.output, ConversationFold),
-    "embeddings": (_embeddings.response, _embeddings.output, None),
-    "ocr": (_mistral_ocr.response, _mistral_ocr.output, None),
+    "chat": (mistral_chat.response, mistral_chat.output, ChatFold),
+    "conversation": (mistral_conversation.response, mistral_conversation.output, ConversationFold),
+    "embeddings": (embeddings.response, embeddings.output, None),
+    "ocr": (mistral_ocr.response, mistral_ocr.output, None),
 }
 
 
@@ -134,7 +134,7 @@ def test_tokens_are_those_of_the_price_table(api, answer, more):
 def test_the_tier_that_served():
     """It stands in the usage."""
     attributes = {}
-    _mistral_chat.response(answers.chat(), attributes)
+    mistral_chat.response(answers.chat(), attributes)
     assert attributes[semconv.RESPONSE_SERVICE_TIER] == "flex"
 
 
@@ -182,10 +182,10 @@ CONVERSATION = {
 FIM = {"model": "codestral-2508", "prompt": "def f(", "suffix": "return x", "random_seed": 7}
 OCR = {"model": "mistral-ocr-2512", "document": {"type": "document_url", "document_url": "https://a/b.pdf"}}
 REQUESTS = {
-    "chat": (_mistral_chat.request, _chat.prompt, CHAT),
-    "fim": (_mistral_chat.request, _mistral_chat.fim_prompt, FIM),
-    "conversation": (_mistral_conversation.request, _mistral_conversation.prompt, CONVERSATION),
-    "ocr": (_mistral_ocr.request, _mistral_ocr.prompt, OCR),
+    "chat": (mistral_chat.request, chat.prompt, CHAT),
+    "fim": (mistral_chat.request, mistral_chat.fim_prompt, FIM),
+    "conversation": (mistral_conversation.request, mistral_conversation.prompt, CONVERSATION),
+    "ocr": (mistral_ocr.request, mistral_ocr.prompt, OCR),
 }
 
 
@@ -223,7 +223,7 @@ def test_settings():
 
 def test_prompt_of_a_chat():
     """Media are references, thoughts are reasoning."""
-    system, user, assistant, tool = prompt(_chat.prompt, CHAT)[semconv.INPUT_MESSAGES]
+    system, user, assistant, tool = prompt(chat.prompt, CHAT)[semconv.INPUT_MESSAGES]
     assert system["parts"] == [{"type": "text", "content": "Be brief."}]
     kinds = [(part["type"], part.get("modality")) for part in user["parts"]]
     assert kinds == [
@@ -240,7 +240,7 @@ def test_prompt_of_a_chat():
 
 def test_prompt_of_a_conversation():
     """Each entry is a message of who has said it."""
-    found = prompt(_mistral_conversation.prompt, CONVERSATION)
+    found = prompt(mistral_conversation.prompt, CONVERSATION)
     assert found[semconv.SYSTEM_INSTRUCTIONS] == [{"type": "text", "content": "Be brief."}]
     assert found[semconv.TOOL_DEFINITIONS] == [{"type": "web_search"}, {"type": "function", "name": "weather"}]
     messages = found[semconv.INPUT_MESSAGES]
@@ -248,15 +248,15 @@ def test_prompt_of_a_conversation():
     assert messages[3]["parts"][0]["arguments"] == {"city": "Paris"}
     assert messages[4]["parts"][0]["response"] == [{"type": "text", "content": "sun"}]
     assert messages[5]["parts"] == [{"type": "agent_handoff", "name": "b"}]
-    (only,) = prompt(_mistral_conversation.prompt, {"inputs": "Capital?"})[semconv.INPUT_MESSAGES]
+    (only,) = prompt(mistral_conversation.prompt, {"inputs": "Capital?"})[semconv.INPUT_MESSAGES]
     assert only == {"role": "user", "parts": [{"type": "text", "content": "Capital?"}]}
 
 
 def test_prompt_of_fill_in_the_middle_and_ocr():
     """What is before and behind the gap; the document."""
-    (message,) = prompt(_mistral_chat.fim_prompt, FIM)[semconv.INPUT_MESSAGES]
+    (message,) = prompt(mistral_chat.fim_prompt, FIM)[semconv.INPUT_MESSAGES]
     assert [part["content"] for part in message["parts"]] == ["def f(", "return x"]
-    (message,) = prompt(_mistral_ocr.prompt, OCR)[semconv.INPUT_MESSAGES]
+    (message,) = prompt(mistral_ocr.prompt, OCR)[semconv.INPUT_MESSAGES]
     assert message["parts"] == [{"type": "uri", "modality": "document", "uri": "https://a/b.pdf"}]
 
 
@@ -312,25 +312,25 @@ def test_a_conversation_that_broke_off_or_failed():
     fold = ConversationFold()
     fold.extend(answers.events({"type": "conversation.response.error", "code": 3000, "message": "overloaded"}))
     assert not fold.done
-    assert _mistral_conversation.response(fold.response(), {}) == ("3000", "overloaded")
+    assert mistral_conversation.response(fold.response(), {}) == ("3000", "overloaded")
 
 
 def test_an_error_that_came_as_an_answer():
     """With the provider's own code."""
-    assert _mistral_chat.response(answers.error(), {}) == ("1300", "Requests rate limit exceeded")
-    assert _mistral_chat.response(answers.chat(finish_reason="error"), {}) == ("error", "")
+    assert mistral_chat.response(answers.error(), {}) == ("1300", "Requests rate limit exceeded")
+    assert mistral_chat.response(answers.chat(finish_reason="error"), {}) == ("error", "")
 
 
 def test_messages_of_one_choice():
     """A choice that has several messages is as many."""
     choice = {"index": 0, "finish_reason": "stop", "messages": [{"content": "Pa"}, {"content": "ris"}]}
-    found = _mistral_chat.output(answers.chat(choices=[choice]), Content(65536))
+    found = mistral_chat.output(answers.chat(choices=[choice]), Content(65536))
     assert [message["parts"][0]["content"] for message in found] == ["Pa", "ris"]
 
 
 def test_what_was_read_of_a_document():
     """The text of each page, and its pictures as references."""
-    (message,) = json.loads(json.dumps(_mistral_ocr.output(answers.ocr(), Content(65536))))
+    (message,) = json.loads(json.dumps(mistral_ocr.output(answers.ocr(), Content(65536))))
     first, second, picture = message["parts"]
     assert (first["content"], second["content"]) == ("# Paris", "![img-0.jpeg](img-0.jpeg)")
     assert (picture["type"], picture["mime_type"]) == ("file", "image/jpeg")

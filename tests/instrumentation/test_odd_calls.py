@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import guard, semconv
-from agentops_otel.instrumentation._audio import SPEECH, TRANSCRIPT
-from agentops_otel.instrumentation._batches import BATCHES
 from agentops_otel.instrumentation._content import Content
-from agentops_otel.instrumentation._decisions import DECISIONS
-from agentops_otel.instrumentation._images import IMAGES
-from agentops_otel.instrumentation._moderation import MODERATION
 from agentops_otel.instrumentation._openai_calls import RESPONSES
-from agentops_otel.instrumentation._realtime import REALTIME
-from agentops_otel.instrumentation._retrieval import VECTOR_STORE
-from agentops_otel.instrumentation._runs import RUNS
-from agentops_otel.instrumentation._talk import Heard, RealtimeTalk, ResponsesTalk
-from agentops_otel.instrumentation._videos import VIDEOS
+from agentops_otel.instrumentation.readers.audio import SPEECH, TRANSCRIPT
+from agentops_otel.instrumentation.readers.batches import BATCHES
+from agentops_otel.instrumentation.readers.decisions import DECISIONS
+from agentops_otel.instrumentation.readers.images import IMAGES
+from agentops_otel.instrumentation.readers.moderation import MODERATION
+from agentops_otel.instrumentation.readers.realtime import REALTIME
+from agentops_otel.instrumentation.readers.retrieval import VECTOR_STORE
+from agentops_otel.instrumentation.readers.runs import RUNS
+from agentops_otel.instrumentation.readers.talk import Heard, RealtimeTalk, ResponsesTalk
+from agentops_otel.instrumentation.readers.videos import VIDEOS
 from tests.sdks import answers_openai as answers
 
 ANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from agentops_otel import context, guard, instrumentation, semconv
 from agentops_otel.config import Configuration
 from agentops_otel.instrumentation import _openai_calls as sdk
-from agentops_otel.instrumentation import _usage
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import usage
 from agentops_otel.testing import SpanCapture
 from tests.fakes import llm_server
 from tests.fakes.llm_server import LlmServer, Reply
@@ -258,7 +258,7 @@ def spared(fact, path, odd):
         return (
             isinstance(fact, str) and fact in (semconv.RESPONSE_ID, semconv.RESPONSE_MODEL) and "response" not in names
         )
-    is_count = _usage.count(odd) is not None or isinstance(odd, bool)  # of which the SDK makes 0 and 1
+    is_count = usage.count(odd) is not None or isinstance(odd, bool)  # of which the SDK makes 0 and 1
     if field == "usage" or (is_count and "usage" in names):
         return not (isinstance(fact, str) and "usage" in fact)
     kind = fact if isinstance(fact, str) else fact[2].rpartition(" ")[2]

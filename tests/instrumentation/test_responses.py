@@ -13,8 +13,8 @@ from openai._models import construct_type
 from openai.types.responses import ResponseStreamEvent
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _responses_fold
-from agentops_otel.instrumentation._responses_fold import ResponsesFold
+from agentops_otel.instrumentation.readers import responses_fold
+from agentops_otel.instrumentation.readers.responses_fold import ResponsesFold
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -305,7 +305,7 @@ WHERE = st.fixed_dictionaries(
 DELTAS = st.builds(
     lambda where, kind, text: {**where, "type": kind, "delta": text},
     WHERE,
-    st.sampled_from([*_responses_fold._PIECES, "response.audio.delta"]),
+    st.sampled_from([*responses_fold._PIECES, "response.audio.delta"]),
     TEXTS,
 )
 ITEM_EVENTS = st.builds(

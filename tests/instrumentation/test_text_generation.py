@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
-from agentops_otel.instrumentation import _text_generation, _vectors
 from agentops_otel.instrumentation import huggingface_hub as sdk
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import text_generation, vectors
 from tests.fakes.odd_json import ANY, ODD, paths, replaced
 
 DETAILS = {
@@ -61,12 +61,12 @@ SOURCES = {
 def read(kind, answer):
     """The facts of an answer, by the readers alone."""
     if kind == "stream":
-        fold = _text_generation.TextGenerationFold()
+        fold = text_generation.TextGenerationFold()
         fold.extend(answer)
         answer = fold.response()
     facts = {}
-    failure = _text_generation.response(answer, facts)
-    for message in json.loads(json.dumps(_text_generation.output(answer, Content(65536)))):
+    failure = text_generation.response(answer, facts)
+    for message in json.loads(json.dumps(text_generation.output(answer, Content(65536)))):
         facts |= {"finish_reason": message["finish_reason"], "text": message["parts"]}
     return facts if failure is None else {**facts, "failure": failure}
 
@@ -127,8 +127,8 @@ def test_an_odd_field_of_a_request_costs_itself():
 
     def facts(asked):
         found = {}
-        _text_generation.request(asked, found)
-        _text_generation.prompt(asked, Content(65536), found)
+        text_generation.request(asked, found)
+        text_generation.prompt(asked, Content(65536), found)
         return json.loads(json.dumps(found))
 
     usual = facts(REQUEST)
@@ -156,22 +156,22 @@ def test_an_odd_field_of_a_request_costs_itself():
 def test_the_length_of_a_vector(body, dimensions):
     """Of one text, of several, and of each token of a text."""
     attributes = {}
-    assert sdk.VECTORS.response(_vectors.document(body), attributes) is None
+    assert sdk.VECTORS.response(vectors.document(body), attributes) is None
     assert attributes[semconv.EMBEDDINGS_DIMENSION_COUNT] == dimensions
 
 
 def test_a_failure_in_the_place_of_vectors():
     """A failure that came with status 200 is one."""
-    assert sdk.VECTORS.response(_vectors.document(b'{"error": "no such model"}'), {}) == ("error", "no such model")
+    assert sdk.VECTORS.response(vectors.document(b'{"error": "no such model"}'), {}) == ("error", "no such model")
     with pytest.raises(msgspec.DecodeError):
-        _vectors.document(b"<html>")
+        vectors.document(b"<html>")
 
 
 @ANY
 @given(ODD)
 def test_any_document_of_vectors(odd):
     """Whatever comes, no exception leaves the readers."""
-    sdk.VECTORS.response(_vectors.document(json.dumps(odd).encode()), {})
+    sdk.VECTORS.response(vectors.document(json.dumps(odd).encode()), {})
 
 
 @ANY

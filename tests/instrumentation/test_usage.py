@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentops_otel import pricing, semconv
-from agentops_otel.instrumentation import _usage
+from agentops_otel.instrumentation.readers.usage import count
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -211,7 +211,7 @@ def test_what_is_a_count(value, count, mode, client, server, spans):
 
 def test_true_is_no_count():
     """`true` is no 1. (The SDK's own models make one of it, before anything is read.)"""
-    assert _usage.count(True) is None
+    assert count(True) is None
 
 
 @pytest.mark.parametrize("usage", [{"prompt_tokens": 100, "completion_tokens": "?"}, {"completion_tokens": 7}])

@@ -9,7 +9,9 @@ import genai_prices
 import pytest
 
 from agentops_otel import pricing, semconv
-from agentops_otel.instrumentation import _bedrock_models, _converse, _invoke_model
+from agentops_otel.instrumentation import _bedrock_models
+from agentops_otel.instrumentation.readers import invoke_model
+from agentops_otel.instrumentation.readers.converse import model_of, write_counts
 from tests.sdks import answers_bedrock as answers
 from tests.sdks.answers_bedrock import CLAUDE, INVOKED, LLAMA, NOVA, TITAN, TITAN_EMBED, USAGE
 
@@ -117,8 +119,8 @@ def test_the_tokens_and_the_cost_of_an_invoked_model(name, expected, cost):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_found_by_its_arn(name):
     """The ARN of a model or of an inference profile is that model, and has its price."""
-    assert _converse.model_of(name) == NAMES[name]
-    attributes = {semconv.PROVIDER_NAME: "aws.bedrock", semconv.REQUEST_MODEL: _converse.model_of(name)}
+    assert model_of(name) == NAMES[name]
+    attributes = {semconv.PROVIDER_NAME: "aws.bedrock", semconv.REQUEST_MODEL: model_of(name)}
     attributes |= {semconv.USAGE_INPUT_TOKENS: 1000, semconv.USAGE_OUTPUT_TOKENS: 0}
     assert pricing.span_cost(attributes).amount > 0
 
@@ -128,7 +130,7 @@ def test_a_model_is_found_by_its_arn(name):
 )
 def test_an_arn_that_does_not_say_the_model_stays(arn):
     """Of a deployment the model is not known, and neither is a price; its name may stand in a prices file."""
-    assert _converse.model_of(ACCOUNT + arn) == ACCOUNT + arn
+    assert model_of(ACCOUNT + arn) == ACCOUNT + arn
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_an_arn_that_does_not_say_the_model_stays(arn):
 def test_what_cannot_be_read_is_left_out(said, expected):
     """A count that is not there is no 0, and a cache does not stand for the whole input."""
     attributes = {}
-    _converse.write_counts(said, attributes)
+    write_counts(said, attributes)
     totals = (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS)
     assert {name: attributes[name] for name in totals if name in attributes} == expected
 
@@ -166,7 +168,7 @@ def test_the_head_of_a_result():
     attributes = {}
     headers = {"x-amzn-bedrock-input-token-count": "57", "x-amzn-bedrock-output-token-count": "48"}
     metadata = {"RequestId": "req-1", "RetryAttempts": 2, "HTTPHeaders": headers}
-    _invoke_model.head({"ResponseMetadata": metadata, "serviceTier": "flex"}, attributes)
+    invoke_model.head({"ResponseMetadata": metadata, "serviceTier": "flex"}, attributes)
     assert attributes == {
         semconv.REQUEST_ID: "req-1",
         semconv.RESEND_COUNT: 2,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel import pricing, semconv
-from agentops_otel.instrumentation import _compatible
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation.readers import compatible
 from tests.fakes import llm_server, odd_json
 from tests.fakes.llm_server import Reply
 from tests.sdks import answers_anthropic
@@ -433,7 +433,7 @@ WHOLE = {
     ],
     "completions": llm_server.completion(),
 }
-READERS = {"chat": _compatible.CHAT, "stream": _compatible.CHAT, "completions": _compatible.COMPLETIONS}
+READERS = {"chat": compatible.CHAT, "stream": compatible.CHAT, "completions": compatible.COMPLETIONS}
 ASKED = {
     "model": "some-model",
     "messages": [*MESSAGES, {"role": "assistant", **COMPOUND}, {"role": "tool", "tool_call_id": "1", "content": "x"}],
@@ -479,8 +479,8 @@ def test_an_odd_request_costs_its_field(path, odd):
     """The same for what is asked: the other settings are recorded."""
     seen = {}
     body = odd_json.replaced(ASKED, path, odd)
-    _compatible.CHAT.request(body, seen)
-    _compatible.CHAT.prompt(body, Content(1000), {})
+    compatible.CHAT.request(body, seen)
+    compatible.CHAT.prompt(body, Content(1000), {})
     if path != ("temperature",):
         assert seen[semconv.REQUEST_TEMPERATURE] == 0.5
     if path != ("service_tier",):
@@ -493,7 +493,7 @@ def test_any_body_of_an_error(body):
     """The body of an error is whatever a proxy makes of it."""
     error = RuntimeError("no")
     error.body = body
-    code = _compatible.error_code(error)
+    code = compatible.error_code(error)
     assert code is None or (isinstance(code, str) and code)
 
 

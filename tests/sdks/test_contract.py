@@ -35,7 +35,7 @@ STREAMED = [case for case in CASES if case.stream is not None]
 WAYS = ("sync", "async")
 # Says which chunk the user did not ask for; where it cannot, the user gets that chunk and not one too few.
 UNGUARDED = (
-    "_chat.py is_usage_only:",
+    "chat.py is_usage_only:",
     "_client.py _returned: question",
     "_stream.py _read: if hidden is None",
     "_stream.py __anext__: if hidden is None",

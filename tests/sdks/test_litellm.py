@@ -26,7 +26,7 @@ with warnings.catch_warnings():
 
 from agentops_otel import instrumentation, pricing, semconv
 from agentops_otel.instrumentation import litellm as integration
-from agentops_otel.instrumentation._litellm_answer import opened
+from agentops_otel.instrumentation.readers.litellm_answer import opened
 from agentops_otel.usage import Usage
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import Reply, chat, chat_chunks, error

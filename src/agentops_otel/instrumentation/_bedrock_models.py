@@ -6,27 +6,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
-from . import (
-    _bedrock_embeddings,
-    _bedrock_images,
-    _bedrock_text,
-    _chat,
-    _converse,
-    _invoke_model,
-    anthropic,
-    cohere,
-)
+from . import anthropic, cohere
 from ._content import fields, items
-from ._converse_fold import ConverseFold
 from ._endpoint import Endpoint
-from ._invoke_model import ChoicesFold, invoked
+from .readers import bedrock_embeddings, bedrock_images, bedrock_text, chat, converse, invoke_model
+from .readers.converse_fold import ConverseFold
+from .readers.invoke_model import ChoicesFold, invoked
 
 CONVERSE: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _converse.request,
-    _converse.prompt,
-    _converse.response,
-    _converse.output,
+    converse.request,
+    converse.prompt,
+    converse.response,
+    converse.output,
     ConverseFold,
 )
 NOVA: Final = invoked(CONVERSE)
@@ -37,39 +29,39 @@ RERANK: Final = invoked(cohere.RERANK)
 CHAT: Final = invoked(
     Endpoint(
         semconv.OPERATION_CHAT,
-        _chat.request,
-        _chat.prompt,
-        _invoke_model.chat_response,
-        _invoke_model.chat_output,
+        chat.request,
+        chat.prompt,
+        invoke_model.chat_response,
+        invoke_model.chat_output,
         ChoicesFold,
     )
 )
 TEXT: Final = invoked(
     Endpoint(
         semconv.OPERATION_TEXT_COMPLETION,
-        _bedrock_text.request,
-        _bedrock_text.prompt,
-        _bedrock_text.response,
-        _bedrock_text.output,
-        _bedrock_text.TextFold,
+        bedrock_text.request,
+        bedrock_text.prompt,
+        bedrock_text.response,
+        bedrock_text.output,
+        bedrock_text.TextFold,
     )
 )
 EMBEDDINGS: Final = invoked(
     Endpoint(
         semconv.OPERATION_EMBEDDINGS,
-        _bedrock_embeddings.request,
-        _bedrock_embeddings.prompt,
-        _bedrock_embeddings.response,
-        _bedrock_embeddings.output,
+        bedrock_embeddings.request,
+        bedrock_embeddings.prompt,
+        bedrock_embeddings.response,
+        bedrock_embeddings.output,
     )
 )
 IMAGES: Final = invoked(
     Endpoint(
         semconv.OPERATION_GENERATE_CONTENT,
-        _bedrock_images.request,
-        _bedrock_images.prompt,
-        _bedrock_images.response,
-        _bedrock_images.output,
+        bedrock_images.request,
+        bedrock_images.prompt,
+        bedrock_images.response,
+        bedrock_images.output,
     )
 )
 

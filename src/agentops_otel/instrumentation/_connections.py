@@ -22,7 +22,7 @@ from ._content import fields
 from ._endpoint import Endpoint, Server, StainlessSdk, no_code, server_at
 from ._reading import Reading
 from ._span import Call
-from ._talk import Talk
+from .readers.talk import Talk
 
 _BEGINS: Final = "response.created"
 _CLOSED: Final = ("ConnectionClosedOK", "ConnectionClosed", "ConnectionClosedError")

@@ -17,8 +17,8 @@ from ._client import ClientInstrumentation
 from ._connections import ConnectionInstrumentation
 from ._endpoint import Endpoint, Sdk, StainlessSdk
 from ._iterators import IteratorInstrumentation
-from ._talk import Talk
 from ._wrapped import wrap_functions, wrap_method
+from .readers.talk import Talk
 
 
 class Installed(Protocol):

@@ -9,71 +9,71 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from . import (
-    _audio,
-    _batches,
-    _chat,
-    _decisions,
-    _embeddings,
-    _fetch,
-    _images,
-    _moderation,
-    _responses,
-    _retrieval,
-    _runs,
-    _videos,
-)
-from ._chat_fold import ChatFold
 from ._endpoint import Endpoint
-from ._responses_fold import ResponsesFold
+from .readers import (
+    audio,
+    batches,
+    chat,
+    decisions,
+    embeddings,
+    fetch,
+    images,
+    moderation,
+    responses,
+    retrieval,
+    runs,
+    videos,
+)
+from .readers.chat_fold import ChatFold
+from .readers.responses_fold import ResponsesFold
 
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _chat.request,
-    _chat.prompt,
-    _chat.response,
-    _chat.output,
+    chat.request,
+    chat.prompt,
+    chat.response,
+    chat.output,
     ChatFold,
-    _chat.with_usage,
-    _chat.is_usage_only,
+    chat.with_usage,
+    chat.is_usage_only,
 )
 RESPONSES: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _responses.request,
-    _responses.prompt,
-    _responses.response,
-    _responses.output,
+    responses.request,
+    responses.prompt,
+    responses.response,
+    responses.output,
     ResponsesFold,
-    work=_fetch.work,
+    work=fetch.work,
 )
 FETCH: Final = Endpoint(
     semconv.OPERATION_FETCH_RESPONSE,
-    _fetch.request,
-    _fetch.prompt,
-    _fetch.response,
-    _responses.output,
+    fetch.request,
+    fetch.prompt,
+    fetch.response,
+    responses.output,
     ResponsesFold,
-    work=_fetch.work,
+    work=fetch.work,
     makes=RESPONSES,
-    body=_fetch.body,
+    body=fetch.body,
 )
 COMPLETIONS: Final = Endpoint(
     semconv.OPERATION_TEXT_COMPLETION,
-    _chat.completion_request,
-    _chat.completion_prompt,
-    _chat.response,
-    _chat.completion_output,
+    chat.completion_request,
+    chat.completion_prompt,
+    chat.response,
+    chat.completion_output,
     ChatFold,
-    _chat.with_usage,
-    _chat.is_usage_only,
+    chat.with_usage,
+    chat.is_usage_only,
 )
 EMBEDDINGS: Final = Endpoint(
     semconv.OPERATION_EMBEDDINGS,
-    _embeddings.request,
-    _embeddings.prompt,
-    _embeddings.response,
-    _embeddings.output,
-    document=_embeddings.document,
+    embeddings.request,
+    embeddings.prompt,
+    embeddings.response,
+    embeddings.output,
+    document=embeddings.document,
 )
 ENDPOINTS: Final = {
     "/chat/completions": CHAT,
@@ -81,25 +81,25 @@ ENDPOINTS: Final = {
     "/responses/compact": RESPONSES,
     "/completions": COMPLETIONS,
     "/embeddings": EMBEDDINGS,
-    "/images/generations": _images.IMAGES,
-    "/images/edits": _images.IMAGES,
-    "/images/variations": _images.IMAGES,
-    "/videos": _videos.VIDEOS,
-    "/videos/edits": _videos.VIDEOS,
-    "/videos/extensions": _videos.VIDEOS,
-    "/decisions": _decisions.DECISIONS,
-    "/audio/speech": _audio.SPEECH,
-    "/audio/transcriptions": _audio.TRANSCRIPT,
-    "/audio/translations": _audio.TRANSCRIPT,
-    "/moderations": _moderation.MODERATION,
-    "/batches": _batches.BATCHES,
-    "/threads/runs": _runs.RUNS,
+    "/images/generations": images.IMAGES,
+    "/images/edits": images.IMAGES,
+    "/images/variations": images.IMAGES,
+    "/videos": videos.VIDEOS,
+    "/videos/edits": videos.VIDEOS,
+    "/videos/extensions": videos.VIDEOS,
+    "/decisions": decisions.DECISIONS,
+    "/audio/speech": audio.SPEECH,
+    "/audio/transcriptions": audio.TRANSCRIPT,
+    "/audio/translations": audio.TRANSCRIPT,
+    "/moderations": moderation.MODERATION,
+    "/batches": batches.BATCHES,
+    "/threads/runs": runs.RUNS,
 }
 # The ends of paths with an id in the middle, by their beginnings.
 BELOW: Final = {
-    "videos": ("remix", _videos.VIDEOS),
-    "vector_stores": ("search", _retrieval.VECTOR_STORE),
-    "threads": ("runs", _runs.RUNS),
+    "videos": ("remix", videos.VIDEOS),
+    "vector_stores": ("search", retrieval.VECTOR_STORE),
+    "threads": ("runs", runs.RUNS),
 }
 
 
@@ -107,7 +107,7 @@ def endpoint(method: str, path: str, stream: bool) -> Endpoint | None:  # noqa: 
     """What a request is; None when it is no call, nor the fetch of what one has made."""
     if method in ("post", "POST"):
         return ENDPOINTS.get(path) or _post(path)
-    return FETCH if method in ("get", "GET") and _fetch.response_id(path) is not None else None
+    return FETCH if method in ("get", "GET") and fetch.response_id(path) is not None else None
 
 
 def _post(path: str) -> Endpoint | None:

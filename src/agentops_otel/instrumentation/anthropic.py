@@ -1,6 +1,6 @@
 """Anthropic: which requests are LLM calls, of its own API and of the clouds that serve it.
 
-How they are read is in `_messages.py`. API reference: https://platform.claude.com/docs/en/api/overview
+How they are read is in `readers/messages.py`. API reference: https://platform.claude.com/docs/en/api/overview
 The one thing to know: the clients for clouds rewrite path and body behind the seam, so that here all of them are alike.
 """
 
@@ -9,18 +9,19 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from . import _hosts, _messages
+from . import _hosts
 from ._content import fields
 from ._endpoint import Endpoint, StainlessSdk
 from ._integration import Integration, stainless
-from ._messages_fold import MessagesFold
+from .readers import messages
+from .readers.messages_fold import MessagesFold
 
 MESSAGES: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _messages.request,
-    _messages.prompt,
-    _messages.response,
-    _messages.output,
+    messages.request,
+    messages.prompt,
+    messages.response,
+    messages.output,
     MessagesFold,
 )
 # A word in the name of a client's class, and who answers: Anthropic itself where AWS and Google only sell.

@@ -1,7 +1,7 @@
 """Amazon Bedrock through boto3: which operations are LLM calls.
 
-How they are read is in `_converse.py` and `_invoke_model.py`, whose API a body is in `_bedrock_models.py`, how the
-streams of botocore are followed in `_botocore.py`.
+How they are read is in `readers/converse.py` and `readers/invoke_model.py`, whose API a body is in
+`_bedrock_models.py`, how the streams of botocore are followed in `_botocore.py`.
 API reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
 The one thing to know: every call of every AWS service passes here, and all but a few have to pass at once; what reads
 those few is not loaded before there is one.
@@ -32,16 +32,17 @@ def read(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Reque
     """The LLM call that an API call is: `_make_api_call(operation_name, api_params)`."""
     if client._service_model.service_name != _SERVICE:  # noqa: SLF001  (the client itself knows it nowhere else)
         return None
-    from . import _bedrock_models, _converse, _invoke_model
+    from . import _bedrock_models
+    from .readers import converse, invoke_model
 
     operation, params = (*args, *kwargs.values())[:2]
     streamed = _OPERATIONS.get(operation)
     if streamed is None or not isinstance(params, Mapping):
         return None
     name = params.get("modelId")
-    model = _converse.model_of(name) if isinstance(name, str) else ""
+    model = converse.model_of(name) if isinstance(name, str) else ""
     if operation.startswith("InvokeModel"):
-        body = _invoke_model.body_of(params.get("body"))
+        body = invoke_model.body_of(params.get("body"))
         endpoint = _bedrock_models.endpoint_of(model, body)
     else:
         # The lists of a request are the program's to go on with.
@@ -59,9 +60,9 @@ def _keys(client: Any) -> list[Any]:
 
 def head(result: Mapping[str, Any], attributes: Attributes) -> None:
     """What a result, or the response of an exception, says beside the answer."""
-    from . import _invoke_model
+    from .readers import invoke_model
 
-    _invoke_model.head(result, attributes)
+    invoke_model.head(result, attributes)
 
 
 def error_code(error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
 """Cerebras: which requests are LLM calls.
 
-How they are read is in `_compatible.py`. API reference: https://inference-docs.cerebras.ai/api-reference
+How they are read is in `readers/compatible.py`. API reference: https://inference-docs.cerebras.ai/api-reference
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from ._compatible import CHAT, COMPLETIONS, always, error_code, posts
 from ._endpoint import StainlessSdk
 from ._integration import Integration, stainless
+from .readers.compatible import CHAT, COMPLETIONS, always, error_code, posts
 
 SDK: Final = StainlessSdk(
     name="cerebras",

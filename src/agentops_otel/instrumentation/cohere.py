@@ -10,46 +10,46 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
-from . import _cohere_chat, _cohere_embed, _cohere_v1, _rerank
-from ._cohere_fold import CohereFold
-from ._cohere_v1_fold import CohereChatFold, CohereGenerateFold
 from ._content import NOTHING, fields
 from ._endpoint import Endpoint, Request, Sdk, Server, server_at
 from ._integration import Integration, calls
+from .readers import cohere_chat, cohere_embed, cohere_v1, rerank
+from .readers.cohere_fold import CohereFold
+from .readers.cohere_v1_fold import CohereChatFold, CohereGenerateFold
 
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _cohere_chat.request,
-    _cohere_chat.prompt,
-    _cohere_chat.response,
-    _cohere_chat.output,
+    cohere_chat.request,
+    cohere_chat.prompt,
+    cohere_chat.response,
+    cohere_chat.output,
     CohereFold,
 )
 V1_CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _cohere_v1.chat_request,
-    _cohere_v1.chat_prompt,
-    _cohere_v1.chat_response,
-    _cohere_v1.chat_output,
+    cohere_v1.chat_request,
+    cohere_v1.chat_prompt,
+    cohere_v1.chat_response,
+    cohere_v1.chat_output,
     CohereChatFold,
 )
 GENERATE: Final = Endpoint(
     semconv.OPERATION_TEXT_COMPLETION,
-    _cohere_chat.request,
-    _cohere_v1.generate_prompt,
-    _cohere_v1.generate_response,
-    _cohere_v1.generate_output,
+    cohere_chat.request,
+    cohere_v1.generate_prompt,
+    cohere_v1.generate_response,
+    cohere_v1.generate_output,
     CohereGenerateFold,
 )
 EMBED: Final = Endpoint(
     semconv.OPERATION_EMBEDDINGS,
-    _cohere_embed.request,
-    _cohere_embed.prompt,
-    _cohere_embed.response,
-    _cohere_embed.output,
-    document=_cohere_embed.document,
+    cohere_embed.request,
+    cohere_embed.prompt,
+    cohere_embed.response,
+    cohere_embed.output,
+    document=cohere_embed.document,
 )
-RERANK: Final = Endpoint(semconv.OPERATION_RERANK, _rerank.request, _rerank.prompt, _rerank.response, _rerank.output)
+RERANK: Final = Endpoint(semconv.OPERATION_RERANK, rerank.request, rerank.prompt, rerank.response, rerank.output)
 ENDPOINTS: Final = {
     "v2/chat": CHAT,
     "v2/embed": EMBED,

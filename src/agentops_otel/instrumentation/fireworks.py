@@ -1,6 +1,6 @@
 """Fireworks: which requests are LLM calls, in OpenAI's shape and in Anthropic's.
 
-How they are read is in `_compatible.py` and `_messages.py`. API reference: https://docs.fireworks.ai/api-reference
+How they are read is in `readers/compatible.py` and `readers/messages.py`. API reference: https://docs.fireworks.ai/api-reference
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from .. import semconv
-from . import _framing, _messages
-from ._compatible import CHAT, COMPLETIONS, always, error_code, posts
+from . import _framing
 from ._endpoint import Endpoint, StainlessSdk
 from ._integration import Integration, stainless
-from ._messages_fold import MessagesFold
+from .readers import messages
+from .readers.compatible import CHAT, COMPLETIONS, always, error_code, posts
+from .readers.messages_fold import MessagesFold
 
 
 def document(body: bytes) -> Any:
@@ -28,10 +29,10 @@ def document(body: bytes) -> Any:
 
 MESSAGES: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _messages.request,
-    _messages.prompt,
-    _messages.response,
-    _messages.output,
+    messages.request,
+    messages.prompt,
+    messages.response,
+    messages.output,
     MessagesFold,
     document=document,
 )

@@ -13,12 +13,12 @@ from typing import Any, Final
 import msgspec
 
 from .. import semconv
-from . import _embed_content, _generate, _imagen, _interactions
 from ._content import fields, items
 from ._endpoint import Endpoint, Fold, Request, Sdk, Server, server_at
-from ._generate_fold import GenerateFold
 from ._integration import Integration, attempts, calls
-from ._interactions_fold import InteractionsFold
+from .readers import embed_content, generate, imagen, interactions
+from .readers.generate_fold import GenerateFold
+from .readers.interactions_fold import InteractionsFold
 
 
 def _endpoint(
@@ -27,10 +27,10 @@ def _endpoint(
     return Endpoint(operation, readers.request, readers.prompt, readers.response, readers.output, fold)
 
 
-GENERATE: Final = _endpoint(_generate, GenerateFold)
-EMBED: Final = _endpoint(_embed_content, operation=semconv.OPERATION_EMBEDDINGS)
-IMAGES: Final = _endpoint(_imagen)
-INTERACTIONS: Final = _endpoint(_interactions, InteractionsFold)
+GENERATE: Final = _endpoint(generate, GenerateFold)
+EMBED: Final = _endpoint(embed_content, operation=semconv.OPERATION_EMBEDDINGS)
+IMAGES: Final = _endpoint(imagen)
+INTERACTIONS: Final = _endpoint(interactions, InteractionsFold)
 ENDPOINTS: Final = {
     "generateContent": GENERATE,
     "streamGenerateContent": GENERATE,
@@ -97,7 +97,7 @@ def opened(value: Any) -> Any:
     if not isinstance(body, (str, bytes)):
         return {} if body is None else body
     try:
-        return _embed_content.document(body) if isinstance(body, str) and _VECTOR in body else msgspec.json.decode(body)
+        return embed_content.document(body) if isinstance(body, str) and _VECTOR in body else msgspec.json.decode(body)
     except ValueError:
         return body
 

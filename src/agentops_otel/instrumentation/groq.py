@@ -1,6 +1,7 @@
 """Groq: which requests are LLM calls.
 
-How they are read is in `_compatible.py`, `_audio.py` and `_batches.py`. API reference: https://console.groq.com/docs/api-reference
+How they are read is in `readers/compatible.py`, `readers/audio.py` and `readers/batches.py`.
+API reference: https://console.groq.com/docs/api-reference
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from .. import semconv
-from ._audio import SPEECH, TRANSCRIPT
-from ._batches import BATCHES
-from ._compatible import CHAT, EMBEDDINGS, always, error_code, posts
 from ._endpoint import StainlessSdk
 from ._integration import Integration, stainless
+from .readers.audio import SPEECH, TRANSCRIPT
+from .readers.batches import BATCHES
+from .readers.compatible import CHAT, EMBEDDINGS, always, error_code, posts
 
 SDK: Final = StainlessSdk(
     name="groq",

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .. import semconv
-from . import _chat, _embeddings, _hosts, _text_generation, _vectors
-from ._answer import failure
-from ._chat_fold import ChatFold
+from . import _hosts
 from ._content import fields
 from ._endpoint import NOT_AN_ANSWER, Endpoint, Request, Sdk, server_at
 from ._integration import Integration, calls
+from .readers import chat, embeddings, text_generation, vectors
+from .readers.answer import failure
+from .readers.chat_fold import ChatFold
 
 _ROUTER: Final = "https://router.huggingface.co/"
 _OWN: Final = ("hf-inference", "v1")  # of the router's paths, which begin with the provider else
@@ -29,33 +30,33 @@ _NO_EVENT: Final = (b":", b"event:", b"id:", b"retry:")  # other lines of server
 
 
 CHAT: Final = Endpoint(
-    semconv.OPERATION_CHAT, _chat.completion_request, _chat.prompt, _chat.response, _chat.output, ChatFold
+    semconv.OPERATION_CHAT, chat.completion_request, chat.prompt, chat.response, chat.output, ChatFold
 )
 COMPLETIONS: Final = Endpoint(
     semconv.OPERATION_TEXT_COMPLETION,
-    _chat.completion_request,
-    _chat.completion_prompt,
-    _chat.response,
-    _chat.completion_output,
+    chat.completion_request,
+    chat.completion_prompt,
+    chat.response,
+    chat.completion_output,
     ChatFold,
 )
 TEXT: Final = Endpoint(
     semconv.OPERATION_TEXT_COMPLETION,
-    _text_generation.request,
-    _text_generation.prompt,
-    _text_generation.response,
-    _text_generation.output,
-    _text_generation.TextGenerationFold,
+    text_generation.request,
+    text_generation.prompt,
+    text_generation.response,
+    text_generation.output,
+    text_generation.TextGenerationFold,
 )
 EMBEDDINGS: Final = Endpoint(
     semconv.OPERATION_EMBEDDINGS,
-    _embeddings.request,
-    _embeddings.prompt,
-    _embeddings.response,
-    _embeddings.output,
-    document=_embeddings.document,
+    embeddings.request,
+    embeddings.prompt,
+    embeddings.response,
+    embeddings.output,
+    document=embeddings.document,
 )
-VECTORS: Final = msgspec.structs.replace(EMBEDDINGS, prompt=_vectors.prompt, document=_vectors.document)
+VECTORS: Final = msgspec.structs.replace(EMBEDDINGS, prompt=vectors.prompt, document=vectors.document)
 # Task -> Hugging Face's own shape, which has `inputs`, and that of others.
 TASKS: Final = {
     "conversational": (CHAT, CHAT),

@@ -13,17 +13,17 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from . import _chat
-from ._audio import TRANSCRIPT
 from ._content import fields
 from ._endpoint import Endpoint, Request, Sdk, Server, server_at
-from ._form import FILES
-from ._images import IMAGES
 from ._integration import Integration, functions, iterators
 from ._iterators import follow
-from ._litellm_answer import PROVIDER, HiddenFold, opened, request, response
-from ._litellm_providers import asked
 from ._openai_calls import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
+from .readers import chat
+from .readers.audio import TRANSCRIPT
+from .readers.form import FILES
+from .readers.images import IMAGES
+from .readers.litellm_answer import PROVIDER, HiddenFold, opened, request, response
+from .readers.litellm_providers import asked
 
 
 def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Request | None]:
@@ -65,7 +65,7 @@ def error_code(error: BaseException) -> str | None:
 
 
 _CALLS: Final = {
-    "completion": _reader(_endpoint(CHAT, _chat.completion_request), "model", "messages"),
+    "completion": _reader(_endpoint(CHAT, chat.completion_request), "model", "messages"),
     "text_completion": _reader(_endpoint(COMPLETIONS), "prompt", "model"),
     "embedding": _reader(_endpoint(EMBEDDINGS), "model", "input"),
     "image_generation": _reader(_endpoint(IMAGES), "prompt", "model"),

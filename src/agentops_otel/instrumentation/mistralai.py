@@ -13,50 +13,50 @@ from typing import Any, Final
 import msgspec
 
 from .. import semconv
-from . import _chat, _compatible, _mistral_chat, _mistral_conversation, _mistral_ocr
-from ._chat_fold import ChatFold
 from ._endpoint import Endpoint, Request, Sdk, server_at
 from ._integration import Integration, calls
-from ._mistral_conversation_fold import ConversationFold
+from .readers import chat, compatible, mistral_chat, mistral_conversation, mistral_ocr
+from .readers.chat_fold import ChatFold
+from .readers.mistral_conversation_fold import ConversationFold
 
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _mistral_chat.request,
-    _chat.prompt,
-    _mistral_chat.response,
-    _mistral_chat.output,
+    mistral_chat.request,
+    chat.prompt,
+    mistral_chat.response,
+    mistral_chat.output,
     ChatFold,
 )
 FIM: Final = Endpoint(
     semconv.OPERATION_TEXT_COMPLETION,
-    _mistral_chat.request,
-    _mistral_chat.fim_prompt,
-    _mistral_chat.response,
-    _mistral_chat.output,
+    mistral_chat.request,
+    mistral_chat.fim_prompt,
+    mistral_chat.response,
+    mistral_chat.output,
     ChatFold,
 )
 CONVERSATION: Final = Endpoint(
     semconv.OPERATION_CHAT,
-    _mistral_conversation.request,
-    _mistral_conversation.prompt,
-    _mistral_conversation.response,
-    _mistral_conversation.output,
+    mistral_conversation.request,
+    mistral_conversation.prompt,
+    mistral_conversation.response,
+    mistral_conversation.output,
     ConversationFold,
 )
 OCR: Final = Endpoint(
     semconv.OPERATION_GENERATE_CONTENT,
-    _mistral_ocr.request,
-    _mistral_ocr.prompt,
-    _mistral_ocr.response,
-    _mistral_ocr.output,
+    mistral_ocr.request,
+    mistral_ocr.prompt,
+    mistral_ocr.response,
+    mistral_ocr.output,
 )
 # The ends of their paths. Vertex has one for all, whose end says what it is.
 ENDPOINTS: Final = {
     "/chat/completions": CHAT,
     "/agents/completions": CHAT,
     "/fim/completions": FIM,
-    "/v1/responses": _compatible.RESPONSES,
-    "/v1/embeddings": _compatible.EMBEDDINGS,
+    "/v1/responses": compatible.RESPONSES,
+    "/v1/embeddings": compatible.EMBEDDINGS,
     "/ocr": OCR,
     "/rawPredict": CHAT,
     "/streamRawPredict": CHAT,

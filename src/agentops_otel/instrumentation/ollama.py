@@ -1,4 +1,4 @@
-"""Ollama: which requests are LLM calls. How they are read is in `_ollama_*.py`.
+"""Ollama: which requests are LLM calls. How they are read is in `readers/ollama_*.py`.
 
 API reference: https://docs.ollama.com/api
 """
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import semconv
-from . import _ollama_answers as answers
-from . import _ollama_requests as requests
-from . import _ollama_scores as scores
 from ._endpoint import Endpoint, Request, Sdk, server_at
 from ._integration import Integration, calls
-from ._ollama_fold import OllamaFold
+from .readers import ollama_answers as answers
+from .readers import ollama_requests as requests
+from .readers import ollama_scores as scores
+from .readers.ollama_fold import OllamaFold
 
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT, requests.request, requests.prompt, answers.response, answers.output, OllamaFold

@@ -12,8 +12,8 @@ from . import _hosts
 from ._endpoint import StainlessSdk
 from ._integration import Integration, connections, stainless
 from ._openai_calls import RESPONSES, endpoint
-from ._realtime import REALTIME
-from ._talk import RealtimeTalk, ResponsesTalk
+from .readers.realtime import REALTIME
+from .readers.talk import RealtimeTalk, ResponsesTalk
 
 
 def refuses_usage(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
 """Together: which requests are LLM calls. It ranks as Cohere does, and counts tokens as OpenAI does.
 
-How they are read is in `_compatible.py`, `_images.py`, `_audio.py` and `_rerank.py`.
+How they are read is in `readers/compatible.py`, `readers/images.py`, `readers/audio.py` and `readers/rerank.py`.
 API reference: https://docs.together.ai/reference
 """
 
@@ -9,27 +9,27 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .. import semconv
-from . import _rerank
-from ._answer import head
-from ._audio import SPEECH, TRANSCRIPT
-from ._compatible import CHAT, COMPLETIONS, EMBEDDINGS, always, error_code, posts
 from ._content import fields
 from ._endpoint import Attributes, Endpoint, Failure, StainlessSdk
-from ._images import IMAGES
 from ._integration import Integration, stainless
+from .readers import rerank
+from .readers.answer import head
+from .readers.audio import SPEECH, TRANSCRIPT
+from .readers.compatible import CHAT, COMPLETIONS, EMBEDDINGS, always, error_code, posts
+from .readers.images import IMAGES
 
 
 def ranked(value: Any, attributes: Attributes) -> Failure | None:
     """What the answer of a ranking says."""
     head(fields(value), attributes, only_input=True)
-    return _rerank.response(value, attributes)
+    return rerank.response(value, attributes)
 
 
 ENDPOINTS: Final = {
     "/chat/completions": CHAT,
     "/completions": COMPLETIONS,
     "/embeddings": EMBEDDINGS,
-    "/rerank": Endpoint(semconv.OPERATION_RERANK, _rerank.request, _rerank.prompt, ranked, _rerank.output),
+    "/rerank": Endpoint(semconv.OPERATION_RERANK, rerank.request, rerank.prompt, ranked, rerank.output),
     "/images/generations": IMAGES,
     "/audio/speech": SPEECH,
     "/audio/transcriptions": TRANSCRIPT,

@@ -1,0 +1,115 @@
+"""What LiteLLM hands over: answers and chunks in the shape of OpenAI's, beside them what it knows of the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ... import semconv
+from .._content import fields
+from .._endpoint import Attributes, Failure, Fold, Server, server_at
+from .litellm_providers import named
+from .usage import count
+
+PROVIDER: Final = "custom_llm_provider"
+_HIDDEN: Final = "_hidden_params"
+_STATE_COST: Final = frozenset({"openrouter"})  # what other answers say is LiteLLM's own reckoning
+_HEADERS: Final = {
+    "llm_provider-x-request-id": (semconv.REQUEST_ID, str),
+    "llm_provider-request-id": (semconv.REQUEST_ID, str),
+    "x-ratelimit-remaining-requests": (semconv.RATELIMIT_REMAINING_REQUESTS, int),
+    "x-ratelimit-remaining-tokens": (semconv.RATELIMIT_REMAINING_TOKENS, int),
+}
+
+
+class HiddenFold:
+    """The chunks of one stream, and what stands beside the last of them."""
+
+    __slots__ = ("_fold", "_hidden", "_usage")
+
+    def __init__(self, fold: Callable[[], Fold]) -> None:
+        self._fold = fold()
+        self._hidden: Mapping[str, Any] = {}
+        self._usage: Any = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is complete."""
+        return self._fold.done
+
+    def extend(self, chunks: Sequence[Any]) -> None:
+        """Take in the next chunks."""
+        self._fold.extend(chunks)
+        for chunk in chunks:
+            self._hidden = _hidden(chunk) or self._hidden
+        if self.done and _is_reported(self._hidden.get("usage")):  # before the end it is a placeholder
+            self._usage = self._hidden["usage"]
+
+    def response(self) -> Mapping[str, Any]:
+        """The answer so far; its usage stands beside it where the program has not asked for it."""
+        answer = self._fold.response()
+        return {**answer, "usage": answer.get("usage") or self._usage, _HIDDEN: self._hidden}
+
+
+def opened(value: Any) -> Any:
+    """An answer or a chunk as it is now: once a stream has ended, LiteLLM puts its own count into the last chunk."""
+    hidden = _hidden(value)
+    return {**fields(value), _HIDDEN: {**hidden}} if hidden.get("usage") is not None else value
+
+
+def _hidden(value: Any) -> Mapping[str, Any]:
+    return fields(value.get(_HIDDEN) if isinstance(value, Mapping) else getattr(value, _HIDDEN, None))
+
+
+def _is_reported(usage: Any) -> bool:
+    """Whether a usage is the provider's: LiteLLM counts by itself what no provider has counted."""
+    return usage is not None and type(usage).__name__ != "UnreportedUsage"
+
+
+def request(
+    read: Callable[[Mapping[str, Any], Attributes], None], body: Mapping[str, Any], attributes: Attributes
+) -> None:
+    """What is asked, and of whom."""
+    attributes[semconv.PROVIDER_NAME] = body[PROVIDER]
+    read(body, attributes)
+
+
+def response(read: Callable[[Any, Attributes], Failure | None], value: Any, attributes: Attributes) -> Failure | None:
+    """What an answer says besides its text, and who has answered."""
+    failure = read(value, attributes)
+    said, hidden = fields(value), _hidden(value)
+    provider = hidden.get(PROVIDER)
+    if isinstance(provider, str) and provider and provider != "cached_response":
+        attributes[semconv.PROVIDER_NAME] = named(provider)
+    prefix, slash, model = attributes.get(semconv.RESPONSE_MODEL, "").partition("/")
+    if slash and named(prefix) == attributes.get(semconv.PROVIDER_NAME):  # in old releases
+        attributes[semconv.RESPONSE_MODEL] = model
+    url = hidden.get("api_base")
+    server = server_at("", url) if isinstance(url, str) else Server("")
+    if server.address:
+        attributes[semconv.SERVER_ADDRESS], attributes[semconv.SERVER_PORT] = server.address, server.port
+    for name, text in fields(hidden.get("additional_headers")).items():
+        attribute, kind = _HEADERS.get(name, ("", str))
+        if attribute and (kind is str or str(text).isdecimal()):
+            attributes[attribute] = kind(str(text))
+    _tokens(said, hidden, attributes)
+    return failure
+
+
+def _tokens(said: Mapping[str, Any], hidden: Mapping[str, Any], attributes: Attributes) -> None:
+    """What LiteLLM does to a usage."""
+    if attributes.get(semconv.PROVIDER_NAME) not in _STATE_COST:
+        for name in (semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE):
+            attributes.pop(name, None)
+    if hidden.get("cache_hit") is True:  # its own cache: nobody was asked
+        for name in [name for name in attributes if name.startswith("gen_ai.usage.")]:
+            attributes[name] = 0
+        return
+    if attributes.get(semconv.USAGE_CACHE_READ_TOKENS) or attributes.get(semconv.USAGE_CACHE_WRITE_TOKENS):
+        attributes.pop(semconv.USAGE_INPUT_TEXT_TOKENS, None)  # here the rest of the input, also where all is text
+    if attributes.get(semconv.USAGE_INPUT_TOKENS) == 0 and attributes.get(semconv.USAGE_OUTPUT_TOKENS):
+        del attributes[semconv.USAGE_INPUT_TOKENS]  # a stream of Anthropic's in old releases
+    written = fields(fields(fields(said.get("usage")).get("prompt_tokens_details")).get("cache_creation_token_details"))
+    hour = count(written.get("ephemeral_1h_input_tokens"))
+    if hour:
+        attributes[semconv.USAGE_CACHE_WRITE_1H_TOKENS] = hour
