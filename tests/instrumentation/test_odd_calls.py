@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agentops_otel import guard, semconv
 from agentops_otel.instrumentation._content import Content
+from agentops_otel.instrumentation._endpoint import Heard
 from agentops_otel.instrumentation._openai_calls import RESPONSES
 from agentops_otel.instrumentation.readers.audio import SPEECH, TRANSCRIPT
 from agentops_otel.instrumentation.readers.batches import BATCHES
@@ -20,7 +21,7 @@ from agentops_otel.instrumentation.readers.moderation import MODERATION
 from agentops_otel.instrumentation.readers.realtime import REALTIME
 from agentops_otel.instrumentation.readers.retrieval import VECTOR_STORE
 from agentops_otel.instrumentation.readers.runs import RUNS
-from agentops_otel.instrumentation.readers.talk import Heard, RealtimeTalk, ResponsesTalk
+from agentops_otel.instrumentation.readers.talk import RealtimeTalk, ResponsesTalk
 from agentops_otel.instrumentation.readers.videos import VIDEOS
 from tests.sdks import answers_openai as answers
 

@@ -19,10 +19,9 @@ from .. import guard, semconv
 from ..suppression import is_suppressed
 from . import _credentials, _given, _reading
 from ._content import fields
-from ._endpoint import Endpoint, Server, StainlessSdk, no_code, server_at
+from ._endpoint import Endpoint, Server, StainlessSdk, Talk, no_code, server_at
 from ._reading import Reading
 from ._span import Call
-from .readers.talk import Talk
 
 _BEGINS: Final = "response.created"
 _CLOSED: Final = ("ConnectionClosedOK", "ConnectionClosed", "ConnectionClosedError")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -66,6 +66,36 @@ class Endpoint(msgspec.Struct, frozen=True):
     kind: str = semconv.KIND_LLM
     target: str = "model"  # the field of the request that stands in the name of the span
     results: str = semconv.OUTPUT_MESSAGES  # the attribute of what `output` returns
+
+
+class Heard(NamedTuple):
+    """A call of another model that the server has made: it has put into words what it was sent as sound."""
+
+    endpoint: Endpoint
+    body: Mapping[str, Any]
+    answer: Mapping[str, Any]
+
+
+class Talk(Protocol):
+    """One connection.
+
+    Attributes:
+        errors_end: whether an error ends the response under way.
+    """
+
+    errors_end: bool
+
+    def sent(self, event: Mapping[str, Any]) -> None:
+        """The client has sent an event."""
+
+    def received(self, event: Mapping[str, Any]) -> Heard | None:
+        """The server has sent an event that does not belong to a response; the call that it tells of, if it does."""
+
+    def begins(self, event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A response begins: what stands for the body of its request, and the event as its fold gets it."""
+
+    def refused(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The body of the request that an error refuses; None when it is about something else."""
 
 
 class Server(msgspec.Struct, frozen=True):

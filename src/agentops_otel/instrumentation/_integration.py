@@ -15,10 +15,9 @@ from ._attempts import AttemptInstrumentation
 from ._calls import CallInstrumentation, Read
 from ._client import ClientInstrumentation
 from ._connections import ConnectionInstrumentation
-from ._endpoint import Endpoint, Sdk, StainlessSdk
+from ._endpoint import Endpoint, Sdk, StainlessSdk, Talk
 from ._iterators import IteratorInstrumentation
 from ._wrapped import wrap_functions, wrap_method
-from .readers.talk import Talk
 
 
 class Installed(Protocol):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 from .._content import fields, items
-from .._endpoint import Endpoint
+from .._endpoint import Heard
 from . import audio
 
 _MOST: Final = 256  # items that are kept for the next response, and responses that were asked for
@@ -20,36 +20,6 @@ _TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
 _LEFT_OUT: Final = ("Omit", "NotGiven")  # classes of the SDK's values for arguments that were not given
 Event = Mapping[str, Any]
 Body = Mapping[str, Any]
-
-
-class Heard(NamedTuple):
-    """A call of another model that the server has made: it has put into words what it was sent as sound."""
-
-    endpoint: Endpoint
-    body: Body
-    answer: Event
-
-
-class Talk(Protocol):
-    """One connection.
-
-    Attributes:
-        errors_end: whether an error ends the response under way.
-    """
-
-    errors_end: bool
-
-    def sent(self, event: Event) -> None:
-        """The client has sent an event."""
-
-    def received(self, event: Event) -> Heard | None:
-        """The server has sent an event that does not belong to a response; the call that it tells of, if it does."""
-
-    def begins(self, event: Event) -> tuple[Body, Event]:
-        """A response begins: what stands for the body of its request, and the event as its fold gets it."""
-
-    def refused(self, event: Event) -> Body | None:
-        """The body of the request that an error refuses; None when it is about something else."""
 
 
 def _given(event: Event) -> Event:
