@@ -15,15 +15,16 @@ def server_of(said: Said) -> str | None:
     """The address of the server that was called, and its port when it is not 443."""
     address, port = said.text("server_address"), said.count("server_port")
     if address is None:
-        address, port = _address(said.text("server_url", MESSAGE_LENGTH))
+        url = said.text("server_url", MESSAGE_LENGTH)
+        address, port = _address(url) if url else (None, 0)
     if address is None:
         return None
     return f"{address}:{port}" if port not in (0, 443) else address
 
 
-def _address(url: str | None) -> tuple[str | None, int]:
+def _address(url: str) -> tuple[str | None, int]:
     try:
-        parts = urlsplit(url or "")
+        parts = urlsplit(url)
         return parts.hostname, parts.port or (80 if parts.scheme == "http" else 443)
     except ValueError:
         return None, 0

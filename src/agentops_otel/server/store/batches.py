@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from .columns import EncodedSpan, Origin, encode_spans
 from .contents import Links, relink
 from .encoding import LARGEST, clean
 from .events import encode_event, score_columns, score_digest
+from .many import find, insert
 from .prices import Prices, prices
 from .statement import statement
 
@@ -137,14 +139,11 @@ class BatchWriter:
 
     def write(self) -> None:
         """Write all of it."""
-        keys = {trace_id: self._claim(trace_id, claim) for trace_id, claim in self._batch.claims.items()}
-        sessions: dict[str, int] = {}
+        keys = self._claim_all()
+        sessions = self._sessions(dict.fromkeys(span.said or keys[span.trace_id] for span in self._batch.spans))
         for span in self._batch.spans:
             key = span.said or keys[span.trace_id]
-            session = sessions.get(key)
-            if session is None:
-                session = sessions[key] = self._session(key)
-            self._add_span(session, key, span)
+            self._add_span(sessions[key], key, span)
         self._write_new()
         self._links.write()
         if self._relinked:
@@ -152,35 +151,55 @@ class BatchWriter:
         self._add_events()
         self._add_scores(keys)
 
+    def _find_sessions(self, keys: Collection[str]) -> dict[str, int]:
+        return dict(find(self._connection, "find_sessions", keys, self._project))
+
+    def _sessions(self, keys: Collection[str]) -> dict[str, int]:
+        """The numbers of sessions, of which those are made that are new."""
+        numbers = self._find_sessions(keys)
+        new = [key for key in keys if key not in numbers]
+        if not new:
+            return numbers
+        last = int(self._connection.execute(statement("last_session")).fetchone()[0] or 0)
+        added = {key: number for number, key in enumerate(new, last + 1)}
+        insert(self._connection, "add_session", [(number, self._project, key) for key, number in added.items()])
+        for key, number in added.items():
+            self.sessions[number] = key
+            self._known.fresh[number] = []
+        return numbers | added
+
     def _find_session(self, session_id: str) -> int | None:
-        found = self._connection.execute(statement("find_session"), (self._project, session_id)).fetchone()
-        return None if found is None else int(found[0])
+        return self._find_sessions([session_id]).get(session_id)
 
     def _session(self, session_id: str) -> int:
-        """The number of a session, which is made if it is new."""
-        number = self._find_session(session_id)
-        if number is None:
-            added = self._connection.execute(statement("add_session"), (self._project, session_id))
-            number = int(added.lastrowid or 0)
-            self.sessions[number] = session_id
-            self._known.fresh[number] = []
-        return number
+        return self._sessions([session_id])[session_id]
 
     # -------------------------------------------------------------------------------------------------- traces
 
-    def _claim(self, trace_id: str, claim: Claim | None) -> str:
-        """The session of a trace, after the batch has had its say; its spans move when it has changed."""
-        found = self._connection.execute(statement("find_trace"), (self._project, trace_id)).fetchone()
-        known = None if found is None or found[0] is None else (found[1], found[0])
-        if found is None:
-            self._new_traces.add(trace_id)
+    def _claim_all(self) -> dict[str, str]:
+        """The session of each trace, after the batch has had its say."""
+        claims = self._batch.claims
+        known = find(self._connection, "find_traces", claims, self._project)
+        found = {trace_id: said for trace_id, *said in known}
+        self._new_traces.update(claims.keys() - found.keys())
+        new = [(self._project, trace_id, *_said(claims[trace_id])) for trace_id in claims if trace_id not in found]
+        insert(self._connection, "claim_trace", new)
+        return {
+            trace_id: self._claim(trace_id, claim, found[trace_id])
+            if trace_id in found
+            else (claim[1] if claim else trace_id)
+            for trace_id, claim in claims.items()
+        }
+
+    def _claim(self, trace_id: str, claim: Claim | None, found: Sequence[Any]) -> str:
+        """The session of a trace that was known before; its spans move when the batch knows better."""
+        session_id, said_ns = found
+        known = None if session_id is None else (said_ns, session_id)
         if claim is None or (known is not None and known <= claim):
-            if found is None:
-                self._connection.execute(statement("claim_trace"), (self._project, trace_id, None, None))
             return known[1] if known else trace_id
-        self._connection.execute(statement("claim_trace"), (self._project, trace_id, claim[1], claim[0]))
+        self._connection.execute(statement("claim_trace"), (self._project, trace_id, *_said(claim)))
         before = known[1] if known else trace_id
-        if found is not None and before != claim[1]:
+        if before != claim[1]:
             self._move(trace_id, before, claim[1])
         return claim[1]
 
@@ -257,8 +276,8 @@ class BatchWriter:
         return self._last_span
 
     def _write_new(self) -> None:
-        self._connection.executemany(statement("add_span"), self._new.values())
-        self._connection.executemany(statement("add_body"), self._bodies)
+        insert(self._connection, "add_span", list(self._new.values()))
+        insert(self._connection, "add_body", self._bodies)
         self._new.clear()
         self._bodies.clear()
 
@@ -287,3 +306,7 @@ class BatchWriter:
             session = self._find_session(key)
             if session is not None:
                 self.sessions[session] = key
+
+
+def _said(claim: Claim | None) -> tuple[str | None, int | None]:
+    return (None, None) if claim is None else (claim[1], claim[0])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from typing import Final
 
 from .bodies import Contents, Place, named_by
+from .many import find, insert
 from .statement import statement
 from .words import packed_content, searchable
 
-_AT_ONCE: Final = 128
-_FIND: Final = statement("find_contents").replace("/*marks*/", ", ".join("?" * _AT_ONCE))
 First = tuple[int, str, str, Place]
 """Where a content stands first: start, span id, trace id, place."""
 
@@ -42,19 +40,16 @@ class Links:
     def write(self) -> None:
         """Store what is new, and the links."""
         ids = self._ids(list(dict.fromkeys(digest for _, digest in self._first)))
-        self._connection.executemany(
-            statement("link_content"),
+        insert(
+            self._connection,
+            "link_content",
             [(session, ids[digest], *first) for (session, digest), first in self._first.items() if digest in ids],
         )
         self._first.clear()
 
     def _ids(self, digests: list[bytes]) -> dict[bytes, int]:
         """The numbers of contents, of which those are stored now that are new."""
-        ids: dict[bytes, int] = {}
-        for start in range(0, len(digests), _AT_ONCE):
-            some = digests[start : start + _AT_ONCE]
-            some += [b""] * (_AT_ONCE - len(some))
-            ids.update(self._connection.execute(_FIND, (self._project, *some)))
+        ids: dict[bytes, int] = dict(find(self._connection, "find_contents", digests, self._project))
         new = [digest for digest in digests if digest not in ids and digest in self._contents]
         if not new:
             return ids
@@ -66,8 +61,8 @@ class Links:
             ids[digest] = number
             rows.append((number, self._project, digest, kind, data))
             words.append((number, text))
-        self._connection.executemany(statement("add_content"), rows)
-        self._connection.executemany(statement("index_content"), words)
+        insert(self._connection, "add_content", rows)
+        insert(self._connection, "index_content", words)
         return ids
 
 

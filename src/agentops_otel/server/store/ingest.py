@@ -6,13 +6,14 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ... import guard
 from ...rows import Score, SessionEvent, SessionRow, SpanRow
 from . import Added, Price, rollups
 from .batches import BatchWriter, EncodedBatch, Known
 from .database import transaction
+from .many import find
 from .prices import set_price
 from .statement import statement
 
@@ -69,37 +70,51 @@ class Ingest:
         fresh, self._known.fresh = self._known.fresh, {}
         self._known.prices = None  # another process may set one
         now = time.monotonic()
+        due = []
         for session in touched:
             if now < self._due.get(session, 0.0):
                 connection.execute(statement("mark_stale"), (session,))
+            else:
+                due.append(session)
+        made = []
+        for size in _sizes(connection, due):
+            spans = fresh.get(size.session)
+            if spans is None:
+                self._replace(connection, size, self._now_ns)
                 continue
-            self.summarize(connection, session, self._now_ns, fresh.get(session))
+            row = self._made(connection, size, spans, self._now_ns)
+            if row is None:
+                remove(connection, size.session)
+            else:
+                made.append((size.session, row))
+        rollups.write_new(connection, made, self._now_ns)
 
-    def summarize(
-        self, connection: sqlite3.Connection, session: int, now_ns: int, all_spans: Sequence[SpanRow] | None = None
+    def summarize(self, connection: sqlite3.Connection, session: int, now_ns: int) -> SessionRow | None:
+        """Make the row of a session of its spans and events; None when it has neither any more, and is gone."""
+        size = next(iter(_sizes(connection, [session])), None)
+        return None if size is None else self._replace(connection, size, now_ns or size.summarized_ns)
+
+    def _replace(self, connection: sqlite3.Connection, size: _Size, now_ns: int) -> SessionRow | None:
+        row = self._made(connection, size, rollups.spans_of(connection, size.session), now_ns)
+        if row is None:
+            remove(connection, size.session)
+        else:
+            rollups.write(connection, size.session, row, now_ns)
+        return row
+
+    def _made(
+        self, connection: sqlite3.Connection, size: _Size, spans: Sequence[SpanRow], now_ns: int
     ) -> SessionRow | None:
-        """Make the row of a session of its spans and events; None when it has neither any more, and is gone.
-
-        Args:
-            all_spans: those of a session that was made just now, which has no row yet; None: they are read.
-        """
-        found = connection.execute(statement("size_of_session"), (session,)).fetchone()
-        if found is None:
-            return None
-        project, session_id, known_ns, spans, has_events = found
-        if not spans and not has_events:
-            remove(connection, session)
+        """The row of a session; None when it has neither spans nor events."""
+        if not size.spans and not size.has_events:
             return None
         started = time.monotonic()
-        now_ns = now_ns or known_ns
-        known = rollups.spans_of(connection, session) if all_spans is None else all_spans
-        events = rollups.events_of(connection, session) if has_events else []
-        scores = rollups.scores_of(connection, project, session_id)
-        row = self._row(session_id, known, events, scores, now_ns)
-        rollups.write(connection, session, row, now_ns, is_new=all_spans is not None)
-        if spans > _LARGE:
+        events = rollups.events_of(connection, size.session) if size.has_events else []
+        scores = rollups.scores_of(connection, size.project, size.session_id) if size.has_scores else []
+        row = self._row(size.session_id, spans, events, scores, now_ns)
+        if size.spans > _LARGE:
             took = time.monotonic() - started
-            self._due[session] = started + took + max(_PAUSE_SECONDS, 4 * took)
+            self._due[size.session] = started + took + max(_PAUSE_SECONDS, 4 * took)
         return row
 
     def _row(
@@ -170,6 +185,22 @@ class Ingest:
         """Forget what a transaction has done that was not committed."""
         self._known = Known()
         self._touched = {}
+
+
+class _Size(NamedTuple):
+    """A session before it is summarized: what there is of it."""
+
+    session: int
+    project: int
+    session_id: str
+    summarized_ns: int
+    spans: int
+    has_events: bool
+    has_scores: bool
+
+
+def _sizes(connection: sqlite3.Connection, sessions: Sequence[int]) -> list[_Size]:
+    return [_Size(*columns) for columns in find(connection, "sizes_of_sessions", sessions)]
 
 
 def remove(connection: sqlite3.Connection, session: int) -> None:

@@ -19,6 +19,7 @@ from ...usage import Usage
 from .columns import of_process, span_of, tokens
 from .encoding import column, listed, unlisted
 from .events import decode_event
+from .many import insert
 from .statement import statement
 
 UNSCORED: Final = -1e300
@@ -31,6 +32,7 @@ _error_use: Final[Callable[..., ErrorUse]] = ErrorUse
 _UNWRITABLE: Final = (OverflowError, UnicodeEncodeError)
 """What SQLite says of a number of more than 64 bits, and of text with lone surrogates; they are seldom."""
 _TABLES: Final = ("model", "tool", "error", "tag", "agent", "host")
+_WRITTEN: Final = ("write_session", "write_session_text", *(f"add_session_{table}" for table in _TABLES))
 
 
 # ----------------------------------------------------------------------------------------------------- sources
@@ -63,44 +65,39 @@ def whole_scores_of(connection: sqlite3.Connection, sessions: Sequence[int]) -> 
 # ----------------------------------------------------------------------------------------------------- write
 
 
-def write(connection: sqlite3.Connection, session: int, row: SessionRow, now_ns: int, *, is_new: bool = False) -> None:
-    """Replace the row of a session, and all that hangs on it.
-
-    Args:
-        is_new: nothing hangs on it yet.
-    """
-    _write_one(connection, "write_session", (*_numbers(row), now_ns, session))
-    _write_one(connection, "write_session_text", (session, *_texts(row)))
-    if not is_new:
-        clear(connection, session)
-    hosts = {process.host for process in row.processes if process.host}
-    rows: Mapping[str, list[tuple[Any, ...]]] = {
-        "model": [(session, *_model(use)) for use in row.models],
-        "tool": [(session, *_tool(use)) for use in row.tools],
-        "error": [(session, place, *_error(use)) for place, use in enumerate(row.errors)],
-        "tag": [(session, value) for value in set(row.tags)],
-        "agent": [(session, value) for value in set(row.agent_names)],
-        "host": [(session, value) for value in hosts],
-    }
-    for table, values in rows.items():
-        if values:
-            _write_all(connection, session, table, values)
+def write(connection: sqlite3.Connection, session: int, row: SessionRow, now_ns: int) -> None:
+    """Replace the row of a session, and all that hangs on it."""
+    clear(connection, session)
+    write_new(connection, [(session, row)], now_ns)
 
 
-def _write_one(connection: sqlite3.Connection, name: str, values: tuple[Any, ...]) -> None:
+def write_new(connection: sqlite3.Connection, rows: Sequence[tuple[int, SessionRow]], now_ns: int) -> None:
+    """Write the rows of sessions on which nothing hangs yet, and all that hangs on them."""
+    tables = _tables(rows, now_ns)
     try:
-        connection.execute(statement(name), values)
+        for name, values in tables.items():
+            insert(connection, name, values)
     except _UNWRITABLE:
-        connection.execute(statement(name), tuple(map(column, values)))
+        for session, _ in rows:  # what was written before the one that failed
+            clear(connection, session)
+        for name, values in tables.items():
+            insert(connection, name, list(dict.fromkeys(tuple(map(column, each)) for each in values)))
 
 
-def _write_all(connection: sqlite3.Connection, session: int, table: str, rows: list[tuple[Any, ...]]) -> None:
-    try:
-        connection.executemany(statement(f"add_session_{table}"), rows)
-    except _UNWRITABLE:
-        connection.execute(statement(f"remove_session_{table}"), (session,))  # those before the one that failed
-        cleaned = dict.fromkeys(tuple(map(column, values)) for values in rows)
-        connection.executemany(statement(f"add_session_{table}"), cleaned)
+def _tables(rows: Sequence[tuple[int, SessionRow]], now_ns: int) -> Mapping[str, list[tuple[Any, ...]]]:
+    """What is written with each statement."""
+    tables: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _WRITTEN}
+    session_, text, model, tool, error, tag, agent, host = tables.values()
+    for session, row in rows:
+        session_.append((*_numbers(row), now_ns, session))
+        text.append((session, *_texts(row)))
+        model += [(session, *_model(use)) for use in row.models]
+        tool += [(session, *_tool(use)) for use in row.tools]
+        error += [(session, place, *_error(use)) for place, use in enumerate(row.errors)]
+        tag += [(session, value) for value in set(row.tags)]
+        agent += [(session, value) for value in set(row.agent_names)]
+        host += [(session, value) for value in {process.host for process in row.processes if process.host}]
+    return tables
 
 
 def clear(connection: sqlite3.Connection, session: int) -> None:

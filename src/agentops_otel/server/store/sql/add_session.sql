@@ -1,1 +1,1 @@
-INSERT INTO session (project, session_id) VALUES (?, ?)
+INSERT INTO session (id, project, session_id) VALUES (?, ?, ?)

@@ -1,1 +1,1 @@
-SELECT digest, id FROM content WHERE project = ? AND digest IN (/*marks*/)
+SELECT digest, id FROM content WHERE project = ? AND digest IN (/*keys*/)

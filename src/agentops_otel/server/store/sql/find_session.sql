@@ -1,1 +1,0 @@
-SELECT id FROM session WHERE project = ? AND session_id = ?

@@ -1,1 +1,0 @@
-SELECT session_id, said_ns FROM trace WHERE project = ? AND trace_id = ?
