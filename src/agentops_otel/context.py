@@ -92,11 +92,13 @@ class Scope:
 
         The current one inside this session's trace, else one whose current span is the root.
         """
-        current = otel_context.get_current()
-        if self.session_id is None or trace.get_current_span(current).get_span_context().trace_id == self.trace_id:
+        current: Context = CURRENT.get()
+        if self.session_id is None:
             return current
-        if not current:
+        if not current:  # as it is in most programs
             return self.context
+        if trace.get_current_span(current).get_span_context().trace_id == self.trace_id:
+            return current
         return trace.set_span_in_context(self._root, otel_context.set_value(_KEY, self, current))
 
     def start_span(
@@ -173,7 +175,7 @@ def silence() -> None:
 
 def session_scope(context: Context | None = None) -> Scope | None:
     """The scope of the current session: the context's own, else the process's."""
-    scope = otel_context.get_value(_KEY, context)
+    scope = (CURRENT.get() if context is None else context).get(_KEY)
     if isinstance(scope, Scope) and not scope.ended:
         return scope
     return None if _process is None or _process.ended else _process

@@ -343,6 +343,8 @@ def _take(variable: str, taken: dict[str, str]) -> None:
 
 def _asked(get: Callable[[], Any], variable: str) -> Any:
     """A global provider; where the variable names one that cannot be built, the one that is there without it."""
+    if variable not in os.environ:  # nothing is built, which would read the other variables
+        return get()
     with usable((*METRICS, variable)):
         try:
             return get()

@@ -188,16 +188,20 @@ class Redactor:
             return False
         return self._harmless.issuperset(attributes) and self._are_seen(attributes, searched)
 
-    def _are_seen(self, attributes: Mapping[str, Any], searched: Collection[str]) -> bool:
+    def _are_seen(self, attributes: dict[str, Any], searched: Collection[str]) -> bool:
         """Whether the values of attributes are clean, but for those that were searched already."""
         seen = self._seen
         unseen: list[str] = []
+        others = attributes.copy()
+        for name in searched:
+            others.pop(name, None)
         try:
-            for name, value in attributes.items():
-                if name in searched or value in seen:
-                    continue
+            for value in {*others.values()} - seen:  # (of equal values one is enough)
                 kind = type(value)
-                if kind is str:
+                if kind is int or kind is float:
+                    if not -_INT64 <= value < _INT64:  # (an equal int may stand behind a float)
+                        return False
+                elif kind is str:
                     if len(value) > self._max_length:
                         return False
                     unseen.append(value)
@@ -206,10 +210,7 @@ class Redactor:
                         return False
                     if len(seen) < _SEEN_COUNT:
                         seen.add(value)
-                elif kind is int:
-                    if not -_INT64 <= value < _INT64:
-                        return False
-                elif kind is not float and kind is not bool:
+                elif kind is not bool:
                     return False
         except TypeError:  # of what has no hash, such as a list
             return False

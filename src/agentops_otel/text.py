@@ -32,7 +32,9 @@ def cut(text: str, max_length: int) -> str:
     # The mark's own length depends on the number in it; 32 characters are enough below a billion. It is ASCII: for one
     # other character, Python keeps all of a text in two bytes each, and whoever searches or encodes it is much slower.
     kept = _whole_words(text, max(max_length - 32, 0))
-    return f"{text[:kept]}... [{len(text) - kept:,} characters cut]"[: max(max_length, 1)]
+    shorter = text[:kept]
+    shorter += f"... [{len(text) - kept:,} characters cut]"  # (in place: an f-string of both would copy it once more)
+    return shorter[: max(max_length, 1)]
 
 
 def brief(text: str, most: int = _BRIEF) -> str:

@@ -288,6 +288,20 @@ def test_media_in_a_text_is_no_text():
     assert "<image/png of " in attributes[semconv.INPUT_MESSAGES]
 
 
+def test_media_beside_a_long_text_is_no_text():
+    """The long one is looked through when it is cut, the others with each other: none is left out."""
+    picture = "iVBORw0KGgo" * 100
+    texts = ["word " * 100, f"look: {picture} there", f"{picture} {'word ' * 300}"]
+
+    def three(content):
+        messages = [content.message("user", [content.text(text)]) for text in texts]
+        return {semconv.INPUT_MESSAGES: content.complete(messages)}
+
+    attributes, _ = recorded(three, max_length=1200)
+    assert "iVBOR" not in attributes[semconv.INPUT_MESSAGES]
+    assert "characters cut]" in attributes[semconv.INPUT_MESSAGES]
+
+
 def test_known_secrets_are_those_that_were_looked_for():
     """What is learnt later has not been looked for."""
     content = Content(MAX_LENGTH)

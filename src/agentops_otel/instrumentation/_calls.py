@@ -11,9 +11,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from typing import Any
 
-from opentelemetry.context import get_current
-
-from .. import guard, secrets
+from .. import context, guard, secrets
 from ..suppression import is_suppressed
 from . import _credentials, _framing, _given, _pieces, _reading
 from ._endpoint import Request, Sdk
@@ -77,7 +75,7 @@ class CallInstrumentation:
         return _followed(call, result)
 
     def _request(self, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request | None:
-        if not self.active or (get_current() and is_suppressed()):
+        if not self.active or (context.CURRENT.get() and is_suppressed()):
             return None
         around = under_way.get()
         if around is not None and around.is_inside:  # the outermost client makes the call

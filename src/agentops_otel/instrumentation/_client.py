@@ -13,9 +13,8 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
-from opentelemetry.context import get_current
 
-from .. import guard, secrets
+from .. import context, guard, secrets
 from ..suppression import is_suppressed
 from . import _credentials, _given, _options, _raw, _reading, _stream
 from ._endpoint import Endpoint, Server, StainlessSdk, server_at
@@ -115,7 +114,7 @@ class ClientInstrumentation:
         """Start the span; None for a call that is not to be recorded."""
         endpoint = self._endpoint(args, kwargs)
         # An empty context suppresses nothing, and is the usual one.
-        if endpoint is None or (get_current() and is_suppressed()):
+        if endpoint is None or (context.CURRENT.get() and is_suppressed()):
             return None
         around = under_way.get()
         if around is not None and around.is_inside and around.sdk is not self._sdk:
@@ -135,7 +134,8 @@ class ClientInstrumentation:
             return None
         options = _options.given(args, kwargs)
         body = options.json_data if endpoint.body is None else endpoint.body(options)
-        if not isinstance(body, Mapping) or (options.extra_json is not None and endpoint.body is None):
+        is_object = type(body) is dict or isinstance(body, Mapping)  # (the first is quick, and usual)
+        if not is_object or (options.extra_json is not None and endpoint.body is None):
             body = _body(options)
         stream, headers = kwargs.get("stream") is True, options.headers
         raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None

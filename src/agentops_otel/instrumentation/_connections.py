@@ -13,9 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 from weakref import WeakKeyDictionary
 
 import msgspec
-from opentelemetry.context import get_current
 
-from .. import guard, semconv
+from .. import context, guard, semconv
 from ..suppression import is_suppressed
 from . import _credentials, _given, _reading
 from ._content import fields
@@ -160,7 +159,7 @@ class ConnectionInstrumentation:
         _watch_close(known, connection)
 
     def _call(self, known: _Connection, body: Mapping[str, Any], endpoint: Endpoint | None = None) -> Call | None:
-        if get_current() and is_suppressed():
+        if context.CURRENT.get() and is_suppressed():
             return None
         if _reading.collected:
             _reading.drain()

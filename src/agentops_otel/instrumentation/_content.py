@@ -79,7 +79,7 @@ class Content:
         known: the known secrets that were looked for in them.
     """
 
-    __slots__ = ("_complete", "_is_plain", "_length", "_texts", "known", "max_length", "searched")
+    __slots__ = ("_complete", "_is_plain", "_length", "_replaced", "_texts", "known", "max_length", "searched")
 
     def __init__(self, max_length: int) -> None:
         self.max_length = max_length
@@ -88,6 +88,7 @@ class Content:
         self._texts: list[str] = []
         self._length = 0  # at most, of the JSON of what is no text
         self._is_plain = True
+        self._replaced: list[str] = []  # texts in which there is no media any more
         self._complete: list[list[Message]] = []
 
     def complete(self, messages: list[Message]) -> list[Message]:
@@ -115,9 +116,15 @@ class Content:
         """A text; what is none, although it stands where one is expected, as JSON."""
         text = value if type(value) is str else as_text(value)
         if len(text) > self.max_length:
-            text = cut(replaced(text, self.max_length), self.max_length)
+            text = self._without_media(text)
         self._texts.append(text)
         return {"type": kind, "content": text}
+
+    def _without_media(self, text: str) -> str:
+        """A long text with references in the place of media, cut."""
+        text = cut(replaced(text, self.max_length), self.max_length)
+        self._replaced.append(text)
+        return text
 
     def tool_call(self, call_id: Any, name: Any, arguments: Any) -> Part:
         return {
@@ -176,7 +183,7 @@ class Content:
     def media(self, modality: str, source: str) -> Part:
         """A picture, sound or file from a URL: a link as it is, `data:` as a reference."""
         if not source.startswith("data:"):
-            uri = self._noted(cut(replaced(source, self.max_length), self.max_length))
+            uri = self._noted(self._without_media(source))
             return {"type": "uri", "modality": modality, "uri": uri}
         head = source[: source.find(",", 0, 512) + 1]
         mime_type = head[5:].partition(";")[0].rstrip(",") or None
@@ -238,7 +245,7 @@ class Content:
         if texts is None:
             return None
         ids = [name for name in _IDS if type(beside.get(name)) is str]
-        clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts)
+        clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts, self._replaced)
         if clean is None:
             return None
         attributes = {name: _plain(_with(value, clean) if clean else value) for name, value in values.items()}
@@ -248,10 +255,15 @@ class Content:
         return attributes
 
 
-def _cleaned(texts: list[str]) -> dict[str, str] | None:
-    """Texts in which a secret was found, and what they are without it; None when there may be media in them."""
+def _cleaned(texts: list[str], replaced: list[str]) -> dict[str, str] | None:
+    """Texts in which a secret was found, and what they are without it; None when there may be media in them.
+
+    Args:
+        replaced: those in which no media is left.
+    """
     joined = _BETWEEN.join(texts)
-    if may_be_inside(joined):
+    without = {*map(id, replaced)}
+    if may_be_inside(_BETWEEN.join(text for text in texts if id(text) not in without) if without else joined):
         return None
     clean = secrets.scrub(joined)
     if clean is joined:

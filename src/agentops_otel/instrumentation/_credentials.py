@@ -27,7 +27,9 @@ _OPEN: Final = (
 _MOST_PLAIN: Final = 1024
 _plain: Final[set[tuple[bytes, bytes]]] = set()  # headers of requests that are no secrets; nearly all come again
 # Headers that need no look as long as no other secret is learnt: that may displace those that were learnt from them.
-_looked_at: tuple[object, set[tuple[bytes, bytes]]] = (None, set())
+# The list is that of the last request, which is compared faster than a set is asked.
+_looked_at: tuple[object, list[Any], set[tuple[bytes, bytes]]] = (None, [], set())
+_LENGTH: Final = (b"Content-Length", b"content-length")
 
 
 def learn(client: Any) -> None:
@@ -41,11 +43,19 @@ def learn_sent(holder: Any) -> None:
     """Learn what the request of a response or an error was sent with: its own headers, a key that was made for it."""
     global _looked_at  # noqa: PLW0603
     try:
-        sent = holder.request.headers.raw
+        headers = holder.request.headers
+        # (`raw` makes a list of pairs anew each time)
+        lines = headers._list if hasattr(headers, "_list") else headers.raw  # noqa: SLF001
+        if lines and lines[-1][-2] in _LENGTH:  # of the body: another one each time
+            lines = lines[:-1]
+        forms, last, known = _looked_at
+        if forms is secrets.forms and lines == last:
+            return
+        sent = headers.raw
     except (AttributeError, RuntimeError):  # httpx raises the latter for a response that nobody has asked for
         return
-    forms, known = _looked_at
     if forms is secrets.forms and known.issuperset(sent):
+        _looked_at = forms, lines, known
         return
     for pair in sent:
         if pair in _plain:
@@ -56,7 +66,7 @@ def learn_sent(holder: Any) -> None:
                 _plain.clear()
             _plain.add(pair)
     fresh = secrets.forms is not forms or len(known) >= _MOST_PLAIN
-    _looked_at = secrets.forms, {*sent} if fresh else known.union(sent)
+    _looked_at = secrets.forms, lines, {*sent} if fresh else known.union(sent)
 
 
 def learn_headers(headers: Any) -> None:

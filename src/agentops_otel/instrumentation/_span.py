@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
     Link,
@@ -135,7 +135,7 @@ class Call:
         # A context of the caller's, and what it is for the SDK: made once for a call, however many chunks it has. The
         # invalid span of a disabled SDK must not hide the caller's.
         valid = span.get_span_context().is_valid
-        self.around = (current := get_current()), set_span_in_context(span, parent) if valid else current
+        self.around = (current := context.CURRENT.get()), set_span_in_context(span, parent) if valid else current
 
     @property
     def is_inside(self) -> bool:
@@ -166,11 +166,12 @@ class Call:
     def enter(self) -> Token[Context]:
         """Make the span the current one, for the SDK's own code; `context.leave()` undoes it, in the same frame."""
         outside, inside = self.around
-        current = get_current()
+        current = context.CURRENT.get()
         if current is not outside:
             inside = set_span_in_context(get_current_span(inside), current)
             self.around = current, inside
-        return attach(inside)
+        token: Token[Context] = context.CURRENT.set(inside)
+        return token
 
     def chunk_times(self) -> array[float] | None:
         """Where to note when each chunk of the answer came; None where nobody measures it."""

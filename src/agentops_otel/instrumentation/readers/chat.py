@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import eq
 from typing import Any, Final
 
 from ... import semconv
@@ -121,9 +122,9 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     head(response, attributes)
     reasons = [fields(choice).get("finish_reason") for choice in items(response.get("choices"))]
     # A choice without a reason keeps its place among those that have one.
-    finish = [reason if isinstance(reason, str) and reason else None for reason in reasons]
-    if any(finish):
-        attributes[semconv.RESPONSE_FINISH_REASONS] = tuple(reason or "error" for reason in finish)
+    finish = [reason if isinstance(reason, str) and reason else "error" for reason in reasons]
+    if finish and any(map(eq, finish, reasons)):
+        attributes[semconv.RESPONSE_FINISH_REASONS] = (*finish,)
     return failure(value, response, "choices")
 
 

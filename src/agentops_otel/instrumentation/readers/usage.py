@@ -106,15 +106,18 @@ def write_usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: 
     Args:
         only_input: the call has no output that is made of tokens, as an embedding.
     """
-    given, made = _first_object(said, _INPUT_DETAILS), _first_object(said, _OUTPUT_DETAILS)
+    given, made = _details(said, _INPUT_DETAILS), _details(said, _OUTPUT_DETAILS)
     beside = NOTHING if _PARTS.isdisjoint(said) else said  # the details have them, as a rule
-    cache_read, cache_write = _part(_CACHE_READ, given, beside), _part(_CACHE_WRITE, given, beside)
-    reasoning = _part(_REASONING, made, beside)
+    cache_read = cache_write = reasoning = 0
+    if given or beside:
+        cache_read, cache_write = _part(_CACHE_READ, given, beside), _part(_CACHE_WRITE, given, beside)
+    if made or beside:
+        reasoning = _part(_REASONING, made, beside)
     total_in, total_out = _total(_INPUT, said), None if only_input else _total(_OUTPUT, said)
     total = count(said.get("total_tokens"))
     if only_input:
         total_in = total if total_in is None else total_in
-    elif total is not None:
+    elif total is not None and not (total_in and total_out and total_in + total_out == total):
         total_in, total_out = _balanced(total, total_in, total_out, reasoning, cache_read + cache_write)
     # A part that is larger than the whole stands beside it, whatever the total says: so Anthropic counts its cache.
     if total_in is not None and cache_read + cache_write > total_in:
@@ -192,11 +195,12 @@ def _balanced(
     return total_in, max(total_out, total - total_in)
 
 
-def _first_object(said: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
+def _details(said: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
+    """The first object of one of these names, without what is empty or 0: mostly there is nothing else in it."""
     for name in names:
         value = said.get(name)
         if value and (found := fields(value)):
-            return found
+            return {name: value for name, value in found.items() if value}
     return NOTHING
 
 
