@@ -278,13 +278,36 @@ DELTA = st.fixed_dictionaries(
     },
 )
 DELTAS = DELTA | st.builds(lambda name, text: {name: text}, st.sampled_from(["content", "reasoning_content"]), TEXTS)
+
+
+def _chunk(delta, index, reason, more, rare):
+    """A chunk; what hosts say of themselves is not asked for beside a piece."""
+    has_piece = any(value for name, value in delta.items() if name != "role")
+    return llm_server.chunk(delta, reason, index=index, **more, **({} if has_piece else rare))
+
+
 CHUNKS = st.lists(
     st.builds(
-        lambda delta, index, reason, more: llm_server.chunk(delta, reason, index=index, **more),
+        _chunk,
         DELTAS,
         st.integers(0, 1),
         st.sampled_from([None, None, None, "stop"]),
-        st.fixed_dictionaries({}, optional={"id": st.sampled_from(["", "chatcmpl-1"]), "usage": st.none()}),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "id": st.sampled_from(["", "chatcmpl-1"]),
+                "usage": st.none(),
+                "obfuscation": st.just("xyz"),
+            },
+        ),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "service_tier": st.none() | st.sampled_from(["", "default"]),
+                "time_info": st.just({"queue_time": 0.5}),
+                "error": st.just({"code": "overloaded"}),
+            },
+        ),
     ),
     max_size=8,
 )

@@ -15,6 +15,7 @@ from .usage import count, merged, said_in
 
 _HEAD: Final = ("id", "model", "system_fingerprint")  # Azure's first chunk has empty ones
 _KINDS: Final = ("text", "thinking")  # of pieces that go on from chunk to chunk
+_RARE: Final = frozenset({"error", "time_info", "x_groq"})  # what few hosts say beside the choices
 
 
 class _ToolCall:
@@ -223,7 +224,8 @@ class ChatFold:
                 (choice,) = said["choices"]
                 part = choice.__dict__
                 delta = part["delta"]
-                text, index = delta.__dict__["content"], part["index"]
+                known = delta.__dict__
+                text, index = known["content"], part["index"]
                 if (
                     text
                     and type(text) is str
@@ -236,17 +238,44 @@ class ChatFold:
                         append, last = self._texts[index], index
                     append(text)
                     continue
-                if (
-                    not text
-                    and part["finish_reason"] is None
-                    and said["usage"] is None
-                    and index in self._texts
-                    and self._choices[index].goes_on(delta)
-                ):
-                    continue
+                if not text and said["usage"] is None and type(index) is int:
+                    if part["finish_reason"] is None and index in self._texts:
+                        if self._choices[index].goes_on(delta):
+                            continue
+                    elif (
+                        len([*filter(None, known.values())]) == (1 if known["role"] else 0)
+                        and not (choice.__pydantic_extra__ or delta.__pydantic_extra__)
+                        and self._marks(index, said, part, chunk.__pydantic_extra__)
+                    ):
+                        continue
             except (AttributeError, LookupError, TypeError, ValueError):  # it is of another shape
                 pass
             guard.run(self.add, chunk)
+
+    def _marks(
+        self, index: int, said: Mapping[str, Any], part: Mapping[str, Any], unknown: Mapping[str, Any] | None
+    ) -> bool:
+        """Take in the first or the last chunk of a choice, which has no piece; False for one with more than its head.
+
+        Args:
+            said, part: the declared fields of the chunk and of its choice.
+            unknown: further fields of the chunk.
+        """
+        if "x_groq" in said or (unknown and not _RARE.isdisjoint(unknown)):
+            return False
+        if self._wanted:
+            self._add_head(said)
+        reason, tier = part["finish_reason"], said["service_tier"]
+        if tier and type(tier) is str:
+            self._tier = tier
+        kept = self._choices.get(index)
+        if kept is None:
+            kept = self._choices[index] = _Choice(index)
+        if reason and type(reason) is str:
+            kept.finish = reason
+            self.done = len(self._choices) == 1 or all(other.finish for other in self._choices.values())
+        self._know_texts()
+        return True
 
     def add(self, chunk: Any) -> None:
         """Take in one chunk of any shape."""
@@ -270,8 +299,12 @@ class ChatFold:
         if choices:
             for position, item in enumerate(items(choices)):
                 self._add_choice(position, fields(item))
-            if len(self._texts) < len(self._choices) and "id" in self._head and "model" in self._head:
-                self._texts = {index: choice.text.append for index, choice in self._choices.items()}
+            self._know_texts()
+
+    def _know_texts(self) -> None:
+        """Once the head is known, a chunk with a piece of a known choice's text is asked for nothing else."""
+        if len(self._texts) < len(self._choices) and "id" in self._head and "model" in self._head:
+            self._texts = {index: choice.text.append for index, choice in self._choices.items()}
 
     def _add_head(self, found: Mapping[str, Any]) -> None:
         wanted = []
