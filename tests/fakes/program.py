@@ -96,7 +96,8 @@ class Program:
     ) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.communicate()
+        with contextlib.suppress(ValueError):  # another thread reads what is left, and has closed it
+            self._process.communicate()
 
 
 def run(

@@ -403,7 +403,7 @@ def test_p10_a_power_loss(site):
         written, deadline = sizes(), time.monotonic() + 30
         while any(synced.get(path, 0) < size for path, size in written.items()) and time.monotonic() < deadline:
             time.sleep(0.01)
-        for path, size in synced.items():
+        for path, size in [*synced.items()]:
             say(f"{{size}} {{path}}")
         emit({SPANS})
         os.kill(os.getpid(), signal.SIGKILL)
