@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+from typing import Final
+
 from ...rows import SpanRow
 from ...strip import Interval
 from ...tree import Key
@@ -16,18 +19,28 @@ def critical_path(run: Run) -> dict[Key, list[Interval]]:
     No two of them overlap.
     """
     path: dict[Key, list[Interval]] = {}
+    bounds, children = run.bounds, run.tree.children
     waiting: list[tuple[Key | None, list[SpanRow], int, int]] = [(None, run.tree.tops(), 0, run.length_ns)]
     while waiting:
         key, spans, start, end = waiting.pop()
         cursor = end
-        for span in sorted(spans, key=lambda span: (-run.until(span), span.start_ns, span.span_id)):
-            begins, ends = max(run.start(span), start), min(run.until(span), end)
-            if begins >= ends or ends > cursor:  # what was still open then was not waited for
+        by_end = [(-bounds[key_of(span)][1], span.start_ns, span.span_id, span) for span in spans]
+        by_end.sort(key=_BY_END)
+        for until, _, _, span in by_end:
+            ends = min(-until, end)
+            if ends > cursor:  # what was still open then was not waited for
+                continue
+            own = key_of(span)
+            begins = max(bounds[own][0], start)
+            if begins >= ends:
                 continue
             if ends < cursor and key is not None:
                 path.setdefault(key, []).append((ends, cursor))
-            waiting.append((key_of(span), run.tree.children(span), begins, ends))
+            waiting.append((own, children(span), begins, ends))
             cursor = begins
         if start < cursor and key is not None:
             path.setdefault(key, []).append((start, cursor))
     return {key: sorted(intervals) for key, intervals in path.items()}
+
+
+_BY_END: Final = itemgetter(0, 1, 2)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from ...failures import Failures, error_of, failed_at
 from ...rows import ErrorUse, SessionRow, SpanRow
-from ...strip import shape
+from ...strip import Interval, shape
 from ...summarize import Call, counted_calls
 from ...tree import Key, Tree
 from ..format import duration_text
-from .session import Numbers, StepError
+from .session import Numbers, StepError, Waterfall
 from .spoken import as_text
 
 _PYTHON: Final = re.compile(r'^\s*File "([^"\n]{1,500})", line (\d+)', re.MULTILINE)
@@ -77,6 +78,8 @@ class Run:
         self.sums = self._sum_up()
         self.ids = self._name()
         self.by_id = {self.ids[key]: span for key, span in self.tree.by_key.items()}
+        self.last_waterfall: tuple[str | None, str | None, Waterfall] | None = None
+        """With what was selected in it, and what it is the inside of: it is asked for twice, and by the next page."""
 
     def _until_now(self, row: SessionRow) -> SessionRow:
         if not self.running:
@@ -181,6 +184,11 @@ class Run:
         """As `end()`, and for one that runs: now."""
         end = self.end(span)
         return self.length_ns if end is None else end
+
+    @cached_property
+    def bounds(self) -> dict[Key, Interval]:
+        """`start()` and `until()` of every span, for views that ask for all of them."""
+        return {key_of(span): (self.start(span), self.until(span)) for span in self.tree.spans}
 
     def is_call(self, span: SpanRow) -> bool:
         """Whether it is a counted call of a model."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
 
 from ...figures import format_count
 from ...rows import SpanRow
@@ -23,8 +23,7 @@ _DETAIL: Final = 100
 _WORK: Final = frozenset({"tool", "llm", "action"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A row to be: a span, a gap or a placeholder, and where it stands."""
 
     row: SpanRow | Interval | list[SpanRow]
@@ -41,7 +40,10 @@ def waterfall(run: Run, *, selected: str | None = None, under: str | None = None
         selected: the id of a row that must be seen.
         under: only what is inside of this row.
     """
-    return _Tree(run, selected).build(under)
+    last = run.last_waterfall
+    if last is None or last[:2] != (selected, under):
+        last = run.last_waterfall = (selected, under, _Tree(run, selected).build(under))
+    return last[2]
 
 
 class _Tree:
@@ -49,7 +51,7 @@ class _Tree:
         self._run = run
         self._critical = critical_path(run)
         self._least_gap = run.least_gap_ns
-        self._gaps: dict[Key, list[Interval]] = {}
+        self._below: dict[str, list[_Place]] = {}
         self._descendants = self._count_descendants()
         self._works = self._find_works()
         chosen = run.by_id.get(selected) if selected else None
@@ -96,7 +98,7 @@ class _Tree:
     def _minimap(self) -> Minimap:
         run = self._run
         leaves = [span for span in run.order if span.kind != "error" and self._is_leaf(span)]
-        work = [(self._work(span), run.start(span), run.until(span)) for span in leaves]
+        work = [(self._work(span), *run.bounds[key_of(span)]) for span in leaves]
         errors = ((run.at(error.time_ns), error.fate) for error in run.origins.values())
         return minimap(work, errors, scale_of(max(1, run.length_ns)))
 
@@ -141,32 +143,39 @@ class _Tree:
         return self._inside(place) if place else []
 
     def _inside(self, place: _Place) -> list[_Place]:
-        run = self._run
+        found = self._below.get(place.id)
+        if found is None:
+            found = self._below[place.id] = self._find_inside(place)
+        return found
+
+    def _find_inside(self, place: _Place) -> list[_Place]:
+        run, level = self._run, place.level + 1
         if isinstance(place.row, list):
-            return [_Place(span, place.level + 1, place.id, run.id(span)) for span in place.row]
-        if isinstance(place.row, tuple):
+            return [_Place(span, level, place.id, run.id(span)) for span in place.row]
+        if not isinstance(place.row, SpanRow):
             return []
         children = run.tree.children(place.row)
-        found = [_Place(child, place.level + 1, place.id, run.id(child)) for child in children]
-        for number, gap in enumerate(self._gaps_in(place.row, children), 1):
-            found.append(_Place(gap, place.level + 1, place.id, f"gap-{place.id}-{number}"))
-        found.sort(key=self._start)
+        found = [_Place(child, level, place.id, run.ids[key_of(child)]) for child in children]
+        gaps = self._gaps_in(place.row, children)
+        if gaps:
+            found += [_Place(gap, level, place.id, f"gap-{place.id}-{number}") for number, gap in enumerate(gaps, 1)]
+            found.sort(key=self._start)
         return found
 
     def _start(self, place: _Place) -> int:
-        if isinstance(place.row, tuple):
-            return place.row[0]
-        return self._run.start(place.row if isinstance(place.row, SpanRow) else place.row[0])
+        if isinstance(place.row, SpanRow):
+            return self._run.start(place.row)
+        return place.row[0] if isinstance(place.row, tuple) else self._run.start(place.row[0])
 
     def _gaps_in(self, span: SpanRow, children: Sequence[SpanRow]) -> list[Interval]:
         """Where none of its children was open for long; not in a call or tool, whose own time is its work."""
         run = self._run
         if not children or span.kind in _WORK:
             return []
-        bounds = (run.start(span), run.until(span))
+        bounds = run.bounds[key_of(span)]
         if bounds[0] >= bounds[1]:
             return []
-        busy = union((run.start(child), run.until(child)) for child in children)
+        busy = union(run.bounds[key_of(child)] for child in children)
         return [gap for gap in without([bounds], busy) if gap[1] - gap[0] > self._least_gap]
 
     # ---------------------------------------------------------------------------------------------------- the rows
