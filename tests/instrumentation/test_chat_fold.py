@@ -283,7 +283,7 @@ DELTAS = DELTA | st.builds(lambda name, text: {name: text}, st.sampled_from(["co
 def _chunk(delta, index, reason, more, rare):
     """A chunk; what hosts say of themselves is not asked for beside a piece."""
     has_piece = any(value for name, value in delta.items() if name != "role")
-    return llm_server.chunk(delta, reason, index=index, **more, **({} if has_piece else rare))
+    return llm_server.chunk(delta, reason, index=index, **more, **({"service_tier": None} if has_piece else rare))
 
 
 CHUNKS = st.lists(
