@@ -88,6 +88,32 @@ def test_flame_is_sound_html_too(store, ids):
     assert html.count("<rect") > 20
 
 
+def test_flame_shows_the_range_of_time_that_was_chosen(store, ids):
+    """A bar is cut at both ends of the range, one outside of it is not there, and a link shows all again."""
+    whole = html_of(store, ids[1], tab="waterfall", flame="1")
+    length = session(asked(store, ids[1])).ribbon.duration_ns / 1e9
+    part = html_of(store, ids[1], tab="waterfall", flame="1", range=f"{length / 4:.3f}-{length / 2:.3f}")
+    assert not Outline(part).open
+    assert 0 < len(_bars(part)) < len(_bars(whole))
+    assert all(x >= 0 and x + width <= 100.001 for x, width in _bars(part))
+    assert (0.0, 100.0) in _bars(part)  # the session itself is as wide as the view
+    assert 'aria-label="Show all times"' in part
+    assert 'aria-label="Show all times"' not in whole.partition('class="flame"')[0].partition('id="view"')[2]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "9-3", "-", "nan-1", "1e3-1e4", "9" * 40 + "-1", "99999999-999999999", "3-3"]
+)
+def test_a_range_that_is_none_shows_all(store, ids, text):
+    """What is no part of the session's time changes nothing."""
+    assert session(asked(store, ids[1], tab="waterfall", flame="1", range=text)).range_ns is None
+
+
+def _bars(html):
+    """Start and width of each bar of a flame, in hundredths of the view."""
+    return [(float(x), float(width)) for x, width in re.findall(r'<svg x="([\d.]+)%" y="\d+" width="([\d.]+)%"', html)]
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_panel_of_every_span_is_made(store, ids, part):
     """Each kind of span has its details, alone and inside of the page."""

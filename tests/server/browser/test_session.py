@@ -412,6 +412,22 @@ def test_flame_stacks_the_spans_and_opens_them(shown, team, open_page):
     expect(page.locator(".flame")).to_be_visible()
 
 
+def test_flame_keeps_the_range_of_the_minimap(shown, team, open_page):
+    """What was chosen over the minimap is what f shows, until all is asked for again."""
+    page = open_page(f"{shown.url}{team}?tab=waterfall")
+    drag(page, page.locator("#range"), 0.2, 0.6)
+    chosen = range_of(page)
+    page.keyboard.press("f")
+    expect(page.locator(".flame")).to_be_visible()
+    assert range_of(page) == chosen
+    widths = "[...document.querySelectorAll('.flame a > svg')].map((bar) => bar.getAttribute('width'))"
+    some = page.evaluate(widths)
+    page.get_by_role("link", name="Show all times").click()
+    expect(page.get_by_role("link", name="Show all times")).to_have_count(0)
+    assert "range=" not in page.url
+    assert page.evaluate(widths) != some
+
+
 @pytest.mark.parametrize("width", [390, 1024, 1440])
 def test_no_view_is_wider_than_its_window(shown, team, long, open_page, width):
     """A panel, a long answer, a tree: nothing makes the page scroll sideways."""

@@ -474,6 +474,8 @@ class Session:
     """``?text=all``."""
     flame: bool = False
     """``?flame=1``."""
+    range_ns: tuple[int, int] | None = None
+    """The part of the time that is shown, ``?range=12.5-20`` in seconds; None is all of it."""
     part: Part = "messages"
     """The part of the panel that is on: ``?part=``."""
     trace_url: str = ""

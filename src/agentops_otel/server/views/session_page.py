@@ -30,6 +30,7 @@ _FINGERPRINTS: Final = 20
 _TITLE: Final = 80
 """Characters of what was asked that stand as they are."""
 _SENTENCE: Final = re.compile(r"(.{20,}?)(?:\.(?=\s)|(?<=[?!])(?=\s)|\n)", re.DOTALL)
+_SECONDS: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,12})?)-([0-9]{1,9}(?:\.[0-9]{0,12})?)")
 _SMALL: Final = 500
 """Spans of a session that is read whole; of a larger one only what is shown is read with its body."""
 _FEW: Final = 64
@@ -65,6 +66,7 @@ def session(asked: Asked) -> Session:
         selected=selected if chosen is not None else None,
         unfolded=asked.one("text") == "all",
         flame=asked.one("flame") == "1",
+        range_ns=_range(asked.one("range"), run.length_ns),
         part=_part(asked),
         trace_url=asked.box.link_to(row.trace_id, row.session_id),
     )
@@ -216,6 +218,15 @@ def _part(asked: Asked) -> Part:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 9 else None
+
+
+def _range(text: str, length_ns: int) -> tuple[int, int] | None:
+    """A part of a session's time, as the minimap says it."""
+    found = _SECONDS.fullmatch(text)
+    if found is None:
+        return None
+    start, end = (round(float(seconds) * 1e9) for seconds in found.groups())
+    return (start, end) if start < min(end, length_ns) else None
 
 
 # ------------------------------------------------------------------------------------------------------------- parts
