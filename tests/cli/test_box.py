@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from agentops_otel import cli
+from agentops_otel.cli import source
 from agentops_otel.cli.show import page_of
 from agentops_otel.cli.source import Source
 from agentops_otel.rows import Process, SpanRow
@@ -88,6 +89,25 @@ def _json(run, *arguments):
     code, out, err = run(*arguments, "--json")
     assert code == 0, err
     return json.loads(out)
+
+
+def test_commands_read_the_store_of_the_box_that_runs(run, box, tmp_path, monkeypatch):
+    """A box at the usual address with a store of its own is what the commands are about; --db says another."""
+    assert run("demo", "--url", box)[0] == 0
+    assert run("sessions")[0] == 1  # nothing runs at the usual address, and this user has no store
+    monkeypatch.setattr(source, "DEFAULT_URL", box)
+    newest = _json(run, "sessions")[0]["session_id"]
+    assert _json(run, "show", newest)["session"]["session_id"] == newest
+    assert _json(run, "sql", "SELECT count(*) AS sessions FROM session") == [{"sessions": 18}]
+    assert _json(run, "db", "stats")["path"] == str(tmp_path / "box.db")
+    assert run("show", newest, "--db", str(tmp_path / "other.db"))[0] == 1
+
+
+def test_a_box_of_another_user_is_not_asked(run, box, demo, monkeypatch):
+    """What answers at the usual address without our token is left alone: the store of this user is read."""
+    monkeypatch.setattr(source, "DEFAULT_URL", box)
+    monkeypatch.setenv("AGENTOPS_SERVER_TOKEN", "not the token of that box")
+    assert len(_json(run, "sessions")) == 18
 
 
 def test_sessions_as_json(run, demo):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Final
 from urllib.parse import quote
 
 import click
 
 from . import browser
 from .output import emit, emit_json
-from .source import Source, newest, request
-
-DEFAULT_URL: Final = "http://127.0.0.1:4318"
+from .source import DEFAULT_URL, Source, newest, request
 
 
 @click.command(short_help="Open the dashboard or a session in the browser.")

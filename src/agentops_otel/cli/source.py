@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 Query = Mapping[str, str | Sequence[str] | None]
 _TIMEOUT: Final = 30.0
+_PATIENCE: Final = 2.0
+"""Seconds for whatever listens where a box of ours may run."""
+DEFAULT_URL: Final = "http://127.0.0.1:4318"
 
 
 @dataclass(frozen=True)
@@ -32,19 +35,19 @@ class Source:
     """Where a command reads.
 
     Args:
-        db: the store's file; None is the one of this user.
+        db: the store's file; None is that of the box that runs, else the one of this user.
         url: of a running box; it is read instead of a store.
     """
 
     db: str | None = None
     url: str | None = None
 
-    @property
+    @functools.cached_property
     def path(self) -> str:
         """Of the store's file."""
         from ..server.place import database_path
 
-        return database_path(self.db)
+        return database_path(self.db or _store_of_running_box())
 
     def existing_path(self) -> str:
         """Of the store's file.
@@ -209,7 +212,18 @@ def _token(host: str) -> str | None:
     return token
 
 
-def is_own(url: str) -> bool:
+def _store_of_running_box() -> str | None:
+    """The store of this user's box at the usual address; None where none runs there, or it has none of this machine."""
+    with contextlib.suppress(
+        OSError, http.client.HTTPException, click.ClickException, ValueError, LookupError, TypeError
+    ):
+        if is_own(DEFAULT_URL, timeout=_PATIENCE):
+            path = str(json.loads(request(DEFAULT_URL, "GET", "/system.json"))["store"]["path"])
+            return path if os.path.exists(path) else None
+    return None
+
+
+def is_own(url: str, timeout: float = _TIMEOUT) -> bool:
     """Whether the box at an address has the token that we would send: another user may listen where we look for one.
 
     Raises:
@@ -220,7 +234,7 @@ def is_own(url: str) -> bool:
     from ..server.gate import ABOUT
 
     nonce = secrets.token_urlsafe(16)
-    with connect(url, _TIMEOUT) as (connection, prefix, host):
+    with connect(url, timeout) as (connection, prefix, host):
         token = _token(host)
         if token is None:
             return False
@@ -250,10 +264,17 @@ since_option = click.option(
 )
 
 
+_db_option = click.option(
+    "--db", metavar="FILE", help="The store's file (default: that of the running box, else of this user)."
+)
+
+
 def reads_only(command: Command) -> Command:
     """Give a command the options ``--db`` and ``--url``, as `source`."""
 
-    @click.option("--db", metavar="FILE", help="The store's file (default: that of this user).")
+    @click.option(
+        "--db", metavar="FILE", help="The store's file (default: that of the running box, else of this user)."
+    )
     @click.option("--url", metavar="URL", help="Ask a running box instead, such as http://127.0.0.1:4318.")
     @functools.wraps(command)
     def with_source(*args: Any, db: str | None, url: str | None, **options: Any) -> Any:
@@ -265,7 +286,9 @@ def reads_only(command: Command) -> Command:
 def stored(command: Command) -> Command:
     """Give a command the options ``--db`` and ``--json``, as `source` and `as_json`."""
 
-    @click.option("--db", metavar="FILE", help="The store's file (default: that of this user).")
+    @click.option(
+        "--db", metavar="FILE", help="The store's file (default: that of the running box, else of this user)."
+    )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
     def with_source(*args: Any, db: str | None, **options: Any) -> Any:

@@ -12,10 +12,9 @@ import click
 from ..figures import format_cost
 from .changes import Changes
 from .figures import nanoseconds, state
-from .open import DEFAULT_URL
 from .output import emit, emit_json, one_line, tell
 from .show import MARKS, page_of
-from .source import Source, newest, reads
+from .source import DEFAULT_URL, Source, newest, reads
 
 _EVERY: Final = 0.5  # seconds between two looks where no box tells what changes
 _AT_MOST: Final = 5.0  # seconds between two looks where one does: some states come with time alone
