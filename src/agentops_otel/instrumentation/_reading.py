@@ -145,7 +145,7 @@ class Reading:
 
     def release(self) -> None:
         """Take our hooks off the HTTP response."""
-        ref = self.ref
+        ref, self.ref = self.ref, None
         if ref is None:
             return
         _followed.pop(id(ref), None)

@@ -36,18 +36,17 @@ class _Chunks:
 
     def __del__(self) -> None:
         """Nobody reads any more: the SDK's generator goes after this, and closes the response on its way out."""
-        guard.run(_left, self)
+        try:
+            ref = self._reading.ref
+        except AttributeError:  # one that could not be made
+            return
+        if ref is not None:
+            guard.run(abandon, ref)
 
     def __getattr__(self, name: str) -> Any:
         if name in _Chunks.__slots__:  # one that could not be made
             raise AttributeError(name)
         return getattr(self._inner, name)
-
-
-def _left(chunks: _Chunks) -> None:
-    reading = getattr(chunks, "_reading", None)
-    if reading is not None:
-        abandon(reading.ref)
 
 
 class Chunks(_Chunks):
@@ -57,7 +56,7 @@ class Chunks(_Chunks):
 
     def __init__(self, inner: Any, reading: Reading, hidden: Hidden) -> None:
         super().__init__(inner, reading)
-        self._read = _read(inner.__next__, reading, hidden, reading.pending.append, reading.times)
+        self._read = _read(iter(inner), reading, hidden, reading.pending.append, reading.times)
 
     def __iter__(self) -> Iterator[Any]:
         return self._read
@@ -67,7 +66,7 @@ class Chunks(_Chunks):
 
 
 def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
-    take: Callable[[], Any],
+    inner: Iterator[Any],
     reading: Reading,
     hidden: Hidden,
     keep: Callable[[Any], None],
@@ -77,13 +76,13 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
     reset: Callable[[Token[Context]], None] = CURRENT.reset,
 ) -> Iterator[Any]:
     """The SDK's chunks. Here is what `Reading.enter()`, `leave()` and `keep()` do, at half of what their calls cost."""
-    outside = inside = token = None
-    room = 0
+    outside, inside = reading.call.around
+    room, end, token = 0, object(), None
     while True:
         try:
             token = None
             reading.busy = True
-            if inside is not None and get() is outside:
+            if get() is outside:
                 token = attach(inside)
             else:
                 token = reading.call.enter()
@@ -91,10 +90,7 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
         except Exception:
             guard.report("the context of a stream")
         try:
-            chunk = take()
-        except StopIteration:
-            guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
-            return
+            chunk = next(inner, end)  # an exception at the end would cost as much as two chunks
         except BaseException as error:
             guard.run(reading.fail, error)
             raise
@@ -105,6 +101,9 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
                     reset(token)
             except Exception:
                 guard.report("the context of a stream")
+        if chunk is end:
+            guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
+            return
         try:
             keep(chunk)
             if times is not None:

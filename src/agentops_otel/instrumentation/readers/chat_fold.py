@@ -227,8 +227,7 @@ class ChatFold:
                 known = delta.__dict__
                 text, index = known["content"], part["index"]
                 if (
-                    text
-                    and type(text) is str
+                    text  # of whatever type
                     and part["finish_reason"] is None
                     and said["usage"] is None
                     and (len(delta.__pydantic_fields_set__) == 1 or _is_text_alone(delta))
