@@ -9,7 +9,8 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from opentelemetry.sdk import trace
@@ -21,6 +22,8 @@ from . import api, events, semconv, timestamps
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_PATIENCE: Final = 30.0  # seconds; on a busy machine a thread that only copies spans may wait for long
 
 __all__ = ["SequentialClock", "SequentialIdGenerator", "SpanCapture", "captured_session"]
 
@@ -198,7 +201,7 @@ def captured_session() -> Iterator[SpanCapture]:
     with mock.patch.dict(os.environ, {"AGENTOPS_JOURNAL": "off"}):
         for variable in ("AGENTOPS_SESSION_ID", "TRACEPARENT"):
             os.environ.pop(variable, None)  # the session of the process that runs the tests is not joined
-        capture = SpanCapture(api.flush)
+        capture = SpanCapture(partial(api.flush, _PATIENCE))
         try:
             api.init(exporter=capture, summary=False, auto_start_session=True, env_data_opt_out=True)
             yield capture

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import Self
 
@@ -291,6 +291,10 @@ class LlmServer:
         handler.close_connection = True
 
 
+# What an exporter sends that runs beside the tests: its backend had this port before.
+_OTLP: Final = frozenset({"/v1/traces", "/v1/logs", "/v1/metrics"})
+
+
 def _framed(event: Any, *, lines: bool) -> bytes:
     if isinstance(event, bytes):
         return event
@@ -316,6 +320,9 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
+            if self.path in _OTLP:
+                self.send_error(404)
+                return
             request = Request(self.command, self.path, headers, raw)
             server.requests.append(request)
             try:
