@@ -148,6 +148,8 @@ USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 USAGE_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"
 # Documents that are paid by their pages.
 USAGE_PAGES: Final = "agentops.usage.pages"
+# Rankings that are paid by their searches.
+USAGE_SEARCH_UNITS: Final = "agentops.usage.search_units"
 
 # What is billed, where that is not what the model has read and written: Cohere bills without its own templates.
 BILLED_INPUT_TOKENS: Final = "agentops.usage.billed.input_tokens"

@@ -92,7 +92,13 @@ PAID_IN, PAID_OUT = semconv.BILLED_INPUT_TOKENS, semconv.BILLED_OUTPUT_TOKENS
             258 * 0.12 / MILLION,
             id="embed a picture",
         ),
-        pytest.param(rerank.response, answers.rerank(), {}, None, id="rerank, which is paid by searches"),
+        pytest.param(
+            rerank.response,
+            answers.rerank(),
+            {semconv.USAGE_SEARCH_UNITS: 1},
+            None,
+            id="rerank, which is paid by searches",
+        ),
     ],
 )
 def test_tokens_and_cost(read, answer, used, dollars):

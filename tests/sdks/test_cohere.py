@@ -353,7 +353,7 @@ def test_embed(client, server, spans):
 
 
 def test_rerank(client, server, spans):
-    """A ranking has the scores, and no tokens."""
+    """A ranking has the scores and what it is billed as, and no tokens."""
     server.then(Reply(answers.rerank()))
     client.rerank(model="rerank-v3.5", query="Capital?", documents=["Lyon", "Nice", "Paris"], top_n=2)
     span = spans.one()
@@ -361,6 +361,7 @@ def test_rerank(client, server, spans):
     assert span.attributes[semconv.RETRIEVAL_TOP_K] == 2
     assert json.loads(span.attributes[semconv.RETRIEVAL_DOCUMENTS])[0] == {"id": "2", "score": 0.98}
     assert tokens(span) == (None, None, None)
+    assert span.attributes[semconv.USAGE_SEARCH_UNITS] == 1
 
 
 def test_version_1(v1, server, spans):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from agentops_otel.instrumentation.readers.litellm_answer import opened
 from agentops_otel.usage import Usage
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import Reply, chat, chat_chunks, error
+from tests.sdks import answers_cohere
 from tests.sdks.case import Case
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -177,6 +179,35 @@ def _awaited(spans):
         found = spans()
     (span,) = found
     return span
+
+
+def test_a_ranking(spans, server, call):
+    """One span of the provider behind it: the query and the documents, their scores, what it is billed as."""
+    server.then(Reply(answers_cohere.rerank()))
+    asked = {"query": "Capital?", "documents": ["Lyon", {"text": "Nice"}, "Paris"], "top_n": 2}
+    address = f"http://127.0.0.1:{server.port}"
+    answer = call("rerank", model="cohere/rerank-v3.5", **asked, api_base=address, api_key="sk-test")
+    assert [each["index"] for each in answer.results] == [2, 0]
+    span = spans.one()
+    seen = span.attributes
+    assert (span.name, seen[semconv.PROVIDER_NAME]) == ("rerank rerank-v3.5", "cohere")
+    assert (seen[semconv.RETRIEVAL_TOP_K], seen[semconv.USAGE_SEARCH_UNITS]) == (2, 1)
+    assert json.loads(seen[semconv.RETRIEVAL_DOCUMENTS])[0] == {"id": "2", "score": 0.98}
+    query, documents = json.loads(seen[semconv.INPUT_MESSAGES])
+    assert query["parts"][0]["content"] == "Capital?"
+    assert [part["content"] for part in documents["parts"]] == ["Lyon", "Nice", "Paris"]
+    assert len(server.requests) == 1
+
+
+def test_a_ranking_that_is_refused(spans, server, call):
+    """The exception passes, and the call has failed."""
+    server.then(Reply({"message": "invalid api token"}, status=401))
+    to = {"api_base": f"http://127.0.0.1:{server.port}", "api_key": "sk-test", "max_retries": 0}
+    with pytest.raises(Exception) as raised:
+        call("rerank", "cohere/rerank-v3.5", "Capital?", ["Lyon"], **to)
+    span = spans.one()
+    assert span.attributes[semconv.ERROR_TYPE].endswith(type(raised.value).__name__)
+    assert semconv.RETRIEVAL_DOCUMENTS not in span.attributes
 
 
 @pytest.mark.skipif(not hasattr(litellm.CustomStreamWrapper, "close"), reason="this release cannot close a stream")

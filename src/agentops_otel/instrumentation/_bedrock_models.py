@@ -12,6 +12,7 @@ from ._endpoint import Endpoint
 from .readers import bedrock_embeddings, bedrock_images, bedrock_text, chat, converse, invoke_model
 from .readers.converse_fold import ConverseFold
 from .readers.invoke_model import ChoicesFold, invoked
+from .readers.rerank import RERANK as RANKING
 
 CONVERSE: Final = Endpoint(
     semconv.OPERATION_CHAT,
@@ -25,7 +26,7 @@ NOVA: Final = invoked(CONVERSE)
 MESSAGES: Final = invoked(anthropic.MESSAGES)
 COMMAND: Final = invoked(cohere.V1_CHAT)
 COHERE_EMBEDDINGS: Final = invoked(cohere.EMBED)
-RERANK: Final = invoked(cohere.RERANK)
+RERANK: Final = invoked(RANKING)
 CHAT: Final = invoked(
     Endpoint(
         semconv.OPERATION_CHAT,

@@ -13,9 +13,10 @@ from .. import semconv
 from ._content import NOTHING, fields
 from ._endpoint import Endpoint, Request, Sdk, Server, server_at
 from ._integration import Integration, calls
-from .readers import cohere_chat, cohere_embed, cohere_v1, rerank
+from .readers import cohere_chat, cohere_embed, cohere_v1
 from .readers.cohere_fold import CohereFold
 from .readers.cohere_v1_fold import CohereChatFold, CohereGenerateFold
+from .readers.rerank import RERANK
 
 CHAT: Final = Endpoint(
     semconv.OPERATION_CHAT,
@@ -49,7 +50,6 @@ EMBED: Final = Endpoint(
     cohere_embed.output,
     document=cohere_embed.document,
 )
-RERANK: Final = Endpoint(semconv.OPERATION_RERANK, rerank.request, rerank.prompt, rerank.response, rerank.output)
 ENDPOINTS: Final = {
     "v2/chat": CHAT,
     "v2/embed": EMBED,

@@ -24,6 +24,7 @@ from .readers.form import FILES
 from .readers.images import IMAGES
 from .readers.litellm_answer import PROVIDER, HiddenFold, opened, request, response
 from .readers.litellm_providers import asked
+from .readers.rerank import RERANK
 
 
 def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Request | None]:
@@ -71,6 +72,7 @@ _CALLS: Final = {
     "image_generation": _reader(_endpoint(IMAGES), "prompt", "model"),
     "transcription": _reader(_endpoint(TRANSCRIPT), "model", "file"),
     "responses": _reader(_endpoint(RESPONSES), "input", "model"),
+    "rerank": _reader(_endpoint(RERANK), "model", "query", "documents", "custom_llm_provider", "top_n"),
 }
 SDK: Final = Sdk(name="litellm", error_code=error_code, opened=opened, follow=follow)
 INTEGRATION: Final = Integration(

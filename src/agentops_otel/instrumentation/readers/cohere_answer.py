@@ -78,6 +78,9 @@ def _usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: bool)
         attributes[semconv.BILLED_INPUT_TOKENS] = billed_in
     if billed_out is not None and billed_out != total_out:
         attributes[semconv.BILLED_OUTPUT_TOKENS] = billed_out
+    searches = count(billed.get("search_units"))
+    if searches:
+        attributes[semconv.USAGE_SEARCH_UNITS] = searches
 
 
 def _both(name: str, counted: Mapping[str, Any], billed: Mapping[str, Any]) -> tuple[int | None, int | None]:

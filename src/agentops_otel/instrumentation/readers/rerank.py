@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ... import semconv
 from ...values import to_json
 from .._content import Content, Message, fields, items
-from .._endpoint import Attributes, Failure
+from .._endpoint import Attributes, Endpoint, Failure
 from . import cohere_answer, embeddings
 from .usage import count
 
@@ -54,3 +54,6 @@ def _text(document: Any) -> Any:
     """The text of a document, which may stand in an object; else all of it."""
     text = fields(document).get("text") if not isinstance(document, str) else document
     return document if text is None else text
+
+
+RERANK: Final = Endpoint(semconv.OPERATION_RERANK, request, prompt, response, output)
