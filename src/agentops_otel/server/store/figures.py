@@ -109,6 +109,8 @@ def costs(connection: sqlite3.Connection, where: Filter, *, by: By, hours: int) 
     """Use by model and another thing. The times of single calls are there when it is by model, in one bucket."""
     text, values = condition(connection, where)
     join, column = _BY[by]
+    if by != "model" or text != "1":  # of all sessions, nothing has to be looked up in them
+        join = f"JOIN session s ON s.id = m.session {join}"
     with_times = by == "model" and not hours
     times = "group_concat(m.durations_ns), group_concat(m.first_token_ns)" if with_times else "NULL, NULL"
     query = statement("costs").replace("/*where*/", text).replace("/*join*/", join)

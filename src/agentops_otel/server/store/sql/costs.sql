@@ -6,7 +6,6 @@ SELECT
     sum(m.output_image_tokens),
     total(m.cost), sum(m.unpriced), sum(m.duration_ns), /*times*/, count(DISTINCT m.session), /*by*/
 FROM session_model m
-JOIN session s ON s.id = m.session
 /*join*/
 WHERE /*where*/
 GROUP BY m.provider, m.model, bucket, /*by*/
