@@ -53,6 +53,9 @@ def _server_sent(body: bytes) -> tuple[list[Any], bool]:
     line that is JSON is an event; what is not, is tried together with the next ones. What is no JSON then either costs
     itself.
     """
+    told = _at_once(body)
+    if told is not None:
+        return told
     found: list[Any] = []
     ended = False
     name, broken = b"", list[bytes]()
@@ -74,6 +77,28 @@ def _server_sent(body: bytes) -> tuple[list[Any], bool]:
                 found.append(_named(name, event))
             name, broken = b"", []
     return found, ended
+
+
+def _at_once(body: bytes) -> tuple[list[Any], bool] | None:
+    """The events of a body in which each is one line with a JSON object, as nearly all are; None for any other.
+
+    One by one they cost twice as much.
+    """
+    text = b"\n" + body
+    if b"\nevent: error" in text or b"\nevent:error" in text:
+        return None
+    if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
+        return None
+    lines = [after.partition(b"\n")[0] for after in text.split(b"\ndata:")[1:]]
+    ended = bool(lines) and lines[-1].strip() == b"[DONE]"
+    if ended:
+        lines.pop()
+    try:
+        found = msgspec.json.decode(b"[%b]" % b",".join(lines))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    are_whole = len(found) == len(lines) and {*map(type, found)} <= {dict}
+    return (found, ended) if are_whole else None
 
 
 def _named(name: bytes, event: Any) -> Any:

@@ -163,7 +163,8 @@ class Opening:
         return getattr(self._inner, name)
 
     def __next__(self) -> Any:
-        begin, self._begin = self._begin, None
+        begin = self._begin
+        self._begin = None
         call = None if begin is None else guard.run(begin)
         if call is None:
             return next(self._inner)
@@ -179,7 +180,8 @@ class Opening:
         return response
 
     async def __anext__(self) -> Any:
-        begin, self._begin = self._begin, None
+        begin = self._begin
+        self._begin = None
         call = None if begin is None else guard.run(begin)
         if call is None:
             return await self._inner.__anext__()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .. import guard, semconv
 from . import _framing
-from ._reading import Reading, aclose, close
+from ._reading import END, Reading, aclose, close
 from ._span import Call
 
 _MOST_BYTES: Final = 16 * 1024 * 1024  # of a raw response; the text of a longer one is not recorded
@@ -109,15 +109,15 @@ def _iter_bytes(body: Body, response: Any, *args: Any, **kwargs: Any) -> Iterato
     while True:
         token = body.enter()
         try:
-            data = next(inner)
-        except StopIteration:
-            guard.run(body.finish, semconv.OUTCOME_COMPLETED)
-            return
+            data = next(inner, END)
         except BaseException as error:
             guard.run(body.fail, error)
             raise
         finally:
             body.leave(token)
+        if data is END:
+            guard.run(body.finish, semconv.OUTCOME_COMPLETED)
+            return
         guard.run(body.add, data)
         yield data
 

@@ -22,6 +22,8 @@ from ._endpoint import Fold
 from ._span import CANCELLATIONS, Call
 
 _BATCH: Final = 64  # chunks; folded one by one they cost four times as much, because the caches are cold
+END: Final[Any] = object()
+"""What `next()` gives at the end of an answer, in the place of an exception that costs as much as two chunks."""
 _HOOKS: Final = ("close", "aclose", "iter_bytes", "aiter_bytes", "_parse_event")
 # While one of these is on the stack, its lock may be held. The garbage collector can run there and find a stream
 # whose span is open; ending it would wait for that very lock, so it waits in `collected` for the next call or for

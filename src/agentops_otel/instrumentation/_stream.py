@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 
 from .. import guard, semconv
 from ..context import CURRENT
-from ._reading import Reading, abandon, aclose, close
+from ._reading import END, Reading, abandon, aclose, close
 from ._span import Call
 
 Hidden = Callable[[Any], bool] | None
@@ -56,7 +56,7 @@ class Chunks(_Chunks):
 
     def __init__(self, inner: Any, reading: Reading, hidden: Hidden) -> None:
         super().__init__(inner, reading)
-        self._read = _read(iter(inner), reading, hidden, reading.pending.append, reading.times)
+        self._read = _read(iter(inner), reading, hidden, reading.pending.append, reading.times, *reading.call.around)
 
     def __iter__(self) -> Iterator[Any]:
         return self._read
@@ -71,13 +71,15 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
     hidden: Hidden,
     keep: Callable[[Any], None],
     times: array[float] | None,
+    outside: Context,
+    inside: Context,
     get: Callable[[], Context] = CURRENT.get,
     attach: Callable[[Context], Token[Context]] = CURRENT.set,
     reset: Callable[[Token[Context]], None] = CURRENT.reset,
 ) -> Iterator[Any]:
     """The SDK's chunks. Here is what `Reading.enter()`, `leave()` and `keep()` do, at half of what their calls cost."""
-    outside, inside = reading.call.around
-    room, end, token = 0, object(), None
+    token = None
+    room = 0
     while True:
         try:
             token = None
@@ -90,7 +92,7 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
         except Exception:
             guard.report("the context of a stream")
         try:
-            chunk = next(inner, end)  # an exception at the end would cost as much as two chunks
+            chunk = next(inner, END)
         except BaseException as error:
             guard.run(reading.fail, error)
             raise
@@ -101,7 +103,7 @@ def _read(  # noqa: PLR0912  (what a chunk costs is the calls)
                     reset(token)
             except Exception:
                 guard.report("the context of a stream")
-        if chunk is end:
+        if chunk is END:
             guard.run(reading.finish, semconv.OUTCOME_COMPLETED)
             return
         try:
