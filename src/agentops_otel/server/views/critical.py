@@ -36,7 +36,11 @@ def critical_path(run: Run) -> dict[Key, list[Interval]]:
                 continue
             if ends < cursor and key is not None:
                 path.setdefault(key, []).append((ends, cursor))
-            waiting.append((own, children(span), begins, ends))
+            inside = children(span)
+            if inside:
+                waiting.append((own, inside, begins, ends))
+            else:
+                path.setdefault(own, []).append((begins, ends))
             cursor = begins
         if start < cursor and key is not None:
             path.setdefault(key, []).append((start, cursor))
