@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -85,6 +86,11 @@ def test_the_installed_packages_are_known_beside_the_resource() -> None:
     assert opted_out.packages() == {}
     assert any(line.startswith("opentelemetry-sdk==") for line in packages)
     assert packages == sorted(packages, key=lambda line: line.partition("==")[0].lower())
+    first: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        first.setdefault(name.lower(), f"{name}=={distribution.version}")
+    assert packages == [first[name] for name in sorted(first)]
 
 
 def test_opt_out() -> None:

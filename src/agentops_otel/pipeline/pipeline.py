@@ -38,14 +38,10 @@ from .worker import Worker
 
 _ROOM_FOR_ROOTS: Final = 1024
 # What the first request of a pipeline imports; see `loading.py` for why here.
-_ENCODERS: Final = (
-    "opentelemetry.proto.collector.logs.v1.logs_service_pb2",
-    "opentelemetry.proto.collector.trace.v1.trace_service_pb2",
-)
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
-    "http/protobuf": (*_ENCODERS, "agentops_otel.pipeline.connection"),
-    "grpc": (*_ENCODERS, "grpc", "google.rpc.error_details_pb2", "google.rpc.status_pb2"),
-    "file": (*_ENCODERS, "google.protobuf.json_format"),
+    "http/protobuf": ("agentops_otel.pipeline.connection",),
+    "grpc": ("grpc", "google.rpc.error_details_pb2", "google.rpc.status_pb2"),
+    "file": ("opentelemetry.proto.collector.trace.v1.trace_service_pb2", "google.protobuf.json_format"),
 }
 _MOST_EVENTS: Final = 4096
 _MOST_BYTES: Final = 32 * 1024 * 1024  # of finished spans that wait in memory

@@ -144,15 +144,20 @@ def _disk() -> Attributes:
     return {semconv.HOST_DISK_TOTAL: usage.total, semconv.HOST_DISK_FREE: usage.free}
 
 
+_FIELD: Final = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+
+
 def _packages() -> Attributes:
     """Installed distributions as one text, ``name==version`` a line, sorted, and cut when there are very many."""
     from importlib.metadata import distributions
 
     found: dict[str, str] = {}
     for distribution in distributions():
-        name = distribution.metadata["Name"]
-        if name:
-            found.setdefault(name.lower(), f"{name}=={distribution.version}")
+        # Its `metadata` is a parsed e-mail, whose body is the package's README: that takes a second for some hundred.
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or distribution.read_text("")
+        fields = dict(_FIELD.findall((text or "").replace("\r", "").partition("\n\n")[0]))
+        if name := fields.get("Name"):
+            found.setdefault(name.lower(), f"{name}=={fields.get('Version')}")
         if len(found) >= _MAX_PACKAGES:
             break
         time.sleep(0)  # reading some hundred files must not hold the user's threads up

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from hypothesis import given, settings
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import SpanContext
 
+from agentops_otel.pipeline.log_event import LogEvent
+from agentops_otel.pipeline.transports.otlp_logs import logs_request
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.pipeline.exporting import BOTH, EVENT, KEY, delivering, free_port, make_spans
+from tests.pipeline.made_spans import ATTRIBUTES
 
 
 @BOTH
@@ -46,3 +55,20 @@ def test_events_while_the_backend_is_down(lines: Callable[[], list[str]]) -> Non
     with delivering(f"http://127.0.0.1:{free_port()}") as exporter:
         assert exporter.send_events([EVENT], Resource({})) is False
     assert lines() == []
+
+
+@settings(deadline=None)
+@given(ATTRIBUTES, ATTRIBUTES)
+def test_an_event_is_written_as_a_span_is(attributes: dict[str, Any], about: dict[str, Any]) -> None:
+    """Attributes and resource are those that the SDK writes for a span."""
+    resource = Resource(about, "https://example.com")
+    context = SpanContext(1, 2, is_remote=False)
+    by_the_sdk = encode_spans([ReadableSpan("a", context, resource=resource, attributes=attributes)])
+    event = LogEvent("a", 3, 1, 2, attributes)
+    request = ExportLogsServiceRequest.FromString(logs_request([event], resource))
+    (logs,), (spans,) = request.resource_logs, by_the_sdk.resource_spans
+    (record,), (span,) = logs.scope_logs[0].log_records, spans.scope_spans[0].spans
+    assert logs.resource.SerializeToString() == spans.resource.SerializeToString()
+    assert logs.schema_url == spans.schema_url
+    assert [*map(str, record.attributes)] == [*map(str, span.attributes)]
+    assert record.observed_time_unix_nano == record.time_unix_nano == 3

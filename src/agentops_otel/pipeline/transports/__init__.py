@@ -1,8 +1,7 @@
 """How one request leaves the process: OTLP over HTTP or gRPC, console, OTLP JSON lines in a file, or a user's exporter.
 
 A transport makes exactly one attempt and says what came of it; waiting, repeating, splitting and counting belong to
-`delivery.py`. Only the transport that is used is imported; ``grpc``, protobuf and what speaks HTTP are imported at its
-first request.
+`delivery.py`. Only the transport that is used is imported, and what speaks HTTP, gRPC or JSON with its first request.
 """
 
 from __future__ import annotations

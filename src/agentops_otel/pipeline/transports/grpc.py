@@ -11,10 +11,11 @@ from ...log import logger
 from .. import outage
 from ..address import is_loopback
 from ..tls import TlsFiles
+from .acknowledgement import from_protobuf
 from .attempt import MAX_RETRY_AFTER, Reply, Verdict
 from .headers import compression, refused_credentials, request_headers
-from .otlp_logs import encode_events
-from .request import acknowledged, request_body
+from .otlp_logs import logs_request
+from .request import request_body
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -60,19 +61,12 @@ class GrpcTransport:
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """One call of the trace service."""
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
         body = request_body(spans)
-        if isinstance(body, Reply):
-            return body
-        return self._call(_TRACES_METHOD, body, timeout, ExportTraceServiceResponse, "rejected_spans")
+        return body if isinstance(body, Reply) else self._call(_TRACES_METHOD, body, timeout)
 
     def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
         """One call of the logs service; UNIMPLEMENTED means that the backend takes no logs."""
-        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
-        body = encode_events(events, resource).SerializeToString()
-        return self._call(_LOGS_METHOD, body, timeout, ExportLogsServiceResponse, "rejected_log_records")
+        return self._call(_LOGS_METHOD, logs_request(events, resource), timeout)
 
     def flush(self, timeout: float) -> bool:
         """Nothing is buffered."""
@@ -93,7 +87,7 @@ class GrpcTransport:
         if channel is not None:
             channel.close()
 
-    def _call(self, method: str, body: bytes, timeout: float, message: Any, field: str) -> Reply:
+    def _call(self, method: str, body: bytes, timeout: float) -> Reply:
         try:
             import grpc  # type: ignore[import-untyped]
         except ImportError:
@@ -111,12 +105,10 @@ class GrpcTransport:
                 return Reply(Verdict.UNSUPPORTED, "UNIMPLEMENTED")
             return self._failure(error)
         self._answered = True
-        response = message()
         try:
-            response.ParseFromString(answer)
-        except Exception:
+            return from_protobuf(answer)
+        except ValueError:
             return Reply(Verdict.RETRY, "the answer is not OTLP")
-        return acknowledged(response, field)
 
     def _failure(self, error: Any) -> Reply:
         code: str = error.code().name

@@ -10,17 +10,18 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ...clock import monotonic
 from .. import outage
 from ..address import is_loopback, shown_url
 from ..tls import TlsFiles
+from .acknowledgement import from_json, from_protobuf
 from .attempt import MAX_RETRY_AFTER, Reply, Verdict, one_line
 from .headers import KEYS, compression, refused_credentials, request_headers
-from .otlp_logs import encode_events
-from .request import acknowledged, request_body
+from .otlp_logs import logs_request
+from .request import request_body
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -78,27 +79,12 @@ class HttpTransport:
 
     def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Reply:
         """One POST to the traces endpoint."""
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
         body = request_body(spans)
-        if isinstance(body, Reply):
-            return body
-
-        def read(answer: Answer) -> Reply:
-            return _http_partial(answer, ExportTraceServiceResponse, "rejected_spans")
-
-        return self._exchange(self._traces, body, timeout, read)
+        return body if isinstance(body, Reply) else self._exchange(self._traces, body, timeout)
 
     def send_events(self, events: Sequence[LogEvent], resource: Resource, timeout: float) -> Reply:
         """One POST to the logs endpoint; 404 and its kind mean that the backend takes no logs."""
-        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
-        body = encode_events(events, resource).SerializeToString()
-
-        def read(answer: Answer) -> Reply:
-            return _http_partial(answer, ExportLogsServiceResponse, "rejected_log_records")
-
-        return self._exchange(self._logs, body, timeout, read, _NO_SIGNAL_STATUS)
+        return self._exchange(self._logs, logs_request(events, resource), timeout, _NO_SIGNAL_STATUS)
 
     def flush(self, timeout: float) -> bool:
         """Nothing is buffered."""
@@ -121,14 +107,7 @@ class HttpTransport:
             self._connections.close()
         self._connections, self._answered = None, False
 
-    def _exchange(
-        self,
-        url: str,
-        body: bytes,
-        timeout: float,
-        read: Callable[[Answer], Reply],
-        unsupported: frozenset[int] = frozenset(),
-    ) -> Reply:
+    def _exchange(self, url: str, body: bytes, timeout: float, unsupported: frozenset[int] = frozenset()) -> Reply:
         until = monotonic() + timeout
         may_be_stale = self._answered
         body = _PACKED[self._compression[url]](body)
@@ -147,7 +126,7 @@ class HttpTransport:
         if answer.status in unsupported:
             return Reply(Verdict.UNSUPPORTED, str(answer.status))
         if 200 <= answer.status < 300:
-            reply = read(answer)
+            reply = _acknowledgement(answer)
             if reply.verdict is Verdict.ACCEPTED:
                 self.box = _box(answer.headers.get(_BOX_HEADER), url)
             return reply
@@ -193,22 +172,16 @@ def _without_user(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _http_partial(answer: Answer, message: Any, field: str) -> Reply:
+def _acknowledgement(answer: Answer) -> Reply:
     """Read a 2xx answer; one that is not an OTLP answer acknowledges nothing (a captive portal says 200 too)."""
-    response = message()
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    read = from_json if kind == "application/json" else from_protobuf
     try:
         if answer.body is None:
             raise ValueError("the answer is too long for OTLP")
-        if kind == "application/json" and answer.body.strip():
-            from google.protobuf.json_format import Parse  # type: ignore[import-untyped]
-
-            Parse(answer.body, response, ignore_unknown_fields=True)
-        elif kind != "application/json":
-            response.ParseFromString(answer.body)
-    except Exception:
+        return read(answer.body)
+    except (ValueError, TypeError, RecursionError):
         return Reply(Verdict.RETRY, f"{answer.status} with an answer that is not OTLP")
-    return acknowledged(response, field)
 
 
 def _http_failure(answer: Answer, url: str, credentials: str) -> Reply:

@@ -1,71 +1,36 @@
-"""Log events as an OTLP request."""
+"""Log events as OTLP, in protobuf's wire format, written in plain Python: see `fields.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ... import semconv
-from ...text import encodable
 from ..log_event import SEVERITY_INFO, LogEvent
+from .fields import attribute_fields, message, text_field, time_field, varint
+from .otlp import resource_fields
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
     from opentelemetry.sdk.resources import Resource
 
 
-def encode_events(events: Sequence[LogEvent], resource: Resource) -> ExportLogsServiceRequest:
-    """Log events as an OTLP request, made from the messages themselves: the SDK's logs API changed between releases."""
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-    from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
-
-    names_itself = "event_name" in LogRecord.DESCRIPTOR.fields_by_name  # OTLP 1.5; before it the name was an attribute
-
-    def record(event: LogEvent) -> LogRecord:
-        attributes = dict(event.attributes) if names_itself else {"event.name": event.name, **event.attributes}
-        message = LogRecord(
-            time_unix_nano=event.time_ns,
-            observed_time_unix_nano=event.time_ns,
-            severity_number=event.severity,  # type: ignore[arg-type]
-            severity_text="INFO" if event.severity == SEVERITY_INFO else "",
-            attributes=_key_values(attributes),
-            trace_id=event.trace_id.to_bytes(16, "big"),
-            span_id=event.span_id.to_bytes(8, "big"),
-        )
-        if names_itself:
-            message.event_name = event.name
-        return message
-
-    scope = ScopeLogs(
-        scope=InstrumentationScope(name=semconv.SCOPE_NAME), log_records=[record(event) for event in events]
-    )
-    about = ResourceMessage(attributes=_key_values(resource.attributes))
-    return ExportLogsServiceRequest(
-        resource_logs=[ResourceLogs(resource=about, scope_logs=[scope], schema_url=resource.schema_url)]
-    )
+def logs_request(events: Sequence[LogEvent], resource: Resource) -> bytes:
+    """Log events as an `ExportLogsServiceRequest`."""
+    scope = message(b"\x0a", [text_field(b"\x0a", semconv.SCOPE_NAME)])
+    records = [message(b"\x12", _record(event)) for event in events]
+    return message(b"\x0a", [resource_fields(resource), message(b"\x12", [scope, *records])])
 
 
-def _key_values(attributes: Mapping[str, Any]) -> list[Any]:
-    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-
+def _record(event: LogEvent) -> list[bytes]:
+    """The fields of a `LogRecord`; its name has one of its own since OTLP 1.5."""
+    attributes = {name: value for name, value in event.attributes.items() if value is not None}
     return [
-        KeyValue(key=encodable(key), value=_any_value(value)) for key, value in attributes.items() if value is not None
+        time_field(b"\x09", event.time_ns),
+        b"\x10" + varint(event.severity),
+        text_field(b"\x1a", "INFO" if event.severity == SEVERITY_INFO else ""),
+        *attribute_fields(b"\x32", attributes),
+        b"\x4a\x10" + event.trace_id.to_bytes(16, "big"),
+        b"\x52\x08" + event.span_id.to_bytes(8, "big"),
+        time_field(b"\x59", event.time_ns),
+        text_field(b"\x62", event.name),
     ]
-
-
-def _any_value(value: Any) -> Any:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
-
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, bytes):
-        return AnyValue(bytes_value=value)
-    if isinstance(value, (list, tuple)):
-        return AnyValue(array_value=ArrayValue(values=[_any_value(item) for item in value]))
-    return AnyValue(string_value=encodable(value if isinstance(value, str) else str(value)))

@@ -1,12 +1,12 @@
-"""The body of an OTLP request, and what the answer to it says."""
+"""The body of an OTLP request, or why it is not sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from . import otlp
-from .attempt import Reply, Verdict, one_line
+from .attempt import Reply, Verdict
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -28,9 +28,3 @@ def request_body(spans: Sequence[ReadableSpan]) -> bytes | Reply:
     if len(body) > MAX_REQUEST_BYTES and len(spans) > 1:
         return Reply(Verdict.TOO_LARGE, f"{len(body)} bytes in one request", reached=False)
     return body
-
-
-def acknowledged(response: Any, field: str) -> Reply:
-    """An answer to an OTLP request: accepted, less what the partial success says."""
-    rejected = max(0, int(getattr(response.partial_success, field)))
-    return Reply(Verdict.ACCEPTED, one_line(response.partial_success.error_message), rejected=rejected)
