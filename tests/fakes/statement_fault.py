@@ -40,6 +40,7 @@ _GATES = {
 _USERS = {
     "hook", "wrapped", "function", "take", "self._take",
     "generator.send", "generator.throw", "generator.asend", "generator.athrow", "next", "inner.__anext__",
+    "self._inner.__anext__",
     "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose",
     "type(connection).close",
 }  # fmt: skip
@@ -53,15 +54,17 @@ class Fault(Exception):
 
 
 class StatementFault:
-    """In the `with` block, and in this thread, the `number`-th statement that is executed raises `Fault`.
+    """In the `with` block, and in this thread, the `number`-th statement that is executed raises `Fault`; 0 is none.
 
     Attributes:
         place: where that was; None when the block ended before.
+        numbers: the statements that were executed, and the number of each when it was for the first time.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.place: str | None = None
+        self.numbers: dict[str, int] = {}
         self._thread = threading.get_ident()
         self._executed = 0
 
@@ -77,6 +80,7 @@ class StatementFault:
         if threading.get_ident() != self._thread:
             return
         self._executed += 1
+        self.numbers.setdefault(place, self._executed)
         if self._executed == self.number:
             self.place = place
             raise Fault(place)
@@ -179,8 +183,14 @@ def _cannot_fail(node: ast.stmt) -> bool:
     if isinstance(node, ast.AnnAssign):
         return _is_plain(node.target) and _is_plain(node.value)
     if isinstance(node, ast.Assign):
-        return all(map(_is_plain, node.targets)) and _is_plain(node.value)
+        places = [each for target in node.targets for each in _unpacked(target, node.value)]
+        return all(map(_is_plain, (*places, *_unpacked(node.value, node.value))))
     return False
+
+
+def _unpacked(node: ast.expr, value: ast.expr) -> list[ast.expr]:
+    """The parts of `a, b`, where as many values stand beside it."""
+    return node.elts if isinstance(node, ast.Tuple) and isinstance(value, ast.Tuple) else [node]
 
 
 def _is_plain(node: ast.expr | None) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from tests.sdks.conftest import collect_ignore
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,16 @@ class Case:
 
     def __str__(self) -> str:
         return self.name
+
+
+def cases(*sdks: str) -> Iterator[Case]:
+    """The cases of every SDK that is installed, or of those that are named: no other's test file is imported then."""
+    beginnings = ("test_compatible", *(f"test_{re.split('[-_]', sdk)[0]}" for sdk in sdks))
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path.name in collect_ignore or path.name == "test_contract.py":
+            continue
+        if sdks and not path.name.startswith(beginnings):
+            continue
+        for case in getattr(importlib.import_module(f"tests.sdks.{path.stem}"), "CASES", ()):
+            if isinstance(case, Case) and (not sdks or case.name.partition(" ")[0] in sdks):
+                yield case
