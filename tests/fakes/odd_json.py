@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from agentops_otel import semconv
+
 ANY = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 _NAMES = st.sampled_from(["type", "text", "id", "name", "content", "function", "error", "index", "value", "model"])
 _SCALARS = (
@@ -21,6 +23,28 @@ _SCALARS = (
 ODD = st.recursive(
     _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3), max_leaves=5
 )
+# One of each kind, where every place is tried with all of them.
+TYPES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    5,
+    -5,
+    2.5,
+    "",
+    "x",
+    "5",
+    [],
+    ["x"],
+    [[]],
+    [{}],
+    [5],
+    {},
+    {"x": 5},
+    {"text": "x"},
+    {"type": "x"},
+]
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -40,3 +64,23 @@ def replaced(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
         inner = inner[key]
     inner[path[-1]] = odd
     return whole
+
+
+def message_facts(which: str, messages: list[dict[str, Any]]) -> dict[tuple[Any, ...], Any]:
+    """What recorded messages say, each fact under a key of its own; they are what the schema asks for."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for number, message in enumerate(messages):
+        assert isinstance(message["role"], str)
+        found[which, number, "role"] = message["role"]
+        if which == semconv.OUTPUT_MESSAGES:
+            assert isinstance(message["finish_reason"], str)
+            found[which, number, "finish"] = message["finish_reason"]
+        calls = [part for part in message["parts"] if part["type"] == "tool_call"]
+        for place, call in enumerate(calls):
+            for name in ("id", "name", "arguments"):
+                found[which, number, f"call {place} {name}"] = call[name]
+        for part in message["parts"]:
+            if part["type"] in ("text", "reasoning"):
+                assert isinstance(part["content"], str)
+                found[which, number, part["type"], part["content"]] = True
+    return found

@@ -14,7 +14,7 @@ from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import cohere_chat, cohere_embed, cohere_v1, rerank
 from agentops_otel.instrumentation.readers.cohere_fold import CohereFold
 from agentops_otel.instrumentation.readers.cohere_v1_fold import CohereChatFold, CohereGenerateFold
-from tests.instrumentation.test_odd_fields import ODD, TYPES, message_facts, paths, replaced
+from tests.fakes.odd_json import ODD, TYPES, message_facts, paths, replaced
 from tests.sdks import answers_cohere as answers
 
 FEW = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))

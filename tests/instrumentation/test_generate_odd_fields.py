@@ -10,7 +10,8 @@ from agentops_otel import semconv
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import embed_content, generate, imagen, usage
 from agentops_otel.instrumentation.readers.generate_fold import GenerateFold
-from tests.instrumentation.test_odd_fields import ANY, ODD, TYPES, message_facts, paths, replaced
+from tests.fakes.odd_json import ODD, TYPES, message_facts, paths, replaced
+from tests.instrumentation.test_odd_fields import ANY
 from tests.sdks import answers_google as google
 
 USER = [

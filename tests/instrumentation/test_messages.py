@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import json
 
@@ -18,24 +17,12 @@ from agentops_otel.instrumentation.readers import messages as reader
 from agentops_otel.instrumentation.readers.messages_fold import MessagesFold
 from agentops_otel.pricing import rates, span_cost
 from agentops_otel.usage import Usage
+from tests.fakes.odd_json import ODD, paths, replaced
 from tests.fakes.secrets import SECRETS
 from tests.sdks import answers_anthropic as answers
 from tests.sdks.answers_anthropic import TEXT, THINKING, TIME, WEATHER
 
 ANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-5, 10**6)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=6)
-)
-NAMES = st.sampled_from([
-    "type", "text", "id", "name", "content", "input", "source", "data", "usage", "error", "index", "model", "delta",
-])  # fmt: skip
-ODD = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=5
-)
 BYTES = b"\x89PNG" * 100
 DATA = base64.b64encode(BYTES).decode()
 DIGEST = hashlib.sha256(BYTES).hexdigest()
@@ -606,24 +593,6 @@ def facts(answer):
     return found
 
 
-def places(value, path=()):
-    """Every place in a JSON value."""
-    if path:
-        yield path
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in inside:
-        yield from places(inner, (*path, key))
-
-
-def replaced(value, path, odd):
-    whole = copy.deepcopy(value)
-    inner = whole
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = odd
-    return whole
-
-
 def spared(fact, path):
     """Whether a fact must survive an odd value in a place."""
     names = {key for key in path if isinstance(key, str)}
@@ -642,7 +611,7 @@ def test_every_type_in_every_field_of_an_answer(stream):
     answer = answers.events(answers.tools()) if stream else answers.tools()
     usual = facts(folded(answer).response() if stream else answer)
     assert len(usual) >= 14
-    for path in places(answer):
+    for path in paths(answer):
         for odd in TYPES:
             changed = replaced(answer, path, odd)
             found = facts(folded(changed).response() if stream else changed)
@@ -658,7 +627,7 @@ def test_any_json_in_any_field_of_an_answer(stream):
     usual = facts(folded(answer).response() if stream else answer)
 
     @settings(ANY)
-    @given(st.sampled_from(list(places(answer))), ODD)
+    @given(st.sampled_from(list(paths(answer))), ODD)
     def check(path, odd):
         changed = replaced(answer, path, odd)
         found = facts(folded(changed).response() if stream else changed)
@@ -682,7 +651,7 @@ def test_any_json_is_read(answer, events):
 def test_any_json_in_any_field_of_a_request(data):
     """Any JSON in the place of any field of a request: the messages beside it are recorded, and nothing fails."""
     body = {**CONVERSATION, "output_config": {"effort": "low"}, "stop_sequences": ["a"], "thread": {}, "max_tokens": 5}
-    path = data.draw(st.sampled_from(list(places(body))))
+    path = data.draw(st.sampled_from(list(paths(body))))
     attributes, messages = asked(replaced(body, path, data.draw(ODD)))
     if path[0] != "max_tokens":
         assert attributes[semconv.REQUEST_MAX_TOKENS] == 5

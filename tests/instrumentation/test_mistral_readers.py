@@ -14,7 +14,7 @@ from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import chat, embeddings, mistral_chat, mistral_conversation, mistral_ocr
 from agentops_otel.instrumentation.readers.chat_fold import ChatFold
 from agentops_otel.instrumentation.readers.mistral_conversation_fold import ConversationFold
-from tests.instrumentation.test_odd_fields import ODD, TYPES, message_facts, paths, replaced
+from tests.fakes.odd_json import ODD, TYPES, message_facts, paths, replaced
 from tests.sdks import answers_mistral as answers
 
 FEW = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))

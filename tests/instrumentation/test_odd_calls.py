@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 
 import pytest
@@ -23,15 +22,10 @@ from agentops_otel.instrumentation.readers.retrieval import VECTOR_STORE
 from agentops_otel.instrumentation.readers.runs import RUNS
 from agentops_otel.instrumentation.readers.talk import RealtimeTalk, ResponsesTalk
 from agentops_otel.instrumentation.readers.videos import VIDEOS
+from tests.fakes.odd_json import ODD, paths, replaced
 from tests.sdks import answers_openai as answers
 
 ANY = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-NAMES = st.sampled_from(["type", "text", "id", "status", "content", "usage", "error", "object", "role", "data", "item"])
-ODD = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats(allow_nan=False) | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
-    max_leaves=6,
-)
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 WAITS = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [CALL]}}
 SAID = {"role": "user", "content": [{"type": "text", "text": "Hello"}]}
@@ -107,24 +101,6 @@ TALK = [
     ("refused", {"type": "error", "error": {"code": "x", "event_id": "f"}}),
 ]
 ENDPOINTS = [IMAGES, SPEECH, TRANSCRIPT, MODERATION, BATCHES, VECTOR_STORE, RUNS, REALTIME, VIDEOS, DECISIONS]
-
-
-def paths(value, here=()):
-    """The places of all fields."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
-    for key, item in inside:
-        yield (*here, key)
-        yield from paths(item, (*here, key))
-
-
-def replaced(value, path, odd):
-    """A copy with another value in one place."""
-    whole = copy.deepcopy(value)
-    holder = whole
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = odd
-    return whole
 
 
 def written(endpoint, answer):

@@ -5,7 +5,6 @@ Whatever a host sends, what does not depend on the odd field is recorded as with
 
 from __future__ import annotations
 
-import copy
 import json
 
 import openai
@@ -23,19 +22,9 @@ from agentops_otel.instrumentation.readers import usage
 from agentops_otel.testing import SpanCapture
 from tests.fakes import llm_server
 from tests.fakes.llm_server import LlmServer, Reply
+from tests.fakes.odd_json import ODD, TYPES, message_facts, paths, replaced
 
 ANY = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-5, 10**6)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=6)
-)
-NAMES = st.sampled_from(["type", "text", "id", "name", "content", "function", "error", "index", "url"])
-ODD = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=5
-)
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}
 WEATHER = {"name": "weather", "arguments": '{"city":"Paris"}'}
 TIME = {"name": "time", "arguments": '{"zone":"CET"}'}
@@ -106,24 +95,6 @@ ENDPOINTS = {
 }
 
 
-def paths(value, path=()):
-    """Every place in a JSON value, but the root of a document."""
-    if path:
-        yield path
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in inside:
-        yield from paths(inner, (*path, key))
-
-
-def replaced(value, path, odd):
-    whole = copy.deepcopy(value)
-    inner = whole
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = odd
-    return whole
-
-
 class Recorder:
     """A client whose calls are recorded, and what was recorded of the last one."""
 
@@ -179,25 +150,6 @@ def facts(span):
     found = dict(span.attributes)
     for which in (semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES):
         found |= message_facts(which, json.loads(found.pop(which, "[]")))
-    return found
-
-
-def message_facts(which, messages):
-    found = {}
-    for number, message in enumerate(messages):
-        assert isinstance(message["role"], str)
-        found[which, number, "role"] = message["role"]
-        if which == semconv.OUTPUT_MESSAGES:
-            assert isinstance(message["finish_reason"], str)
-            found[which, number, "finish"] = message["finish_reason"]
-        calls = [part for part in message["parts"] if part["type"] == "tool_call"]
-        for place, call in enumerate(calls):
-            for name in ("id", "name", "arguments"):
-                found[which, number, f"call {place} {name}"] = call[name]
-        for part in message["parts"]:
-            if part["type"] in ("text", "reasoning"):
-                assert isinstance(part["content"], str)
-                found[which, number, part["type"], part["content"]] = True
     return found
 
 
@@ -263,29 +215,6 @@ def spared(fact, path, odd):
         return not (isinstance(fact, str) and "usage" in fact)
     kind = fact if isinstance(fact, str) else fact[2].rpartition(" ")[2]
     return not set(names) & set(SOURCES.get(kind, ()))
-
-
-TYPES = [
-    None,
-    True,
-    False,
-    0,
-    5,
-    -5,
-    2.5,
-    "",
-    "x",
-    "5",
-    [],
-    ["x"],
-    [[]],
-    [{}],
-    [5],
-    {},
-    {"x": 5},
-    {"text": "x"},
-    {"type": "x"},
-]
 
 
 def read(kind, answer):

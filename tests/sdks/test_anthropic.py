@@ -24,7 +24,7 @@ from agentops_otel import guard, semconv
 from agentops_otel.instrumentation import anthropic as sdk
 from tests.fakes import event_stream
 from tests.fakes.llm_server import Reply
-from tests.instrumentation.test_messages import ANY, ODD, places, replaced
+from tests.fakes.odd_json import ANY, ODD, paths, replaced
 from tests.sdks import answers_anthropic as answers
 from tests.sdks.answers_anthropic import HELLO, TEXT, THINKING, WEATHER
 from tests.sdks.case import Case
@@ -588,7 +588,7 @@ def test_an_odd_field_costs_itself(mode, client, server, spans):
     answer = answers.tools() if mode == "whole" else answers.events(answers.tools())
 
     @settings(ANY)
-    @given(st.sampled_from(list(places(answer))), ODD)
+    @given(st.sampled_from(list(paths(answer))), ODD)
     def check(path, odd):
         server.then(reply(replaced(answer, path, odd)))
         with suppress(Exception):  # (the package's own, of its own models)
