@@ -18,6 +18,7 @@ from tests.fakes import event_stream  # noqa: E402
 from tests.fakes.llm_server import Reply  # noqa: E402
 from tests.sdks import answers_bedrock as answers  # noqa: E402
 from tests.sdks.answers_bedrock import CLAUDE, HEADERS, INVOKED  # noqa: E402
+from tests.sdks.seen import tokens  # noqa: E402
 
 # aiobotocore leaves the connection of a stream that has failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -37,10 +38,6 @@ async def client(server):
     )
     async with made as client:
         yield client
-
-
-def tokens(span):
-    return span.attributes.get(semconv.USAGE_INPUT_TOKENS), span.attributes.get(semconv.USAGE_OUTPUT_TOKENS)
 
 
 async def test_converse(client, server, spans):

@@ -25,6 +25,7 @@ from agentops_otel.usage import Usage
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.sdks.case import Case
+from tests.sdks.seen import ask, tokens
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_huggingface_hub.py"
 KEY = "hf_Xw7Qz2Lm5Vt8RbKd"
@@ -98,20 +99,6 @@ async def async_client(server):
 def either(request, client, async_client):
     """The client, and then the async one, for what must hold for both."""
     return client if request.param == "sync" else async_client
-
-
-async def ask(client, task, **arguments):
-    """What the user gets of a call: the answer, or all pieces of a stream."""
-    result = getattr(client, task)(**arguments)
-    if inspect.isawaitable(result):
-        result = await result
-    if inspect.isasyncgen(result):
-        return [piece async for piece in result]
-    return list(result) if inspect.isgenerator(result) else result
-
-
-def tokens(span):
-    return span.attributes.get(semconv.USAGE_INPUT_TOKENS), span.attributes.get(semconv.USAGE_OUTPUT_TOKENS)
 
 
 def said(span):

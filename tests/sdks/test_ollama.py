@@ -19,6 +19,7 @@ from agentops_otel import pricing, secrets, semconv
 from tests.fakes.llm_server import LINES, Reply
 from tests.sdks import answers_ollama as answers
 from tests.sdks.case import Case
+from tests.sdks.seen import ask, tokens
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdks" / "with_ollama.py"
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital of France?"}]
@@ -115,20 +116,6 @@ async def async_client(host):
 def either(request, client, async_client):
     """The client, and then the async one, for what must hold for both."""
     return client if request.param == "sync" else async_client
-
-
-async def ask(client, kind, **arguments):
-    """What the user gets of a call: the answer, or all pieces of a stream."""
-    result = getattr(client, kind)(**arguments)
-    if inspect.isawaitable(result):
-        result = await result
-    if inspect.isasyncgen(result):
-        return [piece async for piece in result]
-    return list(result) if inspect.isgenerator(result) else result
-
-
-def tokens(span):
-    return span.attributes.get(semconv.USAGE_INPUT_TOKENS), span.attributes.get(semconv.USAGE_OUTPUT_TOKENS)
 
 
 def message(span, which=semconv.OUTPUT_MESSAGES, number=0):
