@@ -82,9 +82,9 @@ class Content:
     __slots__ = ("_complete", "_is_plain", "_length", "_replaced", "_texts", "known", "max_length", "searched")
 
     def __init__(self, max_length: int) -> None:
-        self.max_length = max_length
+        self.max_length: int = max_length
         self.searched: frozenset[str] = frozenset()
-        self.known = secrets.forms
+        self.known: tuple[str, ...] = secrets.forms
         self._texts: list[str] = []
         self._length = 0  # at most, of the JSON of what is no text
         self._is_plain = True

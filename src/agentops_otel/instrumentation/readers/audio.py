@@ -150,7 +150,7 @@ class TranscriptFold:
         self._pieces: list[str] = []
         self._last: Mapping[str, Any] = {}
         self._error: Any = None
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events."""

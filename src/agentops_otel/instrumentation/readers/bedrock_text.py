@@ -144,7 +144,7 @@ class TextFold:
         self._said: dict[str, Any] = {}
         self._texts: dict[int, list[str]] = {}
         self._reasons: dict[int, str] = {}
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next chunks."""

@@ -208,7 +208,7 @@ class ChatFold:
         self._choices: dict[int, _Choice] = {}
         self._texts: dict[int, Callable[[str], None]] = {}  # add to the text of a choice; none while the head is wanted
         self._usage: Mapping[str, Any] = NOTHING
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next chunks.

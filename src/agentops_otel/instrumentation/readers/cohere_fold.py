@@ -62,7 +62,7 @@ class CohereFold:
         self._calls: list[_ToolCall] = []
         self._calls_at: dict[int, _ToolCall] = {}
         self._end: Mapping[str, Any] = {}
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events. Nearly all are a piece of a part's text, and nothing else."""

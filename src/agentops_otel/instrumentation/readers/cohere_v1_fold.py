@@ -22,7 +22,7 @@ class _Events:
         self._finish: dict[int | None, Any] = {}  # of a text; without an index of the answer
         self._error: Any = None
         self._last: Mapping[str, Any] = NOTHING
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events."""

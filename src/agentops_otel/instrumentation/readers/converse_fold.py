@@ -89,7 +89,7 @@ class ConverseFold:
         self._blocks: dict[int, _Block] = {}
         self._current = 0
         self._said: dict[str, Any] = {}
-        self.done = False
+        self.done: bool = False
 
     def extend(self, events: Sequence[Any]) -> None:
         """Take in the next events."""

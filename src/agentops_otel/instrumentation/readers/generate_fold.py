@@ -114,7 +114,7 @@ class GenerateFold:
         self._head: dict[str, Any] = {}
         self._usage: Mapping[str, Any] = NOTHING
         self._candidates: dict[int, _Candidate] = {}
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next chunks."""

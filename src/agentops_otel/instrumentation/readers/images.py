@@ -89,7 +89,7 @@ class ImagesFold:
         self._last: Mapping[str, Any] = {}
         self._pictures: list[Mapping[str, Any]] = []
         self._error: Any = None
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events."""

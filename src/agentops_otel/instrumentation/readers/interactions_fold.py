@@ -69,7 +69,7 @@ class InteractionsFold:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._steps: dict[int, _Step] = {}
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events."""

@@ -58,7 +58,7 @@ class MessagesFold:
         self._error: Any = None
         self._blocks: dict[int | None, _Block] = {}
         self._latest: int | None = None  # the block that an event belongs to which does not say it
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events. Nearly all are models of the SDK with a piece of the same block as before."""

@@ -52,7 +52,7 @@ class ConversationFold:
         self._entries: dict[Any, _Entry] = {}
         self._usage: Any = None
         self._error: Any = None
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events."""

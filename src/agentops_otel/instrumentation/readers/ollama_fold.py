@@ -24,7 +24,7 @@ class OllamaFold:
         self._thinking: list[str] = []
         self._calls: list[Any] = []
         self._image: Any = None
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next objects."""

@@ -41,7 +41,7 @@ class _Item:
 
     def __init__(self) -> None:
         self.item: Any = None
-        self.done = False
+        self.done: bool = False
         self.pieces: dict[str, list[str]] = {}
 
     def whole(self) -> Any:
@@ -73,7 +73,7 @@ class ResponsesFold:
         self._error: Any = None
         self._items: dict[Any, _Item] = {}
         self._latest = _Item()  # the item that an event belongs to which does not say it
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events. Nearly all are models of the SDK with a piece of the same item as the one before."""

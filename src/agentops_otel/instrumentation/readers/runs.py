@@ -124,7 +124,7 @@ class RunFold:
         self._run: Mapping[str, Any] = {}
         self._messages: dict[str, Any] = {}  # by id: the whole message, or the pieces of one that is not complete
         self._error: Any = None
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next events."""

@@ -37,7 +37,7 @@ class RealtimeTalk:
     __slots__ = ("_asked", "_before", "_heard", "_model", "_session", "errors_end")
 
     def __init__(self, model: str | None) -> None:
-        self.errors_end = False
+        self.errors_end: bool = False
         self._model = model
         self._session: Event = {}
         self._asked: deque[Event] = deque(maxlen=_MOST)
@@ -117,7 +117,7 @@ class ResponsesTalk:
     __slots__ = ("_asked", "_model", "errors_end")
 
     def __init__(self, model: str | None) -> None:
-        self.errors_end = True
+        self.errors_end: bool = True
         self._model = model
         self._asked: deque[Event] = deque(maxlen=_MOST)
 

@@ -88,7 +88,7 @@ class TextGenerationFold:
         self._whole: str | None = None
         self._details: Mapping[str, Any] = NOTHING
         self._error: Any = None
-        self.done = False
+        self.done: bool = False
 
     def extend(self, chunks: Sequence[Any]) -> None:
         """Take in the next tokens."""
