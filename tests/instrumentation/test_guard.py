@@ -82,7 +82,7 @@ async def async_raw(client):
 def owners():
     """The modules of the floor and of the readers, and their classes."""
     for name, module in sys.modules.copy().items():  # (another thread may import something)
-        if name.startswith(INSTRUMENTATION + "._"):
+        if name.startswith((INSTRUMENTATION + "._", INSTRUMENTATION + ".readers.")):
             yield module
             yield from (each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == name)
 
