@@ -58,7 +58,7 @@ def _accepted(rejected: int, text: str) -> Reply:
 
 
 def _fields(body: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field: an int, or bytes for what has a length."""
+    """Number and value of each field that can be one of ours: an int, or bytes for what has a length."""
     at = 0
     while at < len(body):
         tag, at = _varint(body, at)
@@ -77,7 +77,8 @@ def _fields(body: bytes) -> Iterator[tuple[int, int | bytes]]:
             raise ValueError("expected a field")
         if at + length > len(body):
             raise ValueError("the answer ends inside a field")
-        yield number, body[at : at + length]
+        if kind == 2:
+            yield number, body[at : at + length]
         at += length
 
 
