@@ -10,6 +10,7 @@ import errno
 import gc
 import logging
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -820,3 +821,21 @@ def test_few_resources_are_remembered(journal, directory, monkeypatch):
     spans = [item for item in read if isinstance(item, ReadableSpan)]
     assert sorted(span.context.span_id for span in spans) == list(range(1, 11))
     assert all(span.resource.attributes["number"] == span.context.span_id for span in spans)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+@pytest.mark.parametrize("full", [False, True], ids=["note", "new segment"])
+def test_a_removed_folder_is_begun_anew(journal, directory, caplog, full):
+    """The next note, or the next segment, is written to a new folder, with the session and without a warning."""
+    trace_id, _ = begin(journal)
+    journal.append(make(1, size=9_000))
+    shutil.rmtree(directory)
+    if full:
+        assert all(journal.append(make(number, size=9_000)) for number in range(2, 5))
+    else:
+        journal.append_reason(trace_id, "the reason")
+    assert journal.append(make(5))
+    assert len(files(directory, ".session")) == 1
+    journal.close()
+    assert 5 in left(directory)
+    assert not caplog.records

@@ -37,11 +37,11 @@ class _Chunks:
     def __del__(self) -> None:
         """Nobody reads any more: the SDK's generator goes after this, and closes the response on its way out."""
         try:
-            ref = self._reading.ref
-        except AttributeError:  # one that could not be made
-            return
-        if ref is not None:
-            guard.run(abandon, ref)
+            reading = getattr(self, "_reading", None)  # None: one that could not be made
+            if reading is not None and reading.ref is not None:
+                abandon(reading.ref)
+        except Exception:
+            guard.report("a stream that is not read any more")
 
     def __getattr__(self, name: str) -> Any:
         if name in _Chunks.__slots__:  # one that could not be made

@@ -71,8 +71,9 @@ class Hosts:
         if asking is None or host in self._refusing:
             return
         own = call.args, call.kwargs
-        call.args, call.kwargs = _options.changed(*own, {"json_data": asking, "extra_json": None})
+        changed = _options.changed(*own, {"json_data": asking, "extra_json": None})
         call.question = Question(self, host, own, endpoint.is_usage_only)
+        call.args, call.kwargs = changed  # last: who asks has to hide the answer
 
     def refuses_usage(self, error: BaseException) -> bool:
         """Whether an exception says that the host does not know the option that asks for usage."""

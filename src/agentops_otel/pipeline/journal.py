@@ -202,9 +202,25 @@ class Journal:
     def _note(self, name: str, record: bytes) -> Writer:
         """Add a record to a file that is no segment."""
         writer = self._writer or self._open()
-        writer.folder.append(name, record)
+        try:
+            writer.folder.append(name, record)
+        except FileNotFoundError:
+            if os.path.exists(writer.folder.path):
+                raise
+            self._begin_anew(writer)
+            writer = self._writer or self._open()
+            writer.folder.append(name, record)
         self._unsynced.add(name)
         return writer
+
+    def _begin_anew(self, removed: Writer) -> None:
+        """Somebody has removed the folder: go on in a new one, with what is known of the sessions."""
+        with self._locked():
+            if self._writer is not removed:  # another thread has done so
+                return
+            self.close()
+            for trace_id, record in list(removed.sessions.items()):
+                self._start(trace_id, record)
 
     # Files ------------------------------------------------------------------------------------------------------------
 
@@ -281,8 +297,14 @@ class Journal:
                 if self.bytes > self._max_bytes:
                     self._trim(writer)
             with self._locked():
-                if not writer.is_closed:
+                if writer.is_closed:
+                    continue
+                try:
                     return self._new_segment(writer)
+                except FileNotFoundError:
+                    if os.path.exists(writer.folder.path):
+                        raise
+                    self._begin_anew(writer)
 
     def _new_segment(self, writer: Writer) -> Segment:
         until = monotonic() + _PATIENCE
@@ -383,10 +405,8 @@ class Journal:
         if writer is None:
             return
         with self._safely():
-            if not os.path.exists(writer.folder.path):  # somebody has removed it
-                self.close()
-                for trace_id, record in list(writer.sessions.items()):
-                    self._start(trace_id, record)
+            if not os.path.exists(writer.folder.path):
+                self._begin_anew(writer)
                 return
             for segment in list(writer.segments.values()):
                 size = segment.size

@@ -260,8 +260,9 @@ class ChatFold:
             said, part: the declared fields of the chunk and of its choice.
             unknown: further fields of the chunk.
         """
-        if "x_groq" in said or (unknown and not _RARE.isdisjoint(unknown)):
-            return False
+        for fields_of_it in (said, unknown):
+            if fields_of_it and not _RARE.isdisjoint(fields_of_it) and any(map(fields_of_it.get, _RARE)):
+                return False
         if self._wanted:
             self._add_head(said)
         reason, tier = part["finish_reason"], said["service_tier"]
