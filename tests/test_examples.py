@@ -16,7 +16,7 @@ import pytest
 from openai import OpenAI
 
 from examples.openai_server import OpenAIServer
-from tests.fakes.fault_server import FaultServer
+from tests.fakes.fault_server import FaultServer, event_name
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NO_PROGRAMS = {"span_tree"}
@@ -71,11 +71,6 @@ def _value(value):
     if kind == "array_value":
         return [_value(item) for item in value.array_value.values]
     return getattr(value, kind)
-
-
-def _event(log):
-    """The name of a log event; before OTLP 1.5 it was an attribute."""
-    return log.event_name if hasattr(log, "event_name") else _attributes(log)["event.name"]
 
 
 def _roots(backend):
@@ -150,7 +145,7 @@ def test_the_snippets_of_the_agentops_documentation_work(run, backend):
     assert states == ["Success", "Success", "Indeterminate", "Success", "Fail", "Success"]
     assert roots[3]["agentops.session.tags"] == ["test new tag", "appended tag"]
     assert roots[4]["agentops.session.end_state_reason"] == "only an example"
-    joins = [log for log in backend.logs() if _event(log) == "agentops.session.join"]
+    joins = [log for log in backend.logs() if event_name(log) == "agentops.session.join"]
     assert [log.trace_id for log in joins] == [_roots(backend)[2].trace_id] * 2
     [action] = _named(backend, "sample function being recorded")
     [tool] = _named(backend, "execute_tool SampleToolName")
@@ -193,7 +188,7 @@ def test_a_child_process_joins_the_session(run, backend):
     tools = _named(backend, "execute_tool count_words")
     assert [tool.parent_span_id for tool in tools] == [root.span_id] * 2
     assert {_attributes(tool)["gen_ai.tool.call.result"] for tool in tools} == {"2", "3"}
-    assert [_event(log) for log in backend.logs()].count("agentops.session.join") == 1
+    assert [event_name(log) for log in backend.logs()].count("agentops.session.join") == 1
 
 
 def test_an_existing_provider_keeps_its_exporter(run, backend):

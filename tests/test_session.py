@@ -21,7 +21,7 @@ from agentops_otel.pipeline.ids import project_id
 from agentops_otel.pipeline.resource import HOST, HostResource
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
-from tests.fakes.fault_server import FaultServer
+from tests.fakes.fault_server import FaultServer, event_name
 from tests.fakes.program import Program, run
 
 
@@ -57,11 +57,6 @@ def attributes(message):
         value = getattr(pair.value, kind) if kind else None
         found[pair.key] = [item.string_value for item in value.values] if kind == "array_value" else value
     return found
-
-
-def event(log):
-    """The name of a log event; OTLP had no field for it before 1.6."""
-    return log.event_name if hasattr(log, "event_name") else attributes(log)["event.name"]
 
 
 # Ids and roots
@@ -454,14 +449,14 @@ def test_log_events():
             dig()
 
             def beats():
-                return [log for log in server.logs() if event(log) == "agentops.session.heartbeat"]
+                return [log for log in server.logs() if event_name(log) == "agentops.session.heartbeat"]
 
             changed = time.monotonic()
             assert server.wait_for(beats, 5)
             assert time.monotonic() - changed < 2.5
         agentops.end_session("Success", "done")
         logs = server.logs()
-        names = [event(log) for log in logs]
+        names = [event_name(log) for log in logs]
         assert names[0] == "session.start"
         assert names[-1] == "session.end"
         assert set(names[1:-1]) == {"agentops.session.heartbeat"}
@@ -513,7 +508,7 @@ def test_a_session_that_ends_at_once_does_not_wait_for_the_packages(monkeypatch)
         agentops.init(endpoint=server.url, summary=False)
         agentops.end_session("Success")
         assert agentops.flush(5)
-        assert event(server.logs()[0]) == "session.start"
+        assert event_name(server.logs()[0]) == "session.start"
         assert "agentops.python.packages" not in attributes(server.logs()[0])
 
 
@@ -524,7 +519,7 @@ def test_a_heartbeat_is_sent_after_ten_quiet_seconds(monkeypatch):
         session = agentops.current_session()
 
         def beats():
-            return [log for log in server.logs() if event(log) == "agentops.session.heartbeat"]
+            return [log for log in server.logs() if event_name(log) == "agentops.session.heartbeat"]
 
         session._beat()
         agentops.flush()
@@ -590,7 +585,7 @@ def test_joining_and_leaving(capture):
         assert span.parent_span_id.hex() == session_id.replace("-", "")[:16]
         assert span.trace_id.hex() == session_id.replace("-", "")
         first, last = server.logs()[0], server.logs()[-1]
-        assert (event(first), event(last)) == ("agentops.session.join", "session.end")
+        assert (event_name(first), event_name(last)) == ("agentops.session.join", "session.end")
         assert attributes(first)["agentops.session.role"] == attributes(last)["agentops.session.role"] == "member"
         assert attributes(last)["agentops.session.end_state"] == "Fail"
         assert {log.span_id.hex() for log in server.logs()} == {session_id.replace("-", "")[:16]}
@@ -651,7 +646,7 @@ def test_another_process_joins(way):
         assert tool.parent_span_id == root.span_id
         assert tool.trace_id == root.trace_id
         assert attributes(root)["agentops.session.end_state"] == "Success"
-        ends = [attributes(log)["agentops.session.role"] for log in server.logs() if event(log) == "session.end"]
+        ends = [attributes(log)["agentops.session.role"] for log in server.logs() if event_name(log) == "session.end"]
         assert ends == ["owner"]
         if way == "environ":
             assert {request.headers["x-y"] for request in server.requests} == {"a,b=c"}
@@ -701,7 +696,7 @@ def test_an_owner_that_is_killed_leaves_the_joiners_wish():
         while not any(not span.parent_span_id for span in server.spans()) and time.monotonic() < deadline:
             time.sleep(0.05)
         agentops.flush(5.0)
-        ends = [attributes(log) for log in server.logs() if event(log) == "session.end"]
+        ends = [attributes(log) for log in server.logs() if event_name(log) == "session.end"]
         assert [end["agentops.session.role"] for end in ends] == ["member", "owner"]
         (root,) = [attributes(span) for span in server.spans() if not span.parent_span_id]
         assert root["agentops.session.end_state"] == ends[1]["agentops.session.end_state"] == "Success"

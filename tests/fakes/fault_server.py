@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
@@ -150,6 +151,14 @@ class Request:
     size: int
     connection: int
     stored: bool
+
+
+def event_name(record: Any) -> str:
+    """The name of a log event, also where the installed messages are older than its field, OTLP 1.5."""
+    if hasattr(record, "event_name"):
+        return str(record.event_name)
+    (name,) = (field.data for field in UnknownFieldSet(record) if field.field_number == 12)
+    return str(name.decode())
 
 
 class FaultServer:

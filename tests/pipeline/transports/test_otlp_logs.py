@@ -28,8 +28,7 @@ def test_log_events(protocol: str) -> None:
         assert exporter.send_events([EVENT], Resource({"service.name": "x"})) is True
         (record,) = server.logs()
         attributes = {pair.key: pair.value for pair in record.attributes}
-        name = record.event_name if hasattr(record, "event_name") else attributes["event.name"].string_value
-        assert name == "session.start"
+        assert fault_server.event_name(record) == "session.start"
         assert (record.trace_id.hex(), record.span_id.hex()) == (f"{0xABC:032x}", f"{0xDEF:016x}")
         assert (record.severity_number, record.time_unix_nano) == (9, EVENT.time_ns)
         assert attributes["n"].int_value == 2
