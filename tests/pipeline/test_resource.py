@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agentops_otel.pipeline import resource
 from agentops_otel.pipeline.backlog import priced
 from agentops_otel.pipeline.resource import HostResource, HostResourceDetector
 
@@ -293,3 +294,23 @@ def test_an_architecture_has_the_name_of_the_conventions(
     """Whatever the system calls it, backends see one word for one architecture."""
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert collected()["host.arch"] == arch
+
+
+def test_the_host_is_asked_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads while the collection begins waits for it: a second thread would be there at a fork."""
+    begun: list[object] = []
+    collection = resource._Collection
+
+    def slow(pieces: Any) -> Any:
+        begun.append(pieces)
+        time.sleep(0.05)
+        return collection(pieces)
+
+    monkeypatch.setattr(resource, "_Collection", slow)
+    host = HostResource(())
+    starting = threading.Thread(target=host.start)
+    starting.start()
+    while starting.is_alive():
+        host.get()
+    assert host.get(20)
+    assert len(begun) == 1

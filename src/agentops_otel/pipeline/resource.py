@@ -292,6 +292,7 @@ class HostResource:
     def _own_identity(self) -> None:
         self._pid = os.getpid()
         self._instance_id = str(uuid.uuid4())
+        self._beginning = threading.RLock()
 
     def hold(self) -> None:
         """Before a fork: ask nothing further of the host."""
@@ -324,7 +325,14 @@ class HostResource:
         if self._pieces:
             return
         self._pieces = _ALWAYS if opt_out else (*_ALWAYS, *self._host_pieces, _configured)
-        self._collection = _Collection(self._pieces)
+        self._begin()
+
+    def _begin(self) -> _Collection:
+        """Begin to collect, once, whoever comes first: a fork waits for one thread only."""
+        with self._beginning:
+            if self._collection is None:
+                self._collection = _Collection(self._pieces)
+            return self._collection
 
     def identity(self, service_name: str | None = None) -> Resource:
         """What a `TracerProvider` is made with: service, SDK and the user's ``OTEL_RESOURCE_ATTRIBUTES``; no I/O.
@@ -381,7 +389,7 @@ class HostResource:
         collection = self._collection
         if collection is None:
             if self._pieces:
-                self._collection = collection = _Collection(self._pieces)
+                collection = self._begin()
         elif collection.is_interrupted and not collection.done.is_set():
             collection.is_interrupted = False
             collection.go_on()
