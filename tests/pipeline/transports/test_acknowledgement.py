@@ -86,6 +86,12 @@ def test_what_is_no_answer_is_refused(body):
         from_json(body)
 
 
+def test_a_number_without_an_end_is_refused():
+    """JSON can say one that no count is."""
+    with pytest.raises(OverflowError):
+        from_json(b'{"partialSuccess": {"rejectedSpans": 1e999}}')
+
+
 @pytest.mark.parametrize(
     "body", [b"<html>", b"OK", b"hello", b"{}", json.dumps({"partialSuccess": {}}).encode(), b"\x0a\x05ab"]
 )

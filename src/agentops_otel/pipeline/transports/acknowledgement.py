@@ -38,7 +38,7 @@ def from_json(body: bytes) -> Reply:
     """Read the same in OTLP's JSON, whose numbers of 64 bits may be texts.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, TypeError, OverflowError, RecursionError: it is none.
     """
     answer = json.loads(body) if body.strip() else {}
     partial = answer.get("partialSuccess", answer.get("partial_success")) if isinstance(answer, dict) else answer
