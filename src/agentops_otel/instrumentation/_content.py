@@ -79,7 +79,7 @@ class Content:
         known: the known secrets that were looked for in them.
     """
 
-    __slots__ = ("_complete", "_is_plain", "_length", "_replaced", "_texts", "known", "max_length", "searched")
+    __slots__ = ("_complete", "_is_plain", "_length", "_looked_through", "_texts", "known", "max_length", "searched")
 
     def __init__(self, max_length: int) -> None:
         self.max_length: int = max_length
@@ -88,7 +88,7 @@ class Content:
         self._texts: list[str] = []
         self._length = 0  # at most, of the JSON of what is no text
         self._is_plain = True
-        self._replaced: list[str] = []  # texts in which there is no media any more
+        self._looked_through: list[str] = []  # texts in which there is no media any more
         self._complete: list[list[Message]] = []
 
     def complete(self, messages: list[Message]) -> list[Message]:
@@ -123,7 +123,7 @@ class Content:
     def _without_media(self, text: str) -> str:
         """A long text with references in the place of media, cut."""
         text = cut(replaced(text, self.max_length), self.max_length)
-        self._replaced.append(text)
+        self._looked_through.append(text)
         return text
 
     def tool_call(self, call_id: Any, name: Any, arguments: Any) -> Part:
@@ -245,7 +245,7 @@ class Content:
         if texts is None:
             return None
         ids = [name for name in _IDS if type(beside.get(name)) is str]
-        clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts, self._replaced)
+        clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts, self._looked_through)
         if clean is None:
             return None
         attributes = {name: _plain(_with(value, clean) if clean else value) for name, value in values.items()}
@@ -255,15 +255,15 @@ class Content:
         return attributes
 
 
-def _cleaned(texts: list[str], replaced: list[str]) -> dict[str, str] | None:
+def _cleaned(texts: list[str], looked_through: list[str]) -> dict[str, str] | None:
     """Texts in which a secret was found, and what they are without it; None when there may be media in them.
 
     Args:
-        replaced: those in which no media is left.
+        looked_through: those in which no media is left.
     """
     joined = _BETWEEN.join(texts)
-    without = {*map(id, replaced)}
-    if may_be_inside(_BETWEEN.join(text for text in texts if id(text) not in without) if without else joined):
+    ids = {*map(id, looked_through)}
+    if may_be_inside(_BETWEEN.join(text for text in texts if id(text) not in ids) if ids else joined):
         return None
     clean = secrets.scrub(joined)
     if clean is joined:

@@ -15,7 +15,6 @@ from .readers import (
     batches,
     chat,
     decisions,
-    embeddings,
     fetch,
     images,
     moderation,
@@ -25,6 +24,7 @@ from .readers import (
     videos,
 )
 from .readers.chat_fold import ChatFold
+from .readers.embeddings import EMBEDDINGS
 from .readers.responses_fold import ResponsesFold
 
 CHAT: Final = Endpoint(
@@ -66,14 +66,6 @@ COMPLETIONS: Final = Endpoint(
     ChatFold,
     chat.with_usage,
     chat.is_usage_only,
-)
-EMBEDDINGS: Final = Endpoint(
-    semconv.OPERATION_EMBEDDINGS,
-    embeddings.request,
-    embeddings.prompt,
-    embeddings.response,
-    embeddings.output,
-    document=embeddings.document,
 )
 ENDPOINTS: Final = {
     "/chat/completions": CHAT,

@@ -13,7 +13,8 @@ from ._endpoint import StainlessSdk
 from ._integration import Integration, stainless
 from .readers.audio import SPEECH, TRANSCRIPT
 from .readers.batches import BATCHES
-from .readers.compatible import CHAT, EMBEDDINGS, always, error_code, posts
+from .readers.compatible import CHAT, always, error_code, posts
+from .readers.embeddings import EMBEDDINGS
 
 SDK: Final = StainlessSdk(
     name="groq",

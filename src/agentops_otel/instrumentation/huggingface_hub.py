@@ -18,9 +18,10 @@ from . import _hosts
 from ._content import fields
 from ._endpoint import NOT_AN_ANSWER, Endpoint, Request, Sdk, server_at
 from ._integration import Integration, calls
-from .readers import chat, embeddings, text_generation, vectors
+from .readers import chat, text_generation, vectors
 from .readers.answer import failure
 from .readers.chat_fold import ChatFold
+from .readers.embeddings import EMBEDDINGS
 
 _ROUTER: Final = "https://router.huggingface.co/"
 _OWN: Final = ("hf-inference", "v1")  # of the router's paths, which begin with the provider else
@@ -47,14 +48,6 @@ TEXT: Final = Endpoint(
     text_generation.response,
     text_generation.output,
     text_generation.TextGenerationFold,
-)
-EMBEDDINGS: Final = Endpoint(
-    semconv.OPERATION_EMBEDDINGS,
-    embeddings.request,
-    embeddings.prompt,
-    embeddings.response,
-    embeddings.output,
-    document=embeddings.document,
 )
 VECTORS: Final = msgspec.structs.replace(EMBEDDINGS, prompt=vectors.prompt, document=vectors.document)
 # Task -> Hugging Face's own shape, which has `inputs`, and that of others.

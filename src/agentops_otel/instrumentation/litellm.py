@@ -17,9 +17,10 @@ from ._content import fields
 from ._endpoint import Endpoint, Request, Sdk, Server, server_at
 from ._integration import Integration, functions, iterators
 from ._iterators import follow
-from ._openai_calls import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
+from ._openai_calls import CHAT, COMPLETIONS, RESPONSES
 from .readers import chat
 from .readers.audio import TRANSCRIPT
+from .readers.embeddings import EMBEDDINGS
 from .readers.form import FILES
 from .readers.images import IMAGES
 from .readers.litellm_answer import PROVIDER, HiddenFold, opened, request, response

@@ -17,6 +17,7 @@ from ._endpoint import Endpoint, Request, Sdk, server_at
 from ._integration import Integration, calls
 from .readers import chat, compatible, mistral_chat, mistral_conversation, mistral_ocr
 from .readers.chat_fold import ChatFold
+from .readers.embeddings import EMBEDDINGS
 from .readers.mistral_conversation_fold import ConversationFold
 
 CHAT: Final = Endpoint(
@@ -56,7 +57,7 @@ ENDPOINTS: Final = {
     "/agents/completions": CHAT,
     "/fim/completions": FIM,
     "/v1/responses": compatible.RESPONSES,
-    "/v1/embeddings": compatible.EMBEDDINGS,
+    "/v1/embeddings": EMBEDDINGS,
     "/ocr": OCR,
     "/rawPredict": CHAT,
     "/streamRawPredict": CHAT,

@@ -15,7 +15,8 @@ from ._integration import Integration, stainless
 from .readers import rerank
 from .readers.answer import head
 from .readers.audio import SPEECH, TRANSCRIPT
-from .readers.compatible import CHAT, COMPLETIONS, EMBEDDINGS, always, error_code, posts
+from .readers.compatible import CHAT, COMPLETIONS, always, error_code, posts
+from .readers.embeddings import EMBEDDINGS
 from .readers.images import IMAGES
 
 

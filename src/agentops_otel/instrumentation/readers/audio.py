@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import binascii
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from ... import guard, semconv
+from ... import semconv
 from .._content import Content, Message, Part, fields
 from .._endpoint import Attributes, Endpoint, Failure
 from . import form
 from .answer import failure, head
+from .event_fold import EventFold
 from .parts import message_parts
 from .request import parameters
 
@@ -141,23 +142,20 @@ def transcript_output(value: Any, content: Content) -> list[Message]:
     return content.complete([content.message("assistant", message_parts(text, content), finish)])
 
 
-class TranscriptFold:
+class TranscriptFold(EventFold):
     """The events of one transcription."""
 
-    __slots__ = ("_error", "_last", "_pieces", "done")
+    __slots__ = ("_error", "_last", "_pieces")
 
     def __init__(self) -> None:
+        super().__init__()
         self._pieces: list[str] = []
         self._last: Mapping[str, Any] = {}
         self._error: Any = None
-        self.done: bool = False
 
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next events."""
-        for chunk in chunks:
-            guard.run(self._add, fields(chunk))
-
-    def _add(self, event: Mapping[str, Any]) -> None:
+    def add(self, chunk: Any) -> None:
+        """Take in one event."""
+        event = fields(chunk)
         kind = event.get("type")
         if kind == "transcript.text.delta" and isinstance(event.get("delta"), str):
             self._pieces.append(event["delta"])

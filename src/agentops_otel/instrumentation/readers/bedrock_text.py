@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ... import guard, semconv
+from ... import semconv
 from .._content import Content, Message, as_text, fields, items, message_finish
 from .._endpoint import Attributes, Failure
 from .answer import failure
+from .event_fold import EventFold
 from .request import strings
 from .usage import count, write_tokens
 
@@ -135,23 +136,19 @@ def _count(names: Iterable[str], said: Mapping[str, Any]) -> int | None:
 # ---- streams ----
 
 
-class TextFold:
+class TextFold(EventFold):
     """The chunks of one stream: each is an answer with a piece of the text."""
 
-    __slots__ = ("_reasons", "_said", "_texts", "done")
+    __slots__ = ("_reasons", "_said", "_texts")
 
     def __init__(self) -> None:
+        super().__init__()
         self._said: dict[str, Any] = {}
         self._texts: dict[int, list[str]] = {}
         self._reasons: dict[int, str] = {}
-        self.done: bool = False
 
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next chunks."""
-        for chunk in chunks:
-            guard.run(self._add, chunk)
-
-    def _add(self, chunk: Any) -> None:
+    def add(self, chunk: Any) -> None:
+        """Take in one event."""
         said = fields(chunk)
         for place, result in enumerate(_results(said)):
             pieces, text, reason = self._texts.setdefault(place, []), _first(_TEXTS, result), _reason(result)

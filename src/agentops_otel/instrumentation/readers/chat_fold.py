@@ -260,8 +260,8 @@ class ChatFold:
             said, part: the declared fields of the chunk and of its choice.
             unknown: further fields of the chunk.
         """
-        for fields_of_it in (said, unknown):
-            if fields_of_it and not _RARE.isdisjoint(fields_of_it) and any(map(fields_of_it.get, _RARE)):
+        for place in (said, unknown):
+            if place and not _RARE.isdisjoint(place) and any(map(place.get, _RARE)):
                 return False
         if self._wanted:
             self._add_head(said)

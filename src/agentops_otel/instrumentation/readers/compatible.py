@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ... import semconv
 from .._content import fields
 from .._endpoint import Attributes, Endpoint, Failure
-from . import chat, embeddings, responses
+from . import chat, responses
 from .chat_fold import ChatFold
 from .responses_fold import ResponsesFold
 
@@ -66,14 +66,6 @@ RESPONSES: Final = Endpoint(
     responses_response,
     responses.output,
     ResponsesFold,
-)
-EMBEDDINGS: Final = Endpoint(
-    semconv.OPERATION_EMBEDDINGS,
-    embeddings.request,
-    embeddings.prompt,
-    embeddings.response,
-    embeddings.output,
-    document=embeddings.document,
 )
 
 

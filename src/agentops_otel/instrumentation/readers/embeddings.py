@@ -13,7 +13,7 @@ import msgspec
 
 from ... import semconv
 from .._content import Content, Message, Part, as_text, fields
-from .._endpoint import Attributes, Failure
+from .._endpoint import Attributes, Endpoint, Failure
 from .answer import failure, head
 from .request import strings
 
@@ -112,3 +112,6 @@ def _dimensions_of_json(vector: bytes) -> int | None:
     if vector.startswith(b"[") and vector.count(b"[") == 1 and b'"' not in vector and b"{" not in vector:
         return vector.count(b",") + 1 if vector[1:-1].strip() else 0
     return dimensions(msgspec.json.decode(vector))
+
+
+EMBEDDINGS: Final = Endpoint(semconv.OPERATION_EMBEDDINGS, request, prompt, response, output, document=document)

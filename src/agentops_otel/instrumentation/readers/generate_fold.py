@@ -6,11 +6,11 @@ its output: what it has by then is no final one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ... import guard
 from .._content import NOTHING, fields, items
+from .event_fold import EventFold
 from .generate_parts import content_parts, said
 from .usage import count, merged
 
@@ -105,24 +105,20 @@ class _Candidate:
         return {"content": {"role": "model", "parts": parts}, **self.ends}
 
 
-class GenerateFold:
+class GenerateFold(EventFold):
     """The chunks of one stream."""
 
-    __slots__ = ("_candidates", "_head", "_usage", "done")
+    __slots__ = ("_candidates", "_head", "_usage")
 
     def __init__(self) -> None:
+        super().__init__()
         self._head: dict[str, Any] = {}
         self._usage: Mapping[str, Any] = NOTHING
         self._candidates: dict[int, _Candidate] = {}
-        self.done: bool = False
 
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next chunks."""
-        for chunk in chunks:
-            guard.run(self._add, chunk)
-
-    def _add(self, value: Any) -> None:
-        chunk = fields(value)
+    def add(self, chunk: Any) -> None:
+        """Take in one event."""
+        chunk = fields(chunk)
         for name in _HEAD:
             if chunk.get(name):
                 self._head[name] = chunk[name]

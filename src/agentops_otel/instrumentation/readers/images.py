@@ -6,14 +6,15 @@ was put out: that is a picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ... import guard, semconv
+from ... import semconv
 from .._content import Content, Message, Part, fields, items
 from .._endpoint import Attributes, Endpoint, Failure
 from . import form
 from .answer import failure, head
+from .event_fold import EventFold
 from .parts import message_parts
 from .request import choice_count
 from .usage import count
@@ -80,23 +81,20 @@ def output(value: Any, content: Content) -> list[Message]:
     return content.complete([content.message("assistant", parts, "stop")]) if parts else []
 
 
-class ImagesFold:
+class ImagesFold(EventFold):
     """The events of one stream; pictures that are not complete are let go."""
 
-    __slots__ = ("_error", "_last", "_pictures", "done")
+    __slots__ = ("_error", "_last", "_pictures")
 
     def __init__(self) -> None:
+        super().__init__()
         self._last: Mapping[str, Any] = {}
         self._pictures: list[Mapping[str, Any]] = []
         self._error: Any = None
-        self.done: bool = False
 
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next events."""
-        for chunk in chunks:
-            guard.run(self._add, fields(chunk))
-
-    def _add(self, event: Mapping[str, Any]) -> None:
+    def add(self, chunk: Any) -> None:
+        """Take in one event."""
+        event = fields(chunk)
         kind = event.get("type")
         if isinstance(kind, str) and kind in _ENDS:
             self._last = event

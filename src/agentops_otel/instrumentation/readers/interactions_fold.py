@@ -5,11 +5,11 @@ Its last event has the status and the counts, and as a rule not the steps: those
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ... import guard
 from .._content import as_text, fields, items
+from .event_fold import EventFold
 from .usage import count
 
 _ENDS: Final = frozenset({"interaction.completed", "interaction.complete"})
@@ -61,23 +61,19 @@ class _Step:
         return {**step, "arguments": "".join(self.arguments)} if self.arguments else step
 
 
-class InteractionsFold:
+class InteractionsFold(EventFold):
     """The events of one stream."""
 
-    __slots__ = ("_head", "_steps", "done")
+    __slots__ = ("_head", "_steps")
 
     def __init__(self) -> None:
+        super().__init__()
         self._head: dict[str, Any] = {}
         self._steps: dict[int, _Step] = {}
-        self.done: bool = False
 
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next events."""
-        for chunk in chunks:
-            guard.run(self._add, chunk)
-
-    def _add(self, value: Any) -> None:
-        event = fields(value)
+    def add(self, chunk: Any) -> None:
+        """Take in one event."""
+        event = fields(chunk)
         kind = event.get("event_type")
         if event.get("error"):
             self._head["error"] = event["error"]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ... import guard
 from .._content import NOTHING, as_text, fields, items
+from .event_fold import EventFold
 
 _LAST: Final = ("done", "done_reason", "eval_count", "error")  # fields by which the last object is known
 
 
-class OllamaFold:
+class OllamaFold(EventFold):
     """The objects of one stream, of a chat or of a generation."""
 
-    __slots__ = ("_calls", "_head", "_image", "_is_chat", "_role", "_text", "_thinking", "done")
+    __slots__ = ("_calls", "_head", "_image", "_is_chat", "_role", "_text", "_thinking")
 
     def __init__(self) -> None:
+        super().__init__()
         self._head: Mapping[str, Any] = NOTHING  # the last object, else the first one
         self._is_chat = False
         self._role: Any = None
@@ -24,12 +25,6 @@ class OllamaFold:
         self._thinking: list[str] = []
         self._calls: list[Any] = []
         self._image: Any = None
-        self.done: bool = False
-
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next objects."""
-        for chunk in chunks:
-            guard.run(self.add, chunk)
 
     def add(self, chunk: Any) -> None:
         """Take in one object."""

@@ -6,15 +6,16 @@ shows its end has its usage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ... import guard, semconv
+from ... import semconv
 from .._content import Content, Message, Part, fields, items
 from .._endpoint import Attributes, Endpoint, Failure
 from . import form
 from .answer import failure, head
+from .event_fold import EventFold
 from .parts import message_parts, tool_calls
 from .request import output_type, parameters, role_of, tool_definitions
 
@@ -115,23 +116,20 @@ def _finish(run: Mapping[str, Any]) -> str:
     return "stop" if status == "completed" else "error"
 
 
-class RunFold:
+class RunFold(EventFold):
     """The events of one run: the run itself each time that it changes, and its messages piece by piece."""
 
-    __slots__ = ("_error", "_messages", "_run", "done")
+    __slots__ = ("_error", "_messages", "_run")
 
     def __init__(self) -> None:
+        super().__init__()
         self._run: Mapping[str, Any] = {}
         self._messages: dict[str, Any] = {}  # by id: the whole message, or the pieces of one that is not complete
         self._error: Any = None
-        self.done: bool = False
 
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next events."""
-        for chunk in chunks:
-            guard.run(self._add, fields(chunk))
-
-    def _add(self, event: Mapping[str, Any]) -> None:
+    def add(self, chunk: Any) -> None:
+        """Take in one event."""
+        event = fields(chunk)
         said = fields(event.get("data")) or event  # a raw stream has the name of an event beside its data
         kind = said.get("object")
         if event.get("event") == "error" or event.get("error"):

@@ -6,13 +6,14 @@ API reference: https://huggingface.co/docs/inference-providers/tasks/text-genera
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ... import guard, semconv
+from ... import semconv
 from .._content import NOTHING, Content, Message, as_text, fields, items, message_finish
 from .._endpoint import Attributes, Failure
 from .answer import failure
+from .event_fold import EventFold
 from .parts import message_parts
 from .request import parameters, strings
 from .usage import count, write_tokens
@@ -78,22 +79,17 @@ def _made(details: Mapping[str, Any]) -> int | None:
     return None if best is None else best + sum(count(each.get("generated_tokens")) or 0 for each in others)
 
 
-class TextGenerationFold:
+class TextGenerationFold(EventFold):
     """The tokens of one stream; the last one has the whole text and the details."""
 
-    __slots__ = ("_details", "_error", "_text", "_whole", "done")
+    __slots__ = ("_details", "_error", "_text", "_whole")
 
     def __init__(self) -> None:
+        super().__init__()
         self._text: list[str] = []
         self._whole: str | None = None
         self._details: Mapping[str, Any] = NOTHING
         self._error: Any = None
-        self.done: bool = False
-
-    def extend(self, chunks: Sequence[Any]) -> None:
-        """Take in the next tokens."""
-        for chunk in chunks:
-            guard.run(self.add, chunk)
 
     def add(self, chunk: Any) -> None:
         """Take in one token."""
