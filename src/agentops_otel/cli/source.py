@@ -272,9 +272,7 @@ _db_option = click.option(
 def reads_only(command: Command) -> Command:
     """Give a command the options ``--db`` and ``--url``, as `source`."""
 
-    @click.option(
-        "--db", metavar="FILE", help="The store's file (default: that of the running box, else of this user)."
-    )
+    @_db_option
     @click.option("--url", metavar="URL", help="Ask a running box instead, such as http://127.0.0.1:4318.")
     @functools.wraps(command)
     def with_source(*args: Any, db: str | None, url: str | None, **options: Any) -> Any:
@@ -286,9 +284,7 @@ def reads_only(command: Command) -> Command:
 def stored(command: Command) -> Command:
     """Give a command the options ``--db`` and ``--json``, as `source` and `as_json`."""
 
-    @click.option(
-        "--db", metavar="FILE", help="The store's file (default: that of the running box, else of this user)."
-    )
+    @_db_option
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
     def with_source(*args: Any, db: str | None, **options: Any) -> Any:

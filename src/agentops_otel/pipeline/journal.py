@@ -205,22 +205,23 @@ class Journal:
         try:
             writer.folder.append(name, record)
         except FileNotFoundError:
-            if os.path.exists(writer.folder.path):
+            if not self._begins_anew(writer):
                 raise
-            self._begin_anew(writer)
             writer = self._writer or self._open()
             writer.folder.append(name, record)
         self._unsynced.add(name)
         return writer
 
-    def _begin_anew(self, removed: Writer) -> None:
-        """Somebody has removed the folder: go on in a new one, with what is known of the sessions."""
+    def _begins_anew(self, writer: Writer) -> bool:
+        """Whether somebody has removed the folder: then it goes on in a new one, with what is known of the sessions."""
+        if os.path.exists(writer.folder.path):
+            return False
         with self._locked():
-            if self._writer is not removed:  # another thread has done so
-                return
-            self.close()
-            for trace_id, record in list(removed.sessions.items()):
-                self._start(trace_id, record)
+            if self._writer is writer:  # else another thread has done so
+                self.close()
+                for trace_id, record in list(writer.sessions.items()):
+                    self._start(trace_id, record)
+        return True
 
     # Files ------------------------------------------------------------------------------------------------------------
 
@@ -302,9 +303,8 @@ class Journal:
                 try:
                     return self._new_segment(writer)
                 except FileNotFoundError:
-                    if os.path.exists(writer.folder.path):
+                    if not self._begins_anew(writer):
                         raise
-                    self._begin_anew(writer)
 
     def _new_segment(self, writer: Writer) -> Segment:
         until = monotonic() + _PATIENCE
@@ -405,8 +405,7 @@ class Journal:
         if writer is None:
             return
         with self._safely():
-            if not os.path.exists(writer.folder.path):
-                self._begin_anew(writer)
+            if self._begins_anew(writer):
                 return
             for segment in list(writer.segments.values()):
                 size = segment.size

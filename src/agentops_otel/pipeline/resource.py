@@ -284,6 +284,7 @@ class HostResource:
         self._host_pieces = pieces
         self._pieces: tuple[Piece, ...] = ()
         self._collection: _Collection | None = None
+        self._beginning = threading.RLock()
         self._foreign: dict[int, tuple[Resource, int, Resource]] = {}
         self._own_identity()
         self._parents: Attributes = {}
@@ -292,7 +293,6 @@ class HostResource:
     def _own_identity(self) -> None:
         self._pid = os.getpid()
         self._instance_id = str(uuid.uuid4())
-        self._beginning = threading.RLock()
 
     def hold(self) -> None:
         """Before a fork: ask nothing further of the host."""
@@ -313,6 +313,7 @@ class HostResource:
         self._parents = {PID: self._pid, INSTANCE_ID: self._instance_id}
         self._own_identity()
         self._foreign = {}
+        self._beginning = threading.RLock()  # a thread that stayed in the parent may hold the one before
         if self._collection is not None and not self._collection.done.is_set():
             self._collection = None  # its thread stayed in the parent; the next reader starts a new one
 
