@@ -725,10 +725,10 @@ def _try_all(use, world, step):
 
 
 def _let_go():
-    """Forget what a fault has lost, for the tests that come after: a stream's end, and a thread that was not kept."""
+    """Forget what a fault has lost, for the tests that come after: a stream's end; a thread ends by itself."""
     _reading._followed.clear()
     for worker in list(WORKERS):
-        worker._tasks.put(None)
+        worker.stop()
 
 
 def _may(place, error):

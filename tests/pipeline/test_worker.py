@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 
@@ -130,6 +131,23 @@ def test_stop_ends_the_thread_and_a_later_task_starts_another(worker):
     thread.join(5)
     assert not thread.is_alive()
     assert worker.call(lambda: None, 5)
+
+
+@pytest.mark.parametrize("lost", ["the word that ends it", "the thread"])
+def test_a_thread_that_was_lost_ends_by_itself(lost):
+    """A thread whose end was never told to it, as an error came between, leaves when it has nothing to do."""
+    worker = Worker(lambda: None, interval=0.05)
+    assert worker.call(lambda: None, 5)
+    thread = worker._thread
+    if lost == "the thread":
+        worker._thread = None
+        worker.stop()
+    else:
+        worker._thread, worker._tasks = None, queue.SimpleQueue()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert worker.call(lambda: None, 5)
+    worker.stop()
 
 
 def test_stop_finishes_what_is_queued(worker):

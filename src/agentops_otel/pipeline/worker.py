@@ -146,6 +146,8 @@ class Worker:
                     raise queue.Empty
                 item = tasks.get(timeout=left)
             except queue.Empty:
+                if self._tasks is not tasks and tasks.empty():  # stopped, though the word of it was lost
+                    return
                 due = monotonic() + self._interval
                 self._do(self._tick, threading.Event())
                 continue
