@@ -196,10 +196,10 @@ class Redactor:
         for name in searched:
             others.pop(name, None)
         try:
-            for value in {*others.values()} - seen:  # (of equal values one is enough)
+            for value in [value for value in others.values() if value not in seen]:
                 kind = type(value)
-                if kind is int or kind is float:
-                    if not -_INT64 <= value < _INT64:  # (an equal int may stand behind a float)
+                if kind is int:
+                    if value.bit_length() >= 64:
                         return False
                 elif kind is str:
                     if len(value) > self._max_length:
@@ -210,7 +210,7 @@ class Redactor:
                         return False
                     if len(seen) < _SEEN_COUNT:
                         seen.add(value)
-                elif kind is not bool:
+                elif kind is not float and kind is not bool:
                     return False
         except TypeError:  # of what has no hash, such as a list
             return False

@@ -57,6 +57,7 @@ _KIND_OF_OPERATION: Final = {
     **dict.fromkeys(semconv.LLM_OPERATIONS, semconv.KIND_LLM),
 }
 _SPAN_ID: Final = re.compile("[0-9a-f]{16}")
+_new: Final[Any] = tuple.__new__  # what a NamedTuple's own does, at a quarter of the price
 _Act: TypeAlias = "tuple[int, str | None, str]"
 
 
@@ -304,7 +305,8 @@ class Totals:
         else:
             leaf: Any = span
             parent_id, name, status, times = leaf.told()
-            ended = _Ended(span_id, parent_id, name, begun[1], status is StatusCode.ERROR, times, figures)
+            failed = status is StatusCode.ERROR
+            ended = _new(_Ended, (span_id, parent_id, name, begun[1], failed, times, figures, 0, None, True))
         if self._above and (above_id := self._above.pop(span_id, 0)):
             ended = ended._replace(parent_id=above_id)
         if ended.trigger_id and (trigger := self._open.get(ended.trigger_id)) is not None:

@@ -256,14 +256,15 @@ def are_small(texts: list[str], characters: int, max_length: int) -> bool:
     Args:
         characters: how long their JSON may be besides these texts.
     """
+    length = 0
     for text in texts:
-        length = len(text)
-        characters += length * _LENGTH_OF_A_CHARACTER
-        if length < _SHORTEST_MEDIA:
+        own = len(text)
+        length += own
+        if own < _SHORTEST_MEDIA:
             continue
-        if length > max_length or ((text[0] in "{[" or text[:4] in media.BEGINNINGS) and media.may_be_whole(text)):
+        if own > max_length or (text[0] in _BEGINS_MEDIA and media.may_be_whole(text)):
             return False
-    return characters <= max_length * MAX_TEXTS
+    return characters + length * _LENGTH_OF_A_CHARACTER <= max_length * MAX_TEXTS
 
 
 def _are_harmless(names: list[str]) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import secrets, semconv
+from agentops_otel.instrumentation import _clean_texts
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import chat, embeddings, responses
 from agentops_otel.redaction import Redactor
@@ -32,7 +33,7 @@ def recorded(values, max_length=MAX_LENGTH):
     content = Content(max_length)
     encoded = content.encoded(values(content) if callable(values) else values)
     others = {name: value for name, value in encoded.items() if name not in content.searched}
-    return {**encoded, **Redactor(max_length=max_length).clean(span(attributes=others)).attributes}, content.searched
+    return {**encoded, **Redactor(max_length=max_length).clean(span(attributes=others)).attributes}, {*content.searched}
 
 
 def everywhere(text):
@@ -148,17 +149,17 @@ def test_messages_that_nobody_says_are_complete_are_looked_through():
     own = {"mine": [{"role": "user", "parts": [{"type": "text", "content": f"it is {KEY}"}]}]}
     encoded = content.encoded({**asked("hello", content), **own})
     assert encoded["mine"] == '[{"role":"user","parts":[{"type":"text","content":"it is sk-…[redacted]"}]}]'
-    assert content.searched == {semconv.INPUT_MESSAGES, "mine"}
+    assert {*content.searched} == {semconv.INPUT_MESSAGES, "mine"}
 
 
 def test_ids_are_searched_with_the_content():
     """They are new for each call; they are not changed here, and not called searched when there is a secret."""
     content = Content(MAX_LENGTH)
     content.encoded(asked("hello", content), {semconv.RESPONSE_ID: "resp_1", semconv.RESPONSE_MODEL: "gpt", "n": 1})
-    assert content.searched == {semconv.INPUT_MESSAGES, semconv.RESPONSE_ID}
+    assert {*content.searched} == {semconv.INPUT_MESSAGES, semconv.RESPONSE_ID}
     content = Content(MAX_LENGTH)
     content.encoded(asked("hello", content), {semconv.RESPONSE_ID: KEY})
-    assert content.searched == {semconv.INPUT_MESSAGES}
+    assert {*content.searched} == {semconv.INPUT_MESSAGES}
 
 
 def read(reader, body, content=None):
@@ -329,3 +330,76 @@ def test_a_request_that_cannot_be_read_whole_is_written():
     attributes, searched = recorded({"tools": [Broken(a=1)], "messages": ["hello"]})
     assert attributes["tools"] == '["<unprintable Broken>"]'
     assert searched == {"messages"}
+
+
+# ---- what comes again ----
+
+PICTURE = "iVBORw0KGgo" * 100
+AGAIN = st.sampled_from([
+    *SECRETS["pem"].split("\n"), KEY, f"it is {KEY}", 'password: "', "correct7horse9battery1staple", "token=", PICTURE,
+    "data:image/png;base64,", f"look: {PICTURE} there", "hello", "", "\n\x1f \n", "Bearer", "word " * 300,
+])  # fmt: skip
+
+
+@pytest.fixture
+def nothing_is_clean(monkeypatch):
+    """No text has come before."""
+
+    def forget():
+        monkeypatch.setattr(_clean_texts, "_last", _clean_texts.CleanTexts(secrets.forms))
+
+    forget()
+    return forget
+
+
+@settings(max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=st.lists(st.lists(AGAIN | WORDS, max_size=3), max_size=4), texts=st.lists(AGAIN | WORDS, max_size=5))
+@example(before=[[line] for line in SECRETS["pem"].split("\n")[1:]], texts=SECRETS["pem"].split("\n")[:-1])
+@example(before=[["hello"]], texts=["hello", f"it is {KEY}"])
+def test_what_was_searched_before_changes_nothing(nothing_is_clean, before, texts):
+    """A text that comes again is recorded as if it came for the first time, whatever stands beside it now."""
+
+    def said(content):
+        return read(chat.prompt, {"messages": [{"role": "user", "content": text} for text in texts]}, content)
+
+    for max_length in (400, MAX_LENGTH):
+        nothing_is_clean()
+        first = recorded(said, max_length)[0]
+        nothing_is_clean()
+        for each in before:
+            recorded(lambda content, each=each: {"messages": content.complete([asked_one(each, content)])}, max_length)
+        assert recorded(said, max_length)[0] == first
+        assert recorded(said, max_length)[0] == first
+
+
+def asked_one(texts, content):
+    return content.message("user", [content.text(text) for text in texts])
+
+
+def test_a_text_that_comes_again_is_not_searched_again(nothing_is_clean, monkeypatch):
+    """Of a conversation only what is new is searched; all of it, as soon as another secret is known."""
+    searched = []
+    monkeypatch.setattr(secrets, "scrub", lambda text: searched.append(text) or scrub(text))
+    recorded(lambda content: asked("hello", content))
+    recorded(lambda content: asked("hello", content))
+    assert searched == ["hello", ""]
+    searched.clear()
+    recorded(lambda content: {"messages": content.complete([asked_one(["hello", "and more"], content)])})
+    assert searched == ["and more"]
+    try:
+        secrets.learn("and*more*12")
+        searched.clear()
+        recorded(lambda content: asked("hello", content))
+        assert searched == ["hello"]
+    finally:
+        secrets.forget()
+
+
+def test_clean_texts_take_little_memory(nothing_is_clean):
+    """A program that never says the same twice keeps a bounded part of it, and no long text."""
+    for number in range(1200):
+        recorded(lambda content, number=number: asked(f"{number} " * 200, content))
+        recorded(lambda content, number=number: asked(f"{number} " * 8000, content))
+    texts = _clean_texts._last.texts
+    assert 0 < sum(map(len, texts)) <= _clean_texts.MOST
+    assert max(map(len, texts)) <= _clean_texts.LONGEST

@@ -486,7 +486,7 @@ def written(body):
     """The attributes of a request's messages, and which of them were searched."""
     content, values = Content(65536), {}
     reader.prompt(body, content, values)
-    return content.encoded(values), content.searched
+    return content.encoded(values), {*content.searched}
 
 
 # ---- streams ----

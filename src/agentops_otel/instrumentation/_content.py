@@ -18,6 +18,7 @@ from .. import secrets, semconv
 from ..media import digest, digest_of, may_be_inside, replaced, type_of
 from ..text import cut
 from ..values import MAX_DEPTH, MAX_ITEMS, are_small, plain_json, plain_texts, to_json, to_text
+from . import _clean_texts
 
 # What stands in nearly every message, and is no secret.
 _WORDS: Final = frozenset({
@@ -83,7 +84,7 @@ class Content:
 
     def __init__(self, max_length: int) -> None:
         self.max_length: int = max_length
-        self.searched: frozenset[str] = frozenset()
+        self.searched: tuple[str, ...] = ()
         self.known: tuple[str, ...] = secrets.forms
         self._texts: list[str] = []
         self._length = 0  # at most, of the JSON of what is no text
@@ -245,18 +246,36 @@ class Content:
         if texts is None:
             return None
         ids = [name for name in _IDS if type(beside.get(name)) is str]
-        clean = _cleaned([*texts, *[beside[name] for name in ids]] if ids else texts, self._looked_through)
+        clean = self._cleaned(texts, [beside[name] for name in ids])
         if clean is None:
             return None
-        attributes = {name: _plain(_with(value, clean) if clean else value) for name, value in values.items()}
-        if None in attributes.values():
-            return None
-        self.searched = self.searched.union(values, () if clean else ids)
+        attributes: Attributes = {}
+        for name, value in values.items():
+            text = _plain(_with(value, clean) if clean else value)
+            if text is None:
+                return None
+            attributes[name] = text
+        self.searched += (*values,) if clean else (*values, *ids)
         return attributes
 
+    def _cleaned(self, texts: list[str], ids: list[str]) -> dict[str, str] | None:
+        """Texts in which a secret was found, and what they are without it; None when there may be media in them.
 
-def _cleaned(texts: list[str], looked_through: list[str]) -> dict[str, str] | None:
-    """Texts in which a secret was found, and what they are without it; None when there may be media in them.
+        Args:
+            ids: texts that never come again.
+        """
+        clean, through = _clean_texts.of(self.known), self._looked_through
+        fresh = clean.others(texts)
+        found = _searched([*fresh, *ids], through)
+        if found:  # it may go on in a text that is clean alone, as a private key does
+            return _searched([*texts, *ids], through)
+        if found is not None:  # (where media was taken out of a text, it may be in the same one when that comes again)
+            clean.keep([text for text in fresh if text not in through] if through else fresh)
+        return found
+
+
+def _searched(texts: list[str], looked_through: list[str]) -> dict[str, str] | None:
+    """As `Content._cleaned()`.
 
     Args:
         looked_through: those in which no media is left.

@@ -26,6 +26,7 @@ _SECONDS: Final = {  # how long the provider itself took: Groq says it in the us
     "prompt_time": semconv.SERVER_PROMPT_TIME,
     "completion_time": semconv.SERVER_COMPLETION_TIME,
 }
+_TIMED: Final = frozenset(_SECONDS)
 _MOST_SECONDS: Final = 1e6
 _MOST_TEXT: Final = 512  # characters of a page that came instead of an answer
 
@@ -40,7 +41,7 @@ def head(response: Mapping[str, Any], attributes: Attributes, *, only_input: boo
     if said:
         write_usage(said, attributes, only_input=only_input)
         write_cost(said, attributes)
-        if not _SECONDS.keys().isdisjoint(said):
+        if not _TIMED.isdisjoint(said):
             _write_seconds(said, attributes)
     if response.get("time_info"):
         _write_seconds(fields(response["time_info"]), attributes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import eq
 from typing import Any, Final
 
 from ... import semconv
@@ -120,10 +119,16 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text."""
     response = fields(value)
     head(response, attributes)
-    reasons = [fields(choice).get("finish_reason") for choice in items(response.get("choices"))]
-    # A choice without a reason keeps its place among those that have one.
-    finish = [reason if isinstance(reason, str) and reason else "error" for reason in reasons]
-    if finish and any(map(eq, finish, reasons)):
+    finish: list[str] = []
+    is_said = False
+    for choice in items(response.get("choices")):
+        reason = fields(choice).get("finish_reason")
+        if isinstance(reason, str) and reason:
+            finish.append(reason)
+            is_said = True
+        else:  # it keeps its place among those that have one
+            finish.append("error")
+    if is_said:
         attributes[semconv.RESPONSE_FINISH_REASONS] = (*finish,)
     return failure(value, response, "choices")
 

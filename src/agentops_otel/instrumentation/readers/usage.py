@@ -37,6 +37,7 @@ _CACHE_WRITE: Final = (
 )
 _REASONING: Final = ("reasoning_tokens", "thinking_tokens")
 _PARTS: Final = frozenset((*_CACHE_READ, *_CACHE_WRITE, *_REASONING))
+_WRITTEN: Final = frozenset(_CACHE_WRITE)
 # Tokens by modality, in the details of either direction.
 _GIVEN: Final = {
     "text_tokens": semconv.USAGE_INPUT_TEXT_TOKENS,
@@ -110,7 +111,9 @@ def write_usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: 
     beside = NOTHING if _PARTS.isdisjoint(said) else said  # the details have them, as a rule
     cache_read = cache_write = reasoning = 0
     if given or beside:
-        cache_read, cache_write = _part(_CACHE_READ, given, beside), _part(_CACHE_WRITE, given, beside)
+        cache_read = _part(_CACHE_READ, given, beside)
+        if beside or not _WRITTEN.isdisjoint(given):
+            cache_write = _part(_CACHE_WRITE, given, beside)
     if made or beside:
         reasoning = _part(_REASONING, made, beside)
     total_in, total_out = _total(_INPUT, said), None if only_input else _total(_OUTPUT, said)
@@ -169,9 +172,12 @@ def write_tokens(
 
 def write_modalities(given: Mapping[str, Any], made: Mapping[str, Any], attributes: Attributes) -> None:
     """The tokens of the input and of the output by modality: `text_tokens`, `audio_tokens` and so on."""
-    _write_media(given, _GIVEN, attributes)
-    _write_media(fields(given.get("cached_tokens_details")), _CACHED, attributes)
-    _write_media(made, _MADE, attributes)
+    if given:
+        _write_media(given, _GIVEN, attributes)
+        if "cached_tokens_details" in given:
+            _write_media(fields(given["cached_tokens_details"]), _CACHED, attributes)
+    if made:
+        _write_media(made, _MADE, attributes)
 
 
 def _write_media(details: Mapping[str, Any], names: Mapping[str, str], attributes: Attributes) -> None:
@@ -196,11 +202,11 @@ def _balanced(
 
 
 def _details(said: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
-    """The first object of one of these names, without what is empty or 0: mostly there is nothing else in it."""
+    """The first object of one of these names, unless all in it is empty or 0, as it mostly is."""
     for name in names:
         value = said.get(name)
         if value and (found := fields(value)):
-            return {name: value for name, value in found.items() if value}
+            return found if any(found.values()) else NOTHING
     return NOTHING
 
 
