@@ -109,7 +109,7 @@ def dimensions(vector: Any) -> int | None:
 def _dimensions_of_json(vector: bytes) -> int | None:
     if vector.startswith(b'"') and b"\\" not in vector and vector.isascii():
         return (len(vector) - 2) * 3 // 16
-    if vector.startswith(b"[") and vector.count(b"[") == 1 and b'"' not in vector and b"{" not in vector:
+    if vector.startswith(b"[") and vector.find(b"[", 1) < 0 and b'"' not in vector and b"{" not in vector:
         return vector.count(b",") + 1 if vector[1:-1].strip() else 0
     return dimensions(msgspec.json.decode(vector))
 

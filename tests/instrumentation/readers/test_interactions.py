@@ -11,7 +11,7 @@ from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import interactions
 from agentops_otel.instrumentation.readers.interactions_fold import InteractionsFold
 from tests.fakes.odd_json import ODD, message_facts, paths, replaced
-from tests.instrumentation.test_odd_fields import ANY
+from tests.instrumentation.readers.test_odd_fields import ANY
 from tests.sdks import answers_google as google
 
 CALL = {"type": "function_call", "id": "c1", "name": "weather", "arguments": {"city": "Paris"}}

@@ -18,7 +18,7 @@ from agentops_otel.instrumentation.readers import embeddings
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 from tests.fakes.odd_json import ODD, paths, replaced
-from tests.instrumentation.test_odd_fields import ANSWERS, ANY, ENDPOINTS
+from tests.instrumentation.readers.test_odd_fields import ANSWERS, ANY, ENDPOINTS
 
 HTTP = import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
 DOCUMENTS = {kind: answer for kind, answer in ANSWERS.items() if isinstance(answer, dict)}

@@ -11,7 +11,7 @@ from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import embed_content, generate, imagen, usage
 from agentops_otel.instrumentation.readers.generate_fold import GenerateFold
 from tests.fakes.odd_json import ODD, TYPES, message_facts, paths, replaced
-from tests.instrumentation.test_odd_fields import ANY
+from tests.instrumentation.readers.test_odd_fields import ANY
 from tests.sdks import answers_google as google
 
 USER = [
