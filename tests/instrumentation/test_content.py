@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from enum import Enum
 from itertools import count
 
 import pytest
@@ -393,6 +394,38 @@ def test_a_text_that_comes_again_is_not_searched_again(nothing_is_clean, monkeyp
         assert searched == ["hello"]
     finally:
         secrets.forget()
+
+
+class Odd(str):
+    """A text of a program's own class, which has no hash."""
+
+    __slots__ = ()
+    __hash__ = None
+
+    def __eq__(self, other):
+        return self.casefold() == other
+
+
+class Role(str, Enum):
+    """As SDKs have them: its hash is another one than that of its text."""
+
+    USER = "user"
+
+
+@pytest.mark.parametrize("text", ["nothing", f"it is {KEY}"])
+def test_a_text_that_is_more_than_that_is_recorded(nothing_is_clean, text):
+    """What a class of texts is besides them, its messages do not show, and it costs nobody else's text."""
+
+    def said(content, kind=str):
+        given = kind(text)
+        parts = [content.text(given), content.tool_call(given, given, given), content.tool_response(given, given)]
+        return {"messages": content.complete([content.message("user", parts, name=given)])}
+
+    expected = recorded(said)
+    for _ in range(2):
+        assert recorded(lambda content: said(content, Odd)) == expected
+    values, _ = recorded(lambda content: {"messages": content.complete([content.message(Role.USER, [])])})
+    assert values == {"messages": '[{"role":"user","parts":[]}]'}
 
 
 def test_clean_texts_take_little_memory(nothing_is_clean):
