@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import runpy
 import subprocess
 import sys
 import textwrap
@@ -23,6 +22,8 @@ from agentops_otel.config import SETTINGS
 from agentops_otel.instrumentation import known
 from examples.openai_server import OpenAIServer
 from tests.fakes.fault_server import FaultServer
+from tools.pages import __main__ as pages
+from tools.pages.sdks import WORDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -99,26 +100,30 @@ def test_the_documentation_has_programs():
     assert {"README.md", "docs/settings.md", "docs/testing.md"} <= {block.id.rpartition(":")[0] for block in PROGRAMS}
 
 
-def test_the_settings_page_is_current():
-    """Its table is what docs/generate_settings.py writes."""
-    page = _read("docs/settings.md")
-    generated = runpy.run_path(str(DOCS / "generate_settings.py"))["generated"]
-    assert page == generated(page), "run python docs/generate_settings.py"
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_what_a_page_repeats_of_the_package_is_current(name):
+    """Every setting, every command with its options, every SDK with its tested versions."""
+    page = _read(f"docs/{name}")
+    assert page == pages.PAGES[name](page), "run python -m tools.pages"
 
 
-def test_the_commands_page_is_current():
-    """Its reference is what docs/generate_cli.py writes: every command with every option."""
-    page = _read("docs/cli.md")
-    generated = runpy.run_path(str(DOCS / "generate_cli.py"))["generated"]
-    assert page == generated(page), "run python docs/generate_cli.py"
+def test_every_sdk_has_its_words():
+    """What is recorded of it, and what is not."""
+    assert sorted(known()) == sorted(WORDS)
 
 
-def test_the_page_of_sdks_is_current():
-    """Its table is what docs/generate_sdks.py writes: every known SDK with its tested versions."""
-    page = _read("docs/sdks.md")
-    program = runpy.run_path(str(DOCS / "generate_sdks.py"))
-    assert page == program["generated"](page), "run python docs/generate_sdks.py"
-    assert sorted(known()) == sorted(program["WORDS"])
+def test_a_page_that_is_not_current_is_named(tmp_path, monkeypatch, capsys):
+    """`--check` says which and changes none; without it the page is written, and is current then."""
+    monkeypatch.setattr(pages, "DOCS", tmp_path)
+    for name in pages.PAGES:
+        (tmp_path / name).write_text(_read(f"docs/{name}"), encoding="utf-8")
+    stale = tmp_path / "settings.md"
+    stale.write_text(stale.read_text(encoding="utf-8").replace("| `endpoint` |", "| `end_point` |"), encoding="utf-8")
+    assert pages.main(["--check"]) == 1
+    assert capsys.readouterr().err == "docs/settings.md is not current: run python -m tools.pages\n"
+    assert pages.main([]) == 0
+    assert stale.read_text(encoding="utf-8") == _read("docs/settings.md")
+    assert pages.main(["--check"]) == 0
 
 
 def test_every_command_and_option_is_documented():

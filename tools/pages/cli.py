@@ -1,22 +1,16 @@
-"""Writes the reference of docs/cli.md from the commands themselves; the text above it is written by hand.
-
-Run `python docs/generate_cli.py` to write it, with `--check` to get exit code 1 when it is not current.
-"""  # noqa: INP001  (a program, not a package)
+"""The reference of docs/cli.md, from the commands themselves; the text above it is written by hand."""
 
 from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from agentops_otel.cli.entry import program
 
-PAGE = Path(__file__).with_name("cli.md")
-BEGIN = "<!-- The rest is written by docs/generate_cli.py from the commands in src/agentops_otel/cli. -->\n"
+BEGIN = "<!-- The rest is written by tools/pages/cli.py from the commands in src/agentops_otel/cli. -->\n"
 
 
 def generated(page: str) -> str:
@@ -81,17 +75,3 @@ def _row(option: click.Option) -> str:
 def _escaped(text: str) -> str:
     """As Markdown: what it would take for HTML or for a column is shown."""
     return re.sub(r"([<>|*])", r"\\\1", text)
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it; returns the exit code."""
-    page = PAGE.read_text(encoding="utf-8")
-    current = generated(page)
-    if "--check" in arguments:
-        return int(page != current)
-    PAGE.write_text(current, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,19 +1,13 @@
-"""Writes the table of docs/settings.md from SETTINGS of the package; the text around it is written by hand.
-
-Run `python docs/generate_settings.py` to write it, with `--check` to get exit code 1 when it is not current.
-"""  # noqa: INP001  (a program, not a package)
+"""The table of docs/settings.md, from SETTINGS of the package; the text around it is written by hand."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any, get_args
 
 from agentops_otel import config
 from agentops_otel.config import SETTINGS, Setting, Settings
 
-PAGE = Path(__file__).with_name("settings.md")
-BEGIN = "<!-- The table is written by docs/generate_settings.py from SETTINGS in src/agentops_otel/config.py. -->\n"
+BEGIN = "<!-- The table is written by tools/pages/settings.py from SETTINGS in src/agentops_otel/config.py. -->\n"
 END = "<!-- end of the table -->\n"
 
 
@@ -29,7 +23,7 @@ def _table() -> str:
     return head + "".join(_row(setting) for setting in SETTINGS)
 
 
-def _row(setting: Setting) -> str:
+def _row(setting: Setting[Any]) -> str:
     variables = ", ".join(f"`{name}`" for name in (*setting.env, *setting.otel)) or "-"
     kind = Settings.__annotations__.get(setting.name, "str | None")  # api_key has its own place in the signatures
     kind = str(getattr(kind, "__forward_arg__", kind)).removesuffix(" | None").replace("|", "or")
@@ -39,20 +33,3 @@ def _row(setting: Setting) -> str:
 
 def _default(value: Any) -> str:
     return "-" if value is None or value in ((), {}) else f"`{value}`"
-
-
-def main(arguments: list[str]) -> int:
-    """Write or check the page; returns the exit code."""
-    page = PAGE.read_text(encoding="utf-8")
-    current = generated(page)
-    if page == current:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write("docs/settings.md is not current: run python docs/generate_settings.py\n")
-        return 1
-    PAGE.write_text(current, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

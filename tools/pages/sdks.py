@@ -1,17 +1,10 @@
-"""Writes the table of docs/sdks.md: versions are those of the package, words are those below.
-
-Run `python docs/generate_sdks.py` to write it, with `--check` to get exit code 1 when it is not current.
-"""  # noqa: INP001  (a program, not a package)
+"""The table of docs/sdks.md: versions are those of the package, words are those below."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from agentops_otel.instrumentation import known
 
-PAGE = Path(__file__).with_name("sdks.md")
-BEGIN = "<!-- The table is written by docs/generate_sdks.py. -->\n"
+BEGIN = "<!-- The table is written by tools/pages/sdks.py. -->\n"
 END = "<!-- end of the table -->\n"
 # Name for `instrument()` -> what is recorded, and what is not.
 WORDS = {
@@ -93,20 +86,3 @@ def _row(name: str) -> str:
     package = "" if integration.package == name else f" (`{integration.package}`)"
     recorded, left = WORDS[name]
     return f"| `{name}`{package} | `{integration.supported}` | {recorded} | {left or '-'} |\n"
-
-
-def main(arguments: list[str]) -> int:
-    """Write or check the page; returns the exit code."""
-    page = PAGE.read_text(encoding="utf-8")
-    current = generated(page)
-    if page == current:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write("docs/sdks.md is not current: run python docs/generate_sdks.py\n")
-        return 1
-    PAGE.write_text(current, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
