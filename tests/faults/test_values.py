@@ -29,7 +29,7 @@ from opentelemetry.version import __version__ as otel_version
 
 import agentops_otel as agentops
 from agentops_otel import redaction
-from agentops_otel.media import replaced
+from agentops_otel.media import PIECE, replaced
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
 from agentops_otel.secrets import scrub
 from agentops_otel.totals import kind_of
@@ -517,7 +517,7 @@ LARGE = {
     "dict of texts": lambda n: dict.fromkeys(map(str, range(n)), 1),
     "set": lambda n: set(range(n)),
     "text": lambda n: "x" * (n * 100),
-    "bytes": lambda n: b"\xff" * (n * 100),
+    "bytes": lambda n: b"\xff" * (n * 200 + 3 * PIECE),  # of which three pieces are looked at
     "texts of 64 KiB": lambda n: ["x" * 65_536] * n,
 }
 
