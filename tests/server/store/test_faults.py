@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -40,9 +41,31 @@ def send(offset):
         with lock:
             print(trace, flush=True)
 
-for offset in range(3):
-    threading.Thread(target=send, args=(offset,)).start()
+threads = [threading.Thread(target=send, args=(offset,)) for offset in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:  # Python 3.12 and later start no thread once the main one has ended
+    thread.join()
 """
+
+
+def test_a_thread_that_cannot_be_started_costs_one_call(tmp_path, monkeypatch):
+    """Where the system has no more threads, that call fails; nobody waits for a thread that is not there."""
+    start = threading.Thread.start
+
+    def refused(thread):
+        if thread.name == "agentops-store":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with closing(SqliteStore(tmp_path / "a.db")) as store:
+        with monkeypatch.context() as few:
+            few.setattr(threading.Thread, "start", refused)
+            for _ in range(2):
+                with pytest.raises(RuntimeError, match="can't start"):
+                    store.add(Batch(session()), NOW)
+        store.add(Batch(session()), NOW)
+        assert store.spans("session-1")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")

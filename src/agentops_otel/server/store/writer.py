@@ -71,20 +71,27 @@ class Writer:
 
         Raises:
             StoreFull: there is no room; nothing is changed.
+            RuntimeError: no thread can be started, as while the interpreter shuts down.
         """
         job = _Job(work, transaction)
         with self._lock:
             if self._closed:
                 raise StoreUnusable("the store is closed")
             if self._thread is None:
-                connection = self._database.connect()
-                self._thread = threading.Thread(
-                    target=self._work, args=(connection,), name="agentops-store", daemon=True
-                )
-                self._thread.start()
+                self._thread = self._started()
             self._jobs.put(job)
         result: Result = job.future.result()
         return result
+
+    def _started(self) -> threading.Thread:
+        connection = self._database.connect()
+        thread = threading.Thread(target=self._work, args=(connection,), name="agentops-store", daemon=True)
+        try:
+            thread.start()
+        except BaseException:  # no more threads: the next caller tries again
+            connection.close()
+            raise
+        return thread
 
     def close(self, last: Callable[[sqlite3.Connection], object]) -> None:
         """Finish what was asked for, do something last if there is a thread, and end it."""
