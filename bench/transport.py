@@ -52,7 +52,7 @@ class Answers:
         self.chunks = 50
         self._chat, self._embedding = _chat(), _embedding()
         self._number = count()
-        self._streams = {count: _chunks(count) for count in (10, 50)}
+        self._streams = {length: _chunks(length) for length in (10, 50)}
 
     def clients(self, openai: Any) -> tuple[Any, Any]:
         """A sync and an async client of this `openai` module (or of a copy of it) that get these answers."""

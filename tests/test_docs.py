@@ -104,7 +104,7 @@ def test_the_documentation_has_programs():
 def test_what_a_page_repeats_of_the_package_is_current(name):
     """Every setting, every command with its options, every SDK with its tested versions."""
     page = _read(f"docs/{name}")
-    assert page == pages.PAGES[name](page), "run python -m tools.pages"
+    assert page == pages.current(name, page), "run python -m tools.pages"
 
 
 def test_every_sdk_has_its_words():

@@ -75,10 +75,14 @@ def encodable(text: str) -> str:
     return text
 
 
+def plain_text(text: str) -> str:
+    """A text that is nothing more: one of a class of the program's own may have no hash, and code that would run."""
+    return text if type(text) is str else str.__str__(text)
+
+
 def clean_text(text: str, max_length: int) -> str:
     """`text` as it can be sent: at most `max_length` characters, none of them a lone surrogate."""
-    # str() of a subclass could run its code; this makes a plain str of it.
-    plain = text if type(text) is str else str.__str__(text)
+    plain = plain_text(text)
     # Cut first, so that the work is bounded, and again, because an escape is longer than what it stands for.
     return cut(encodable(cut(plain, max_length)), max_length)
 

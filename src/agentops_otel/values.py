@@ -40,7 +40,7 @@ from . import media
 from .figures import format_count
 from .log import logger
 from .secrets import is_secret_name
-from .text import MAX_LENGTH, MAX_TEXTS, clean_text, limit, longest, shown, unprintable
+from .text import MAX_LENGTH, MAX_TEXTS, clean_text, limit, longest, plain_text, shown, unprintable
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 1000
@@ -81,7 +81,7 @@ def to_text(value: object, *, max_length: int = MAX_LENGTH) -> str:
 
 def _without_media(text: str, max_length: int) -> str:
     """`text` with references in the place of pictures, sound and files; before it is cut, for their size and digest."""
-    plain = text if type(text) is str else str.__str__(text)
+    plain = plain_text(text)
     most = max_length * MAX_TEXTS
     return media.replaced_whole(plain, most) if media.may_be_in(plain, most) else plain
 

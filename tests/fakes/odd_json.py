@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agentops_otel import semconv
 
 ANY = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+FEW = settings(ANY, max_examples=40)
 _NAMES = st.sampled_from(["type", "text", "id", "name", "content", "function", "error", "index", "value", "model"])
 _SCALARS = (
     st.none()
@@ -64,6 +65,29 @@ def replaced(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
         inner = inner[key]
     inner[path[-1]] = odd
     return whole
+
+
+def costs_itself(
+    read: Callable[[Any], Mapping[Any, Any]],
+    answer: Any,
+    path: tuple[Any, ...],
+    odd: Any,
+    sources: Mapping[Any, Collection[str]],
+) -> None:
+    """What a field of an answer does not say is read as ever, whatever stands in its place.
+
+    Args:
+        read: what an answer says, each fact under a key of its own.
+        sources: for each fact, the names of the fields that say it.
+    """
+    found = read(replaced(answer, path, odd))
+    names = {key for key in path if isinstance(key, str)}
+    if not names:  # a whole chunk
+        return
+    others = [fact for fact, said_by in sources.items() if names.isdisjoint(said_by)]
+    usual = read(answer) if others else {}
+    for fact in others:
+        assert found.get(fact) == usual.get(fact), (fact, path, odd)
 
 
 def message_facts(which: str, messages: list[dict[str, Any]]) -> dict[tuple[Any, ...], Any]:

@@ -13,12 +13,11 @@ from agentops_otel.cli.entry import program
 BEGIN = "<!-- The rest is written by tools/pages/cli.py from the commands in src/agentops_otel/cli. -->\n"
 
 
-def generated(page: str) -> str:
-    """The page with a current reference."""
-    before, _, _ = page.partition(BEGIN)
+def generated() -> str:
+    """The reference."""
     context = click.Context(program, info_name="agentops-otel")
     parts = [_section(name, command, 2) for name, command in _commands(program, context)]
-    return f"{before}{BEGIN}\n" + "\n".join(parts)
+    return "\n" + "\n".join(parts)
 
 
 def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from agentops_otel.instrumentation import known
 
 BEGIN = "<!-- The table is written by tools/pages/sdks.py. -->\n"
-END = "<!-- end of the table -->\n"
 # Name for `instrument()` -> what is recorded, and what is not.
 WORDS = {
     "openai": (
@@ -69,14 +68,8 @@ WORDS = {
 }
 
 
-def generated(page: str) -> str:
-    """The page with a current table."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{_table()}{END}{after}"
-
-
-def _table() -> str:
+def generated() -> str:
+    """The table."""
     head = "| SDK | tested versions | recorded | not recorded |\n|---|---|---|---|\n"
     return head + "".join(_row(name) for name in sorted(known()) if name in WORDS)
 

@@ -8,17 +8,10 @@ from agentops_otel import config
 from agentops_otel.config import SETTINGS, Setting, Settings
 
 BEGIN = "<!-- The table is written by tools/pages/settings.py from SETTINGS in src/agentops_otel/config.py. -->\n"
-END = "<!-- end of the table -->\n"
 
 
-def generated(page: str) -> str:
-    """The page with a current table."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{_table()}{END}{after}"
-
-
-def _table() -> str:
+def generated() -> str:
+    """The table."""
     head = "| setting | type | default | variables | meaning |\n|---|---|---|---|---|\n"
     return head + "".join(_row(setting) for setting in SETTINGS)
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from .. import secrets, semconv
 from ..media import digest, digest_of, may_be_inside, replaced, type_of
-from ..text import cut
+from ..text import cut, plain_text
 from ..values import MAX_DEPTH, MAX_ITEMS, are_small, plain_json, plain_texts, to_json, to_text
 from . import _clean_texts
 
@@ -65,13 +65,8 @@ def items(value: Any) -> Iterable[Any]:
 def as_text(value: Any) -> str:
     """A text as it is, nothing as an empty one, any other value as JSON."""
     if isinstance(value, str):
-        return _plain_text(value)
+        return plain_text(value)
     return "" if value is None else to_json(value)
-
-
-def _plain_text(text: str) -> str:
-    """A text that is nothing more: what a program's or an SDK's own class is besides may have no hash, or another."""
-    return text if type(text) is str else str.__str__(text)
 
 
 def message_finish(reason: Any) -> str:
@@ -109,12 +104,12 @@ class Content:
 
     def message(self, role: str, parts: list[Part], finish_reason: str | None = None, name: Any = None) -> Message:
         """A message; a name that is no text is left out."""
-        role = _plain_text(role)
+        role = plain_text(role)
         message: Message = {"role": role, "parts": parts}
         if role not in _WORDS:
             self._texts.append(role)
         if finish_reason is not None:
-            finish_reason = message["finish_reason"] = _plain_text(finish_reason)
+            finish_reason = message["finish_reason"] = plain_text(finish_reason)
             if finish_reason not in _WORDS:
                 self._texts.append(finish_reason)
         elif name is not None and isinstance(name, str):
@@ -169,7 +164,7 @@ class Content:
         return part
 
     def _noted(self, text: str) -> str:
-        text = _plain_text(text)
+        text = plain_text(text)
         self._texts.append(text)
         return text
 

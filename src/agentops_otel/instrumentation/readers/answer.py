@@ -47,6 +47,21 @@ def head(response: Mapping[str, Any], attributes: Attributes, *, only_input: boo
         _write_seconds(fields(response["time_info"]), attributes)
 
 
+def finish_reasons(choices: Any, attributes: Attributes) -> None:
+    """Why each of several answers ended, if it is said of one; the others keep their place."""
+    found: list[str] = []
+    is_said = False
+    for choice in items(choices):
+        reason = fields(choice).get("finish_reason")
+        if isinstance(reason, str) and reason:
+            found.append(reason)
+            is_said = True
+        else:
+            found.append("error")
+    if is_said:
+        attributes[semconv.RESPONSE_FINISH_REASONS] = (*found,)
+
+
 def _write_seconds(said: Mapping[str, Any], attributes: Attributes) -> None:
     for name, attribute in _SECONDS.items():
         value = said.get(name)

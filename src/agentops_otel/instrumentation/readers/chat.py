@@ -8,7 +8,7 @@ from typing import Any, Final
 from ... import semconv
 from .._content import Content, Message, Part, as_text, fields, items, message_finish
 from .._endpoint import Attributes, Failure
-from .answer import failure, head
+from .answer import failure, finish_reasons, head
 from .parts import message_parts, plain_text, tool_calls
 from .request import choice_count, output_type, parameters, reasoning_level, role_of, strings, tool_definitions
 
@@ -119,17 +119,7 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its text."""
     response = fields(value)
     head(response, attributes)
-    finish: list[str] = []
-    is_said = False
-    for choice in items(response.get("choices")):
-        reason = fields(choice).get("finish_reason")
-        if isinstance(reason, str) and reason:
-            finish.append(reason)
-            is_said = True
-        else:  # it keeps its place among those that have one
-            finish.append("error")
-    if is_said:
-        attributes[semconv.RESPONSE_FINISH_REASONS] = (*finish,)
+    finish_reasons(response.get("choices"), attributes)
     return failure(value, response, "choices")
 
 

@@ -12,6 +12,7 @@ from ... import semconv
 from .._content import Content, Message, Part, fields, items
 from .._endpoint import Attributes, Failure
 from . import cohere_answer
+from .answer import finish_reasons
 from .cohere_chat import documents, request
 from .request import role_of, strings, tool_definitions
 
@@ -101,10 +102,7 @@ def generate_response(value: Any, attributes: Attributes) -> Failure | None:
     """What an answer says besides its texts; Bedrock's have a reason each."""
     answer = fields(value)
     cohere_answer.head(answer, attributes)
-    reasons = [fields(each).get("finish_reason") for each in items(answer.get("generations"))]
-    finish = [reason if isinstance(reason, str) and reason else None for reason in reasons]
-    if any(finish):
-        attributes[semconv.RESPONSE_FINISH_REASONS] = tuple(reason or "error" for reason in finish)
+    finish_reasons(answer.get("generations"), attributes)
     return cohere_answer.failure(value, answer, "generations")
 
 
