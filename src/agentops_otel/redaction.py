@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from itertools import filterfalse
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
@@ -196,10 +197,10 @@ class Redactor:
         for name in searched:
             others.pop(name, None)
         try:
-            for value in [value for value in others.values() if value not in seen]:
+            for value in filterfalse(seen.__contains__, others.values()):
                 kind = type(value)
                 if kind is int:
-                    if value.bit_length() >= 64:
+                    if not 0 <= value < _INT64:  # (one below 0 is rare enough for the long way)
                         return False
                 elif kind is str:
                     if len(value) > self._max_length:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from operator import is_
 from typing import Any, Final
 
 from .. import secrets, semconv
@@ -82,7 +83,9 @@ class Content:
         known: the known secrets that were looked for in them.
     """
 
-    __slots__ = ("_complete", "_is_plain", "_length", "_looked_through", "_texts", "known", "max_length", "searched")
+    __slots__ = (
+        "_complete", "_is_plain", "_length", "_looked_through", "_objects", "_texts", "known", "max_length", "searched",
+    )  # fmt: skip
 
     def __init__(self, max_length: int) -> None:
         self.max_length: int = max_length
@@ -93,6 +96,7 @@ class Content:
         self._is_plain = True
         self._looked_through: list[str] = []  # texts in which there is no media any more
         self._complete: list[list[Message]] = []
+        self._objects = 0  # in those
 
     def complete(self, messages: list[Message]) -> list[Message]:
         """Say of messages that there is no text in them but what methods of this object were given.
@@ -100,16 +104,20 @@ class Content:
         Others are looked through once more, which costs as much as all the rest.
         """
         self._complete.append(messages)
+        self._objects += len(messages)
         return messages
 
     def message(self, role: str, parts: list[Part], finish_reason: str | None = None, name: Any = None) -> Message:
         """A message; a name that is no text is left out."""
-        role = plain_text(role)
+        if type(role) is not str:
+            role = plain_text(role)
         message: Message = {"role": role, "parts": parts}
         if role not in _WORDS:
             self._texts.append(role)
         if finish_reason is not None:
-            finish_reason = message["finish_reason"] = plain_text(finish_reason)
+            if type(finish_reason) is not str:
+                finish_reason = plain_text(finish_reason)
+            message["finish_reason"] = finish_reason
             if finish_reason not in _WORDS:
                 self._texts.append(finish_reason)
         elif name is not None and isinstance(name, str):
@@ -232,11 +240,13 @@ class Content:
 
     def _all_texts(self, values: Mapping[str, Any]) -> list[str] | None:
         """The texts of plain values; None when they are not, or cannot be told so quickly."""
-        complete = {*map(id, self._complete)}
-        objects = len(self._texts) + sum(map(len, self._complete))
+        objects = len(self._texts) + self._objects
         length = self._length + objects * _LENGTH_OF_AN_OBJECT
         if not self._is_plain or objects > MAX_ITEMS or not are_small(self._texts, length, self.max_length):
             return None
+        if len(values) == len(self._complete) and all(map(is_, values.values(), self._complete)):  # as mostly
+            return self._texts
+        complete = {*map(id, self._complete)}
         others = [value for value in values.values() if id(value) not in complete]
         if not others:
             return self._texts
@@ -249,13 +259,14 @@ class Content:
         """The JSON of plain values without secrets; None when they are not plain, or may hold media."""
         if texts is None:
             return None
-        ids = [name for name in _IDS if type(beside.get(name)) is str]
-        clean = self._cleaned(texts, [beside[name] for name in ids])
+        ids = {name: found for name in _IDS if type(found := beside.get(name)) is str}
+        clean = self._cleaned(texts, [*ids.values()])
         if clean is None:
             return None
         attributes: Attributes = {}
         for name, value in values.items():
-            text = _plain(_with(value, clean) if clean else value)
+            found = _with(value, clean) if clean else value
+            text = found if isinstance(found, str) else plain_json(found)
             if text is None:
                 return None
             attributes[name] = text
@@ -285,8 +296,11 @@ def _searched(texts: list[str], looked_through: list[str]) -> dict[str, str] | N
         looked_through: those in which no media is left.
     """
     joined = _BETWEEN.join(texts)
-    ids = {*map(id, looked_through)}
-    if may_be_inside(_BETWEEN.join(text for text in texts if id(text) not in ids) if ids else joined):
+    unsure = joined
+    if looked_through:
+        ids = {*map(id, looked_through)}
+        unsure = _BETWEEN.join(text for text in texts if id(text) not in ids)
+    if may_be_inside(unsure):
         return None
     clean = secrets.scrub(joined)
     if clean is joined:
@@ -296,10 +310,6 @@ def _searched(texts: list[str], looked_through: list[str]) -> dict[str, str] | N
     if len(pieces) != len(texts) or joined.count(_BETWEEN) != len(texts) - 1:
         return None
     return {text: piece for text, piece in zip(texts, pieces, strict=True) if text != piece}
-
-
-def _plain(value: Any) -> str | None:
-    return value if isinstance(value, str) else plain_json(value)
 
 
 def _with(value: Any, clean: Mapping[str, str]) -> Any:

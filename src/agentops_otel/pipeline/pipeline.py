@@ -140,7 +140,7 @@ class Pipeline:
         ref = ref or RecordRef(0, 0, 0, text_size(span))  # it is in memory alone
         span.ref = ref  # type: ignore[attr-defined]
         # A limit, because the thread that has the lock may stand still in a signal handler.
-        locked = self._lock.acquire(blocking=False) or self._lock.acquire(timeout=0.1)  # (the first is quick)
+        locked = self._lock.acquire(False) or self._lock.acquire(timeout=0.1)  # (the first is quick)
         try:
             self.recorded += 1
             if session is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 
 from agentops_otel import pricing, semconv
-from agentops_otel.instrumentation.readers.usage import count
+from agentops_otel.instrumentation.readers.usage import count, write_usage
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -322,3 +324,40 @@ def test_a_stream_that_was_left_has_the_counts_that_came(cut, client, server, sp
         next(stream)
     stream.close()
     assert tokens(spans.one()) == ((None, None) if cut == 1 else (100, 2))
+
+
+TOKENS = st.one_of(st.integers(0, 40), st.none(), st.sampled_from([-1, True, 2.0, "7", 2**63, {}]))
+
+
+def details(*names):
+    return st.one_of(st.none(), st.dictionaries(st.sampled_from(names), TOKENS))
+
+
+@st.composite
+def usages(draw):
+    """Usages of the shape that OpenAI sends, most of which add up."""
+    made, given = draw(st.integers(0, 40)), draw(st.integers(0, 40))
+    said = {
+        "prompt_tokens": given,
+        "completion_tokens": made,
+        "total_tokens": given + made,
+        "prompt_tokens_details": draw(
+            details("cached_tokens", "audio_tokens", "text_tokens", "image_tokens", "cache_write_tokens")
+        ),
+        "completion_tokens_details": draw(
+            details("reasoning_tokens", "audio_tokens", "text_tokens", "accepted_prediction_tokens", "thinking_tokens")
+        ),
+    }
+    odd = draw(st.dictionaries(st.sampled_from([*said]), TOKENS, max_size=1))
+    missing = draw(st.sets(st.sampled_from([*said]), max_size=1))
+    return {name: value for name, value in {**said, **odd}.items() if name not in missing}
+
+
+@given(usages())
+def test_the_usual_usage_is_read_as_any_other(said):
+    """It is read by its type; one with a field that only one host has is not."""
+    usual, other = {}, {}
+    write_usage(said, usual)
+    write_usage({**said, "of_this_host": 1}, other)
+    event("has tokens" if usual else "has none")
+    assert [*usual.items()] == [*other.items()]

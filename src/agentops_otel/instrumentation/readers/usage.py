@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
+
+from msgspec import Meta, Struct, ValidationError, convert
 
 from ... import semconv
 from .._content import NOTHING, fields, items
@@ -57,6 +59,35 @@ _MADE: Final = {
 _COST: Final = ("cost", "total_cost", "estimated_cost")  # OpenRouter, Perplexity and others; DeepInfra
 _COSTS: Final = frozenset(_COST)
 _COST_TOTAL: Final = ("total_cost", "total", "amount", "cost", "usd")
+
+
+_Tokens: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+class _Given(Struct, forbid_unknown_fields=True):
+    cached_tokens: _Tokens | None = 0
+    audio_tokens: _Tokens | None = 0
+    text_tokens: _Tokens | None = 0
+    image_tokens: _Tokens | None = 0
+
+
+class _Made(Struct, forbid_unknown_fields=True):
+    reasoning_tokens: _Tokens | None = 0
+    audio_tokens: _Tokens | None = 0
+    text_tokens: _Tokens | None = 0
+    image_tokens: _Tokens | None = 0
+    accepted_prediction_tokens: _Tokens | None = 0
+    rejected_prediction_tokens: _Tokens | None = 0
+
+
+class _Usual(Struct, forbid_unknown_fields=True):
+    """The usage of a chat completion as OpenAI sends it: where it is of this shape, nothing in it needs a search."""
+
+    prompt_tokens: _Tokens
+    completion_tokens: _Tokens
+    total_tokens: _Tokens
+    prompt_tokens_details: _Given | None = None
+    completion_tokens_details: _Made | None = None
 
 
 def count(value: Any) -> int | None:
@@ -107,6 +138,8 @@ def write_usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: 
     Args:
         only_input: the call has no output that is made of tokens, as an embedding.
     """
+    if not only_input and "prompt_tokens" in said and _write_usual(said, attributes):
+        return
     given, made = _details(said, _INPUT_DETAILS), _details(said, _OUTPUT_DETAILS)
     beside = NOTHING if _PARTS.isdisjoint(said) else said  # the details have them, as a rule
     cache_read = cache_write = reasoning = 0
@@ -137,6 +170,33 @@ def write_usage(said: Mapping[str, Any], attributes: Attributes, *, only_input: 
     )
     if (total_in or total_out) and (given or made):
         write_modalities(given, made, attributes)
+
+
+def _write_usual(said: Mapping[str, Any], attributes: Attributes) -> bool:
+    """As `write_usage()`, in a fraction of its steps; False where it is not of the usual shape, or does not add up."""
+    try:
+        usual = convert(said, _Usual)
+    except ValidationError:
+        return False
+    total_in, total_out = usual.prompt_tokens, usual.completion_tokens
+    given, made = usual.prompt_tokens_details, usual.completion_tokens_details
+    cached = given.cached_tokens or 0 if given is not None else 0
+    reasoning = made.reasoning_tokens or 0 if made is not None else 0
+    if not (total_in and total_out) or total_in + total_out != usual.total_tokens or usual.total_tokens >= _MOST:
+        return False
+    if cached > total_in or reasoning > total_out:
+        return False
+    attributes[semconv.USAGE_INPUT_TOKENS] = total_in
+    attributes[semconv.USAGE_OUTPUT_TOKENS] = total_out
+    if cached:
+        attributes[semconv.USAGE_CACHE_READ_TOKENS] = cached
+    if reasoning:
+        attributes[semconv.USAGE_REASONING_TOKENS] = reasoning
+    if given is not None and (given.audio_tokens or given.text_tokens or given.image_tokens):
+        _write_media(said["prompt_tokens_details"], _GIVEN, attributes)
+    if made is not None and (made.audio_tokens or made.text_tokens or made.image_tokens):
+        _write_media(said["completion_tokens_details"], _MADE, attributes)
+    return True
 
 
 def write_tokens(
