@@ -186,12 +186,7 @@ def _write_usual(said: Mapping[str, Any], attributes: Attributes) -> bool:
         return False
     if cached > total_in or reasoning > total_out:
         return False
-    attributes[semconv.USAGE_INPUT_TOKENS] = total_in
-    attributes[semconv.USAGE_OUTPUT_TOKENS] = total_out
-    if cached:
-        attributes[semconv.USAGE_CACHE_READ_TOKENS] = cached
-    if reasoning:
-        attributes[semconv.USAGE_REASONING_TOKENS] = reasoning
+    write_tokens(attributes, total_in, total_out, cache_read=cached, reasoning=reasoning)
     if given is not None and (given.audio_tokens or given.text_tokens or given.image_tokens):
         _write_media(said["prompt_tokens_details"], _GIVEN, attributes)
     if made is not None and (made.audio_tokens or made.text_tokens or made.image_tokens):
