@@ -103,27 +103,13 @@ class Call:
         self._end_time: int | None = None
         self._timed = fetch is None
         self._chunk_times: array[float] | None = None
-        start: Attributes = {semconv.OPERATION_NAME: endpoint.operation, semconv.PROVIDER_NAME: server.provider}
-        if server.address:
-            start[semconv.SERVER_ADDRESS] = server.address
-            start[semconv.SERVER_PORT] = server.port
-        name = endpoint.operation
-        if endpoint.makes is None:
-            start[semconv.SPAN_KIND] = endpoint.kind
-            model, target = body.get("model"), body.get(endpoint.target)
-            if isinstance(model, str):
-                start[semconv.REQUEST_MODEL] = model
-            if isinstance(target, str):
-                name = f"{name} {target}"
-            if stream:
-                start[semconv.REQUEST_STREAM] = True
-        self._start = start
+        name, self._start = _identified(endpoint, server, body, stream=stream)
         self._started = time.perf_counter()
         parent = _parent(scope) if fetch is None else set_span_in_context(fetch, scope.parent())
         span = scope.start_span(
             name,
             kind=SpanKind.CLIENT,
-            attributes=start,
+            attributes=self._start,
             links=links,
             start_time=getattr(fetch, "start_time", None),
             parent=parent,
@@ -389,6 +375,25 @@ begun: Final[dict[str, int]] = {}
 """How many calls of each SDK this process has recorded; threads may cost it one now and then."""
 under_way: Final[ContextVar[Call | None]] = ContextVar("agentops_otel_call", default=None)
 """The call that the SDK is working on here."""
+
+
+def _identified(endpoint: Endpoint, server: Server, body: Mapping[str, Any], *, stream: bool) -> tuple[str, Attributes]:
+    """The name of the span, and the attributes that it starts with."""
+    start: Attributes = {semconv.OPERATION_NAME: endpoint.operation, semconv.PROVIDER_NAME: server.provider}
+    if server.address:
+        start[semconv.SERVER_ADDRESS] = server.address
+        start[semconv.SERVER_PORT] = server.port
+    name = endpoint.operation
+    if endpoint.makes is None:
+        start[semconv.SPAN_KIND] = endpoint.kind
+        model, target = body.get("model"), body.get(endpoint.target)
+        if isinstance(model, str):
+            start[semconv.REQUEST_MODEL] = model
+        if isinstance(target, str):
+            name = f"{name} {target}"
+        if stream:
+            start[semconv.REQUEST_STREAM] = True
+    return name, start
 
 
 def _parent(scope: Scope) -> Context:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ExceptionHandler
 
 from ..version import __version__
 from . import assets, page, views
@@ -59,6 +61,26 @@ def create_app(
     grpc = GrpcReceiver(receiver, grpc_at, is_local=auth.is_local) if grpc_at else None
     answers = Answers(store, box)
     load_views()
+    app = Starlette(
+        routes=[
+            *_own_routes(auth, box.endpoint),
+            Route(live_pages.PATH, live.answer),
+            *receiving.routes(receiver, box.endpoint),
+            *_pages(answers),
+        ],
+        middleware=[
+            Middleware(Gate, auth=auth, address=box.endpoint, answer=answers.problem),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
+        ],
+        exception_handlers=_handlers(receiver, answers, box.endpoint),
+        lifespan=lambda _: upkeep(store, live, box, grpc),
+    )
+    app.router.redirect_slashes = False  # a sender would not follow
+    return app
+
+
+def _handlers(receiver: Receiver, answers: Answers, endpoint: str) -> dict[Any, ExceptionHandler]:
+    """What is answered where there is no page, or where one could not be made."""
 
     async def answer_problem(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, Problem)  # noqa: S101  (as it is registered below)
@@ -66,7 +88,7 @@ def create_app(
 
     async def missing(request: Request, _: Exception) -> Response:
         if receiving.is_for_receiver(request):
-            return await receiving.wrong_address(receiver, box.endpoint, request)
+            return await receiving.wrong_address(receiver, endpoint, request)
         return await answers.problem(
             request,
             Problem(404, f"There is no page {request.url.path[:200]}.", todo="Go to / for the list of sessions."),
@@ -85,22 +107,7 @@ def create_app(
         response.headers.update(HEADERS)  # this answer does not go through the gate
         return response
 
-    app = Starlette(
-        routes=[
-            *_own_routes(auth, box.endpoint),
-            Route(live_pages.PATH, live.answer),
-            *receiving.routes(receiver, box.endpoint),
-            *_pages(answers),
-        ],
-        middleware=[
-            Middleware(Gate, auth=auth, address=box.endpoint, answer=answers.problem),
-            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
-        ],
-        exception_handlers={Problem: answer_problem, 404: missing, 405: missing, 500: broken},
-        lifespan=lambda _: upkeep(store, live, box, grpc),
-    )
-    app.router.redirect_slashes = False  # a sender would not follow
-    return app
+    return {Problem: answer_problem, 404: missing, 405: missing, 500: broken}
 
 
 def load_views() -> None:
