@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from opentelemetry import trace
@@ -323,10 +324,12 @@ def test_deadline_ends_a_request_and_a_wait(protocol: str) -> None:
         assert exporter.kept == 2
 
 
-def test_a_new_deadline_ends_the_back_off() -> None:
+@pytest.mark.parametrize("attempt", [0.0, 1.0], ids=["while it waits", "while it tries"])
+def test_a_new_deadline_ends_the_back_off(attempt: float) -> None:
     """A flush does not sit out a long back-off: the next attempt is made at once."""
+    refused = replace(fault_server.status(503), delay=attempt)
     with (
-        FaultServer(mode=times(fault_server.status(503), fault_server.ok)) as server,
+        FaultServer(mode=times(refused, fault_server.ok)) as server,
         delivering(server, retry_for=60, backoff=30) as exporter,
     ):
         worker = threading.Thread(target=exporter.export, args=(make_spans("a"),))

@@ -512,6 +512,7 @@ class DeliveryExporter(SpanExporter):
         known_outage = self.failing
         wait, attempts, server_errors = min(self._backoff, _HURRIED_BACKOFF if self._in_a_hurry else math.inf), 0, 0
         while taken and self._pause(0.0, until):
+            wakes = self._wakes
             outcome = self.send(taken, until, yielding=yielding)
             self.settle(outcome)
             with self._changed:
@@ -527,18 +528,21 @@ class DeliveryExporter(SpanExporter):
                 break
             if self._in_a_hurry and (known_outage or attempts >= 2):
                 break
-            if not self._pause(wait * _jitter(), until):
+            if not self._pause(wait * _jitter(), until, wakes):
                 break
             wait = min(wait * _BACKOFF_GROWTH, _BACKOFF_CAP)
         return clean
 
-    def _pause(self, seconds: float, until: float) -> bool:
+    def _pause(self, seconds: float, until: float, wakes: int | None = None) -> bool:
         """Wait, longer when the backend asked for it; False, at once, when too little time would be left after that.
 
         A new deadline means that somebody flushes: it ends the back-off, but not what the backend asked for.
+
+        Args:
+            wakes: how many deadlines there were before the attempt: one that came while it was made ends this, too.
         """
         with self._changed:
-            wakes = self._wakes
+            wakes = self._wakes if wakes is None else wakes
             end = monotonic() + seconds
             while not self._gives_way_to_a_fork:
                 now = monotonic()
