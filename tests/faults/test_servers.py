@@ -18,7 +18,7 @@ import pytest
 
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import Ended
-from tests.faults.victim import NOT_ENDED, Site, end_of
+from tests.faults.victim import DIED, NOT_ENDED, Site, end_of
 
 APP = """
 import asyncio, os
@@ -129,6 +129,8 @@ def test_a_server_that_is_stopped(site, server, number, place):
     assert ended.code == code, ended.err
     assert (len(site.ended), site.lost, site.repeated) == (1, set(), []), ended.err
     ends = {end_of(root) for root in site.roots.values()}
+    if "workers" in server and len(ends) > 1:  # one got the signal before it came to `init()`, which could not see it
+        ends.discard(("Indeterminate", DIED))
     assert ends <= {("Fail", TERMINATED), ("Fail", INTERRUPTED)} | {
         ("Indeterminate", reason) for reason in (TERMINATED, INTERRUPTED, NOT_ENDED)
     }
