@@ -98,7 +98,7 @@ def opened(value: Any) -> Any:
         return {} if body is None else body
     try:
         return embed_content.document(body) if isinstance(body, str) and _VECTOR in body else msgspec.json.decode(body)
-    except ValueError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return body
 
 

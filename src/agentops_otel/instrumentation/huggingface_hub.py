@@ -93,7 +93,7 @@ def opened(value: Any) -> Any:
         return None if not line.strip() or line.startswith(_NO_EVENT) else value
     try:
         event = msgspec.json.decode(line[len(_EVENT) :].strip())
-    except ValueError:  # such as [DONE]
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # such as [DONE]
         return None
     kind = event.get("error_type") if isinstance(event, dict) else None
     return {**event, "error": {"type": kind, "message": event.get("error")}} if kind else event

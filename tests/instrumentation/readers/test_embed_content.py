@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from agentops_otel import pricing, semconv
+from agentops_otel.instrumentation import google_genai
 from agentops_otel.instrumentation._content import Content
 from agentops_otel.instrumentation.readers import embed_content
 from tests.sdks import answers_google as google
@@ -118,3 +119,11 @@ def test_the_cost():
 def test_a_failure_inside_of_a_200():
     """A failure that comes as an ordinary answer has the provider's status."""
     assert answered(google.error("INTERNAL", 500, "x"))[1] == ("INTERNAL", "x")
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>", '{"candidates": [', '{"values": [', "[" * 100_000, '{"values": ' * 100_000]
+)
+def test_a_body_that_is_no_json_stays_text(body):
+    """Oldest msgspec's error is no `ValueError`, and a body that is nested too deep raises another one."""
+    assert google_genai.opened(body) == body

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentops_otel import semconv
@@ -173,6 +173,8 @@ def test_any_document_of_vectors(odd):
 
 @ANY
 @given(st.binary(max_size=20) | st.text(max_size=20) | ODD.map(lambda odd: f"data: {json.dumps(odd)}"))
+@example(b"data:")
+@example("data: " + "[" * 100_000)
 def test_any_line_of_a_stream(line):
     """Whatever a line is, no exception leaves the one who opens it."""
     sdk.opened(line)
