@@ -29,6 +29,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -283,7 +284,7 @@ def figures_of(variant: str, rows: Sequence[str], blocks: int, processes: int, *
     for row in rows:
         if fresh or row not in figures:
             with ThreadPoolExecutor(os.cpu_count()) as pool:  # (a count does not change with what runs beside it)
-                counted = [*pool.map(lambda seed: _counted(variant, row, blocks, seed), range(processes))]  # noqa: B023
+                counted = [*pool.map(partial(_counted, variant, row, blocks), range(processes))]
             figures[row] = statistics.median(counted)
             every = ", ".join(f"{count:,.0f}" for count in counted)
             print(f"{variant} {row}: {every}", file=sys.stderr, flush=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from operator import is_
 from typing import Any, Final
 
 from .. import secrets, semconv
@@ -83,9 +82,7 @@ class Content:
         known: the known secrets that were looked for in them.
     """
 
-    __slots__ = (
-        "_complete", "_is_plain", "_length", "_looked_through", "_objects", "_texts", "known", "max_length", "searched",
-    )  # fmt: skip
+    __slots__ = ("_complete", "_is_plain", "_length", "_looked_through", "_texts", "known", "max_length", "searched")
 
     def __init__(self, max_length: int) -> None:
         self.max_length: int = max_length
@@ -96,7 +93,6 @@ class Content:
         self._is_plain = True
         self._looked_through: list[str] = []  # texts in which there is no media any more
         self._complete: list[list[Message]] = []
-        self._objects = 0  # in those
 
     def complete(self, messages: list[Message]) -> list[Message]:
         """Say of messages that there is no text in them but what methods of this object were given.
@@ -104,20 +100,16 @@ class Content:
         Others are looked through once more, which costs as much as all the rest.
         """
         self._complete.append(messages)
-        self._objects += len(messages)
         return messages
 
     def message(self, role: str, parts: list[Part], finish_reason: str | None = None, name: Any = None) -> Message:
         """A message; a name that is no text is left out."""
-        if type(role) is not str:
-            role = plain_text(role)
+        role = plain_text(role)
         message: Message = {"role": role, "parts": parts}
         if role not in _WORDS:
             self._texts.append(role)
         if finish_reason is not None:
-            if type(finish_reason) is not str:
-                finish_reason = plain_text(finish_reason)
-            message["finish_reason"] = finish_reason
+            finish_reason = message["finish_reason"] = plain_text(finish_reason)
             if finish_reason not in _WORDS:
                 self._texts.append(finish_reason)
         elif name is not None and isinstance(name, str):
@@ -240,13 +232,11 @@ class Content:
 
     def _all_texts(self, values: Mapping[str, Any]) -> list[str] | None:
         """The texts of plain values; None when they are not, or cannot be told so quickly."""
-        objects = len(self._texts) + self._objects
+        complete = {*map(id, self._complete)}
+        objects = len(self._texts) + sum(map(len, self._complete))
         length = self._length + objects * _LENGTH_OF_AN_OBJECT
         if not self._is_plain or objects > MAX_ITEMS or not are_small(self._texts, length, self.max_length):
             return None
-        if len(values) == len(self._complete) and all(map(is_, values.values(), self._complete)):  # as mostly
-            return self._texts
-        complete = {*map(id, self._complete)}
         others = [value for value in values.values() if id(value) not in complete]
         if not others:
             return self._texts

@@ -5,7 +5,6 @@ Error texts of providers repeat keys, and a key of an own gateway has no shape b
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any, Final
 
 from .. import secrets
@@ -28,10 +27,8 @@ _OPEN: Final = (
 _MOST_PLAIN: Final = 1024
 _plain: Final[set[tuple[bytes, bytes]]] = set()  # headers of requests that are no secrets; nearly all come again
 # Headers that need no look as long as no other secret is learnt: that may displace those that were learnt from them.
-# The list has the values of the last request, which are compared faster than a set is asked. (No program gives the same
-# values other names.)
+# The list is that of the last request, which is compared faster than a set is asked.
 _looked_at: tuple[object, list[Any], set[tuple[bytes, bytes]]] = (None, [], set())
-_second, _third = itemgetter(1), itemgetter(2)
 _LENGTH: Final = (b"Content-Length", b"content-length")
 
 
@@ -48,18 +45,17 @@ def learn_sent(holder: Any) -> None:
     try:
         headers = holder.request.headers
         # (`raw` makes a list of pairs anew each time)
-        lines, value = (headers._list, _third) if hasattr(headers, "_list") else (headers.raw, _second)  # noqa: SLF001
-        told = [*map(value, lines)]
+        lines = headers._list if hasattr(headers, "_list") else headers.raw  # noqa: SLF001
         if lines and lines[-1][-2] in _LENGTH:  # of the body: another one each time
-            del told[-1]
+            lines = lines[:-1]
         forms, last, known = _looked_at
-        if forms is secrets.forms and told == last:
+        if forms is secrets.forms and lines == last:
             return
         sent = headers.raw
     except (AttributeError, RuntimeError):  # httpx raises the latter for a response that nobody has asked for
         return
     if forms is secrets.forms and known.issuperset(sent):
-        _looked_at = forms, told, known
+        _looked_at = forms, lines, known
         return
     for pair in sent:
         if pair in _plain:
@@ -70,7 +66,7 @@ def learn_sent(holder: Any) -> None:
                 _plain.clear()
             _plain.add(pair)
     fresh = secrets.forms is not forms or len(known) >= _MOST_PLAIN
-    _looked_at = secrets.forms, told, {*sent} if fresh else known.union(sent)
+    _looked_at = secrets.forms, lines, {*sent} if fresh else known.union(sent)
 
 
 def learn_headers(headers: Any) -> None:

@@ -13,10 +13,6 @@ from .parts import message_parts, plain_text, tool_calls
 from .request import choice_count, output_type, parameters, reasoning_level, role_of, strings, tool_definitions
 
 _ONLY_SPEAK: Final = frozenset({"system", "developer", "user"})
-# What an assistant's message may hold besides its text.
-_BESIDE_TEXT: Final = (
-    "reasoning_content", "reasoning", "tool_plan", "refusal", "tool_calls", "executed_tools", "function_call", "audio",
-)  # fmt: skip
 
 # ---- requests ----
 
@@ -58,13 +54,13 @@ def completion_prompt(body: Mapping[str, Any], content: Content, attributes: Att
 
 
 def _message(value: Any, content: Content) -> Message:
-    message = value if type(value) is dict else fields(value)
+    message = fields(value)
     if not message:
         return content.message("user", message_parts(value, content))
-    role, text = message.get("role"), message.get("content")
-    if type(text) is str and type(role) is str and role in _ONLY_SPEAK:  # as most do
-        return content.message(role, [content.text(text)], name=message.get("name"))
     role = role_of(message)
+    text = message.get("content")
+    if type(text) is str and role in _ONLY_SPEAK:
+        return content.message(role, [content.text(text)], name=message.get("name"))
     if role in ("tool", "function"):
         call_id = message.get("tool_call_id") or message.get("name")
         response = text if isinstance(text, str) else message_parts(text, content)
@@ -79,8 +75,6 @@ def _spoken(message: Mapping[str, Any], content: Content) -> list[Part]:
     """What an assistant's message holds besides its text."""
     parts: list[Part] = []
     get = message.get
-    if not any(map(get, _BESIDE_TEXT)):
-        return parts
     reasoning = get("reasoning_content") or get("reasoning") or get("tool_plan")  # DeepSeek; OpenRouter; Cohere
     if reasoning:
         text = plain_text(reasoning)
@@ -135,7 +129,7 @@ def output(value: Any, content: Content) -> list[Message]:
     for choice in map(fields, items(fields(value).get("choices"))):
         message = fields(choice.get("message"))
         text = message.get("content")
-        parts = [content.text(text)] if type(text) is str and text else message_parts(text, content) if text else []
+        parts = message_parts(text, content) if text else []
         parts += _spoken(message, content)
         role = role_of(message, "assistant")
         messages.append(content.message(role, parts, message_finish(choice.get("finish_reason"))))

@@ -26,6 +26,8 @@ _MEDIA_URLS: Final = {  # modality, and the field that has the link
 
 def message_parts(value: Any, content: Content) -> list[Part]:
     """The parts of a message's content."""
+    if type(value) is str:  # as most are
+        return [content.text(value)]
     if value is None:
         return []
     values = value if isinstance(value, (list, tuple)) else (value,)
