@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agentops_otel import pricing
+from agentops_otel import pricing, semconv
 from agentops_otel.pricing import Cost, cost, span_cost
 from agentops_otel.usage import USAGE_ATTRIBUTES, Usage
 
@@ -210,6 +210,24 @@ def test_quick_way_equals_the_table(tokens):
                 assert prices.flat.amount(usage) == pytest.approx(table, rel=1e-9), model.id
 
     assert compared > 500
+
+
+@pytest.mark.parametrize("tokens", [1000, 250_000])
+@pytest.mark.parametrize(
+    ("provider", "model", "dollars"),
+    [("anthropic", "claude-sonnet-4-5", 0.03), ("openai", "gpt-5", 0.03), ("x_ai", "grok-4", None)],
+)
+def test_searches_have_a_price_of_their_own(provider, model, dollars, tokens):
+    """Three searches cost what the list says; where it says nothing, the call has no cost instead of half of one."""
+    attributes = {semconv.PROVIDER_NAME: provider, semconv.RESPONSE_MODEL: model, semconv.OPERATION_NAME: "chat"}
+    attributes |= {semconv.USAGE_INPUT_TOKENS: tokens, semconv.USAGE_OUTPUT_TOKENS: 100}
+    plain = span_cost(attributes).amount
+    found = span_cost({**attributes, semconv.USAGE_WEB_SEARCHES: 3})
+    if dollars is None:
+        assert found is None
+    else:
+        assert found.amount == pytest.approx(plain + dollars)
+        assert span_cost({**attributes, semconv.USAGE_WEB_SEARCHES: 0}).amount == plain
 
 
 def test_prices_that_change_are_asked_for_each_minute():

@@ -229,6 +229,20 @@ def test_a_session_that_ends_well_has_survived_all(feed, start):
     assert feed.totals.snapshot().recovered_errors == 0
 
 
+@pytest.mark.parametrize("tracer", ["ours", "langchain"])
+def test_a_call_that_outlives_its_session_is_a_call(feed, start, tracer):
+    """A stream that was left, and which nobody has closed, counts when the session ends, and its own end no more."""
+    end(start("chat", attributes=CHAT), USAGE)
+    wrapper = start("ChatOpenAI", tracer=tracer, attributes=CHAT)
+    left = start("chat", wrapper, attributes={**CHAT, semconv.REQUEST_STREAM: True})
+    feed.totals.close()
+    closed = feed.totals.snapshot()
+    assert (closed.llm_calls, closed.unpriced_calls, closed.usage.input_tokens) == (2, 1, 1000)
+    end(left, USAGE)
+    end(wrapper, USAGE)
+    assert feed.totals.snapshot().llm_calls == 2
+
+
 def test_unpriced_calls(feed, start):
     """An unknown model has no price, which is not a price of zero; a call that failed needs none."""
     end(start("chat", attributes={**CHAT, semconv.REQUEST_MODEL: "no-such-model"}), USAGE)

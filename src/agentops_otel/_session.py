@@ -365,6 +365,7 @@ class Session:
         ended = self._started_ns + int((monotonic() - self._started) * 1e9)
         try:
             self.end_timestamp = _iso(ended)
+            self._spans.totals.close()
             attributes = self._end_attributes()
             if self.owner:
                 content = self._spans.conversation.attributes() if self.config._content_on_spans else {}

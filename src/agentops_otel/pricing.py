@@ -62,6 +62,7 @@ PRICED_BY: Final = USAGE_ATTRIBUTES | {
     semconv.RESPONSE_MODEL,
     semconv.RESPONSE_SERVICE_TIER,
     semconv.USAGE_AUDIO_SECONDS,
+    semconv.USAGE_WEB_SEARCHES,
 }
 """The names of the attributes that `span_cost()` reads."""
 
@@ -125,7 +126,13 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def cost(
-    provider: str, model: str, usage: Usage, *, at: datetime | None = None, service_tier: str | None = None
+    provider: str,
+    model: str,
+    usage: Usage,
+    *,
+    at: datetime | None = None,
+    service_tier: str | None = None,
+    web_searches: int = 0,
 ) -> Cost | None:
     """What `usage` of a model costs; None when neither the prices file nor the table knows the model.
 
@@ -133,6 +140,7 @@ def cost(
         provider: A ``gen_ai.provider.name``.
         at: When the call was made, for prices that changed or that depend on the time of day; now when left out.
         service_tier: The provider's word for the tier that served the call, such as ``flex`` or ``priority``.
+        web_searches: How many searches the provider has made for it; the prices file has no price for them.
     """
     own = _own_cost(provider, model, usage)
     if own is not None:
@@ -141,7 +149,7 @@ def cost(
     if found is None:
         return None
     try:
-        amount = _table_price(found, (provider, model), usage, at, service_tier)
+        amount = _table_price(found, (provider, model), usage, at, service_tier, web_searches)
     except ValueError as error:
         # Whatever came out would be invented.
         logger.debug("no cost for %r: %s", model, error)
@@ -192,7 +200,13 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
     if attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None:
         return None  # as is that of the words alone where sound is paid by its length
     tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
-    return cost(provider, model, _billed(usage, attributes), service_tier=tier if isinstance(tier, str) else None)
+    return cost(
+        provider,
+        model,
+        _billed(usage, attributes),
+        service_tier=tier if isinstance(tier, str) else None,
+        web_searches=_count(attributes.get(semconv.USAGE_WEB_SEARCHES)) or 0,
+    )
 
 
 def _sound_cost(provider: str, model: str, seconds: AttributeValue | None) -> Cost | None:
@@ -361,9 +375,14 @@ def _in_table(provider: str, model: str) -> tuple[str, str]:
 
 
 def _table_price(
-    found: tuple[Any, Any], names: tuple[str, str], usage: Usage, at: datetime | None, service_tier: str | None
+    found: tuple[Any, Any],
+    names: tuple[str, str],
+    usage: Usage,
+    at: datetime | None,
+    service_tier: str | None,
+    web_searches: int,
 ) -> float:
-    """US dollars; ValueError when the table prices no tokens, or the classes do not fit into the totals."""
+    """US dollars; ValueError when the table does not price all of it, or the classes do not fit into the totals."""
     model, provider = found
     # The table's prices may change with the minute (some are lower at night), and to look them up takes longer than
     # everything else here.
@@ -371,9 +390,14 @@ def _table_price(
     prices = _prices_in(*names, minute, service_tier)
     if not prices.for_tokens and usage:
         raise ValueError("its price does not depend on tokens alone")
+    searched = 0.0
+    if web_searches:
+        if prices.search is None:
+            raise ValueError("its searches have no price")
+        searched = web_searches * prices.search
     if usage.input_tokens <= prices.flat_until and not any(prices.special(usage)) and _fits(usage):
-        return prices.flat.amount(usage)
-    return _calculated(model, provider, usage, at or datetime.now(timezone.utc), prices.context)
+        return prices.flat.amount(usage) + searched
+    return searched + _calculated(model, provider, usage, at or datetime.now(timezone.utc), prices.context)
 
 
 class _Prices(NamedTuple):
@@ -384,6 +408,7 @@ class _Prices(NamedTuple):
     flat_until: float  # input tokens up to which these rates are all there is; the table has to calculate beyond
     special: Callable[[Usage], tuple[int, ...]]  # tokens that have a price of their own, which is not in `flat`
     context: Mapping[str, str] | None  # what the prices depend on besides the time
+    search: float | None = None  # of one search of the web
 
 
 @lru_cache(maxsize=1024)
@@ -408,7 +433,14 @@ def _prices_in(provider: str, model: str, minute: int, service_tier: str | None)
     context = dict.fromkeys(("service_tier", "speed"), service_tier) if own and service_tier else None
     listed = vars(table_model.get_prices(datetime.fromtimestamp(minute * 60, timezone.utc), context))
     prices = {name: price for name, price in listed.items() if price is not None}
-    return _Prices(bool(prices.keys() & _FOR_TOKENS), *_flat_rates(prices), _special(prices), context)
+    search = prices.get("web_searches_kcount")
+    return _Prices(
+        bool(prices.keys() & _FOR_TOKENS),
+        *_flat_rates(prices),
+        _special(prices),
+        context,
+        float(search) / 1000 if isinstance(search, Decimal) else None,
+    )
 
 
 def _flat_rates(prices: Mapping[str, Any]) -> tuple[_Rates, float]:

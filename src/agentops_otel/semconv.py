@@ -148,6 +148,8 @@ USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 USAGE_AUDIO_SECONDS: Final = "agentops.usage.audio_seconds"
 # Documents that are paid by their pages.
 USAGE_PAGES: Final = "agentops.usage.pages"
+# Searches of the web that a provider makes while it answers, and which are paid one by one.
+USAGE_WEB_SEARCHES: Final = "agentops.usage.web_searches"
 # Rankings that are paid by their searches.
 USAGE_SEARCH_UNITS: Final = "agentops.usage.search_units"
 

@@ -338,6 +338,15 @@ class Totals:
         self._with_llm_below.add(span_id)
         return True
 
+    def close(self) -> None:
+        """Count the calls that go on, such as streams that are left but not closed; their ends count no more."""
+        with self._settled():
+            above = self._with_llm_below | self._above_calls([])
+            for span_id, (span, kind, _) in list(self._open.items()):
+                if kind == semconv.KIND_LLM and span_id not in above and self._open.pop(span_id, None) is not None:
+                    begun = plain_dict(span.attributes)
+                    self._count_call({name: begun[name] for name in _COUNTED.intersection(begun)}, failed=False)
+
     def settle(self) -> None:
         """Count what has ended so far, prices included, in the order in which it ended."""
         with self._settled():

@@ -261,6 +261,7 @@ async def test_compaction_is_a_call(either, spans):
     assert span.name == "chat gpt-4o"
     assert span.attributes[semconv.USAGE_OUTPUT_TOKENS] == 48
     assert json.loads(span.attributes[semconv.INPUT_MESSAGES])[0]["parts"][0]["content"] == "a long talk"
+    assert json.loads(span.attributes[semconv.OUTPUT_MESSAGES])[0]["finish_reason"] == "stop"
 
 
 # ---- what is remembered ----

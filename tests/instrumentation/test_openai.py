@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
 
 import openai
@@ -445,13 +446,41 @@ def test_structured_output_of_responses(client, spans):
     assert spans.one().attributes[semconv.OUTPUT_TYPE] == "json"
 
 
-def test_structured_output_cut_off(client, spans, server):
-    """An answer too short to parse is the SDK's exception and one failed span."""
-    completions = client.chat.completions if hasattr(client.chat.completions, "parse") else client.beta.chat.completions
-    server.then(Reply(llm_server.chat(choices=[llm_server.choice({"content": '{"ci'}, finish_reason="length")])))
-    with pytest.raises(openai.LengthFinishReasonError):
-        completions.parse(**CHAT, response_format=City)
-    assert spans.one().attributes[semconv.ERROR_TYPE] == "openai.LengthFinishReasonError"
+@pytest.mark.parametrize("finish", ["length", "content_filter", "stop"])
+async def test_structured_output_that_is_none(finish, either, spans, server):
+    """An answer that is not of the form that was asked for is the SDK's exception, and was paid all the same."""
+    completions = either.chat.completions if hasattr(either.chat.completions, "parse") else either.beta.chat.completions
+    server.then(Reply(llm_server.chat(choices=[llm_server.choice({"content": '{"ci'}, finish_reason=finish)])))
+    with pytest.raises((openai.OpenAIError, ValueError)) as raised:
+        await _maybe(completions.parse(**CHAT, response_format=City))
+    _is_paid(spans.one(), raised.type, finish)
+
+
+async def test_structured_output_of_responses_that_is_none(either, spans, server):
+    """So it is with the Responses API."""
+    if not hasattr(either.responses, "parse"):
+        pytest.skip("this release has no responses.parse")
+    answer = llm_server.response()
+    answer["output"][0]["content"][0]["text"] = '{"ci'
+    server.then(Reply(answer))
+    with pytest.raises(ValueError, match="City") as raised:
+        await _maybe(either.responses.parse(model="gpt-4o", input="hi", text_format=City))
+    _is_paid(spans.one(), raised.type, "stop")
+
+
+async def _maybe(value):
+    return await value if inspect.isawaitable(value) else value
+
+
+def _is_paid(span, error, finish):
+    seen = span.attributes
+    assert span.status.status_code is StatusCode.ERROR
+    assert seen[semconv.ERROR_TYPE].endswith(error.__name__)
+    assert seen[semconv.RESPONSE_FINISH_REASONS] == (finish,)
+    assert seen[semconv.RESPONSE_ID]
+    assert seen[semconv.RESPONSE_MODEL]
+    assert seen[semconv.USAGE_OUTPUT_TOKENS]
+    assert '{\\"ci' in seen[semconv.OUTPUT_MESSAGES]
 
 
 def test_embeddings(client, spans):

@@ -199,6 +199,19 @@ async def test_a_refused_call_is_one_failed_span(case, way, read, record, provid
 
 
 @ways(CASES)
+async def test_a_refused_call_tells_the_same_of_its_request(case, way, record, provider, server):
+    """What was asked is recorded as it is of a call that is answered: an SDK takes out of it what was not given."""
+    record()
+    await _reply(case, way, server, Reply(case.answer))
+    await _reply(case, way, server, Reply(case.refusal, status=400))
+    answered, refused = (span.attributes for span in provider.capture.spans)
+    asked = {name for name in answered if ".request." in name} | {
+        semconv.INPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS,
+    }  # fmt: skip
+    assert {name: refused.get(name) for name in asked} == {name: answered.get(name) for name in asked}
+
+
+@ways(CASES)
 async def test_a_server_that_is_not_there(case, way, record, provider, server):
     """A refused connection is one failed span, and the SDK's own exception."""
     caller = Caller(case, way, server)

@@ -17,6 +17,7 @@ import msgspec
 from .. import context, guard, secrets
 from ..suppression import is_suppressed
 from . import _credentials, _given, _options, _raw, _reading, _stream
+from ._content import sent
 from ._endpoint import Endpoint, Server, StainlessSdk, server_at
 from ._span import Call, under_way
 from ._stream_usage import Hosts
@@ -176,12 +177,15 @@ def _goes_on(call: Call, error: BaseException) -> bool:
     """End the span with an exception, unless it refuses only what we asked: then the caller's own request is sent."""
     if call.question is not None and call.question.is_refused_by(error, call):
         return True
-    call.take_response()
+    if call.endpoint.body is None:
+        call.body = sent(call.body)
+    response = call.take_response()
     try:
         _credentials.learn_sent(error)
     except Exception:
         guard.report("the headers of a request")
-    call.failed(error)
+    # An answer that the SDK refuses, as one that is not of the form that was asked for, is paid all the same.
+    call.failed(error, _document(call.endpoint, response))
     return False
 
 
@@ -208,12 +212,19 @@ def _returned(call: Call, result: Any) -> None:
 
 def _answer(endpoint: Endpoint, response: Any, result: Any) -> Any:
     """The answer as its host sent it, which is read at a fraction of the price of the SDK's model; else that model."""
-    try:
-        document = result if response is None else endpoint.document(response.content)
-    # It is no JSON; nobody has read it; another HTTP library.
-    except (msgspec.MsgspecError, ValueError, RuntimeError, AttributeError):
+    document = _document(endpoint, response)
+    if document is None:
         document = result
     return "null" if document is None else document
+
+
+def _document(endpoint: Endpoint, response: Any) -> Any:
+    """The JSON of an HTTP response; None without one."""
+    try:
+        return None if response is None else endpoint.document(response.content)
+    # It is no JSON; nobody has read it; another HTTP library.
+    except (msgspec.MsgspecError, ValueError, RuntimeError, AttributeError):
+        return None
 
 
 def _prepared(call: Call, options: Any) -> None:

@@ -31,6 +31,7 @@ _MOST_DEPTH: Final = MAX_DEPTH - 5  # in a part of a response in a part of a mes
 _IDS: Final = (semconv.RESPONSE_ID, semconv.REQUEST_ID)
 
 NOTHING: Final[Mapping[str, Any]] = {}
+_LEFT_OUT: Final = ("Omit", "NotGiven")  # classes of the SDKs' values for arguments that were not given
 
 _FINISH: Final = {"tool_calls": "tool_call", "function_call": "tool_call", "cancelled": "error", "eos": "stop"}
 
@@ -60,6 +61,11 @@ def fields(value: Any) -> Mapping[str, Any]:
 def items(value: Any) -> Iterable[Any]:
     """The elements of a list or tuple; of anything else none: an iterator is the caller's to consume."""
     return value if isinstance(value, (list, tuple)) else ()
+
+
+def sent(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body without the arguments that were not given, which an SDK leaves out where it sends it."""
+    return {name: value for name, value in body.items() if type(value).__name__ not in _LEFT_OUT}
 
 
 def as_text(value: Any) -> str:

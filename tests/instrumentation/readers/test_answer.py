@@ -43,6 +43,11 @@ PLAIN = {
         "try again",
     ),
     "the finish reason": (llm_server.chat(choices=[choice_with(finish_reason="error")]), "error", ""),
+    "a code beside an id": (
+        {"id": "x", "choices": None, "base_resp": {"status_code": 1004, "status_msg": "try again"}},
+        "1004",
+        "try again",
+    ),
     "nothing": ({}, "invalid_response", None),
     "a list of nothing": ([], "invalid_response", None),
     "null": (b"null", "invalid_response", None),
@@ -104,6 +109,7 @@ EVENTS = {
         "overloaded",
     ),
     "the finish reason": (llm_server.chunk({}, "error"), "error"),
+    "a code of its own": ({"choices": None, "base_resp": {"status_code": 1002}}, "1002"),
 }
 
 

@@ -101,7 +101,7 @@ COUNTED = {
             "inference_geo": "not_available",
         },
         Usage(105, 50),
-        0.001065,
+        0.011065,  # a search is 10 a thousand
     ),
     "compacted": (
         {
@@ -117,7 +117,7 @@ COUNTED = {
         0.438,
     ),
 }
-# Where the list's own reader differs: a search has a price of its own, and it does not look into iterations.
+# Where the list's own reader differs: it does not look into iterations.
 OTHERWISE = {"compacted"}
 
 

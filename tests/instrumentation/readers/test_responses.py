@@ -15,6 +15,7 @@ from openai.types.responses import ResponseStreamEvent
 from agentops_otel import semconv
 from agentops_otel.instrumentation.readers import responses_fold
 from agentops_otel.instrumentation.readers.responses_fold import ResponsesFold
+from agentops_otel.pricing import span_cost
 from tests.fakes import llm_server
 from tests.fakes.llm_server import Reply
 
@@ -93,6 +94,30 @@ def test_calls_that_the_provider_has_made_itself(client, server, spans):
     span = answered(client, server, spans, [SEARCH, shell, output])
     assert span.attributes[semconv.RESPONSE_FINISH_REASONS] == ("stop",)
     assert received(span)[0]["parts"][0] == {"type": "web_search_call", "id": "ws_1"}
+    assert span.attributes[semconv.USAGE_WEB_SEARCHES] == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_searches_are_counted_and_priced(stream, client, server, spans):
+    """Each search of the web is a part of the cost; to open a page that was found costs its tokens alone."""
+    opened = {**SEARCH, "action": {"type": "open_page", "url": "https://example.com"}}
+    output = [SEARCH, {**SEARCH, "action": {"type": "search", "query": "Paris"}}, opened]
+    whole = llm_server.response(output=output, model="gpt-5")
+    server.then(Reply([{"type": "response.completed", "response": whole}]) if stream else Reply(whole))
+    answer = client.responses.create(model="gpt-5", input="hi", stream=stream)
+    if stream:
+        list(answer)
+    seen = spans.one().attributes
+    assert seen[semconv.USAGE_WEB_SEARCHES] == 2
+    tokens = {name: value for name, value in seen.items() if name != semconv.USAGE_WEB_SEARCHES}
+    assert span_cost(seen).amount == pytest.approx(span_cost(tokens).amount + 0.02)
+
+
+@pytest.mark.parametrize("action", [{"type": "open_page"}, {"type": "find_in_page"}])
+def test_no_search_is_no_count(action, client, server, spans):
+    """An answer without a search has no count of them, not 0."""
+    span = answered(client, server, spans, [{**SEARCH, "action": action}])
+    assert semconv.USAGE_WEB_SEARCHES not in span.attributes
 
 
 @pytest.mark.parametrize(

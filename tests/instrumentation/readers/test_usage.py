@@ -256,6 +256,12 @@ def test_embeddings_have_no_output(usage, client, server, spans):
         ({"cost": {"total": 0.0125, "currency": "EUR"}}, None),
         ({"estimated_cost": 0.0125}, 0.0125),
         ({"cost": {"request_cost": 0.1}}, None),
+        # With a key of the caller's own, the host of the model is paid apart; without one, this says what is in `cost`.
+        ({"cost": 0.0005, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.012}}, 0.0125),
+        ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.0125}}, 0.0125),
+        ({"cost": 0.0125, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.0125}}, 0.0125),
+        ({"cost": 0.0125, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, 0.0125),
+        ({"cost": 0.0125, "is_byok": True, "cost_details": "none"}, 0.0125),
         ({"cost": -1}, None),
         ({"cost": True}, None),
         ({"cost": "free"}, None),

@@ -13,7 +13,7 @@ from ...media import replaced
 from ...text import cut
 from .._content import as_text, fields, items
 from .._endpoint import NOT_AN_ANSWER, Attributes, Failure
-from .usage import said_in, write_cost, write_usage
+from .usage import said_in, write_cost, write_searches, write_usage
 
 _RESPONSE_FIELDS: Final = (
     ("id", semconv.RESPONSE_ID),
@@ -41,6 +41,7 @@ def head(response: Mapping[str, Any], attributes: Attributes, *, only_input: boo
     if said:
         write_usage(said, attributes, only_input=only_input)
         write_cost(said, attributes)
+        write_searches(said, attributes)
         if not _TIMED.isdisjoint(said):
             _write_seconds(said, attributes)
     if response.get("time_info"):
@@ -82,6 +83,9 @@ def failure(value: Any, response: Mapping[str, Any], body: str) -> Failure | Non
         error = response
     if error:
         return _named(error, response)
+    refused = fields(response.get("base_resp"))  # MiniMax
+    if refused.get("status_code"):
+        return str(refused["status_code"]), as_text(refused.get("status_msg"))
     for choice in map(fields, items(response.get("choices"))):
         if choice.get("error"):
             return _named(choice["error"], response)

@@ -15,7 +15,7 @@ from .usage import count, merged, said_in
 
 _HEAD: Final = ("id", "model", "system_fingerprint")  # Azure's first chunk has empty ones
 _KINDS: Final = ("text", "thinking")  # of pieces that go on from chunk to chunk
-_RARE: Final = frozenset({"error", "time_info", "x_groq"})  # what few hosts say beside the choices
+_RARE: Final = frozenset({"base_resp", "error", "time_info", "x_groq"})  # what few hosts say beside the choices
 
 
 class _ToolCall:
@@ -289,8 +289,9 @@ class ChatFold:
         choices = get("choices")
         if get("error") or (not choices and get("object") == "error"):
             self._head["error"] = get("error") or found
-        if get("time_info"):
-            self._head["time_info"] = found["time_info"]
+        for name in ("time_info", "base_resp"):
+            if get(name):
+                self._head[name] = found[name]
         if get("usage") or get("x_groq"):
             self._usage = merged(self._usage, said_in({**found, "choices": ()}))
             error = fields(get("x_groq")).get("error")

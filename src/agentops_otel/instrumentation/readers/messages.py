@@ -16,7 +16,7 @@ from .._endpoint import Attributes, Failure
 from .answer import failure
 from .messages_parts import message_parts
 from .request import output_type, role_of, strings
-from .usage import count, write_cost, write_tokens
+from .usage import count, write_cost, write_searches, write_tokens
 
 _COUNTS: Final = (("max_tokens", semconv.REQUEST_MAX_TOKENS), ("top_k", semconv.REQUEST_TOP_K))
 _NUMBERS: Final = (("temperature", semconv.REQUEST_TEMPERATURE), ("top_p", semconv.REQUEST_TOP_P))
@@ -176,6 +176,7 @@ def usage(said: Mapping[str, Any], attributes: Attributes) -> None:
     if isinstance(tier, str) and tier:
         attributes[semconv.RESPONSE_SERVICE_TIER] = tier
     write_cost(said, attributes)
+    write_searches(said, attributes)
 
 
 def _tokens(said: Mapping[str, Any]) -> _Tokens:

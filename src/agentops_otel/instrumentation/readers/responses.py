@@ -23,6 +23,7 @@ _CALLS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "apply_patch_call": ("apply_patch", ("operation",)),
 }
 _COMPACTION: Final = "compaction"
+_SEARCH: Final = "web_search_call"
 
 # ---- requests ----
 
@@ -112,17 +113,31 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     conversation = conversation_id(response)
     if conversation:
         attributes[semconv.CONVERSATION_ID] = conversation
-    if _COMPACTION in kinds(response.get("output")):
+    found = kinds(response.get("output"))
+    if _COMPACTION in found:
         attributes[semconv.CONVERSATION_COMPACTED] = True
+    if _SEARCH in found and (searches := sum(map(_is_search, items(response["output"])))):
+        attributes[semconv.USAGE_WEB_SEARCHES] = searches
     failed = failure(value, response, "output")
     if failed is None and response.get("status") == "failed":
         return "failed", ""
     return failed
 
 
+def _is_search(item: Any) -> bool:
+    """Whether an item is a search of the web, which is paid; to open a page that was found is not.
+
+    https://developers.openai.com/api/docs/guides/tools-web-search
+    """
+    found = fields(item)
+    return found.get("type") == _SEARCH and fields(found.get("action")).get("type") in (None, "search")
+
+
 def _finish(response: Mapping[str, Any]) -> str | None:
     """Why the model stopped, in the words of chat completions; None while it has not."""
     status = response.get("status")
+    if status is None and response.get("object") == "response.compaction":  # which comes whole
+        status = "completed"
     if status == "incomplete":
         status = fields(response.get("incomplete_details")).get("reason") or status
     elif status == "completed":

@@ -10,25 +10,20 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .._content import fields, items
+from .._content import fields, items, sent
 from .._endpoint import Heard
 from . import audio
 
 _MOST: Final = 256  # items that are kept for the next response, and responses that were asked for
 _CREATE: Final = "response.create"
 _TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
-_LEFT_OUT: Final = ("Omit", "NotGiven")  # classes of the SDK's values for arguments that were not given
 Event = Mapping[str, Any]
 Body = Mapping[str, Any]
 
 
 def _given(event: Event) -> Event:
     """What an event of the client says. A list in it is the program's, which may go on with it at once."""
-    return {
-        name: [*value] if isinstance(value, list) else value
-        for name, value in event.items()
-        if type(value).__name__ not in _LEFT_OUT
-    }
+    return {name: [*value] if isinstance(value, list) else value for name, value in sent(event).items()}
 
 
 class RealtimeTalk:

@@ -295,8 +295,25 @@ def write_cost(said: Mapping[str, Any], attributes: Attributes) -> None:
         attributes[semconv.COST_SOURCE] = semconv.COST_SOURCE_PROVIDER
 
 
+def write_searches(said: Mapping[str, Any], attributes: Attributes) -> None:
+    """How often the provider has searched the web, where it says so as Anthropic does."""
+    searches = count(fields(said["server_tool_use"]).get("web_search_requests")) if "server_tool_use" in said else None
+    if searches:
+        attributes[semconv.USAGE_WEB_SEARCHES] = searches
+
+
 def _cost(said: Mapping[str, Any]) -> float | None:
-    """A number, or an object with the total."""
+    """A number, or an object with the total; with a key of the caller's own, what the model's host takes comes to it.
+
+    https://openrouter.ai/docs/use-cases/usage-accounting
+    """
+    found = _stated(said)
+    if found is None or said.get("is_byok") is not True:
+        return found
+    return found + (_amount(fields(said.get("cost_details")).get("upstream_inference_cost")) or 0)
+
+
+def _stated(said: Mapping[str, Any]) -> float | None:
     for name in _COST:
         value = said.get(name)
         if value is None:
