@@ -182,6 +182,8 @@ class Client:
     def _failed(self, error: BaseException) -> None:
         """Every session of the process failed with this, unless it is ended otherwise before the process is gone."""
         for session in list(self.sessions.values()):
+            if isinstance(error, KeyboardInterrupt) and not session.owner:  # it goes on where it was started
+                continue
             session._fail_unless_ended(reason_of(error, session.config), error)
 
     def _exited(self, reason: str | None) -> None:
