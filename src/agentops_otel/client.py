@@ -188,7 +188,10 @@ class Client:
 
     def _exited(self, reason: str | None) -> None:
         """The process ends, and its sessions are open."""
-        self.exit(reason or self.normal_exit, None, monotonic() + self.budget())
+        deadline = monotonic() + self.budget()
+        self.exit(reason or self.normal_exit, None, deadline)
+        if self.exits.signals.in_subinterpreter:  # Python aborts the process if one ends while it has threads
+            self.close(max(0.0, deadline - monotonic()))
 
     def exit(self, reason: str, state: EndState | None, deadline: float) -> None:
         """End every session and deliver what can be delivered, until `deadline` (`time.monotonic()`)."""
