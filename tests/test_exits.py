@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fakes import fault_server
-from tests.fakes.fault_server import FaultServer
+from tests.fakes.fault_server import FaultServer, event_name
 from tests.fakes.program import Program, run
 
 HEAD = """
@@ -630,6 +630,50 @@ def test_a_forked_child(server, fork):
     assert len({span.trace_id for span in spans}) == 1
     assert end_of(server) == ("Success", None)
     assert attributes(root(server))["agentops.session.tool_calls"] == 2  # of this process
+
+
+CHILDREN = {
+    "forked": """
+read, write = os.pipe()
+child = os.fork()
+if not child:
+    dig(2)
+    os.write(write, b"x")
+    for _ in range(200):
+        time.sleep(0.1)
+    os._exit(7)
+os.read(read, 1)
+""",
+    "joined": """
+code = "import agentops_otel as agentops, time; agentops.init(); print('ready', flush=True)\\n"
+code += "agentops.record(agentops.ActionEvent('dig'))\\nfor _ in range(200): time.sleep(0.1)"
+environ = {**os.environ, **agentops.current_session().environ()}
+process = subprocess.Popen([sys.executable, "-c", code], env=environ, stdout=subprocess.PIPE)
+process.stdout.readline()
+child = process.pid
+""",
+}
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("child", CHILDREN)
+def test_a_child_that_is_stopped_ends_no_session(server, child, number):
+    """The session goes on elsewhere: nothing says that it has failed, neither to the backend nor on standard error."""
+    end = f"""
+time.sleep(0.2)
+os.kill(child, signal.{number})
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+agentops.end_session('Success')
+"""
+    head = FORK.replace("import m", "import signal, subprocess, time, m").replace(", summary=False", "")
+    ended = run(head + CHILDREN[child] + end, {"SERVER": server.url})
+    assert ended.out == f"-{int(getattr(signal, number))}\n", ended.err
+    ends = [log for log in server.logs() if event_name(log) == "session.end"]
+    assert [attributes(log)["agentops.session.end_state"] for log in ends] == ["Success"]
+    (told,) = [line for line in ended.err.splitlines() if line.startswith("agentops-otel: ")]
+    assert " - Success; " in told
+    assert len(server.spans()) == 3
+    assert end_of(server) == ("Success", None)
 
 
 def test_a_thread_pool_first_used_after_init_does_not_hang_a_forked_child(server):

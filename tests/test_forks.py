@@ -132,6 +132,23 @@ print(threads)
     assert names(server) == ["child"] * 3 + ["parent"] * 3 + ["session"]
 
 
+def test_children_have_ids_of_their_own(server):
+    """Spans of the same moment in parent and children, and in a child's child, have different ids."""
+    source = """
+def work():
+    record("child")
+    assert fork(lambda: (record("grandchild"), agentops.flush(20))) == 0
+    assert agentops.flush(20)
+for _ in range(3):
+    assert fork(work) == 0
+record("parent")
+agentops.end_session("Success")
+"""
+    play(server, source)
+    assert len(server.spans()) == 8
+    assert len({span.span_id for span in server.spans()}) == 8
+
+
 def test_a_back_off_is_cut_short_by_a_fork(server):
     """A backend that refuses for now: the wait for the next attempt ends, and what waits is kept for later."""
     server.mode = fault_server.status(503)

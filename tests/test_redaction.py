@@ -153,6 +153,21 @@ def test_long_text_is_cut_and_json_is_not_broken():
     assert clean.attributes["json"] == messages
 
 
+def test_names_and_the_status_are_no_values():
+    """The limit of values cuts none of them; what is far too long is cut all the same, and secrets are looked for."""
+    texts = ["GET /customers/{id}/orders/{order}", "the payment service did not answer", "an event of a long name"]
+    whole = span(name=texts[0], status=Status(StatusCode.ERROR, texts[1]), events=(Event(texts[2], {}, 5),))
+    redactor = Redactor(max_length=20)
+    assert redactor.clean(whole) is redactor.clean(whole) is whole
+    values = redactor.clean(span(attributes=dict(zip("abc", texts, strict=True)))).attributes
+    assert {len(values[name]) <= 20 for name in "abc"} == {True}
+
+    secret = SECRETS["openai"]
+    long = redactor.clean(span(name="x" * 1_000_000, status=Status(StatusCode.ERROR, f"{secret} {texts[1]}")))
+    assert len(long.name) <= 65_536
+    assert long.status.description == f"sk-…[redacted] {texts[1]}"
+
+
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES, TREES)
 def test_any_span_can_be_sent(name, value):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.fault_server import FaultServer
-from tests.fakes.program import Ended, Program
+from tests.fakes.program import Ended, Program, run
 from tests.faults.program import command
 from tests.faults.victim import DIED, NOT_ENDED, end_of
 
@@ -266,3 +266,35 @@ say("ready")
     with start(server, source) as program:
         assert [program.line() for _ in range(3)] == ["mine", "mine", "ready"]
         assert program.end().code == 0
+
+
+SUBINTERPRETER = """
+import os, sys
+code = '''
+import sys; sys.path[:] = {path!r}
+import agentops_otel as agentops
+assert agentops.init(endpoint={url!r}, summary=False)
+agentops.record(agentops.ActionEvent("dig"))
+agentops.end_session("Success")
+{last}
+'''
+if sys.version_info >= (3, 13):  # as servers that embed Python make them
+    import _interpreters
+    inner = _interpreters.create("legacy")
+    failed = _interpreters.exec(inner, code.format(path=sys.path, url=os.environ["SERVER"], last=""))
+    assert failed is None, failed
+    _interpreters.destroy(inner)
+    print("ended")
+else:  # there the module ends none that has had threads
+    import _xxsubinterpreters
+    last = "import os; print('ended', flush=True); os._exit(0)"
+    inner = _xxsubinterpreters.create(isolated=False)
+    _xxsubinterpreters.run_string(inner, code.format(path=sys.path, url=os.environ["SERVER"], last=last))
+"""
+
+
+def test_a_subinterpreter_has_no_handlers(server):
+    """Its main thread may install none: all else works, and its end does not abort the process."""
+    ended = run(SUBINTERPRETER, {"SERVER": server.url})
+    assert (ended.code, ended.out, ended.err) == (0, "ended\n", "")
+    assert sorted(span.name for span in server.spans()) == ["dig", "session"]

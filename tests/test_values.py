@@ -377,8 +377,9 @@ openai.OpenAI(api_key="none").chat.completions.create(model="gpt-4o", messages=m
 def dig(rows): return rows
 dig([{"n": n, "text": "\\n" * 20} for n in range(400)])
 agentops.record(agentops.ActionEvent("x", params={"a": ["b" * 50] * 50}, returns="r" * 5000))
-other = trace.get_tracer("other").start_span("other")
+other = trace.get_tracer("other").start_span("another library's span")
 other.set_attribute("text", "t" * 5000)
+other.set_status(trace.StatusCode.ERROR, "what that library says of it")
 other.end()
 agentops.end_session("Fail", "why " * 2000)
 """
@@ -405,6 +406,8 @@ def test_the_length_limit_of_the_environment(variables):
             assert len(ended.err.splitlines()) <= 1, ended.err  # the SDK's own, of the other library's text
         spans = server.spans()
     assert len(spans) == 5
+    (other,) = [each for each in spans if each.name == "another library's span"]  # its name is no attribute
+    assert other.status.message == "what that library says of it"
     structured = 0
     for each in spans:
         attributes = {pair.key: pair.value.string_value for pair in each.attributes if pair.value.string_value}

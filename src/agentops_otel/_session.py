@@ -328,11 +328,13 @@ class Session:
     def _end_because(self, reason: str, state: EndState | None) -> None:
         """End a session that is still open: as an earlier exception implies, else as `state` or Indeterminate.
 
-        A joiner that just exits says nothing about the end.
+        A joiner that just exits, or is told to by a signal, says nothing about the end: the session goes on elsewhere.
         """
         with self._lock:  # another thread may be ending it: wait until its root is handed over
             if self.end_state is not None:
                 return
+        if not self.owner:
+            state = None
         if state is None and self._implied is None and not self.owner:
             self._leave()
         elif state is None and self._implied is not None:

@@ -182,11 +182,16 @@ class Client:
     def _failed(self, error: BaseException) -> None:
         """Every session of the process failed with this, unless it is ended otherwise before the process is gone."""
         for session in list(self.sessions.values()):
+            if isinstance(error, KeyboardInterrupt) and not session.owner:  # it goes on where it was started
+                continue
             session._fail_unless_ended(reason_of(error, session.config), error)
 
     def _exited(self, reason: str | None) -> None:
         """The process ends, and its sessions are open."""
-        self.exit(reason or self.normal_exit, None, monotonic() + self.budget())
+        deadline = monotonic() + self.budget()
+        self.exit(reason or self.normal_exit, None, deadline)
+        if self.exits.signals.in_subinterpreter:  # Python aborts the process if one ends while it has threads
+            self.close(max(0.0, deadline - monotonic()))
 
     def exit(self, reason: str, state: EndState | None, deadline: float) -> None:
         """End every session and deliver what can be delivered, until `deadline` (`time.monotonic()`)."""

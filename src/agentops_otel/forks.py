@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from . import api, guard, loading
 from .clock import monotonic
+from .pipeline import ids
 from .pipeline.batcher import BATCHERS
 from .pipeline.delivery import EXPORTERS
 from .pipeline.resource import RESOURCES
@@ -71,6 +72,7 @@ def _in_parent() -> None:
 
 def _in_child() -> None:
     loading.after_fork()
+    ids.after_fork()
     for each in _background():
         each.after_fork()
     api.after_fork()

@@ -113,8 +113,8 @@ class Redactor:
     itself makes. What stops the program, such as a KeyboardInterrupt, passes.
 
     Args:
-        max_length: Longest text in characters; a JSON text, whose strings were cut when it was made, may be 16 times
-        as long.
+        max_length: Longest value in characters; a JSON text, whose strings were cut when it was made, may be 16 times
+        as long. Names and the status have no such limit in OpenTelemetry, and none of less than 65,536 here.
     """
 
     def __init__(
@@ -125,6 +125,7 @@ class Redactor:
     ) -> None:
         self._hook = hook
         self._max_length = max_length
+        self._max_name = max(max_length, MAX_LENGTH)
         self._reported = False
         # Names that can be sent and whether each is a secret's, and short clean texts: they come again and again.
         self._names: dict[str, bool] = {}
@@ -325,13 +326,14 @@ class Redactor:
                 self._harmless.add(name)
         return is_secret
 
-    def _scrubbed(self, text: str) -> str:
+    def _scrubbed(self, text: str, max_length: int | None = None) -> str:
         if len(text) <= _SEEN_LENGTH and text in self._seen:
             return text
-        clean = text if type(text) is str else shown(text, self._max_length)
-        if len(clean) > self._max_length:
-            clean = media.replaced(clean, self._max_length * MAX_TEXTS)
-            clean = cut(clean, limit(clean, self._max_length))
+        most = max_length or self._max_length
+        clean = text if type(text) is str else shown(text, most)
+        if len(clean) > most:
+            clean = media.replaced(clean, most * MAX_TEXTS)
+            clean = cut(clean, limit(clean, most))
         clean = self._scrubbed_text(clean)
         if clean is text:
             self._remember(text)
@@ -342,17 +344,17 @@ class Redactor:
 
     def _remember(self, text: str) -> None:
         """This text is clean; short ones come again and again."""
-        if len(text) <= _SEEN_LENGTH:
+        if len(text) <= min(_SEEN_LENGTH, self._max_length):  # (a name may be longer, and the same text is no value)
             if len(self._seen) >= _SEEN_COUNT:
                 self._seen.clear()
             self._seen.add(text)
 
     def _name(self, name: Any) -> str:
-        return self._scrubbed(name if _is_text(name) else shown(name, 200))
+        return self._scrubbed(name if _is_text(name) else shown(name, 200), self._max_name)
 
     def _status(self, status: Status) -> Status:
         code, description = status.status_code, status.description
-        clean = None if description is None else self._scrubbed(description)
+        clean = None if description is None else self._scrubbed(description, self._max_name)
         known = isinstance(code, StatusCode)
         return status if known and clean is description else Status(code if known else StatusCode.UNSET, clean)
 

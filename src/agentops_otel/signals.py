@@ -50,10 +50,12 @@ class Signals:
 
     Attributes:
         dies_of: the signal that the process dies of; 0 while there is none.
+        in_subinterpreter: whether Python has refused them for that.
     """
 
     def __init__(self, client: EndingProcess) -> None:
         self.dies_of: int = 0
+        self.in_subinterpreter: bool = False
         self._client = client
         self._mine: Handler = self._on_signal
         self._between: Handler = self._pass_on
@@ -82,13 +84,19 @@ class Signals:
         if callable(interrupt) and interrupt == terminate and interrupt is not signal.default_int_handler:
             self._put_before(signal.SIGINT, interrupt)
 
-    def _put(self, number: int, handler: Handler) -> None:
+    def _put(self, number: int, handler: Handler) -> bool:
+        try:
+            signal.signal(number, handler)
+        except ValueError:  # the main thread of a subinterpreter is not the program's
+            self.in_subinterpreter = True
+            return False
         self._installed[number] = handler
-        signal.signal(number, handler)
+        return True
 
     def _put_before(self, number: int, theirs: Handler) -> None:
         self._theirs[number] = theirs
-        self._put(number, self._between)
+        if not self._put(number, self._between):
+            return
         if getattr(theirs, "__module__", None) == "asyncio.unix_events" and hasattr(signal, "siginterrupt"):
             signal.siginterrupt(number, False)  # as asyncio has asked for; a new handler sets it back
 

@@ -80,6 +80,27 @@ def test_it_cannot_be_exchanged(folder, tmp_path):
     assert os.listdir(tmp_path / "elsewhere") == ["file"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder is not open there")
+def test_it_is_opened_again_where_the_program_has_closed_it(folder, tmp_path):
+    """It is the same folder, or none, and not what has the number of its descriptor now."""
+    (tmp_path / "other").mkdir()
+    number = int(folder._fd)
+    os.close(number)
+    other = os.open(tmp_path / "other", os.O_RDONLY)
+    assert other == number
+    folder.append("file", b"a")
+    assert folder.names() == ["file"]
+    os.close(int(folder._fd))
+    os.rename(folder.path, tmp_path / "elsewhere")
+    os.mkdir(folder.path)
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            folder.append("second", b"a")
+    folder.close()
+    os.close(other)
+    assert os.listdir(folder.path) == os.listdir(tmp_path / "other") == []
+
+
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o720, 0o702])
 def test_what_others_may_write_to_is_refused(folder, mode):
     """A folder, and a file."""

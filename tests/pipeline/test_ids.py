@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import uuid
 from collections import Counter
@@ -12,6 +13,7 @@ from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from agentops_otel.pipeline import ids
 from agentops_otel.pipeline.ids import SessionIdGenerator
+from tests.fakes.program import run
 
 
 def test_a_session_id_is_uuid_text_of_the_trace_id():
@@ -97,3 +99,106 @@ def test_only_the_root_gets_the_session_id():
         assert generator.generate_span_id() != ids.root_span_id(number)
         assert generator.generate_trace_id() != number
     assert generator.generate_trace_id() != number
+
+
+PROVIDERS = {
+    "ours": "",
+    "of-the-program": """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+""",
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_program_may_seed_its_random_numbers(provider):
+    """Sessions, spans and repeats of what was not delivered take none of its numbers, and no id comes twice."""
+    source = """
+import agentops_otel as agentops
+import random
+
+ids = []
+
+@agentops.tool
+def pick():
+    ids.append(trace.get_current_span().get_span_context().span_id)
+    return random.random()
+
+random.seed(42)
+expected = [random.random() for _ in range(3)]
+for _ in range(2):  # each run begins with the same seed
+    random.seed(42)
+    agentops.init(endpoint="http://127.0.0.1:9", journal="memory", summary=False)
+    picked = [pick()]
+    assert not agentops.flush(0.5)
+    picked.append(pick())
+    agentops.end_session("Success")
+    agentops.shutdown(0.1)
+    picked.append(random.random())
+    assert picked == expected, (picked, expected)
+print(len({*ids} - {0}))
+"""
+    ended = run("from opentelemetry import trace\n" + PROVIDERS[provider] + source)
+    assert (ended.code, ended.out) == (0, "4\n"), ended.err
+
+
+def test_other_tracers_take_no_number_of_the_program(make):
+    """Their spans have their ids from the same generator, where the provider is ours."""
+    tracer = make().provider.get_tracer("other")
+    random.seed(42)
+    before = random.getstate()
+    made = [tracer.start_span("x").get_span_context() for _ in range(3)]
+    assert random.getstate() == before
+    assert len({context.span_id for context in made}) == len({context.trace_id for context in made}) == 3
+
+
+def test_another_generator_stays_in_its_place():
+    """One that a user has chosen is asked, also when its class is made from OpenTelemetry's default one."""
+
+    class Counting(RandomIdGenerator):
+        def generate_span_id(self):
+            return 7
+
+        def generate_trace_id(self):
+            return 8
+
+    generator = SessionIdGenerator(Counting())
+    assert (generator.generate_span_id(), generator.generate_trace_id()) == (7, 8)
+
+
+def test_a_generator_that_the_environment_names(tmp_path):
+    """OTEL_PYTHON_ID_GENERATOR says where ids of spans come from."""
+    about = tmp_path / "sevens-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sevens\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[opentelemetry_id_generator]\nsevens = sevens:Sevens\n")
+    (tmp_path / "sevens.py").write_text(
+        "from opentelemetry.sdk.trace import RandomIdGenerator\n"
+        "class Sevens(RandomIdGenerator):\n"
+        "    def generate_span_id(self): return 7\n"
+    )
+    ended = run(
+        f"import sys; sys.path.append({str(tmp_path)!r})\n"
+        "import agentops_otel as agentops\n"
+        "from agentops_otel.testing import captured_session\n"
+        "with captured_session() as captured:\n"
+        "    agentops.record(agentops.ActionEvent('dig'))\n"
+        "print(captured.find('dig').context.span_id)\n",
+        {"OTEL_PYTHON_ID_GENERATOR": "sevens"},
+    )
+    assert (ended.code, ended.out) == (0, "7\n"), ended.err
+
+
+def test_no_id_is_zero(monkeypatch):
+    """Zero is no id: the next number is taken."""
+
+    class Zeros(random.Random):
+        given = iter([0, 0, 5, 0, 6])
+
+        def getrandbits(self, k):
+            return next(self.given)
+
+    monkeypatch.setattr(ids, "_numbers", Zeros())
+    generator = SessionIdGenerator(RandomIdGenerator())
+    assert (generator.generate_span_id(), generator.generate_trace_id()) == (5, 6)

@@ -119,14 +119,14 @@ def test_nothing_is_opened_before_the_first_record(journal, directory):
 
 
 def test_a_span_is_one_write(journal, monkeypatch):
-    """One system call for each span, and none that waits for the disk."""
+    """Two system calls for each span: whether the file is still ours, and the write; none that waits for the disk."""
     journal.append(make(1))
     calls = []
     for name in ("write", "fsync", "fdatasync", "open", "fstat", "lseek"):
         call = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *args, call=call, name=name: (calls.append(name), call(*args))[1])
     assert journal.append(make(2)) is not None
-    assert calls == ["write"]
+    assert calls == ["fstat", "write"]
 
 
 def test_records_are_read_back(journal):
@@ -839,3 +839,90 @@ def test_a_removed_folder_is_begun_anew(journal, directory, caplog, full):
     journal.close()
     assert 5 in left(directory)
     assert not caplog.records
+
+
+# Descriptors that the program closes ----------------------------------------------------------------------------------
+
+
+class Users:
+    """Files of a program that has closed all of a journal's descriptors, as one does that becomes a daemon.
+
+    They have the numbers that the journal's lock, folder and segments had.
+    """
+
+    def __init__(self, journal, tmp_path):
+        writer = journal._writer
+        self.folder = tmp_path / "of-the-user"
+        self.folder.mkdir()
+        numbers = [int(writer.folder._fd), int(writer.held), *(int(each.fd) for each in writer.open_segments())]
+        for place, number in enumerate(numbers):
+            flags = os.O_RDONLY if place == 0 else os.O_RDWR | os.O_CREAT
+            opened = os.open(self.folder if place == 0 else self.folder / str(place), flags)
+            os.dup2(opened, number)
+            os.close(opened)
+        self.numbers = numbers
+
+    def are_untouched(self):
+        """Close them; whether they were open and empty, and nothing was put beside them."""
+        sizes = [os.fstat(number).st_size for number in self.numbers[1:]]
+        for number in self.numbers:
+            os.close(number)
+        return not any(sizes) and len(os.listdir(self.folder)) == len(sizes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closing what others have opened is not done there")
+@pytest.mark.parametrize("last", ["record", "note", "sync", "acknowledge", "close", "fork"])
+def test_a_program_that_closes_all_descriptors(journal, directory, tmp_path, last, caplog):
+    """Its next files, which have their numbers, are neither written to nor closed, and nothing is lost or repeated."""
+    trace_id, root = begin(journal)
+    places = [journal.append(make(1)), journal.append(make(2))]
+    users = Users(journal, tmp_path)
+    if last == "record":
+        places += [journal.append(make(3)), journal.append(root)]
+        assert all(places)
+        assert list(claims(directory)) == []
+        journal.acknowledge(places)
+    elif last == "note":
+        journal.append_reason(trace_id, "the reason")
+    elif last == "sync":
+        journal.sync()
+        assert list(claims(directory)) == []  # it is locked again
+    elif last == "acknowledge":
+        journal.acknowledge(places[:1])
+    elif last == "fork":
+        journal.after_fork()
+    journal.close()
+    assert users.are_untouched()
+    unsettled = {"record": [], "acknowledge": [2, ids.root_span_id(trace_id)]}
+    assert left(directory) == unsettled.get(last, [1, 2, ids.root_span_id(trace_id)])
+    assert not caplog.records
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closing what others have opened is not done there")
+def test_a_folder_that_was_taken_for_a_dead_ones(journal, directory, tmp_path):
+    """Without its lock another process may have claimed it: then the journal goes on in a new one."""
+    begin(journal)
+    journal.append(make(1))
+    users = Users(journal, tmp_path)
+    claimed = claims(directory)
+    assert next(claimed).spans == 1
+    assert journal.append(make(2))
+    assert len(files(directory, ".lock")) == 2
+    claimed.close()
+    assert users.are_untouched()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no number to take there")
+def test_the_numbers_of_the_standard_streams_are_left_free(tmp_path):
+    """Where a program runs without them, what others write to standard error does not get into the journal."""
+    code = """
+import os, sys
+from agentops_otel.pipeline.folder import Folder
+for number in range(3):
+    os.close(number)
+with Folder(sys.argv[1]) as folder:
+    held = folder.open("x", os.O_RDWR | os.O_CREAT)
+    taken = [n for n in range(3) if os.path.exists(f"/dev/fd/{n}")]
+    os._exit(7 if taken or held < 3 or folder._fd < 3 or os.get_inheritable(held) else 0)
+"""
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False, timeout=30).returncode == 0

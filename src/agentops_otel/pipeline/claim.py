@@ -25,6 +25,7 @@ from typing_extensions import Self
 from .. import semconv
 from ..span_copy import SpanCopy
 from . import ids, rejected
+from .descriptor import Descriptor
 from .folder import Folder, lock, unlock
 from .frames import NO_RECORD, Frame, Kind, RecordRef, frame, frames
 from .log_event import LogEvent
@@ -147,19 +148,19 @@ def _settled_file(name: str) -> str:
 # Writers --------------------------------------------------------------------------------------------------------------
 
 
-def hold(destination: Folder, writer: str) -> tuple[Folder, int] | None:
+def hold(destination: Folder, writer: str) -> tuple[Folder, Descriptor] | None:
     """The folder of a dead writer and the descriptor of its lock, which is held now; None when it is not to be had."""
     with contextlib.ExitStack() as undo, contextlib.suppress(OSError):
         folder = undo.enter_context(Folder(writer, destination))
         held = destination.open(lock_file(writer), os.O_RDWR | os.O_CREAT)
-        undo.callback(os.close, held)
+        undo.callback(held.close)
         if lock(held):
             undo.pop_all()
             return folder, held
     return None
 
 
-def release(destination: str, writer: str, folder: Folder, held: int, *, empty: bool) -> None:
+def release(destination: str, writer: str, folder: Folder, held: Descriptor, *, empty: bool) -> None:
     """Unlock the folder of a writer, and remove it if it is empty."""
     try:
         if empty:
@@ -333,11 +334,11 @@ class Claim:
     unreadable: int
     torn: int
 
-    def __init__(self, destination: str, writer: str, folder: Folder, held: int) -> None:
+    def __init__(self, destination: str, writer: str, folder: Folder, held: Descriptor) -> None:
         self.writer = writer
         self._destination = destination
         self._folder = folder
-        self._held: int | None = held
+        self._held: Descriptor | None = held
         self._contents = contents = Contents(folder)
         self.spans, self.sessions = contents.spans, len(contents.traces)
         self.unreadable, self.torn = contents.unreadable, contents.torn

@@ -45,6 +45,7 @@ _BACKOFF_CAP: Final = 30.0
 _HURRIED_BACKOFF: Final = 0.2
 _OUTAGE_BACKOFF_CAP: Final = 5.0  # what waits on disk is to be gone soon after a backend is back
 _JITTER: Final = 0.2
+_numbers: Final = random.SystemRandom()  # those of the module are the program's, which may have seeded it
 _USEFUL_TIME: Final = 0.5  # seconds; a repeat with less could only leave a duplicate behind, unanswered
 _SERVER_ERROR_ATTEMPTS: Final = 4
 # How many parts of a batch are tried when none of them was ever taken: then it is not single spans that are refused.
@@ -630,4 +631,4 @@ EXPORTERS: Final[weakref.WeakSet[DeliveryExporter]] = weakref.WeakSet()
 
 
 def _jitter() -> float:
-    return random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  (no secret)
+    return _numbers.uniform(1 - _JITTER, 1 + _JITTER)

@@ -15,6 +15,8 @@ from typing import Final
 
 from typing_extensions import Self
 
+from .descriptor import Descriptor
+
 # Not when they are needed: a span that ends while the interpreter is taken apart can import nothing any more.
 if sys.platform == "win32":
     import msvcrt
@@ -42,26 +44,39 @@ class Folder:
 
     def __init__(self, path: str, parent: Folder | None = None, *, create: bool = False) -> None:
         self.path: str = path if parent is None else os.path.join(parent.path, path)
-        self._fd: int | None = None
+        self._fd: Descriptor | None = None
         if create:
             _make(self.path)
         if _WINDOWS:
             os.listdir(self.path)
             return
         where = (path, None) if parent is None else parent.at(path)
-        self._fd = os.open(where[0], os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=where[1])
+        self._fd = _opened(*where)
         if not _is_ours(os.fstat(self._fd)):
             self.close()
             raise PermissionError(f"{self.path} is open to other users")
 
     def at(self, name: str) -> tuple[str, int | None]:
         """Path and `dir_fd` of a file, for the functions of `os`."""
-        return (os.path.join(self.path, name), None) if self._fd is None else (name, self._fd)
+        here = self._here()
+        return (os.path.join(self.path, name), None) if here is None else (name, here)
 
-    def open(self, name: str, flags: int) -> int:
+    def _here(self) -> int | None:
+        """Its descriptor, which is opened anew where the program has closed it; None where there is none."""
+        before = self._fd
+        if before is None or before.is_ours:
+            return before
+        again = _opened(self.path)
+        if again.file != before.file:  # another one is in its place
+            again.close()
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path)
+        self._fd = again
+        return again
+
+    def open(self, name: str, flags: int) -> Descriptor:
         """A descriptor of a file that is ours alone; nobody else can read one that is new."""
         path, here = self.at(name)
-        descriptor = os.open(path, flags | _SAFE, 0o600, dir_fd=here)
+        descriptor = Descriptor(os.open(path, flags | _SAFE, 0o600, dir_fd=here))
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode) or not _is_ours(info):
             os.close(descriptor)
@@ -111,15 +126,17 @@ class Folder:
 
     def names(self) -> list[str]:
         """What is in it, sorted."""
-        return sorted(os.listdir(self.path if self._fd is None else self._fd))
+        here = self._here()
+        return sorted(os.listdir(self.path if here is None else here))
 
     def sync(self, name: str) -> None:
         """Wait until a file as it is now would outlive a power loss."""
         descriptor = self.open(name, os.O_RDWR)
         try:
             getattr(os, "fdatasync", os.fsync)(descriptor)
-            if self._fd is not None:
-                os.fsync(self._fd)
+            here = self._here()
+            if here is not None:
+                os.fsync(here)
         finally:
             os.close(descriptor)
 
@@ -127,7 +144,7 @@ class Folder:
         """Give up the descriptor."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            os.close(fd)
+            fd.close()
 
     def __enter__(self) -> Self:
         return self
@@ -155,11 +172,11 @@ def lock(descriptor: int, *, shared: bool = False) -> bool:
     return True
 
 
-def unlock(descriptor: int) -> None:
+def unlock(descriptor: Descriptor) -> None:
     """Unlock and close a file. Closing alone would leave it locked while a forked child has the descriptor."""
-    if sys.platform != "win32":
+    if sys.platform != "win32" and descriptor.is_ours:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+    descriptor.close()
 
 
 def _make(path: str) -> None:
@@ -175,6 +192,11 @@ def _make(path: str) -> None:
                 raise
             _make(above)
             os.mkdir(path, 0o700)
+
+
+def _opened(path: str, parent: int | None = None) -> Descriptor:
+    """The descriptor of a folder."""
+    return Descriptor(os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=parent))
 
 
 def _is_ours(info: os.stat_result) -> bool:

@@ -8,14 +8,19 @@ samplers look, so that a ratio of 0.1 would keep nothing
 from __future__ import annotations
 
 import hashlib
+import random
 import secrets
 import uuid
 from contextvars import ContextVar
+from typing import Final
 
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
 # What identifies a project is derived from its key, so that the key itself is never in telemetry.
 _PROJECT_NAMESPACE = "agentops-otel project "
+
+# Of our own: those of the module are the program's, which may have seeded it.
+_numbers: Final = random.Random()  # noqa: S311  (no secret)
 
 
 def new_session_id() -> str:
@@ -69,11 +74,31 @@ def project_id(api_key: str | None) -> str | None:
 _next_root: ContextVar[int] = ContextVar("agentops_next_root", default=0)
 
 
+class _RandomIds(RandomIdGenerator):
+    """OpenTelemetry's default ids, but the program's random numbers stay what they are, and cannot repeat an id."""
+
+    def generate_span_id(self) -> int:
+        """64 random bits, not all of them zero."""
+        return _numbers.getrandbits(64) or self.generate_span_id()
+
+    def generate_trace_id(self) -> int:
+        """128 random bits, not all of them zero."""
+        return _numbers.getrandbits(128) or self.generate_trace_id()
+
+
+def after_fork() -> None:
+    """In a forked child: its ids are others than the parent's."""
+    _numbers.seed()
+
+
 class SessionIdGenerator(IdGenerator):
-    """Gives a session's root span its ids, and leaves every other id to the generator it stands in for."""
+    """Gives a session's root span its ids, and leaves every other id to the generator it stands in for.
+
+    For the default one, which takes the program's random numbers, it has its own.
+    """
 
     def __init__(self, base: IdGenerator) -> None:
-        self.base = base
+        self.base = _RandomIds() if type(base) is RandomIdGenerator else base
 
     def root(self, session_trace_id: int) -> _Root:
         """A block in which the next span without a parent becomes the root of this session."""

@@ -214,10 +214,10 @@ class Journal:
         return writer
 
     def _begins_anew(self, writer: Writer) -> bool:
-        """Whether somebody has removed the folder: then it goes on in a new one, with what is known of the sessions."""
-        if os.path.exists(writer.folder.path):
-            return False
+        """Whether the folder is lost: then it goes on in a new one, with what is known of the sessions."""
         with self._locked():
+            if writer.keeps():
+                return False
             if self._writer is writer:  # else another thread has done so
                 self.close()
                 for trace_id, record in list(writer.sessions.items()):
@@ -231,18 +231,19 @@ class Journal:
         seq = next(self._seqs)
         record = frame(kind, seq, payload)
         segment = self._take(len(record))
+        fd = segment.fd or -1
         segment.entries += 1  # first: after an interrupted write the segment must not look settled
         if kind == Kind.EVENT:
             segment.events.add(seq)
         try:
-            written = os.write(segment.fd, record)
+            written = os.write(fd, record)
             if written < len(record):
-                write(segment.fd, record[written:])
+                write(fd, record[written:])
         except OSError:
             segment.entries -= 1
             segment.events.discard(seq)
             try:
-                os.ftruncate(segment.fd, segment.size)  # a full disk takes a part
+                os.ftruncate(fd, segment.size)  # a full disk takes a part
                 segment.free.append(segment)
             except OSError:
                 segment.seal()
@@ -291,10 +292,14 @@ class Journal:
             except IndexError:
                 pass
             else:
-                if not segment.size or segment.size + size <= self._segment_bytes:
+                fd = segment.fd
+                is_open = fd is not None and fd.is_ours
+                if is_open and (not segment.size or segment.size + size <= self._segment_bytes):
                     return segment
                 segment.seal()
                 writer.finish(segment)
+                if not is_open:
+                    self._begins_anew(writer)
                 self._trim_due = True
                 if self.bytes > self._max_bytes:
                     self._trim(writer)
@@ -483,7 +488,7 @@ class Journal:
             writer.is_closed = True
             for segment in writer.open_segments():
                 segment.seal()
-            os.close(writer.held)
+            writer.held.close()
             writer.folder.close()
         self._begin()
 
