@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -71,6 +73,27 @@ def test_a_connection_is_used_again():
         assert [post(connections, url).body for _ in range(3)] == [b"ok"] * 3
         assert len(accepted) == 1
         connections.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closing what others have opened is not done there")
+@pytest.mark.parametrize("last", ["post", "close"])
+def test_a_connection_that_the_program_has_closed(last):
+    """A program that closes all descriptors may have a socket with the number of ours: nothing is sent to that."""
+    connections = Connections(TlsFiles(None, None, None))
+    with server(closes=False) as (url, accepted, _):
+        post(connections, url)
+        ((connection, _),) = connections._kept.values()
+        here, there = socket.socketpair()
+        os.dup2(here.fileno(), connection.sock.fileno())
+        taken = socket.socket(fileno=connection.sock.fileno())
+        here.close()
+        if last == "post":
+            assert post(connections, url).body == b"ok"
+            assert len(accepted) == 2
+        connections.close()
+        with there, taken:
+            taken.sendall(b"mine")
+            assert there.recv(65536) == b"mine"
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used_again():

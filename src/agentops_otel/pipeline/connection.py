@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from ..clock import monotonic
 from .address import is_loopback
+from .descriptor import Descriptor
 from .tls import NotPossible, TlsFiles, tls_context
 
 MAX_REPLY_BYTES: Final = 64 * 1024
@@ -76,7 +77,7 @@ class Connections:
         self.place: str = ""
         self._tls = tls
         self._context: ssl.SSLContext | None = None
-        self._kept: dict[tuple[str, str], Any] = {}
+        self._kept: dict[tuple[str, str], tuple[Any, Descriptor]] = {}
         self._retired = False
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
@@ -114,24 +115,27 @@ class Connections:
         if content is None or connection.sock is None or broken is not None:
             connection.close()
         else:
-            self._kept[place] = connection
+            self._kept[place] = connection, Descriptor(connection.sock.fileno())
             if self._retired:  # by another thread, perhaps just before the line above
                 self.close()
         return Answer(response.status, response.reason or "", response.headers, content)
 
     def _taken(self, place: tuple[str, str]) -> Any:
-        """The kept connection to a server; None when there is none, or the server has closed it since."""
-        connection = self._kept.pop(place, None)
-        if connection is None or not _is_readable(connection.sock):
+        """The kept connection to a server; None when there is none, or the server or the program has closed it."""
+        kept = self._kept.pop(place, None)
+        if kept is None:
+            return None
+        connection, descriptor = kept
+        if descriptor.is_ours and not _is_readable(connection.sock):
             return connection
-        connection.close()
+        _close(connection, descriptor)
         return None
 
     def close(self) -> None:
         """Close the connections."""
         kept, self._kept = self._kept, {}
-        for connection in kept.values():
-            connection.close()
+        for connection, descriptor in kept.values():
+            _close(connection, descriptor)
 
     def retire(self) -> None:
         """Close what is idle, and a connection that is in use by another thread once that has its answer."""
@@ -152,6 +156,13 @@ class Connections:
         if proxy is not None:
             connection.set_tunnel(parts.hostname, parts.port or 443, _proxy_authorization(proxy))
         return connection
+
+
+def _close(connection: Any, descriptor: Descriptor) -> None:
+    """Close a connection, but not what has the number of its socket where the program has closed that."""
+    if not descriptor.is_ours:
+        connection.sock.detach()
+    connection.close()
 
 
 def _port(parts: SplitResult) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 
 from typing_extensions import Self
 
-from .descriptor import Descriptor
+from .descriptor import Descriptor, behind_streams
 
 # Not when they are needed: a span that ends while the interpreter is taken apart can import nothing any more.
 if sys.platform == "win32":
@@ -76,7 +76,7 @@ class Folder:
     def open(self, name: str, flags: int) -> Descriptor:
         """A descriptor of a file that is ours alone; nobody else can read one that is new."""
         path, here = self.at(name)
-        descriptor = Descriptor(os.open(path, flags | _SAFE, 0o600, dir_fd=here))
+        descriptor = Descriptor(behind_streams(os.open(path, flags | _SAFE, 0o600, dir_fd=here)))
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode) or not _is_ours(info):
             os.close(descriptor)
@@ -196,7 +196,7 @@ def _make(path: str) -> None:
 
 def _opened(path: str, parent: int | None = None) -> Descriptor:
     """The descriptor of a folder."""
-    return Descriptor(os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=parent))
+    return Descriptor(behind_streams(os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE, dir_fd=parent)))
 
 
 def _is_ours(info: os.stat_result) -> bool:
