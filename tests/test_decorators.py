@@ -11,6 +11,9 @@ import gc
 import inspect
 import json
 import logging
+import math
+import operator
+import os
 import pickle
 import sys
 import threading
@@ -981,6 +984,172 @@ def test_what_a_decorated_callable_has_works(capture):
     described.register(int, lambda value: "a number")
     assert (described("x"), described(1)) == ("anything", "a number")
     assert names(capture) == [*["execute_tool price"] * 2, "execute_tool Task", *["execute_tool described"] * 2]
+
+
+class Instances:
+    """Instances that can be called, of every kind."""
+
+    class Plain:
+        def __call__(self, a: int, *, b=2):
+            return a
+
+    class Coroutine:
+        async def __call__(self, a: int, *, b=2):
+            return a
+
+    class Generator:
+        def __call__(self, a: int, *, b=2):
+            yield a
+
+    class AsyncGenerator:
+        async def __call__(self, a: int, *, b=2):
+            yield a
+
+
+every_instance = pytest.mark.parametrize("kind", ["Plain", "Coroutine", "Generator", "AsyncGenerator"])
+
+
+@every_instance
+@pytest.mark.parametrize("times", [1, 2])
+def test_who_asks_for_a_decorated_instance_s_call_sees_what_there_was(capture, kind, times):
+    """Frameworks ask it, and not the instance, whether to await or to read what is returned."""
+    plain = getattr(Instances, kind)()
+    decorated = plain
+    for _ in range(times):
+        decorated = tool(decorated)
+    for question in (
+        inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.ismethod,
+        inspect.signature,
+    ):  # fmt: skip
+        assert question(decorated.__call__) == question(plain.__call__), question
+    assert decorated.__call__ == decorated.__call__
+    assert drive(decorated.__call__, 3) == 3
+    assert names(capture) == [f"execute_tool {kind}"] * times
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize("send", [pickle, cloudpickle], ids=lambda module: module.__name__)
+def test_a_decorated_instance_s_call_is_sent(capture, send, monkeypatch):
+    """As any bound method is."""
+    monkeypatch.setitem(sys.modules, __name__, this_module())
+    assert pickle.loads(send.dumps(task.__call__))("me") == "sent to me"
+    assert names(capture) == ["execute_tool Task"]
+
+
+class Rich:
+    """Something that can be called and awaited, and whatever else Python asks a class for."""
+
+    def __init__(self):
+        self.left = [2, 1]
+
+    def __repr__(self):
+        return "Rich()"
+
+    def __call__(self, value):
+        return value
+
+    def __await__(self):
+        return asyncio.sleep(0, "awaited").__await__()
+
+    async def __aenter__(self):
+        return "entered"
+
+    async def __aexit__(self, *error):
+        return True
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop()
+
+    def __iter__(self):
+        return iter(self.left)
+
+    def __next__(self):
+        return self.left.pop()
+
+    def __length_hint__(self):
+        return 2
+
+    def __fspath__(self):
+        return "path"
+
+    def __matmul__(self, other):
+        return "matmul"
+
+    def __rmatmul__(self, other):
+        return "rmatmul"
+
+    def __trunc__(self):
+        return 7
+
+    def __instancecheck__(self, instance):
+        return instance == 1
+
+    def __subclasscheck__(self, subclass):
+        return subclass is int
+
+    def __buffer__(self, flags):
+        return memoryview(b"buffer")
+
+
+async def awaited(rich):
+    return await rich
+
+
+async def entered(rich):
+    async with rich as value:
+        raise LookupError(value)
+
+
+async def read_async(rich):
+    return [item async for item in rich]
+
+
+OPERATIONS = {
+    "repr": repr,
+    "call": lambda rich: rich(3),
+    "await": lambda rich: asyncio.run(awaited(rich)),
+    "async with": lambda rich: asyncio.run(entered(rich)),
+    "async for": lambda rich: asyncio.run(read_async(rich)),
+    "anext": lambda rich: asyncio.run(awaited(anext(rich))),
+    "for": list,
+    "next": next,
+    "length hint": operator.length_hint,
+    "path": os.fspath,
+    "matmul": lambda rich: (rich @ 1, 1 @ rich),
+    "trunc": math.trunc,
+    "isinstance": lambda rich: (isinstance(1, rich), isinstance(2, rich)),
+    "issubclass": lambda rich: (issubclass(int, rich), issubclass(str, rich)),
+    "callable": callable,
+}
+if sys.version_info >= (3, 12):
+    OPERATIONS["buffer"] = lambda rich: bytes(memoryview(rich))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("how", ["decorated", "returned"])
+def test_what_python_asks_a_class_for_is_there(capture, operation, how):
+    """What an object can do, its proxy can."""
+    made = tool(Rich()) if how == "decorated" else tool("f")(later(Rich))()
+    assert made.__wrapped__ is not made
+    assert OPERATIONS[operation](made) == OPERATIONS[operation](Rich())
+
+
+@pytest.mark.parametrize("operation", ["await", "async for", "anext", "for", "next", "path"])
+def test_what_an_object_cannot_do_its_proxy_cannot(capture, operation):
+    """No proxy has a method of another one's object, nor one that its own object's class takes back."""
+
+    class Poor(Rich):
+        __await__ = __aiter__ = __anext__ = __iter__ = __next__ = __fspath__ = None
+
+    assert callable(tool(Rich()))
+    for poor in (Poor(), tool(Poor())):
+        with pytest.raises(TypeError):
+            OPERATIONS[operation](poor)
 
 
 def test_a_cached_method_is_bound(capture):

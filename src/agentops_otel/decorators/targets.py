@@ -26,7 +26,7 @@ def decorate(kind: Kind, target: Any, name: str | None, description: str | None,
         raise TypeError(f"@{kind.name}: expected a function, a method or a class, got {type(target).__name__}")
     if inspect.isclass(target):
         return _decorate_class(kind, target, name, description, extra)
-    own = name or getattr(target, "__name__", None) or type(target).__name__
+    own = name or getattr(target, "__name__", None) or target.__class__.__name__  # of what is in a proxy of ours
     plan = make_plan(kind, target, own, description or summary_of(target), extra)
     if kind is AGENT and not plan.parameters.is_method:
         plan = msgspec.structs.replace(plan, agent_id=str(uuid4()))
