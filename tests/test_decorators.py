@@ -298,6 +298,48 @@ def test_a_new_exception_of_the_same_text_is_recorded(capture):
     assert [len(span.events) for span in capture.spans] == [1, 1]
 
 
+FAILING = {
+    **{make.__name__: make for make in KINDS},
+    "returned coroutine": lambda body: action("f")(later(coroutine(body))),
+    "returned generator": lambda body: action("f")(later(generator(body))),
+    "returned async generator": lambda body: action("f")(later(async_generator(body))),
+}
+
+
+@pytest.mark.parametrize("how", FAILING)
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_exception_leaves_no_reference_cycle(capture, how, times):
+    """What it holds is let go as soon as it is handled."""
+
+    def body(held):
+        raise LookupError
+
+    function = FAILING[how](body)
+    for _ in range(times - 1):
+        function = action("again")(function)
+
+    def use():
+        held = Box()
+        with contextlib.suppress(LookupError):
+            step_through(function(held))
+        return weakref.ref(held)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert use()() is None
+    finally:
+        gc.enable()
+    assert StatusCode.ERROR in {span.status.status_code for span in capture.spans}
+
+
+def step_through(returned):
+    """Every step of whatever a function has returned, without an event loop, which keeps exceptions for a while."""
+    steps = returned.__anext__() if inspect.isasyncgen(returned) else returned
+    while True:
+        steps.send(None)
+
+
 @every_kind
 @pytest.mark.parametrize("stop", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
 def test_being_stopped_is_no_error(capture, make, stop):

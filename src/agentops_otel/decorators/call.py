@@ -6,6 +6,7 @@ The user's function is called exactly once, whatever becomes of the recording: n
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
 from types import CodeType, TracebackType
 from typing import Any, Final
@@ -229,6 +230,10 @@ def _recorded_below(error: BaseException, call: Call) -> bool:
     types take no weak reference, and an id is reused as soon as its object is gone.
     """
     traceback = _traceback_of(error)
+    if traceback is not None and sys.exc_info()[1] is error:
+        # It begins with the frame that handles it, this call's own. That one is not below, and up to Python 3.12 a look
+        # at its locals would keep them, the exception among them, in a cycle.
+        traceback = traceback.tb_next
     while traceback is not None:
         frame = traceback.tb_frame
         if frame.f_code in WRAPPERS:
