@@ -905,6 +905,75 @@ def test_an_instance_that_takes_no_weak_reference_is_an_agent_without_an_id(capt
     assert "gen_ai.agent.id" not in capture.spans[0].attributes
 
 
+def asked(self, name):
+    pytest.fail(name)
+
+
+class MadeUp(type):
+    __getattr__ = asked
+
+
+ODD = {
+    "__getattr__": {"__getattr__": asked},
+    "__getattribute__": {"__getattribute__": asked},
+    "properties": {
+        "agentops_agent_name": property(lambda self: {}["name"]),
+        "agentops_agent_id": property(lambda self: {}["id"]),
+    },
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+@pytest.mark.parametrize("base", [object, dict])
+@pytest.mark.parametrize("decorate", [None, agent, tool])
+def test_an_instance_that_makes_up_attributes_is_not_asked_for_ours(capture, decorate, base, how):
+    """What its `__getattr__` raises would cost the span, and what else it does is the program's."""
+
+    class Bag(base, metaclass=MadeUp):
+        locals().update(ODD[how])
+
+        def go(self):
+            return 1
+
+        @tool
+        def stop(self):
+            return 2
+
+    if decorate is not None:
+        Bag = decorate(Bag)
+    bag = Bag()
+    assert (Bag.go(bag), Bag.stop(bag)) == (1, 2)
+    own = {None: [], agent: ["invoke_agent Bag"], tool: ["execute_tool Bag.go"]}
+    assert names(capture) == [*own[decorate], "execute_tool stop"]
+
+
+def test_an_agent_is_named_by_a_property_or_a_slot(capture):
+    """As by any attribute of its own."""
+
+    @agent
+    class Named:
+        @property
+        def agentops_agent_name(self):
+            return "by a property"
+
+        def go(self):
+            """Nothing."""
+
+    @agent
+    class Slotted:
+        __slots__ = ("agentops_agent_name",)
+
+        def go(self):
+            """Nothing."""
+
+    slotted = Slotted()
+    slotted.go()
+    slotted.agentops_agent_name = "by a slot"
+    slotted.go()
+    Named().go()
+    assert names(capture) == ["invoke_agent Slotted", "invoke_agent by a slot", "invoke_agent by a property"]
+
+
 def test_an_agent_s_instances_are_let_go(capture):
     """Neither the id nor the span keeps an instance alive."""
     planner = Planner()

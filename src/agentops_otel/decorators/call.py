@@ -27,6 +27,7 @@ from .plan import AGENT, Plan
 _CALL_KEY: Final = create_key("agentops-call")
 # These are not failures: the function was asked to stop.
 _CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+_MISSING: Final = object()
 # The code of our wrappers: a traceback that went through one of them below has been recorded there.
 WRAPPERS: Final[set[CodeType]] = {*STEPS}
 
@@ -140,8 +141,11 @@ def _identity(plan: Plan, instance: Any, current: Context) -> tuple[str, dict[st
     """The name, the attributes and the agent of a call."""
     attributes = dict(plan.attributes)
     agent_id = plan.agent_id or current.get(AGENT_KEY)
-    if instance is not None and hasattr(type(instance), "agentops_agent_id"):
-        agent_id = getattr(instance, "agentops_agent_id", None) or agent_id
+    if (
+        instance is not None
+        and _read(type.__getattribute__, type(instance), "agentops_agent_id", _MISSING) is not _MISSING
+    ):
+        agent_id = _read(object.__getattribute__, instance, "agentops_agent_id") or agent_id
     if plan.kind is not AGENT:
         if agent_id is not None:
             attributes[semconv.EVENT_AGENT_ID] = agent_id
@@ -150,10 +154,18 @@ def _identity(plan: Plan, instance: Any, current: Context) -> tuple[str, dict[st
         attributes[semconv.AGENT_ID] = agent_id
     if not plan.of_class:
         return plan.name, attributes, agent_id
-    own = getattr(instance, "agentops_agent_name", None)
+    own = _read(object.__getattribute__, instance, "agentops_agent_name")
     name = own if isinstance(own, str) and own else type(instance).__name__
     attributes[plan.kind.name_key] = name
     return name, attributes, agent_id
+
+
+def _read(get: Callable[[Any, str], Any], of: Any, name: str, default: object = None) -> Any:
+    """An attribute that is there; an instance's own ways to make up others are not asked."""
+    try:
+        return get(of, name)
+    except Exception:  # (of a property, too)
+        return default
 
 
 def _write_content(call: Call, key: str, copy: str, value: Callable[[], object]) -> None:
