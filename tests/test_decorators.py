@@ -18,6 +18,7 @@ import pickle
 import sys
 import threading
 import traceback
+import typing
 import uuid
 import warnings
 import weakref
@@ -903,6 +904,42 @@ def test_an_instance_that_takes_no_weak_reference_is_an_agent_without_an_id(capt
     assert Slim().run() == 1
     assert names(capture) == ["invoke_agent Slim"]
     assert "gen_ai.agent.id" not in capture.spans[0].attributes
+
+
+@pytest.mark.parametrize("named", [(), ("runner",)], ids=["plain", "named"])
+@pytest.mark.parametrize("derived", [False, True])
+def test_an_agent_protocol_asks_for_no_more_than_it_did(capture, named, derived):
+    """The decorator adds no member, to it or to a protocol that is made of it."""
+
+    @agent(*named)
+    @typing.runtime_checkable
+    class Runner(typing.Protocol):
+        def run(self):
+            return 1
+
+    protocol = Runner
+    if derived:
+
+        @typing.runtime_checkable
+        class Both(Runner, typing.Protocol):
+            def stop(self): ...
+
+        protocol = Both
+
+    class Mine:
+        def run(self):
+            return 2
+
+        def stop(self): ...
+
+    class Heir(protocol):
+        pass
+
+    assert isinstance(Mine(), protocol)
+    assert issubclass(Mine, protocol)
+    assert not isinstance(object(), protocol)
+    assert Heir().run() == 1
+    assert names(capture) == ["invoke_agent Heir"]
 
 
 def asked(self, name):

@@ -43,7 +43,8 @@ def _decorate_class(kind: Kind, cls: type, name: str | None, description: str | 
         plan = make_plan(kind, member, own, about, extra)
         parameters = msgspec.structs.replace(plan.parameters, is_method=True, names=_without_first(plan.parameters))
         setattr(cls, attribute, _wrap(member, msgspec.structs.replace(plan, of_class=True, parameters=parameters)))
-    if kind is AGENT:
+    # On a protocol they would be members, which a class needs to satisfy it.
+    if kind is AGENT and not vars(cls).get("_is_protocol"):
         cls.agentops_agent_id = _AgentId()  # type: ignore[attr-defined]
         if name is not None:
             cls.agentops_agent_name = name  # type: ignore[attr-defined]
