@@ -27,7 +27,7 @@ from types import ModuleType, SimpleNamespace
 import cloudpickle
 import pytest
 from opentelemetry import trace
-from opentelemetry.context import attach, detach, get_current, set_value
+from opentelemetry.context import Context, attach, detach, get_current, set_value
 from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
@@ -1957,6 +1957,26 @@ def test_a_context_that_the_function_leaves_attached_is_undone(capture):
     before = get_current()
     untidy()
     assert get_current() is before
+
+
+@pytest.mark.parametrize("how", FAILING)
+@pytest.mark.parametrize("attached", [lambda: set_value("tenant", 1), Context], ids=["more", "nothing"])
+def test_a_context_is_attached_by_one_call_and_detached_by_another(capture, how, attached, caplog):
+    """As a client's `open()` and `close()` do: no span that has ended stays the current one."""
+    tokens = []
+    opened = FAILING[how](lambda: tokens.append(attach(attached())))
+    closed = FAILING[how](lambda: detach(tokens.pop()))
+
+    async def main():
+        before = get_current()
+        for function in (opened, closed, opened, closed):
+            returned = function()
+            if returned is not None:
+                await read(returned)
+            assert get_current() is before
+
+    asyncio.run(main())
+    assert caplog.records == []
 
 
 def test_a_generator_that_is_never_read_records_nothing(capture):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from types import CodeType, TracebackType
 from typing import Any, Final
 
@@ -32,11 +33,17 @@ _MISSING: Final = object()
 WRAPPERS: Final[set[CodeType]] = {*STEPS}
 
 
+# Which call's code runs in this contextvars context, where a call may end in another one than it began in. What is
+# attached as OpenTelemetry's context does not say: the code may attach and detach as it likes.
+_INSIDE: ContextVar[Call | None] = ContextVar("agentops-inside", default=None)
+
+
 class Call:
     """One recorded call: its span, and the context in which the function's code runs."""
 
     __slots__ = (
-        "config", "content", "context", "ended", "instance", "outer", "own_context", "plan", "previous", "span",
+        "config", "content", "context", "ended", "inside", "instance", "outer", "own_context", "plan", "previous",
+        "span",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, span: Span, config: Configuration, instance: int | None, outer: Call | None) -> None:
@@ -47,6 +54,7 @@ class Call:
         self.instance: int | None = instance  # id() of the instance of a decorated class whose method this is
         self.outer: Call | None = outer  # the nearest such call around this one
         self.previous: Context | None = None
+        self.inside: Call | None = None
         self.context: Context = Context()
         self.content: dict[str, str] = {}  # attributes for the end: setting several at once costs as much as one
         self.ended: bool = False
@@ -79,17 +87,19 @@ class Call:
         No tokens: a coroutine dropped half-way is closed in whatever context the garbage collector runs in, where a
         token is an error and the context is not ours to change.
         """
-        previous = self.previous
-        self.previous = None
+        previous, inside = self.previous, self.inside
+        self.previous = self.inside = None
         if previous is None:
             return
         restore = True
         try:
             current = CURRENT.get()
-            ours = current.get(_CALL_KEY) is self
-            if ours:
+            if current.get(_CALL_KEY) is self:
                 self.context = current  # a generator finds at its next step what it attached in this one
-            restore = ours or self.own_context
+            if not self.own_context:
+                restore = _INSIDE.get() is self
+                if restore:
+                    _INSIDE.set(inside)
         finally:
             if restore:
                 CURRENT.set(previous)
@@ -184,6 +194,9 @@ def enter(call: Call | None) -> None:
         return
     try:
         call.previous = CURRENT.get()
+        if not call.own_context:
+            call.inside = _INSIDE.get()
+            _INSIDE.set(call)
         CURRENT.set(call.context)
     except Exception:
         guard.report(call.plan.where)
