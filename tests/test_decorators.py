@@ -1871,6 +1871,48 @@ def test_an_unhandled_throw_comes_back_as_it_was_thrown(capture):
     assert len(capture.spans[0].events) == 1
 
 
+@pytest.mark.parametrize("text", [False, True], ids=["plain", "text"])
+@pytest.mark.parametrize("how", ["generator", "async generator", "returned generator", "returned async generator"])
+def test_a_generator_keeps_no_item(capture, how, text):
+    """Neither while its reader works nor while it makes the next one."""
+    alive = weakref.WeakSet()
+    seen = []
+
+    def made():
+        seen.append(len(alive))
+        box = Box()
+        alive.add(box)
+        return box
+
+    def boxes(count: int):
+        for _ in range(count):
+            yield made()
+
+    async def async_boxes(count: int):
+        for _ in range(count):
+            yield made()
+
+    body = async_boxes if "async" in how else boxes
+    body.__annotations__ = {"count": "int" if text else int}
+    steps = tool("boxes")(later(body) if "returned" in how else body)(3)
+    while (box := next_of(steps)) is not None:
+        del box
+        seen.append(len(alive))
+    assert seen == [0] * 6
+
+
+def next_of(steps):
+    """A generator's next item, None when there is none."""
+    if not inspect.isasyncgen(steps):
+        return next(steps, None)
+    with contextlib.suppress(StopAsyncIteration):
+        try:
+            steps.__anext__().send(None)
+        except StopIteration as stop:
+            return stop.value
+    return None
+
+
 def test_closing_a_generator_early_is_no_error(capture):
     """The user's cleanup runs at once and in the generator's context, then the span ends."""
     log = []
