@@ -31,6 +31,7 @@ from opentelemetry.context import Context, attach, detach, get_current, set_valu
 from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
+from werkzeug.local import LocalProxy
 
 from agentops_otel import context, events, guard
 from agentops_otel.config import Configuration
@@ -1709,6 +1710,15 @@ def test_an_error_below_is_recorded_once(capture):
 
     asyncio.run(main())
     assert sum(len(span.events) for span in capture.spans if "tool" in span.name) == 2
+
+
+def test_a_lazy_object_is_handed_through_and_not_made(capture):
+    """As an argument and as a result."""
+    lazy = LocalProxy(lambda: pytest.fail("made"))
+    assert tool("f")(lambda value: LocalProxy(lambda: pytest.fail("made")))(lazy) is not None
+    assert tool("g")(lambda value: value)(lazy) is lazy
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"value": "<LocalProxy>"}
+    assert [json.loads(span.attributes["gen_ai.tool.call.result"]) for span in capture.spans] == ["<LocalProxy>"] * 2
 
 
 def test_handles_of_other_runtimes_are_left_alone(capture):

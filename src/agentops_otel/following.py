@@ -216,9 +216,7 @@ def how_to_follow(result: Any) -> Callable[[Any, OpenCall], Any] | None:
     follow = _LATER.get(kind)
     if follow is not None or not hasattr(kind, "__await__"):
         return follow
-    if asyncio.isfuture(result):
-        return follow_future
-    # Handles of other runtimes (Ray's, Dask's) are looked into by those: they stay what they are.
-    if hasattr(kind, "add_done_callback") or not inspect.isfunction(kind.__await__):
-        return None
-    return _follow_awaitable
+    if hasattr(kind, "add_done_callback"):
+        # Handles of other runtimes (Ray's, Dask's) are looked into by those: they stay what they are.
+        return follow_future if asyncio.isfuture(result) else None
+    return _follow_awaitable if inspect.isfunction(kind.__await__) else None
