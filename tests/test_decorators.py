@@ -11,10 +11,14 @@ import gc
 import inspect
 import json
 import logging
+import math
+import operator
+import os
 import pickle
 import sys
 import threading
 import traceback
+import typing
 import uuid
 import warnings
 import weakref
@@ -23,10 +27,11 @@ from types import ModuleType, SimpleNamespace
 import cloudpickle
 import pytest
 from opentelemetry import trace
-from opentelemetry.context import attach, detach, get_current, set_value
+from opentelemetry.context import Context, attach, detach, get_current, set_value
 from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
+from werkzeug.local import LocalProxy
 
 from agentops_otel import context, events, guard
 from agentops_otel.config import Configuration
@@ -293,6 +298,48 @@ def test_a_new_exception_of_the_same_text_is_recorded(capture):
     with pytest.raises(ValueError):
         outer()
     assert [len(span.events) for span in capture.spans] == [1, 1]
+
+
+FAILING = {
+    **{make.__name__: make for make in KINDS},
+    "returned coroutine": lambda body: action("f")(later(coroutine(body))),
+    "returned generator": lambda body: action("f")(later(generator(body))),
+    "returned async generator": lambda body: action("f")(later(async_generator(body))),
+}
+
+
+@pytest.mark.parametrize("how", FAILING)
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_exception_leaves_no_reference_cycle(capture, how, times):
+    """What it holds is let go as soon as it is handled."""
+
+    def body(held):
+        raise LookupError
+
+    function = FAILING[how](body)
+    for _ in range(times - 1):
+        function = action("again")(function)
+
+    def use():
+        held = Box()
+        with contextlib.suppress(LookupError):
+            step_through(function(held))
+        return weakref.ref(held)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert use()() is None
+    finally:
+        gc.enable()
+    assert StatusCode.ERROR in {span.status.status_code for span in capture.spans}
+
+
+def step_through(returned):
+    """Every step of whatever a function has returned, without an event loop, which keeps exceptions for a while."""
+    steps = returned.__anext__() if inspect.isasyncgen(returned) else returned
+    while True:
+        steps.send(None)
 
 
 @every_kind
@@ -860,6 +907,111 @@ def test_an_instance_that_takes_no_weak_reference_is_an_agent_without_an_id(capt
     assert "gen_ai.agent.id" not in capture.spans[0].attributes
 
 
+@pytest.mark.parametrize("named", [(), ("runner",)], ids=["plain", "named"])
+@pytest.mark.parametrize("derived", [False, True])
+def test_an_agent_protocol_asks_for_no_more_than_it_did(capture, named, derived):
+    """The decorator adds no member, to it or to a protocol that is made of it."""
+
+    @agent(*named)
+    @typing.runtime_checkable
+    class Runner(typing.Protocol):
+        def run(self):
+            return 1
+
+    protocol = Runner
+    if derived:
+
+        @typing.runtime_checkable
+        class Both(Runner, typing.Protocol):
+            def stop(self): ...
+
+        protocol = Both
+
+    class Mine:
+        def run(self):
+            return 2
+
+        def stop(self): ...
+
+    class Heir(protocol):
+        pass
+
+    assert isinstance(Mine(), protocol)
+    assert issubclass(Mine, protocol)
+    assert not isinstance(object(), protocol)
+    assert Heir().run() == 1
+    assert names(capture) == ["invoke_agent Heir"]
+
+
+def asked(self, name):
+    pytest.fail(name)
+
+
+class MadeUp(type):
+    __getattr__ = asked
+
+
+ODD = {
+    "__getattr__": {"__getattr__": asked},
+    "__getattribute__": {"__getattribute__": asked},
+    "properties": {
+        "agentops_agent_name": property(lambda self: {}["name"]),
+        "agentops_agent_id": property(lambda self: {}["id"]),
+    },
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+@pytest.mark.parametrize("base", [object, dict])
+@pytest.mark.parametrize("decorate", [None, agent, tool])
+def test_an_instance_that_makes_up_attributes_is_not_asked_for_ours(capture, decorate, base, how):
+    """What its `__getattr__` raises would cost the span, and what else it does is the program's."""
+
+    class Bag(base, metaclass=MadeUp):
+        locals().update(ODD[how])
+
+        def go(self):
+            return 1
+
+        @tool
+        def stop(self):
+            return 2
+
+    if decorate is not None:
+        Bag = decorate(Bag)
+    bag = Bag()
+    assert (Bag.go(bag), Bag.stop(bag)) == (1, 2)
+    own = {None: [], agent: ["invoke_agent Bag"], tool: ["execute_tool Bag.go"]}
+    assert names(capture) == [*own[decorate], "execute_tool stop"]
+
+
+def test_an_agent_is_named_by_a_property_or_a_slot(capture):
+    """As by any attribute of its own."""
+
+    @agent
+    class Named:
+        @property
+        def agentops_agent_name(self):
+            return "by a property"
+
+        def go(self):
+            """Nothing."""
+
+    @agent
+    class Slotted:
+        __slots__ = ("agentops_agent_name",)
+
+        def go(self):
+            """Nothing."""
+
+    slotted = Slotted()
+    slotted.go()
+    slotted.agentops_agent_name = "by a slot"
+    slotted.go()
+    Named().go()
+    assert names(capture) == ["invoke_agent Slotted", "invoke_agent by a slot", "invoke_agent by a property"]
+
+
 def test_an_agent_s_instances_are_let_go(capture):
     """Neither the id nor the span keeps an instance alive."""
     planner = Planner()
@@ -981,6 +1133,172 @@ def test_what_a_decorated_callable_has_works(capture):
     described.register(int, lambda value: "a number")
     assert (described("x"), described(1)) == ("anything", "a number")
     assert names(capture) == [*["execute_tool price"] * 2, "execute_tool Task", *["execute_tool described"] * 2]
+
+
+class Instances:
+    """Instances that can be called, of every kind."""
+
+    class Plain:
+        def __call__(self, a: int, *, b=2):
+            return a
+
+    class Coroutine:
+        async def __call__(self, a: int, *, b=2):
+            return a
+
+    class Generator:
+        def __call__(self, a: int, *, b=2):
+            yield a
+
+    class AsyncGenerator:
+        async def __call__(self, a: int, *, b=2):
+            yield a
+
+
+every_instance = pytest.mark.parametrize("kind", ["Plain", "Coroutine", "Generator", "AsyncGenerator"])
+
+
+@every_instance
+@pytest.mark.parametrize("times", [1, 2])
+def test_who_asks_for_a_decorated_instance_s_call_sees_what_there_was(capture, kind, times):
+    """Frameworks ask it, and not the instance, whether to await or to read what is returned."""
+    plain = getattr(Instances, kind)()
+    decorated = plain
+    for _ in range(times):
+        decorated = tool(decorated)
+    for question in (
+        inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.ismethod,
+        inspect.signature,
+    ):  # fmt: skip
+        assert question(decorated.__call__) == question(plain.__call__), question
+    assert decorated.__call__ == decorated.__call__
+    assert drive(decorated.__call__, 3) == 3
+    assert names(capture) == [f"execute_tool {kind}"] * times
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize("send", [pickle, cloudpickle], ids=lambda module: module.__name__)
+def test_a_decorated_instance_s_call_is_sent(capture, send, monkeypatch):
+    """As any bound method is."""
+    monkeypatch.setitem(sys.modules, __name__, this_module())
+    assert pickle.loads(send.dumps(task.__call__))("me") == "sent to me"
+    assert names(capture) == ["execute_tool Task"]
+
+
+class Rich:
+    """Something that can be called and awaited, and whatever else Python asks a class for."""
+
+    def __init__(self):
+        self.left = [2, 1]
+
+    def __repr__(self):
+        return "Rich()"
+
+    def __call__(self, value):
+        return value
+
+    def __await__(self):
+        return asyncio.sleep(0, "awaited").__await__()
+
+    async def __aenter__(self):
+        return "entered"
+
+    async def __aexit__(self, *error):
+        return True
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop()
+
+    def __iter__(self):
+        return iter(self.left)
+
+    def __next__(self):
+        return self.left.pop()
+
+    def __length_hint__(self):
+        return 2
+
+    def __fspath__(self):
+        return "path"
+
+    def __matmul__(self, other):
+        return "matmul"
+
+    def __rmatmul__(self, other):
+        return "rmatmul"
+
+    def __trunc__(self):
+        return 7
+
+    def __instancecheck__(self, instance):
+        return instance == 1
+
+    def __subclasscheck__(self, subclass):
+        return subclass is int
+
+    def __buffer__(self, flags):
+        return memoryview(b"buffer")
+
+
+async def awaited(rich):
+    return await rich
+
+
+async def entered(rich):
+    async with rich as value:
+        raise LookupError(value)
+
+
+async def read_async(rich):
+    return [item async for item in rich]
+
+
+OPERATIONS = {
+    "repr": repr,
+    "call": lambda rich: rich(3),
+    "await": lambda rich: asyncio.run(awaited(rich)),
+    "async with": lambda rich: asyncio.run(entered(rich)),
+    "async for": lambda rich: asyncio.run(read_async(rich)),
+    "anext": lambda rich: asyncio.run(awaited(anext(rich))),
+    "for": list,
+    "next": next,
+    "length hint": operator.length_hint,
+    "path": os.fspath,
+    "matmul": lambda rich: (rich @ 1, 1 @ rich),
+    "trunc": math.trunc,
+    "isinstance": lambda rich: (isinstance(1, rich), isinstance(2, rich)),
+    "issubclass": lambda rich: (issubclass(int, rich), issubclass(str, rich)),
+    "callable": callable,
+}
+if sys.version_info >= (3, 12):
+    OPERATIONS["buffer"] = lambda rich: bytes(memoryview(rich))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("how", ["decorated", "returned"])
+def test_what_python_asks_a_class_for_is_there(capture, operation, how):
+    """What an object can do, its proxy can."""
+    made = tool(Rich()) if how == "decorated" else tool("f")(later(Rich))()
+    assert made.__wrapped__ is not made
+    assert OPERATIONS[operation](made) == OPERATIONS[operation](Rich())
+
+
+@pytest.mark.parametrize("operation", ["await", "async for", "anext", "for", "next", "path"])
+def test_what_an_object_cannot_do_its_proxy_cannot(capture, operation):
+    """No proxy has a method of another one's object, nor one that its own object's class takes back."""
+
+    class Poor(Rich):
+        __await__ = __aiter__ = __anext__ = __iter__ = __next__ = __fspath__ = None
+
+    assert callable(tool(Rich()))
+    for poor in (Poor(), tool(Poor())):
+        with pytest.raises(TypeError):
+            OPERATIONS[operation](poor)
 
 
 def test_a_cached_method_is_bound(capture):
@@ -1394,6 +1712,15 @@ def test_an_error_below_is_recorded_once(capture):
     assert sum(len(span.events) for span in capture.spans if "tool" in span.name) == 2
 
 
+def test_a_lazy_object_is_handed_through_and_not_made(capture):
+    """As an argument and as a result."""
+    lazy = LocalProxy(lambda: pytest.fail("made"))
+    assert tool("f")(lambda value: LocalProxy(lambda: pytest.fail("made")))(lazy) is not None
+    assert tool("g")(lambda value: value)(lazy) is lazy
+    assert json.loads(capture.spans[0].attributes["gen_ai.tool.call.arguments"]) == {"value": "<LocalProxy>"}
+    assert [json.loads(span.attributes["gen_ai.tool.call.result"]) for span in capture.spans] == ["<LocalProxy>"] * 2
+
+
 def test_handles_of_other_runtimes_are_left_alone(capture):
     """What tells of its end in its own way is looked into by its maker: it stays what it is."""
 
@@ -1554,6 +1881,48 @@ def test_an_unhandled_throw_comes_back_as_it_was_thrown(capture):
     assert len(capture.spans[0].events) == 1
 
 
+@pytest.mark.parametrize("text", [False, True], ids=["plain", "text"])
+@pytest.mark.parametrize("how", ["generator", "async generator", "returned generator", "returned async generator"])
+def test_a_generator_keeps_no_item(capture, how, text):
+    """Neither while its reader works nor while it makes the next one."""
+    alive = weakref.WeakSet()
+    seen = []
+
+    def made():
+        seen.append(len(alive))
+        box = Box()
+        alive.add(box)
+        return box
+
+    def boxes(count: int):
+        for _ in range(count):
+            yield made()
+
+    async def async_boxes(count: int):
+        for _ in range(count):
+            yield made()
+
+    body = async_boxes if "async" in how else boxes
+    body.__annotations__ = {"count": "int" if text else int}
+    steps = tool("boxes")(later(body) if "returned" in how else body)(3)
+    while (box := next_of(steps)) is not None:
+        del box
+        seen.append(len(alive))
+    assert seen == [0] * 6
+
+
+def next_of(steps):
+    """A generator's next item, None when there is none."""
+    if not inspect.isasyncgen(steps):
+        return next(steps, None)
+    with contextlib.suppress(StopAsyncIteration):
+        try:
+            steps.__anext__().send(None)
+        except StopIteration as stop:
+            return stop.value
+    return None
+
+
 def test_closing_a_generator_early_is_no_error(capture):
     """The user's cleanup runs at once and in the generator's context, then the span ends."""
     log = []
@@ -1640,6 +2009,26 @@ def test_a_context_that_the_function_leaves_attached_is_undone(capture):
     before = get_current()
     untidy()
     assert get_current() is before
+
+
+@pytest.mark.parametrize("how", FAILING)
+@pytest.mark.parametrize("attached", [lambda: set_value("tenant", 1), Context], ids=["more", "nothing"])
+def test_a_context_is_attached_by_one_call_and_detached_by_another(capture, how, attached, caplog):
+    """As a client's `open()` and `close()` do: no span that has ended stays the current one."""
+    tokens = []
+    opened = FAILING[how](lambda: tokens.append(attach(attached())))
+    closed = FAILING[how](lambda: detach(tokens.pop()))
+
+    async def main():
+        before = get_current()
+        for function in (opened, closed, opened, closed):
+            returned = function()
+            if returned is not None:
+                await read(returned)
+            assert get_current() is before
+
+    asyncio.run(main())
+    assert caplog.records == []
 
 
 def test_a_generator_that_is_never_read_records_nothing(capture):

@@ -15,6 +15,7 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.background import BackgroundTask
 
 from agentops_otel.decorators import action, agent, tool, workflow
 
@@ -359,3 +360,16 @@ def test_a_route_of_fastapi_is_what_it_was(path, price):
     status, _ = asyncio.run(post(path, b"", {"price": "none"}))
     assert status == 422
     assert "Item" in json.dumps(app.openapi()["paths"][path])
+
+
+@pytest.mark.parametrize("decorate", [tool, lambda target: target], ids=["decorated", "plain"])
+def test_a_background_task_of_starlette_is_awaited(decorate):
+    """It asks an instance's `__call__` whether it has to be."""
+    sent = []
+
+    class Mail:
+        async def __call__(self, to):
+            sent.append(to)
+
+    asyncio.run(BackgroundTask(decorate(Mail()), "ada")())
+    assert sent == ["ada"]

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections import OrderedDict, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
+from types import GeneratorType, MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+import wrapt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.local import LocalProxy
 
 from agentops_otel import text, values
+from agentops_otel.decorators import tool
 from agentops_otel.media import KEYS
 from agentops_otel.redaction import Redactor
 from agentops_otel.secrets import is_secret_name
+from agentops_otel.testing import captured_session
 from agentops_otel.text import MAX_LENGTH
 from agentops_otel.values import sanitize, to_json, to_text
 from tests.fakes.fault_server import FaultServer
@@ -110,7 +115,7 @@ def test_text_can_be_encoded(text, shown):
         pytest.param({"a": Unprintable()}, '{"a":"<unprintable Unprintable>"}', id="raising __str__ inside"),
         pytest.param({Unprintable(): 1}, '{"<unprintable Unprintable>":1}', id="raising __str__ of a key"),
         pytest.param(HostileDict(a=1), '"<unprintable HostileDict>"', id="raising items()"),
-        pytest.param(Liar(), "<unprintable Liar>", id="raising __class__"),
+        pytest.param(Liar(), "<Liar>", id="raising __class__"),
         pytest.param(
             ValueError(Unprintable()), "ValueError: <unprintable ValueError>", id="exception that cannot be shown"
         ),
@@ -158,6 +163,87 @@ def test_iterators_are_not_consumed():
     assert sanitize(pairs) == "<zip>"
     assert list(numbers) == [0, 1, 2]
     assert list(pairs) == [("a", "c"), ("b", "d")]
+
+
+def lazies(make):
+    """Objects of all kinds that stand for what they make when they are asked for anything."""
+    yield LocalProxy(make)
+    if hasattr(wrapt, "LazyObjectProxy"):
+        yield wrapt.LazyObjectProxy(make)
+    yield Lazy(make)
+    yield CallableLazy(make)
+
+
+class Lazy:
+    """As Django's."""
+
+    def __init__(self, make):
+        vars(self)["made"] = make
+
+    __class__ = property(lambda self: type(self.made()))
+
+    def __getattr__(self, name):
+        return getattr(self.made(), name)
+
+    def __repr__(self):
+        return repr(self.made())
+
+
+class CallableLazy(Lazy):
+    def __call__(self):
+        return self.made()()
+
+
+def test_a_lazy_object_is_named_and_not_made():
+    """It may cost a connection or a query, and the program may never need it."""
+    for lazy in lazies(lambda: pytest.fail("made")):
+        name = f"<{type(lazy).__name__}>"
+        assert sanitize(lazy) == name
+        assert json.loads(to_json({"a": [lazy]})) == {"a": [name]}
+
+
+def test_a_proxy_of_ours_is_what_it_stands_for():
+    """What it stands for is there."""
+    size = tool(len)
+    assert type(size) is not type(len)
+    assert sanitize(size) == sanitize(len)
+
+    @tool
+    def numbers():
+        return (n for n in range(3))
+
+    with captured_session():
+        made = numbers()
+    assert type(made) is not GeneratorType
+    assert sanitize(made) == "<generator>"
+
+
+class Ordered(UserDict):
+    """A mapping that is no dict."""
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    a: int
+    b: str
+
+
+class Rows(UserList):
+    """Items of a class of its own."""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Ordered(a=1), '{"a":1}'), (defaultdict(int, a=1), '{"a":1}'), (ChainMap({"a": 1}), '{"a":1}'),
+        (Rows([1]), "[1]"), (frozenset({1}), "[1]"), (Pair(1, "x"), '[1,"x"]'),
+        (type("Yes", (int,), {})(1), 1), (type("Odd", (list,), {})([1]), (1,)),
+    ],
+)  # fmt: skip
+def test_ordinary_subclasses_are_shown_as_what_they_are(value, shown):
+    """Mappings, lists, numbers, whatever their own class."""
+    assert sanitize(value) == shown
 
 
 @pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["list", "dict"])

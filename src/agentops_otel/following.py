@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 import wrapt
 
 from . import guard
+from .special import with_special_methods
 
 
 class OpenCall(Protocol):
@@ -56,6 +57,9 @@ class _Followed(wrapt.ObjectProxy):  # type: ignore[type-arg]
         self._self_owner = owner  # what else has to live as long as this
         if owner is None:
             weakref.finalize(self, call.end).atexit = False
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.__wrapped__.__reduce_ex__(protocol)
@@ -162,6 +166,10 @@ def _awaited(followed: Any) -> Any:
     return _FollowedGenerator(steps, followed._self_call, owner=followed)  # noqa: SLF001
 
 
+def _follow_awaitable(awaitable: Any, call: OpenCall) -> Any:
+    return with_special_methods(_FollowedAwaitable, type(awaitable))(awaitable, call)
+
+
 def _delegated(steps: Any) -> Generator[Any, Any, Any]:
     return (yield from steps)
 
@@ -208,9 +216,7 @@ def how_to_follow(result: Any) -> Callable[[Any, OpenCall], Any] | None:
     follow = _LATER.get(kind)
     if follow is not None or not hasattr(kind, "__await__"):
         return follow
-    if asyncio.isfuture(result):
-        return follow_future
-    # Handles of other runtimes (Ray's, Dask's) are looked into by those: they stay what they are.
-    if hasattr(kind, "add_done_callback") or not inspect.isfunction(kind.__await__):
-        return None
-    return _FollowedAwaitable
+    if hasattr(kind, "add_done_callback"):
+        # Handles of other runtimes (Ray's, Dask's) are looked into by those: they stay what they are.
+        return follow_future if asyncio.isfuture(result) else None
+    return _follow_awaitable if inspect.isfunction(kind.__await__) else None

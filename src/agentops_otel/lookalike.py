@@ -22,18 +22,18 @@ def make(_agentops_call):
 _FUNCTION: Final = _SIMPLE.format(head="def", way="")
 _COROUTINE: Final = _SIMPLE.format(head="async def", way="await")
 _GENERATOR: Final = _SIMPLE.format(head="def", way="yield from")
-# What is sent and thrown goes on; an asynchronous generator has no `yield from`.
+# What is sent and thrown goes on; an asynchronous generator has no `yield from`. A list lets go of its item.
 _ASYNC_GENERATOR: Final = """
 def make(_agentops_call, _agentops_step, _agentops_any):
     async def wrapper({parameters}):
         _agentops_steps, sent, thrown = _agentops_call({arguments}), None, None
         while True:
-            item = await _agentops_step(_agentops_steps, sent, thrown)
-            if item is _agentops_step:
+            item = [await _agentops_step(_agentops_steps, sent, thrown)]
+            if item[0] is _agentops_step:
                 return
             sent = thrown = None
             try:
-                sent = yield item
+                sent = yield item.pop()
             except _agentops_any as error:
                 thrown = error
 """

@@ -48,6 +48,7 @@ MAX_ITEMS: Final = 1000
 MAX_NODES: Final = 10_000
 
 _INT64: Final = 1 << 63
+_OURS: Final = f"{__package__}."
 _PLAIN: Final = (str, bool, int, float)
 _Json: TypeAlias = "str | bool | int | float | list[_Json] | dict[str, _Json] | None"
 
@@ -120,13 +121,14 @@ def _walked(value: object, max_length: int) -> str:
     return '"…"'
 
 
-def _attribute(value: object, max_length: int) -> AttributeValue:
-    if isinstance(value, float):
+def _attribute(value: Any, max_length: int) -> AttributeValue:
+    kind = type(value)
+    if issubclass(kind, float):
         return float(value)  # NaN and infinity too, which JSON has to write as text
-    if isinstance(value, (list, tuple)):
+    if issubclass(kind, (list, tuple)):
         items = _plain_list(value, max_length)
         return to_json(value, max_length=max_length) if items is None else items
-    if value is None or isinstance(value, dict):
+    if value is None or issubclass(kind, dict):
         return to_json(value, max_length=max_length)
     simple = _Walk(max_length, max_length * MAX_TEXTS // 2).tree(value)
     if isinstance(simple, int) and not isinstance(simple, bool):
@@ -140,7 +142,7 @@ def _attribute(value: object, max_length: int) -> AttributeValue:
 def _plain_list(values: list[Any] | tuple[Any, ...], max_length: int) -> AttributeValue | None:
     """The items when they are of one plain type, as OTLP wants them; None when they are not."""
     # Not what a subclass makes of its items and their number: that could go on for ever.
-    base: Any = list if isinstance(values, list) else tuple
+    base: Any = list if issubclass(type(values), list) else tuple
     length: int = base.__len__(values)
     items: Any = base.__getitem__(values, slice(MAX_ITEMS))
     kinds = {*map(type, items)}
@@ -330,57 +332,62 @@ class _Walk:
         return shown
 
     def _scalar(self, value: Any, depth: int) -> _Json:
-        if value is None or isinstance(value, bool):
+        kind: type[Any] = type(value)  # and not isinstance(), for which a lazy object makes what it stands for
+        if value is None or value is True or value is False:
             return value
-        if isinstance(value, Enum):
+        if issubclass(kind, Enum):
             return self.tree(value.value, depth + 1) if depth < MAX_DEPTH else self._text(value.name)
-        if isinstance(value, str):
+        if issubclass(kind, str):
             return self._text(_without_media(value, self._max_length))
-        if isinstance(value, int):
+        if issubclass(kind, int):
             # Digits of a huge number take quadratic time, and Python refuses more than 4,300 of them.
             bits = int(value).bit_length()
             self._characters -= min(bits, 1024) // 3
             return int(value) if bits <= 1024 else f"<int of {bits} bits>"
-        if isinstance(value, float):
+        if issubclass(kind, float):
             return _number(float(value))
-        if isinstance(value, Decimal):
+        if issubclass(kind, Decimal):
             return _number(float(value)) if _is_exact(value) else self._text(str(value))
-        if isinstance(value, (bytes, bytearray, memoryview)):
+        if issubclass(kind, (bytes, bytearray, memoryview)):
             data = bytes(value)
             longest = self._max_length * MAX_TEXTS
             return self._text(media.of_bytes(data, longest) or _without_media(_bytes_text(data), self._max_length))
-        if isinstance(value, (datetime, date, time)):
+        if issubclass(kind, (datetime, date, time)):
             return self._text(value.isoformat())
         return self._structure(value, depth)
 
     def _structure(self, value: Any, depth: int) -> _Json:
-        if isinstance(value, GeneratorType):
+        kind = type(value)
+        if str(kind.__module__).startswith(_OURS):
+            kind = value.__class__  # what a proxy of ours stands for is there
+        if issubclass(kind, GeneratorType):
             return "<generator>"
-        if isinstance(value, Iterator) or hasattr(type(value), "__anext__"):
-            return self._text(f"<{type(value).__name__}>")
-        if isinstance(value, type) or callable(value):
-            return self._text(
-                f"<{type(value).__name__} {shown(getattr(value, '__qualname__', ''), 200)}>".replace(" >", ">")
-            )
-        if isinstance(value, BaseException):
-            said = f"{type(value).__name__}: {shown(value, self._max_length * MAX_TEXTS)}"
+        if issubclass(kind, Iterator) or hasattr(kind, "__anext__"):
+            return self._text(f"<{kind.__name__}>")
+        if issubclass(kind, type) or callable(value):
+            named = "" if _is_proxy(kind) else shown(getattr(value, "__qualname__", ""), 200)
+            return self._text(f"<{kind.__name__} {named}>".replace(" >", ">"))
+        if issubclass(kind, BaseException):
+            said = f"{kind.__name__}: {shown(value, self._max_length * MAX_TEXTS)}"
             return self._text(_without_media(said, self._max_length))
         if id(value) in self._open:
             return "<cyclic>"
         self._open.add(id(value))
         try:
-            return self._container(value, depth)
+            return self._container(value, kind, depth)
         finally:
             self._open.discard(id(value))
 
-    def _container(self, value: Any, depth: int) -> _Json:
-        if isinstance(value, (list, tuple, range, deque)):
+    def _container(self, value: Any, kind: type, depth: int) -> _Json:
+        if issubclass(kind, (list, tuple, range, deque)):
             return self._list(value, len(value), depth)
-        if isinstance(value, AbstractSet):
+        if issubclass(kind, AbstractSet):
             # In the order of their text, because a set's own order differs from run to run.
             return self._list(sorted(islice(value, MAX_ITEMS), key=lambda item: shown(item, 100)), len(value), depth)
-        if isinstance(value, Mapping):
+        if issubclass(kind, Mapping):
             return self._dict(value.items(), len(value), depth)
+        if _is_proxy(kind):
+            return self._text(f"<{kind.__name__}>")
         fields = _fields(value)
         if fields is not None:
             return self._dict(fields.items(), len(fields), depth)
@@ -439,6 +446,11 @@ class _Walk:
         return kept
 
 
+def _is_proxy(kind: type) -> bool:
+    """Whether its objects say that they are of another class: a lazy one makes what it stands for at any question."""
+    return any("__class__" in vars(base) for base in kind.__mro__ if base is not object)
+
+
 def _number(value: float) -> float | str:
     if math.isfinite(value):
         return value
@@ -458,7 +470,7 @@ def _bytes_text(data: bytes) -> str:
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """The fields of a dataclass or a pydantic model, read without calling any method of it."""
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(type(value)):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     if hasattr(type(value), "model_fields") or hasattr(type(value), "__fields__"):
         extra = getattr(value, "__pydantic_extra__", None)

@@ -6,7 +6,9 @@ The user's function is called exactly once, whatever becomes of the recording: n
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from types import CodeType, TracebackType
 from typing import Any, Final
 
@@ -26,15 +28,22 @@ from .plan import AGENT, Plan
 _CALL_KEY: Final = create_key("agentops-call")
 # These are not failures: the function was asked to stop.
 _CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+_MISSING: Final = object()
 # The code of our wrappers: a traceback that went through one of them below has been recorded there.
 WRAPPERS: Final[set[CodeType]] = {*STEPS}
+
+
+# Which call's code runs in this contextvars context, where a call may end in another one than it began in. What is
+# attached as OpenTelemetry's context does not say: the code may attach and detach as it likes.
+_INSIDE: ContextVar[Call | None] = ContextVar("agentops-inside", default=None)
 
 
 class Call:
     """One recorded call: its span, and the context in which the function's code runs."""
 
     __slots__ = (
-        "config", "content", "context", "ended", "instance", "outer", "own_context", "plan", "previous", "span",
+        "config", "content", "context", "ended", "inside", "instance", "outer", "own_context", "plan", "previous",
+        "span",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, span: Span, config: Configuration, instance: int | None, outer: Call | None) -> None:
@@ -45,6 +54,7 @@ class Call:
         self.instance: int | None = instance  # id() of the instance of a decorated class whose method this is
         self.outer: Call | None = outer  # the nearest such call around this one
         self.previous: Context | None = None
+        self.inside: Call | None = None
         self.context: Context = Context()
         self.content: dict[str, str] = {}  # attributes for the end: setting several at once costs as much as one
         self.ended: bool = False
@@ -77,17 +87,19 @@ class Call:
         No tokens: a coroutine dropped half-way is closed in whatever context the garbage collector runs in, where a
         token is an error and the context is not ours to change.
         """
-        previous = self.previous
-        self.previous = None
+        previous, inside = self.previous, self.inside
+        self.previous = self.inside = None
         if previous is None:
             return
         restore = True
         try:
             current = CURRENT.get()
-            ours = current.get(_CALL_KEY) is self
-            if ours:
+            if current.get(_CALL_KEY) is self:
                 self.context = current  # a generator finds at its next step what it attached in this one
-            restore = ours or self.own_context
+            if not self.own_context:
+                restore = _INSIDE.get() is self
+                if restore:
+                    _INSIDE.set(inside)
         finally:
             if restore:
                 CURRENT.set(previous)
@@ -139,8 +151,11 @@ def _identity(plan: Plan, instance: Any, current: Context) -> tuple[str, dict[st
     """The name, the attributes and the agent of a call."""
     attributes = dict(plan.attributes)
     agent_id = plan.agent_id or current.get(AGENT_KEY)
-    if instance is not None and hasattr(type(instance), "agentops_agent_id"):
-        agent_id = getattr(instance, "agentops_agent_id", None) or agent_id
+    if (
+        instance is not None
+        and _read(type.__getattribute__, type(instance), "agentops_agent_id", _MISSING) is not _MISSING
+    ):
+        agent_id = _read(object.__getattribute__, instance, "agentops_agent_id") or agent_id
     if plan.kind is not AGENT:
         if agent_id is not None:
             attributes[semconv.EVENT_AGENT_ID] = agent_id
@@ -149,10 +164,18 @@ def _identity(plan: Plan, instance: Any, current: Context) -> tuple[str, dict[st
         attributes[semconv.AGENT_ID] = agent_id
     if not plan.of_class:
         return plan.name, attributes, agent_id
-    own = getattr(instance, "agentops_agent_name", None)
+    own = _read(object.__getattribute__, instance, "agentops_agent_name")
     name = own if isinstance(own, str) and own else type(instance).__name__
     attributes[plan.kind.name_key] = name
     return name, attributes, agent_id
+
+
+def _read(get: Callable[[Any, str], Any], of: Any, name: str, default: object = None) -> Any:
+    """An attribute that is there; an instance's own ways to make up others are not asked."""
+    try:
+        return get(of, name)
+    except Exception:  # (of a property, too)
+        return default
 
 
 def _write_content(call: Call, key: str, copy: str, value: Callable[[], object]) -> None:
@@ -171,6 +194,9 @@ def enter(call: Call | None) -> None:
         return
     try:
         call.previous = CURRENT.get()
+        if not call.own_context:
+            call.inside = _INSIDE.get()
+            _INSIDE.set(call)
         CURRENT.set(call.context)
     except Exception:
         guard.report(call.plan.where)
@@ -229,6 +255,10 @@ def _recorded_below(error: BaseException, call: Call) -> bool:
     types take no weak reference, and an id is reused as soon as its object is gone.
     """
     traceback = _traceback_of(error)
+    if traceback is not None and sys.exc_info()[1] is error:
+        # It begins with the frame that handles it, this call's own. That one is not below, and up to Python 3.12 a look
+        # at its locals would keep them, the exception among them, in a cycle.
+        traceback = traceback.tb_next
     while traceback is not None:
         frame = traceback.tb_frame
         if frame.f_code in WRAPPERS:

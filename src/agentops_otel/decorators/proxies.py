@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import sys
-from functools import partial
+from collections.abc import Mapping
+from types import MethodType
 from typing import Any
 
 import wrapt
 
 from ..lookalike import fixed_signature
+from ..special import with_special_methods
 from . import call as calls
 from .plan import Plan
 from .wrappers import maker_for
+
+
+class _OwnCall:
+    """``recorded.__call__``: a method of the kind of the wrapped object's, for who asks whether to await it."""
+
+    def __get__(self, recorded: Any, owner: type | None = None) -> Any:
+        return _call if recorded is None else MethodType(recorded._self_call, recorded)  # noqa: SLF001  (our own proxy)
+
+
+def _call(recorded: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return recorded(*args, **kwargs)
 
 
 class Recorded(wrapt.CallableObjectProxy):  # type: ignore[type-arg]
@@ -23,11 +37,22 @@ class Recorded(wrapt.CallableObjectProxy):  # type: ignore[type-arg]
         super().__init__(wrapped)
         self._self_plan = plan
         self._self_instance = instance
-        self._self_call = maker_for(wrapped)(wrapped, plan, partial(calls.start, bound_to=instance))
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call it, and record that."""
-        return self._self_call(*args, **kwargs)
+        def function(_: Recorded, /, *args: Any, **kwargs: Any) -> Any:
+            return wrapped(*args, **kwargs)
+
+        def begin(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> calls.Call | None:
+            return calls.start(plan, args[1:], kwargs, bound_to=instance)
+
+        own = wrapped.__call__
+        self._self_call = functools.update_wrapper(
+            maker_for(wrapped)(function, plan, begin), getattr(own, "__func__", own)
+        )
+
+    __call__ = _OwnCall()
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -59,7 +84,7 @@ class _RecordedMethod(Recorded):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         bound = self.__wrapped__.__get__(instance, owner)
-        return self if bound is self.__wrapped__ else _RecordedBound(bound, self._self_plan, instance)
+        return self if bound is self.__wrapped__ else _recorded(_RecordedBound, bound, self._self_plan, instance)
 
     def __set_name__(self, owner: type, name: str) -> None:
         if hasattr(self.__wrapped__, "__set_name__"):
@@ -76,7 +101,12 @@ class _RecordedBound(Recorded):
 def proxy(wrapped: Any, plan: Plan) -> Recorded:
     """A proxy whose calls are recorded."""
     can_be_bound = hasattr(type(wrapped), "__get__") and not hasattr(wrapped, "__self__")
-    return _RecordedMethod(wrapped, plan) if can_be_bound else Recorded(wrapped, plan)
+    return _recorded(_RecordedMethod if can_be_bound else Recorded, wrapped, plan)
+
+
+def _recorded(cls: type[Recorded], wrapped: Any, plan: Plan, instance: Any = None) -> Recorded:
+    made: Recorded = with_special_methods(cls, type(wrapped))(wrapped, plan, instance)
+    return made
 
 
 def _found(module: object, path: str) -> object:

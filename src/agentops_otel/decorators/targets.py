@@ -26,7 +26,7 @@ def decorate(kind: Kind, target: Any, name: str | None, description: str | None,
         raise TypeError(f"@{kind.name}: expected a function, a method or a class, got {type(target).__name__}")
     if inspect.isclass(target):
         return _decorate_class(kind, target, name, description, extra)
-    own = name or getattr(target, "__name__", None) or type(target).__name__
+    own = name or getattr(target, "__name__", None) or target.__class__.__name__  # of what is in a proxy of ours
     plan = make_plan(kind, target, own, description or summary_of(target), extra)
     if kind is AGENT and not plan.parameters.is_method:
         plan = msgspec.structs.replace(plan, agent_id=str(uuid4()))
@@ -43,7 +43,8 @@ def _decorate_class(kind: Kind, cls: type, name: str | None, description: str | 
         plan = make_plan(kind, member, own, about, extra)
         parameters = msgspec.structs.replace(plan.parameters, is_method=True, names=_without_first(plan.parameters))
         setattr(cls, attribute, _wrap(member, msgspec.structs.replace(plan, of_class=True, parameters=parameters)))
-    if kind is AGENT:
+    # On a protocol they would be members, which a class needs to satisfy it.
+    if kind is AGENT and not vars(cls).get("_is_protocol"):
         cls.agentops_agent_id = _AgentId()  # type: ignore[attr-defined]
         if name is not None:
             cls.agentops_agent_name = name  # type: ignore[attr-defined]

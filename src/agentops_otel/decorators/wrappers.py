@@ -68,7 +68,7 @@ def _of_coroutine(function: Callable[..., Any], plan: Plan, begin: Begin = calls
 def _of_generator(function: Callable[..., Any], plan: Plan, begin: Begin = calls.start) -> Any:
     # A generator function, so that `inspect` and its callers see one; like every other it starts at the first step, and
     # so does the span. What the reader sends or throws, GeneratorExit included, goes to the user's generator, which
-    # decides what it means.
+    # decides what it means. An item is in a list only to be let go by us when it is handed out.
     enter, leave, fail, finish, as_thrown = calls.enter, calls.leave, calls.fail, calls.finish, _as_thrown
     anything, stopped = BaseException, StopIteration
     is_finalizing = sys.is_finalizing  # then nothing of ours can be called: the names in our modules are taken away
@@ -83,7 +83,7 @@ def _of_generator(function: Callable[..., Any], plan: Plan, begin: Begin = calls
             while True:
                 enter(call)
                 try:
-                    item = generator.send(sent) if thrown is None else generator.throw(thrown)
+                    item = [generator.send(sent) if thrown is None else generator.throw(thrown)]
                 except stopped as stop:
                     result = stop.value
                     break
@@ -91,7 +91,7 @@ def _of_generator(function: Callable[..., Any], plan: Plan, begin: Begin = calls
                     sent = thrown = None
                     leave(call)
                 try:
-                    sent = yield item
+                    sent = yield item.pop()
                 except anything as error:
                     if is_finalizing():
                         raise
@@ -120,14 +120,14 @@ def _of_async_generator(function: Callable[..., Any], plan: Plan, begin: Begin =
             while True:
                 enter(call)
                 try:
-                    item = await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
+                    item = [await (generator.asend(sent) if thrown is None else generator.athrow(thrown))]
                 except stopped:
                     break
                 finally:
                     sent = thrown = None
                     leave(call)
                 try:
-                    sent = yield item
+                    sent = yield item.pop()
                 except anything as error:
                     if is_finalizing():
                         raise
