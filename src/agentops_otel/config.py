@@ -353,6 +353,16 @@ class Configuration(_Table):
             merged.__dict__["protocol"] = "file" if other.protocol == "file" else kept
         return merged
 
+    def _at(self, protocol: Protocol, traces: str) -> Configuration:
+        """This configuration for the place that is known by its full address for traces."""
+        other = self._merged(Configuration(protocol=protocol, endpoint=traces))
+        logs = other._signal_endpoint("logs")
+        if protocol == "http/protobuf" and other._signal_endpoint("traces") != traces:  # it is the signal's own
+            other.__dict__["_given"] = other._given - {"endpoint"}
+            other.__dict__["_sources"] = {name: of for name, of in other._sources.items() if name != "endpoint"}
+            other.__dict__["_signal_endpoints"] = {"traces": traces, "logs": logs}
+        return other
+
     def _without_key(self) -> Configuration:
         """This configuration for a place that its key is not for."""
         other = object.__new__(Configuration)

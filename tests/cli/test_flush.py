@@ -109,6 +109,28 @@ def test_a_project_needs_its_key(server, killed, capsys, monkeypatch):
     }
 
 
+@pytest.mark.parametrize("path", ["/custom/traces", "/v1/traces", "/", ""])
+@pytest.mark.parametrize("in_environment", [True, False])
+@pytest.mark.parametrize("key", ["the-old-key", ""], ids=["replaced", "none"])
+def test_an_address_for_traces_alone(server, killed, capsys, monkeypatch, path, in_environment, key):
+    """Such an address is used as it is, also by the command that is printed, and where the environment says it no more."""
+    address = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": server.url + path}
+    server.mode = fault_server.status(503)
+    killed("", AGENTOPS_API_KEY=key, **address, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=f"{server.url}/v1/logs")
+    server.mode = fault_server.ok
+    if in_environment:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", server.url + path)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", f"{server.url}/v1/logs")
+    command = ["flush"]
+    if key:
+        monkeypatch.setenv("AGENTOPS_API_KEY", "the-new-key")
+        assert cli.main(command) == 1
+        command = shlex.split(capsys.readouterr().out.partition("agentops-otel ")[2].rstrip(")\n"))
+    assert cli.main(command) == 0, capsys.readouterr().out
+    assert len(server.spans()) == 4
+    assert {each.path for each in server.requests if each.spans and each.stored} == {path or "/"}
+
+
 @pytest.mark.parametrize("where", ["option", "setting"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", None])
 def test_nobody_knows_where_it_was_to_go(server, killed, capsys, monkeypatch, content, where):

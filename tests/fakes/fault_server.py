@@ -265,7 +265,7 @@ class FaultServer:
 
 
 def _decoded(path: str, body: bytes) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    if path.partition("?")[0] == LOGS:
+    if path.partition("?")[0].endswith(LOGS):
         logs = ExportLogsServiceRequest.FromString(body)
         return (), tuple(r for rl in logs.resource_logs for sl in rl.scope_logs for r in sl.log_records)
     traces = ExportTraceServiceRequest.FromString(body)
@@ -281,7 +281,7 @@ def _answer(path: str, mode: Mode) -> bytes:
         return b"\x00" * mode.body_size
     if mode.body is not None:
         return mode.body
-    if path.partition("?")[0] == LOGS:
+    if path.partition("?")[0].endswith(LOGS):
         return ExportLogsServiceResponse().SerializeToString()
     response = ExportTraceServiceResponse()
     if mode.rejects or mode.rejects_message:

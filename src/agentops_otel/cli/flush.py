@@ -14,6 +14,7 @@ import click
 from ..clock import monotonic
 from ..config import Configuration
 from ..figures import format_count
+from ..pipeline.address import shown_url
 from ..pipeline.backlog import Replayed, how_to_send, replay
 from ..pipeline.claim import ABOUT, claims
 from ..pipeline.delivery import DeliveryExporter
@@ -115,11 +116,12 @@ def _configuration(meant: Destination | None, own: Configuration, new_key_for: s
     """The settings that send to a destination; None without the key of its project."""
     if meant is None:
         return None
-    here = Destination.of(own)
-    there = own._merged(Configuration(protocol=cast("Protocol", meant.protocol), endpoint=meant.endpoint))
-    config = own if meant.is_at(here) else there
-    named = new_key_for and Configuration(protocol=cast("Protocol", meant.protocol), endpoint=new_key_for)
-    if named and meant.is_at(Destination.of(named)):
+    here, protocol = Destination.of(own), cast("Protocol", meant.protocol)
+    config = own if meant.is_at(here) else own._at(protocol, meant.endpoint)
+    if new_key_for and (
+        meant.is_at(Destination.of(Configuration(protocol=protocol, endpoint=new_key_for)))
+        or meant.endpoint == shown_url(new_key_for)  # as we print it, which can be an address for traces alone
+    ):
         return config
     if meant.is_at(here) and own.key_replaced:
         return config
