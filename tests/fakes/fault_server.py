@@ -99,6 +99,11 @@ def not_http() -> Mode:
     return Mode(store=False, raw=b"\x00\x01\x02garbage\r\n\r\n")
 
 
+def cut_off() -> Mode:
+    """Status 200, and the connection ends before the head of the answer does."""
+    return Mode(store=False, raw=b"HTTP/1.1 200 OK\r\nContent-")
+
+
 def reset() -> Mode:
     """TCP reset instead of an answer."""
     return Mode(store=False, reset=True)

@@ -187,6 +187,7 @@ def test_n8_one_bad_span(stage, protocol):
     [
         pytest.param("http/protobuf", fault_server.garbage(), id="http-body"),
         pytest.param("http/protobuf", fault_server.not_http(), id="http-protocol"),
+        pytest.param("http/protobuf", fault_server.cut_off(), id="http-cut-off"),
         pytest.param("grpc", fault_server.garbage(), id="grpc-body"),
     ],
 )
