@@ -393,6 +393,25 @@ class Configuration(_Table):
         return base._replace(path=f"{base.path.removesuffix('/v1/traces')}/v1/{signal}").geturl()
 
     @property
+    def _credential(self) -> str | None:
+        """The setting that says to the backend who sends: `headers`, `api_key`, or `endpoint` with a user in it."""
+        if "authorization" in self.headers:
+            return "headers"
+        if self.api_key:
+            return "api_key"
+        if checks.authorization(self._signal_endpoint("traces")):
+            return "endpoint"
+        return "headers" if self.headers else None
+
+    def _variable(self, setting: str) -> str:
+        """The environment variable that a setting came from, or can be set with."""
+        if setting == "endpoint" and self._signal_endpoints["traces"] and not self._names("endpoint"):
+            return "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+        return (
+            _BY_NAME[setting].env[0] if setting in self._given else self._sources.get(setting, _BY_NAME[setting].env[0])
+        )
+
+    @property
     def _account(self) -> str | None:
         """What the project is known by at a destination: the key, else the user in the endpoint."""
         user = urlsplit(self._signal_endpoint("traces")).netloc.rpartition("@")[0].partition(":")[0]

@@ -113,7 +113,7 @@ def test_a_project_needs_its_key(server, killed, capsys, monkeypatch):
 @pytest.mark.parametrize("in_environment", [True, False])
 @pytest.mark.parametrize("key", ["the-old-key", ""], ids=["replaced", "none"])
 def test_an_address_for_traces_alone(server, killed, capsys, monkeypatch, path, in_environment, key):
-    """Such an address is used as it is, also by the command that is printed, and where the environment says it no more."""
+    """It is used as it is, also in the command that is printed, and where the environment says it no more."""
     address = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": server.url + path}
     server.mode = fault_server.status(503)
     killed("", AGENTOPS_API_KEY=key, **address, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=f"{server.url}/v1/logs")

@@ -262,11 +262,13 @@ def how_to_send(config: Configuration, *, key_refused: bool = False, refused: bo
         directory = f" --journal-dir {shlex.quote(journal_directory(config.journal_dir))}"
     by_argument = [setting for setting in _SECRETS if setting in config._given]
     destination = Destination.of(config)
-    if key_refused and destination is not None and (config.api_key or not config.headers):
-        place = shlex.quote(destination.endpoint)
-        return f"set the right key in AGENTOPS_API_KEY, then: agentops-otel flush{directory} --new-key-for {place}"
-    if key_refused:
-        return f"set the right key in AGENTOPS_HEADERS, then: agentops-otel flush{directory}"
+    if key_refused and destination is not None:
+        setting = config._credential or "api_key"
+        what = "user and password" if setting == "endpoint" else "key"
+        new = f" --new-key-for {shlex.quote(destination.endpoint)}"
+        if setting == "headers" and destination.project is None:  # what was kept goes with any key
+            new = ""
+        return f"set the right {what} in {config._variable(setting)}, then: agentops-otel flush{directory}{new}"
     secrets = f" (with {' and '.join(_SECRETS[setting] for setting in by_argument)} set)" if by_argument else ""
     if refused:  # most likely the address is wrong, and what is kept for it stays its own
         return (
