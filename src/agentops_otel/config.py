@@ -232,9 +232,11 @@ def _named_exporter(variable: str) -> str:
     """
     words = [word for word in map(str.strip, os.environ.get(variable, "").lower().split(",")) if word]
     unknown = [word for word in words if word not in _EXPORTERS]
-    if unknown:
-        environment.warn(variable, environment.shown(os.environ[variable]), "otlp, console or none")
     known = [word for word in words if word in _EXPORTERS]
+    if unknown and known:
+        environment.warn_of_part(variable, f"otlp, console or none, not {environment.shown(unknown[0])}")
+    elif unknown:
+        environment.warn(variable, environment.shown(os.environ[variable]), "otlp, console or none")
     sends = [word for word in known if word.startswith("otlp")]
     return _EXPORTERS[(sends or known or ["otlp"])[0]]
 
