@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -194,6 +195,50 @@ def test_a_refused_span_is_put_aside(server, killed, capsys):
     assert "3 sent, 1 rejected, 0 left" in capsys.readouterr().out
     assert cli.main(["journal"]) == 0
     assert "refused for good  1 span" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other permissions there")
+def test_a_folder_that_cannot_be_written(server, killed, capsys, monkeypatch):
+    """What could not be taken out afterwards is not sent, as it would be again and again; the reason is told."""
+    server.mode = fault_server.status(503)
+    killed(server.url)
+    server.mode = fault_server.ok
+    (writer,) = [path for path in Path(journal_directory()).glob("*/*") if path.is_dir()]
+    writer.chmod(0o500)
+    with monkeypatch.context() as as_root:
+        if os.geteuid() == 0:  # who is let through everywhere
+            as_root.setattr(os, "access", lambda path, mode, **_: not (Path(path) == writer and mode & os.W_OK))
+        assert cli.main(["flush"]) == 1
+    said = capsys.readouterr().out
+    assert "4 spans of 1 session found, 0 sent, 0 rejected, 4 left" in said
+    assert f"({writer.parent} cannot be written, and nothing is sent that would stay there)" in said
+    assert server.spans() == []
+    writer.chmod(0o700)
+    assert cli.main(["flush"]) == 0
+    assert "4 spans of 1 session found, 4 sent, 0 rejected, 0 left\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_log_events_alone(server, capsys, taken):
+    """Of a session whose spans have arrived or were refused, only log events can be left: they are what is told."""
+    server.mode = fault_server.status(400)
+    ended = run(
+        """
+        import agentops_otel as agentops
+        agentops.init(summary=False)
+        agentops.end_session("Success")
+        agentops.flush(5)
+        """,
+        {"AGENTOPS_ENDPOINT": server.url},
+    )
+    assert ended.code == 0, ended.err
+    server.mode = fault_server.ok if taken else fault_server.status(503)
+    assert cli.main(["flush"]) == 0
+    said = f"{len(server.logs())} log events of 1 session sent" if taken else "log events of 1 session left ("
+    assert f"{server.url}/v1/traces: {said}" in capsys.readouterr().out
+    assert bool(server.logs()) is taken
+    assert cli.main(["flush"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing is left") is taken
 
 
 def test_a_process_that_runs_keeps_its_own(living, capsys):
