@@ -183,6 +183,18 @@ def test_n8_one_bad_span(stage, protocol):
     assert (victim.spans - stage.stored()).pop() in line
 
 
+@BOTH
+def test_n8_a_span_at_which_the_backend_fails(stage, protocol):
+    """Such a span may be taken once the backend is mended: it is kept and arrives then, and holds up no other one."""
+    stage.backend.mode = fault_server.reject_if("bad", 500)
+    victim = stage.victim("start()\nspans(100)\nspan('bad')\nspans(100)\nagentops.flush(10)")
+    stage.ended_well(victim)
+    assert len(victim.spans - stage.stored()) == 1
+    stage.backend.mode = ok
+    stage.deliver_rest(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("protocol", "mode"),
     [
