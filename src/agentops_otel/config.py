@@ -225,12 +225,16 @@ _EXPORTERS: Final = {
 }  # fmt: skip
 
 
+def _words(variable: str) -> list[str]:
+    return [word for word in map(str.strip, os.environ.get(variable, "").lower().split(",")) if word]
+
+
 def _named_exporter(variable: str) -> str:
     """What `OTEL_TRACES_EXPORTER` or `OTEL_LOGS_EXPORTER` says: a protocol, ``none``, or "" for what other variables say.
 
     Of several we serve one, and the first that sends.
     """
-    words = [word for word in map(str.strip, os.environ.get(variable, "").lower().split(",")) if word]
+    words = _words(variable)
     unknown = [word for word in words if word not in _EXPORTERS]
     known = [word for word in words if word in _EXPORTERS]
     if unknown and known:
@@ -418,6 +422,16 @@ class Configuration(_Table):
         """What the project is known by at a destination: the key, else the user in the endpoint."""
         user = urlsplit(self._signal_endpoint("traces")).netloc.rpartition("@")[0].partition(":")[0]
         return self.api_key or (f"user {unquote(user)}" if user and "authorization" not in self.headers else None)
+
+    def _warn_of_exporters(self) -> None:
+        """Say once what `OTEL_TRACES_EXPORTER` and `OTEL_LOGS_EXPORTER` name that is not done."""
+        if self._has_destination:  # they may be meant for another exporter
+            return
+        if len({_EXPORTERS.get(word) for word in _words("OTEL_TRACES_EXPORTER")} - {None}) > 1:
+            environment.warn_of_part("OTEL_TRACES_EXPORTER", "one exporter; of several the first that sends is used")
+        if "console" in _words("OTEL_LOGS_EXPORTER"):
+            done = "not printed" if self._exports_logs else "neither printed nor sent"
+            environment.warn_of_part("OTEL_LOGS_EXPORTER", f"otlp or none; log events are {done}")
 
     @property
     def _has_destination(self) -> bool:
