@@ -536,6 +536,32 @@ def test_log_events_alone_are_silenced():
         assert {request.path for request in server.requests} == {fault_server.TRACES}
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"OTEL_LOGS_EXPORTER": "console"},
+            "OTEL_LOGS_EXPORTER: a part is left out: expected otlp or none; log events are neither",
+        ),
+        ({"OTEL_LOGS_EXPORTER": "otlp,Console"}, "a part is left out: expected otlp or none; log events are not"),
+        ({"OTEL_TRACES_EXPORTER": "console,otlp"}, "OTEL_TRACES_EXPORTER: a part is left out: expected one exporter"),
+        ({"OTEL_TRACES_EXPORTER": "none,otlp"}, "OTEL_TRACES_EXPORTER: a part is left out: expected one exporter"),
+        ({"OTEL_TRACES_EXPORTER": "otlp, OTLP", "OTEL_LOGS_EXPORTER": "none"}, None),
+        ({"OTEL_TRACES_EXPORTER": "console,otlp", "OTEL_LOGS_EXPORTER": "console", "AGENTOPS_ENDPOINT": "{}"}, None),
+    ],
+)
+def test_an_exporter_that_is_not_used_is_told(variables, said):
+    """A line says once which of the named exporters is not used; where they can be another's, there is none."""
+    with FaultServer() as server:
+        named = {name: value.format(server.url) for name, value in variables.items()}
+        ended = run(QUIET, {"OTEL_EXPORTER_OTLP_ENDPOINT": server.url, **named})
+        assert ended.code == 0, ended.err
+        assert server.spans()
+    lines = [line for line in ended.err.splitlines() if "_EXPORTER" in line]
+    assert len(lines) == bool(said), lines
+    assert not said or said in lines[0]
+
+
 def test_the_console_by_the_name_of_its_exporter(tmp_path):
     """`OTEL_TRACES_EXPORTER=console` prints the spans, and nothing is sent or kept."""
     with FaultServer() as server:

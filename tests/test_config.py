@@ -423,6 +423,22 @@ def test_exporters_by_name(variables, arguments, protocol, exports, logs, monkey
     assert (config.protocol, config._exports, config._exports_logs) == (protocol, exports, logs)
 
 
+@pytest.mark.parametrize(
+    ("value", "exports", "said"),
+    [
+        ("jaeger", True, "OTEL_TRACES_EXPORTER='jaeger' is ignored: expected otlp, console or none"),
+        ("jaeger,none", False, "a part is left out: expected otlp, console or none, not 'jaeger'"),
+        ("otlp,zipkin", True, "a part is left out: expected otlp, console or none, not 'zipkin'"),
+    ],
+)
+def test_an_exporter_that_is_not_known(value, exports, said, monkeypatch, caplog):
+    """Only what is not known is left out, and the line says so."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", value)
+    assert Configuration()._exports is exports
+    (line,) = caplog.messages
+    assert said in line
+
+
 def test_an_empty_key_is_none(monkeypatch):
     """`api_key=os.environ.get("KEY", "")` is as if no key was given: the environment's, else none."""
     assert Configuration("").api_key is None

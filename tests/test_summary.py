@@ -181,6 +181,23 @@ def test_lost_spans_are_told_and_no_destination_is_shown():
     assert "http://" not in box
 
 
+@pytest.mark.parametrize(
+    ("dropped", "error", "told"),
+    [
+        ({"rejected": 6}, "rejected: too old", "6 rejected: too old"),
+        ({"rejected": 6, "queue full": 0}, "too large: 413", "too large: 413; 6 rejected"),
+        ({"rejected": 2, "queue full": 1_000}, "rejected: 400", "2 rejected: 400; 1,000 queue full"),
+        ({"queue full": 3}, "nothing listens at a:1", "nothing listens at a:1; 3 queue full"),
+        ({"queue full": 3}, None, "3 queue full"),
+    ],
+)
+def test_each_loss_is_counted_once(dropped, error, told):
+    """What was said last stands with its reason and the count of all that were lost for it."""
+    lost = sum(dropped.values())
+    facts = Summary(recorded=lost + 2, delivered=2, dropped=dropped, delivery_error=error)
+    assert f"⚠ {lost:,} of {lost + 2:,} spans not delivered ({told})" in render(facts, width=100, color=False)
+
+
 def test_streams_without_usage_say_what_to_do():
     """The hint about streams names both ways out, in right plural form."""
     assert "2 streamed calls without usage: pass stream_options={'include_usage': True} or" in render(

@@ -17,7 +17,7 @@ from .config import Configuration
 from .context import Scope
 from .end_state import EndState
 from .exits import Exits
-from .figures import format_count
+from .figures import format_count, format_losses
 from .log import logger
 from .pipeline.pipeline import Pipeline
 from .pipeline.provider import SessionProvider
@@ -220,14 +220,13 @@ class Client:
                 continue
             self._told[pipeline.destination] = missing
             kept, error = pipeline.kept, pipeline.exporter.last_error
-            lost = [f"{number} {reason}" for reason, number in pipeline.dropped().items()]
             if missing > kept:
                 logger.warning(
                     "not delivered: %d of %s to %s: %s",
                     missing - kept,
                     format_count(pipeline.recorded, "span"),
                     pipeline.destination,
-                    "; ".join([*lost, *([error] if error else [])]) or "no answer in time",
+                    format_losses(pipeline.dropped(), error) or "no answer in time",
                 )
             if kept and pipeline.journal is not None:
                 logger.warning(

@@ -225,16 +225,22 @@ _EXPORTERS: Final = {
 }  # fmt: skip
 
 
+def _words(variable: str) -> list[str]:
+    return [word for word in map(str.strip, os.environ.get(variable, "").lower().split(",")) if word]
+
+
 def _named_exporter(variable: str) -> str:
     """What `OTEL_TRACES_EXPORTER` or `OTEL_LOGS_EXPORTER` says: a protocol, ``none``, or "" for what other variables say.
 
     Of several we serve one, and the first that sends.
     """
-    words = [word for word in map(str.strip, os.environ.get(variable, "").lower().split(",")) if word]
+    words = _words(variable)
     unknown = [word for word in words if word not in _EXPORTERS]
-    if unknown:
-        environment.warn(variable, environment.shown(os.environ[variable]), "otlp, console or none")
     known = [word for word in words if word in _EXPORTERS]
+    if unknown and known:
+        environment.warn_of_part(variable, f"otlp, console or none, not {environment.shown(unknown[0])}")
+    elif unknown:
+        environment.warn(variable, environment.shown(os.environ[variable]), "otlp, console or none")
     sends = [word for word in known if word.startswith("otlp")]
     return _EXPORTERS[(sends or known or ["otlp"])[0]]
 
@@ -353,6 +359,16 @@ class Configuration(_Table):
             merged.__dict__["protocol"] = "file" if other.protocol == "file" else kept
         return merged
 
+    def _at(self, protocol: Protocol, traces: str) -> Configuration:
+        """This configuration for the place that is known by its full address for traces."""
+        other = self._merged(Configuration(protocol=protocol, endpoint=traces))
+        logs = other._signal_endpoint("logs")
+        if protocol == "http/protobuf" and other._signal_endpoint("traces") != traces:  # it is the signal's own
+            other.__dict__["_given"] = other._given - {"endpoint"}
+            other.__dict__["_sources"] = {name: of for name, of in other._sources.items() if name != "endpoint"}
+            other.__dict__["_signal_endpoints"] = {"traces": traces, "logs": logs}
+        return other
+
     def _without_key(self) -> Configuration:
         """This configuration for a place that its key is not for."""
         other = object.__new__(Configuration)
@@ -383,10 +399,39 @@ class Configuration(_Table):
         return base._replace(path=f"{base.path.removesuffix('/v1/traces')}/v1/{signal}").geturl()
 
     @property
+    def _credential(self) -> str | None:
+        """The setting that says to the backend who sends: `headers`, `api_key`, or `endpoint` with a user in it."""
+        if "authorization" in self.headers:
+            return "headers"
+        if self.api_key:
+            return "api_key"
+        if checks.authorization(self._signal_endpoint("traces")):
+            return "endpoint"
+        return "headers" if self.headers else None
+
+    def _variable(self, setting: str) -> str:
+        """The environment variable that a setting came from, or can be set with."""
+        if setting == "endpoint" and self._signal_endpoints["traces"] and not self._names("endpoint"):
+            return "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+        return (
+            _BY_NAME[setting].env[0] if setting in self._given else self._sources.get(setting, _BY_NAME[setting].env[0])
+        )
+
+    @property
     def _account(self) -> str | None:
         """What the project is known by at a destination: the key, else the user in the endpoint."""
         user = urlsplit(self._signal_endpoint("traces")).netloc.rpartition("@")[0].partition(":")[0]
         return self.api_key or (f"user {unquote(user)}" if user and "authorization" not in self.headers else None)
+
+    def _warn_of_exporters(self) -> None:
+        """Say once what `OTEL_TRACES_EXPORTER` and `OTEL_LOGS_EXPORTER` name that is not done."""
+        if self._has_destination:  # they may be meant for another exporter
+            return
+        if len({_EXPORTERS.get(word) for word in _words("OTEL_TRACES_EXPORTER")} - {None}) > 1:
+            environment.warn_of_part("OTEL_TRACES_EXPORTER", "one exporter; of several the first that sends is used")
+        if "console" in _words("OTEL_LOGS_EXPORTER"):
+            done = "not printed" if self._exports_logs else "neither printed nor sent"
+            environment.warn_of_part("OTEL_LOGS_EXPORTER", f"otlp or none; log events are {done}")
 
     @property
     def _has_destination(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 def format_cost(dollars: float | None) -> str:
     """An amount with cents, or with two digits that matter: ``$12.35``, ``$0.0043``, ``$0.000042``."""
@@ -37,3 +39,19 @@ def format_count(count: int, singular: str = "", plural: str | None = None) -> s
     if not singular:
         return f"{count:,}"
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def format_losses(lost: Mapping[str, int], error: str | None) -> str:
+    """How many spans were lost for which reasons: ``6 rejected: too old; 2 queue full``.
+
+    Args:
+        lost: by reason.
+        error: what was said last, such as ``rejected: too old``; it stands first where it belongs to none of them.
+    """
+    told = {reason: f"{count:,} {reason}" for reason, count in lost.items() if count}
+    reason = (error or "").partition(":")[0]
+    if reason in told:
+        told[reason] = f"{lost[reason]:,} {error}"
+    elif error:
+        told = {"": error, **told}
+    return "; ".join(told.values())

@@ -15,7 +15,7 @@ from typing import Final, TextIO
 
 import msgspec
 
-from .figures import format_cost, format_count, format_duration
+from .figures import format_cost, format_count, format_duration, format_losses
 from .log import SPEAKER, is_closed, logger
 from .usage import Usage
 
@@ -150,21 +150,17 @@ def _delivery(facts: Summary) -> tuple[str, bool]:
             return (f"{format_count(facts.recorded, 'span')} recorded" if facts.recorded else ""), False
         return f"{facts.delivered:,}/{format_count(facts.recorded, 'span')} delivered → {facts.destination}", False
     kept = min(missing - lost, facts.kept)
-    why = [facts.delivery_error] if facts.delivery_error else []
     told = []
     if missing > kept:
-        lost_by = [(reason, count) for reason, count in facts.dropped.items() if count]
-        said = facts.delivery_error or ""  # such as "1 span rejected: ..."
-        counted = ((f"{count:,} {reason}", f"{format_count(count, 'span')} {reason}") for reason, count in lost_by)
-        reasons = [*why, *(short for short, long in counted if long not in said)]
+        reasons = format_losses(facts.dropped, facts.delivery_error)
         told.append(
             f"{missing - kept:,} of {format_count(facts.recorded, 'span')} not delivered"
-            + (f" ({'; '.join(reasons)})" if reasons else "")
+            + (f" ({reasons})" if reasons else "")
         )
     if kept:
         told.append(
             f"{kept:,} of {format_count(facts.recorded, 'span')} kept in {facts.journal}"
-            + (f" ({'; '.join(why)})" if why and missing == kept else "")
+            + (f" ({facts.delivery_error})" if facts.delivery_error and missing == kept else "")
             + f"; {facts.advice}"
         )
     return "⚠ " + "; ".join(told), True

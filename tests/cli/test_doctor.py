@@ -11,6 +11,7 @@ from email.utils import formatdate
 import pytest
 
 from agentops_otel import cli
+from agentops_otel.cli.doctor import _start_there
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import ROOT
@@ -59,7 +60,25 @@ def test_nothing_listens(closed, doctor, monkeypatch):
     [(state, text)] = found["endpoint"]
     assert (code, state) == (1, "failure")
     assert "nothing listens at" in text
-    assert text.endswith("start a box there: agentops-otel up")
+    port = closed.rpartition(":")[2]
+    assert text.endswith(f"start a box there: agentops-otel up --port {port}")
+
+
+@pytest.mark.parametrize(
+    ("place", "protocol", "command"),
+    [
+        ("http://localhost:4318/v1/traces", "http/protobuf", "agentops-otel up"),
+        ("http://[::1]:4317", "http/protobuf", "agentops-otel up --port 4317"),
+        ("http://127.0.0.1", "http/protobuf", "agentops-otel up --port 80"),
+        ("http://127.0.0.1:4317", "grpc", "agentops-otel up"),
+        ("http://127.0.0.1:4318", "grpc", "agentops-otel up --grpc-port 4318"),
+        ("https://127.0.0.1:4318", "http/protobuf", ""),
+        ("http://collector:4318", "http/protobuf", ""),
+    ],
+)
+def test_how_a_box_starts_there(place, protocol, command):
+    """The command starts one at this very address; there is none where a box of this machine does not listen."""
+    assert _start_there(place, protocol).removeprefix("; start a box there: ") == command
 
 
 def test_a_backend_that_refuses(server, doctor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -109,6 +110,28 @@ def test_a_project_needs_its_key(server, killed, capsys, monkeypatch):
     }
 
 
+@pytest.mark.parametrize("path", ["/custom/traces", "/v1/traces", "/", ""])
+@pytest.mark.parametrize("in_environment", [True, False])
+@pytest.mark.parametrize("key", ["the-old-key", ""], ids=["replaced", "none"])
+def test_an_address_for_traces_alone(server, killed, capsys, monkeypatch, path, in_environment, key):
+    """It is used as it is, also in the command that is printed, and where the environment says it no more."""
+    address = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": server.url + path}
+    server.mode = fault_server.status(503)
+    killed("", AGENTOPS_API_KEY=key, **address, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=f"{server.url}/v1/logs")
+    server.mode = fault_server.ok
+    if in_environment:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", server.url + path)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", f"{server.url}/v1/logs")
+    command = ["flush"]
+    if key:
+        monkeypatch.setenv("AGENTOPS_API_KEY", "the-new-key")
+        assert cli.main(command) == 1
+        command = shlex.split(capsys.readouterr().out.partition("agentops-otel ")[2].rstrip(")\n"))
+    assert cli.main(command) == 0, capsys.readouterr().out
+    assert len(server.spans()) == 4
+    assert {each.path for each in server.requests if each.spans and each.stored} == {path or "/"}
+
+
 @pytest.mark.parametrize("where", ["option", "setting"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", None])
 def test_nobody_knows_where_it_was_to_go(server, killed, capsys, monkeypatch, content, where):
@@ -172,6 +195,50 @@ def test_a_refused_span_is_put_aside(server, killed, capsys):
     assert "3 sent, 1 rejected, 0 left" in capsys.readouterr().out
     assert cli.main(["journal"]) == 0
     assert "refused for good  1 span" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other permissions there")
+def test_a_folder_that_cannot_be_written(server, killed, capsys, monkeypatch):
+    """What could not be taken out afterwards is not sent, as it would be again and again; the reason is told."""
+    server.mode = fault_server.status(503)
+    killed(server.url)
+    server.mode = fault_server.ok
+    (writer,) = [path for path in Path(journal_directory()).glob("*/*") if path.is_dir()]
+    writer.chmod(0o500)
+    with monkeypatch.context() as as_root:
+        if os.geteuid() == 0:  # who is let through everywhere
+            as_root.setattr(os, "access", lambda path, mode, **_: not (Path(path) == writer and mode & os.W_OK))
+        assert cli.main(["flush"]) == 1
+    said = capsys.readouterr().out
+    assert "4 spans of 1 session found, 0 sent, 0 rejected, 4 left" in said
+    assert f"({writer.parent} cannot be written, and nothing is sent that would stay there)" in said
+    assert server.spans() == []
+    writer.chmod(0o700)
+    assert cli.main(["flush"]) == 0
+    assert "4 spans of 1 session found, 4 sent, 0 rejected, 0 left\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_log_events_alone(server, capsys, taken):
+    """Of a session whose spans have arrived or were refused, only log events can be left: they are what is told."""
+    server.mode = fault_server.status(400)
+    ended = run(
+        """
+        import agentops_otel as agentops
+        agentops.init(summary=False)
+        agentops.end_session("Success")
+        agentops.flush(5)
+        """,
+        {"AGENTOPS_ENDPOINT": server.url},
+    )
+    assert ended.code == 0, ended.err
+    server.mode = fault_server.ok if taken else fault_server.status(503)
+    assert cli.main(["flush"]) == 0
+    said = f"{len(server.logs())} log events of 1 session sent" if taken else "log events of 1 session left ("
+    assert f"{server.url}/v1/traces: {said}" in capsys.readouterr().out
+    assert bool(server.logs()) is taken
+    assert cli.main(["flush"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing is left") is taken
 
 
 def test_a_process_that_runs_keeps_its_own(living, capsys):

@@ -99,6 +99,11 @@ def not_http() -> Mode:
     return Mode(store=False, raw=b"\x00\x01\x02garbage\r\n\r\n")
 
 
+def cut_off() -> Mode:
+    """Status 200, and the connection ends before the head of the answer does."""
+    return Mode(store=False, raw=b"HTTP/1.1 200 OK\r\nContent-")
+
+
 def reset() -> Mode:
     """TCP reset instead of an answer."""
     return Mode(store=False, reset=True)
@@ -265,7 +270,7 @@ class FaultServer:
 
 
 def _decoded(path: str, body: bytes) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    if path.partition("?")[0] == LOGS:
+    if path.partition("?")[0].endswith(LOGS):
         logs = ExportLogsServiceRequest.FromString(body)
         return (), tuple(r for rl in logs.resource_logs for sl in rl.scope_logs for r in sl.log_records)
     traces = ExportTraceServiceRequest.FromString(body)
@@ -281,7 +286,7 @@ def _answer(path: str, mode: Mode) -> bytes:
         return b"\x00" * mode.body_size
     if mode.body is not None:
         return mode.body
-    if path.partition("?")[0] == LOGS:
+    if path.partition("?")[0].endswith(LOGS):
         return ExportLogsServiceResponse().SerializeToString()
     response = ExportTraceServiceResponse()
     if mode.rejects or mode.rejects_message:

@@ -6,6 +6,7 @@ for a batch; the full lengths are in `test_long.py`.
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 import sys
@@ -182,11 +183,24 @@ def test_n8_one_bad_span(stage, protocol):
     assert (victim.spans - stage.stored()).pop() in line
 
 
+@BOTH
+def test_n8_a_span_at_which_the_backend_fails(stage, protocol):
+    """Such a span may be taken once the backend is mended: it is kept and arrives then, and holds up no other one."""
+    stage.backend.mode = fault_server.reject_if("bad", 500)
+    victim = stage.victim("start()\nspans(100)\nspan('bad')\nspans(100)\nagentops.flush(10)")
+    stage.ended_well(victim)
+    assert len(victim.spans - stage.stored()) == 1
+    stage.backend.mode = ok
+    stage.deliver_rest(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("protocol", "mode"),
     [
         pytest.param("http/protobuf", fault_server.garbage(), id="http-body"),
         pytest.param("http/protobuf", fault_server.not_http(), id="http-protocol"),
+        pytest.param("http/protobuf", fault_server.cut_off(), id="http-cut-off"),
         pytest.param("grpc", fault_server.garbage(), id="grpc-body"),
     ],
 )
@@ -330,12 +344,12 @@ def test_n17_larger_than_an_http_request(stage):
 RIGHT = "the-right-key"
 
 
-def lock(stage, code=401):
+def lock(stage, code=401, authorization=f"Bearer {RIGHT}"):
     """From now on the stage's backend takes what comes with the right key only, and refuses everything else."""
     decide = stage.backend.decide
 
     def guarded(path, headers, body, connection):
-        stage.backend.mode = ok if headers.get("authorization") == f"Bearer {RIGHT}" else status(code)
+        stage.backend.mode = ok if headers.get("authorization") == authorization else status(code)
         return decide(path, headers, body, connection)
 
     stage.backend.decide = guarded
@@ -365,6 +379,37 @@ def test_n18_a_refused_key(stage, protocol, code, wrong, where):
     (advice,) = [line for line in lines if "agentops-otel flush" in line]
     outside = {} if where == "variable" else {"AGENTOPS_ENDPOINT": "", "AGENTOPS_PROTOCOL": ""}
     command = stage.command(*advised(advice), AGENTOPS_API_KEY=RIGHT, **outside)
+    assert command.code == 0, command.out
+    stage.arrived(victim)
+    assert (stage.duplicates(), stage.kept()) == (0, 0)
+
+
+@pytest.mark.parametrize("user", ["ada", "bob"])
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("AGENTOPS_ENDPOINT", ""),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/traces"),
+        (None, ""),
+    ],
+    ids=["ours", "base", "traces", "argument"],
+)
+def test_n18_a_refused_user(stage, variable, path, user):
+    """The line says that user and password of the address were refused, and where the right ones belong."""
+    lock(stage, authorization="Basic " + base64.b64encode(f"{user}:right".encode()).decode())
+    address = "http://{}@" + stage.backend.url.removeprefix("http://") + path
+    place = {"AGENTOPS_ENDPOINT": "", "AGENTOPS_PROTOCOL": ""}
+    given = "" if variable else f"endpoint={address.format('ada:wrong')!r}"
+    wrong = {variable: address.format("ada:wrong")} if variable else {}
+    victim = stage.victim(f"start({given})\nspans(20)", **{**place, **wrong})
+    lines = stage.ended_well(victim).lines
+    assert [line for line in lines if "user and password of the endpoint" in line], lines
+    assert not [line for line in lines if "wrong" in line or "AGENTOPS_API_KEY" in line], lines
+    (advice,) = [line for line in lines if "agentops-otel flush" in line]
+    named = variable or "AGENTOPS_ENDPOINT"
+    assert f"set the right user and password in {named}, then: agentops-otel flush" in advice
+    command = stage.command(*advised(advice), **{**place, named: address.format(f"{user}:right")})
     assert command.code == 0, command.out
     stage.arrived(victim)
     assert (stage.duplicates(), stage.kept()) == (0, 0)

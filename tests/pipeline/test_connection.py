@@ -164,10 +164,21 @@ def test_an_answer_in_chunks():
         (CHUNKED + b"3\r\nab", "the answer was cut off"),
         (CHUNKED + b"2\r\nok\r\n", "the answer was cut off"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "the answer was cut off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConte", "the answer was cut off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", "the answer was cut off"),
+        (b"HTTP/1.1 204 No Con", "the answer was cut off"),
+        (b"HTTP/1.1 103 Soon\r\n\r\nHTTP/1.1 200 OK\r\n", "the answer was cut off"),
+        (b"\0garbage\r\n\r\n", "the answer of a:1 is not HTTP"),
+        (b"", "the connection was closed without an answer"),
+        (b"HTTP/1.1 100 Soon\r\nX: ", "the connection was closed without an answer"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", "the answer of a:1 is not HTTP"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200 + b"\r\n", "the answer of a:1 is not HTTP"),
     ],
-    ids=["in a chunk", "without the last chunk", "before its length", "long header", "many headers"],
+    ids=[
+        *("in a chunk", "without the last chunk", "before its length", "in a header", "behind a header"),
+        *("in the first line", "after one that only says that one comes", "garbage"),
+        *("nothing", "nothing behind one that only says that one comes", "long header", "many headers"),
+    ],
 )
 def test_an_answer_that_cannot_be_read_is_told_in_words(raw, why):
     """No name of a class of Python's stands in a line for users."""

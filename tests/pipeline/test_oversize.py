@@ -27,10 +27,13 @@ def test_one_span_too_large(protocol: str, lines: Callable[[], list[str]]) -> No
     assert [line for line in lines() if "cut" in line]
 
 
-def test_span_too_large_even_when_cut() -> None:
+def test_span_too_large_even_when_cut(lines: Callable[[], list[str]]) -> None:
     """A span that is refused again after the cut is counted, and nothing else is lost."""
     spans = [*make_spans("a"), *make_spans("big", text="x" * 1_000_000), *make_spans("b")]
     with FaultServer(mode=fault_server.too_large(20_000)) as server, delivering(server) as exporter:
         exporter.export(spans)
         assert [span.name for span in server.spans()] == ["a", "b"]
         assert (exporter.counts.acknowledged, exporter.counts.dropped) == (2, {"too large": 1})
+        assert exporter.last_error == "too large: 413 Status"
+    (line,) = lines()
+    assert line.startswith(f"agentops-otel: 1 span dropped, too large for {server.url}/v1/traces: '413 Status'")

@@ -21,6 +21,7 @@ from .. import environment, pricing
 from ..config import Configuration
 from ..exceptions import ConfigurationError
 from ..figures import format_count, format_duration
+from ..pipeline.address import is_loopback
 from ..version import __version__
 from .extras import EXTRAS, missing
 from .output import Column, emit, emit_json, emit_table, on_terminal
@@ -155,7 +156,7 @@ def _endpoint(config: Configuration, *, send: bool) -> Iterator[Finding]:
     finally:
         transport.close()
     if reply.verdict is not Verdict.ACCEPTED:
-        advice = "; start a box there: agentops-otel up" if "nothing listens" in reply.reason else ""
+        advice = _start_there(transport.name, config.protocol) if "nothing listens" in reply.reason else ""
         yield Finding("endpoint", "failure", f"{transport.name} did not take a test span: {reply.reason}{advice}")
     elif reply.rejected:
         yield Finding("endpoint", "failure", f"{transport.name} rejected a test span: {reply.reason}")
@@ -165,6 +166,16 @@ def _endpoint(config: Configuration, *, send: bool) -> Iterator[Finding]:
         yield Finding("box", "ok", f"the pages are at {transport.box}")
     if reply.reached:
         yield from _clock(transport)
+
+
+def _start_there(place: str, protocol: str) -> str:
+    """The command that starts a box at an address; "" where one of this machine does not listen."""
+    parts = urlsplit(place)
+    if parts.scheme != "http" or not is_loopback(parts.hostname):
+        return ""
+    option, usual = ("--grpc-port", 4317) if protocol == "grpc" else ("--port", 4318)
+    port = parts.port or 80
+    return "; start a box there: agentops-otel up" + (f" {option} {port}" if port != usual else "")
 
 
 def _test_span() -> ReadableSpan:

@@ -14,6 +14,7 @@ import click
 from ..clock import monotonic
 from ..config import Configuration
 from ..figures import format_count
+from ..pipeline.address import shown_url
 from ..pipeline.backlog import Replayed, how_to_send, replay
 from ..pipeline.claim import ABOUT, claims
 from ..pipeline.delivery import DeliveryExporter
@@ -60,7 +61,9 @@ def command(
     reports = []
     for before in state(directory).destinations:
         if before.left or (before.dead and before.events):
-            reports.append(_flush(directory, before, own, deadline, new_key_for))
+            report = _flush(directory, before, own, deadline, new_key_for)
+            if report["found"] or report["events"] or report["why"]:
+                reports.append(report)
         elif before.dead:
             for _ in claims(os.path.join(directory, before.name)):  # which removes what is wholly acknowledged
                 pass
@@ -96,9 +99,14 @@ def _flush(
                 why = f"{why}; {how_to_send(config, key_refused=True)}"
         finally:
             exporter.shutdown()
+    if not done and not why:
+        why = "the log events were not taken"
     left = 0
     with contextlib.suppress(OSError):  # its folder is gone, and so is all that was in it
-        left = destination_state(directory, before.name).left
+        after = destination_state(directory, before.name)
+        left = after.left
+        if done and after.read_only:
+            done, why = False, f"{folder} cannot be written, and nothing is sent that would stay there"
     return {
         "destination": (own.endpoint if "endpoint" in own._given else None) or (meant.endpoint if meant else folder),
         "folder": folder,
@@ -107,6 +115,7 @@ def _flush(
         "sent": replayed.sent,
         "rejected": replayed.rejected,
         "left": left,
+        "events": replayed.events,
         "why": None if done else why,
     }
 
@@ -115,11 +124,12 @@ def _configuration(meant: Destination | None, own: Configuration, new_key_for: s
     """The settings that send to a destination; None without the key of its project."""
     if meant is None:
         return None
-    here = Destination.of(own)
-    there = own._merged(Configuration(protocol=cast("Protocol", meant.protocol), endpoint=meant.endpoint))
-    config = own if meant.is_at(here) else there
-    named = new_key_for and Configuration(protocol=cast("Protocol", meant.protocol), endpoint=new_key_for)
-    if named and meant.is_at(Destination.of(named)):
+    here, protocol = Destination.of(own), cast("Protocol", meant.protocol)
+    config = own if meant.is_at(here) else own._at(protocol, meant.endpoint)
+    if new_key_for and (
+        meant.is_at(Destination.of(Configuration(protocol=protocol, endpoint=new_key_for)))
+        or meant.endpoint == shown_url(new_key_for)  # as we print it, which can be an address for traces alone
+    ):
         return config
     if meant.is_at(here) and own.key_replaced:
         return config
@@ -137,7 +147,11 @@ def _key_needed(meant: Destination) -> str:
 
 
 def _line(report: dict[str, Any]) -> str:
-    found = f"{format_count(report['found'], 'span')} of {format_count(report['sessions'], 'session')}"
-    parts = [f"{report['sent']:,} sent", f"{report['rejected']:,} rejected", f"{report['left']:,} left"]
+    sessions = format_count(report["sessions"], "session")
     why = f" ({report['why']})" if report["why"] else ""
+    if not report["found"]:  # its spans have arrived, or were refused
+        events = f"{format_count(report['events'], 'log event')} of {sessions} sent"
+        return f"{report['destination']}: {f'log events of {sessions} left{why}' if why else events}\n"
+    found = f"{format_count(report['found'], 'span')} of {sessions}"
+    parts = [f"{report['sent']:,} sent", f"{report['rejected']:,} rejected", f"{report['left']:,} left"]
     return f"{report['destination']}: {found} found, {', '.join(parts)}{why}\n"

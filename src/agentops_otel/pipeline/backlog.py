@@ -47,10 +47,11 @@ Item = tuple[RecordRef, "ReadableSpan | LogEvent", Resource]
 
 
 class Replayed(msgspec.Struct):
-    """What became of the spans of dead processes."""
+    """What became of the spans of dead processes, and how many of their log events were sent."""
 
     sent: int = 0
     rejected: int = 0
+    events: int = 0
     held_back: int = 0
     late: bool = False  # there was no time for more
 
@@ -214,6 +215,7 @@ def replay(
                     claim.reject(sent.refused)
                     books.sent += len(sent.outcome.acknowledged)
                     books.rejected += len(sent.outcome.rejected) + len(sent.outcome.unnamed)
+                    books.events += sent.events
                 settled(len(sent.outcome.acknowledged) + len(sent.outcome.rejected) + len(sent.outcome.unnamed))
                 took = monotonic() - begun
                 if sent.unsent:
@@ -222,12 +224,16 @@ def replay(
 
 
 class _Pass:
-    """One pass over spans and log events from the journal: what is done with and refused; all others are unsent."""
+    """One pass over spans and log events from the journal: what is done with and refused; all others are unsent.
+
+    `events` of what is done with are log events.
+    """
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.outcome = Outcome()
         self.done: list[RecordRef] = []
         self.refused: list[tuple[ReadableSpan, RecordRef, str]] = []
+        self.events = 0
         self._items = items
         self._unsent = {id(item): ref for ref, item, _ in items}
 
@@ -253,6 +259,7 @@ class _Pass:
             ):
                 break
             self.done += [take(id(event)) for event, _ in batch]
+            self.events += len(batch)
 
 
 def how_to_send(config: Configuration, *, key_refused: bool = False, refused: bool = False) -> str:
@@ -262,11 +269,13 @@ def how_to_send(config: Configuration, *, key_refused: bool = False, refused: bo
         directory = f" --journal-dir {shlex.quote(journal_directory(config.journal_dir))}"
     by_argument = [setting for setting in _SECRETS if setting in config._given]
     destination = Destination.of(config)
-    if key_refused and destination is not None and (config.api_key or not config.headers):
-        place = shlex.quote(destination.endpoint)
-        return f"set the right key in AGENTOPS_API_KEY, then: agentops-otel flush{directory} --new-key-for {place}"
-    if key_refused:
-        return f"set the right key in AGENTOPS_HEADERS, then: agentops-otel flush{directory}"
+    if key_refused and destination is not None:
+        setting = config._credential or "api_key"
+        what = "user and password" if setting == "endpoint" else "key"
+        new = f" --new-key-for {shlex.quote(destination.endpoint)}"
+        if setting == "headers" and destination.project is None:  # what was kept goes with any key
+            new = ""
+        return f"set the right {what} in {config._variable(setting)}, then: agentops-otel flush{directory}{new}"
     secrets = f" (with {' and '.join(_SECRETS[setting] for setting in by_argument)} set)" if by_argument else ""
     if refused:  # most likely the address is wrong, and what is kept for it stays its own
         return (

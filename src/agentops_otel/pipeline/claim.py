@@ -149,9 +149,14 @@ def _settled_file(name: str) -> str:
 
 
 def hold(destination: Folder, writer: str) -> tuple[Folder, Descriptor] | None:
-    """The folder of a dead writer and the descriptor of its lock, which is held now; None when it is not to be had."""
+    """The folder of a dead writer and the descriptor of its lock, which is held now; None when it is not to be had.
+
+    Nor is a folder that cannot be written: what was sent of it would be there as before, and be sent again and again.
+    """
     with contextlib.ExitStack() as undo, contextlib.suppress(OSError):
         folder = undo.enter_context(Folder(writer, destination))
+        if not folder.writable:
+            return None
         held = destination.open(lock_file(writer), os.O_RDWR | os.O_CREAT)
         undo.callback(held.close)
         if lock(held):

@@ -43,14 +43,42 @@ def _own_copy(name: str) -> ModuleType:
 _http: Final = _own_copy("http.client")
 
 
+class _Head:
+    """Reads the lines of an answer's head, and knows the last one."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.last = b""
+
+    def readline(self, *limit: int) -> bytes:
+        self.last = self._file.readline(*limit)
+        return self.last
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class _Response(_http.HTTPResponse):  # type: ignore[name-defined,misc]
-    """An answer. Of those that only say that one comes, `http.client` reads over 100, and here over 102 and 103."""
+    """An answer. Of those that only say that one comes, `http.client` reads over 100, and here over 102 and 103.
+
+    A head without the empty line at its end was cut off, which `http.client` does not mind.
+    """
+
+    fp: Any
 
     def begin(self, **options: Any) -> None:
-        super().begin(**options)
-        while 102 <= self.status < 200:
-            self.headers = self.msg = None
+        file = self.fp
+        self.fp = head = _Head(file)
+        try:
             super().begin(**options)
+            while 102 <= self.status < 200:
+                self.headers = self.msg = None
+                super().begin(**options)
+        finally:
+            if self.fp is head:  # else it was closed
+                self.fp = file
+        if head.last not in (b"\r\n", b"\n"):
+            raise _http.IncompleteRead(b"")
 
 
 @dataclass(frozen=True, slots=True)

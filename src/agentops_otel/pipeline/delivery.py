@@ -40,6 +40,13 @@ from .transports.attempt import Reply, Transport, Verdict
 
 T = TypeVar("T")
 
+_SAID: Final = {
+    REJECTED: "rejected by",
+    TOO_LARGE: "too large for",
+    NOT_ENCODABLE: "not encodable for",
+    EXPORTER_FAILED: "not delivered by",
+}  # and the name of the destination
+
 _BACKOFF_GROWTH: Final = 1.5
 _BACKOFF_CAP: Final = 30.0
 _HURRIED_BACKOFF: Final = 0.2
@@ -378,15 +385,15 @@ class DeliveryExporter(SpanExporter):
         self._tell_of_loss(len(part), why, reply)
 
     def _tell_of_loss(self, count: int, why: str, reply: Reply) -> None:
-        spans = format_count(count, "span")
-        self.last_error = f"{spans} {why}: {reply.reason}"[:500]
+        reason = reply.reason.removeprefix(f"{why}: ")
+        self.last_error = f"{why}: {reason}"[:500]
         self._tell_once(
             why,
-            "%s dropped, %s by %s: %r; further ones are only counted",
-            spans,
-            why,
+            "%s dropped, %s %s: %r; further ones are only counted",
+            format_count(count, "span"),
+            _SAID[why],
             self.transport.name,
-            reply.reason,
+            reason,
         )
 
     def _send_cut(

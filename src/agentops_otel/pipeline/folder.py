@@ -56,6 +56,11 @@ class Folder:
             self.close()
             raise PermissionError(f"{self.path} is open to other users")
 
+    @property
+    def writable(self) -> bool:
+        """Whether files can be made and removed in it."""
+        return os.access(self.path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
     def at(self, name: str) -> tuple[str, int | None]:
         """Path and `dir_fd` of a file, for the functions of `os`."""
         here = self._here()

@@ -19,6 +19,7 @@ class DestinationState:
         name: of its folder.
         alive: writers whose process lives.
         dead: writers whose process does not.
+        read_only: of these, how many have a folder that cannot be written, of which nothing is sent.
         segments: files, with so many `bytes`.
         spans: unacknowledged ones.
         left: of these, what dead processes left, and the roots that will be made anew.
@@ -33,6 +34,7 @@ class DestinationState:
     name: str
     alive: int = 0
     dead: int = 0
+    read_only: int = 0
     segments: int = 0
     bytes: int = 0
     spans: int = 0
@@ -81,6 +83,7 @@ def _look_into(destination: Folder, name: str) -> DestinationState:
             contents, is_alive = Contents(folder), _is_alive(destination, writer)
             state.alive += is_alive
             state.dead += not is_alive
+            state.read_only += not is_alive and not folder.writable
             state.segments += len(contents.left)
             state.bytes += contents.size
             state.spans += contents.spans

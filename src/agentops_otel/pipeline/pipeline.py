@@ -67,6 +67,7 @@ class Pipeline:
         self._host = host
         self._worker = worker
         self._identity = host.identity(config.service_name)
+        config._warn_of_exporters()
         self._transport = open_transport(config)
         if config.exporter is None and config.protocol in _NEEDED:
             worker.submit(lambda: load(*_NEEDED[config.protocol]))

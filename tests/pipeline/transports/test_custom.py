@@ -25,12 +25,15 @@ from tests.pipeline.exporting import Own, make_spans, raising
         pytest.param(raising(KeyboardInterrupt()), (0, {"exporter failed": 2}), id="interrupt"),
     ],
 )
-def test_custom_exporter(act: Callable[[], Any], counts: tuple[int, dict[str, int]]) -> None:
+def test_custom_exporter(
+    act: Callable[[], Any], counts: tuple[int, dict[str, int]], lines: Callable[[], list[str]]
+) -> None:
     """Q3: whatever a user's exporter returns or raises is counted, once, and later spans still reach it."""
     own = Own(act)
     exporter = DeliveryExporter(open_transport(Configuration(exporter=own)))
     exporter.export(make_spans("a", "b"))
     assert (exporter.counts.acknowledged, exporter.counts.dropped) == counts
+    assert ["2 spans dropped, not delivered by Own: 'export() " in line for line in lines()] == [True] * len(counts[1])
     own.act = lambda: SpanExportResult.SUCCESS
     assert exporter.export(make_spans("c")) is SpanExportResult.SUCCESS
     exporter.shutdown()

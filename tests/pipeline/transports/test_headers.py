@@ -14,6 +14,7 @@ from agentops_otel.config import Configuration
 from agentops_otel.pipeline.log_event import LogEvent
 from agentops_otel.pipeline.transports import open_transport
 from agentops_otel.pipeline.transports.attempt import Verdict
+from agentops_otel.pipeline.transports.headers import refused_credentials, request_headers
 from agentops_otel.pipeline.transports.http import HttpTransport
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -56,6 +57,30 @@ def test_key_needs_an_encrypted_way(monkeypatch: pytest.MonkeyPatch, lines: Call
     assert sent("http://localhost:4318")["authorization"] == f"Bearer {KEY}"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
     assert sent("http://collector-a:4318")["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "endpoint", "said"),
+    [
+        ({}, "https://a", "no key is set: set AGENTOPS_API_KEY"),
+        ({}, "https://ada:x@a", "user and password of the endpoint were refused"),
+        ({"headers": "x-tenant=acme"}, "https://ada:x@a", "user and password of the endpoint were refused"),
+        ({"headers": "authorization=Bearer t"}, "https://ada:x@a", "the key in the headers was refused"),
+        ({"headers": "x-key=t"}, "https://a", "the key in the headers was refused"),
+        (
+            {},
+            "http://ada:x@a",
+            "user and password of the endpoint were not sent because the connection is not encrypted",
+        ),
+        ({"api_key": KEY}, "http://a", "the API key was not sent because the connection is not encrypted"),
+    ],
+)
+def test_what_is_said_of_refused_credentials(arguments: Any, endpoint: str, said: str) -> None:
+    """What the backend had to go by is what the line names."""
+    config = Configuration(endpoint=endpoint, **arguments)
+    told = refused_credentials(config, request_headers(config, endpoint))
+    assert told.startswith(said)
+    assert "ada" not in told
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,15 @@ def test_redirect_is_a_failure(code: int, lines: Callable[[], list[str]]) -> Non
     assert "t0k3n" not in lines()[0]
 
 
+@pytest.mark.parametrize("code", [302, 304])
+def test_redirect_without_a_target(code: int, lines: Callable[[], list[str]]) -> None:
+    """N12: where a redirect names no target, none is made up."""
+    with FaultServer(mode=fault_server.status(code)) as server, delivering(server) as exporter:
+        exporter.export(make_spans("a"))
+        assert (exporter.counts.acknowledged, exporter.kept, exporter.refused) == (0, 1, True)
+    assert lines() == [f"agentops-otel: spans cannot be delivered to {server.url}/v1/traces: {code} Status"]
+
+
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_loopback_never_goes_through_a_proxy(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """N14: a proxy in the environment does not see what is sent to this machine."""

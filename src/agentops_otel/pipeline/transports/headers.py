@@ -49,23 +49,21 @@ def request_headers(config: Configuration, url: str) -> dict[str, str]:
 
 def refused_credentials(config: Configuration, sent: Mapping[str, str]) -> str:
     """What a backend refuses that says 401 or 403, in words."""
-    if "authorization" in config.headers or (config.headers and not config.api_key):
-        return f"the key in the headers{_origin(config, 'headers')} was refused"
-    if not config.api_key and "authorization" in sent:
-        return "user and password of the endpoint were refused"
-    if not config.api_key:
+    setting = config._credential
+    if setting is None:
         return "no key is set: set AGENTOPS_API_KEY"
+    origin = "" if setting in config._given else f" from {config._variable(setting)}"
+    if setting == "headers":
+        return f"the key in the headers{origin} was refused"
     if "authorization" not in sent:
         return (
-            "the API key was not sent because the connection is not encrypted: use https, or set "
-            "OTEL_EXPORTER_OTLP_INSECURE=true if the network is trusted"
+            f"{'the API key was' if setting == 'api_key' else 'user and password of the endpoint were'} not sent "
+            "because the connection is not encrypted: use https, or set OTEL_EXPORTER_OTLP_INSECURE=true if the "
+            "network is trusted"
         )
-    return f"the API key{_origin(config, 'api_key')}, of project {project_id(config.api_key)}, was refused"
-
-
-def _origin(config: Configuration, setting: str) -> str:
-    variable = config._sources.get(setting)
-    return f" from {variable}" if variable and setting not in config._given else ""
+    if setting == "endpoint":
+        return f"user and password of the endpoint{origin} were refused"
+    return f"the API key{origin}, of project {project_id(config.api_key)}, was refused"
 
 
 def compression(signal: str) -> str:

@@ -195,8 +195,8 @@ def _http_failure(answer: Answer, url: str, credentials: str) -> Reply:
         )
     if answer.status == 400 and parts.scheme == "http" and _HTTPS_WANTED.search(answer.body or b""):
         return Reply(Verdict.REFUSED, outage.expects_tls(parts.netloc))
-    if 300 <= answer.status < 400:
-        target = one_line(shown_url(answer.headers.get("location") or "nowhere"))
+    if 300 <= answer.status < 400 and (location := answer.headers.get("location")):
+        target = one_line(shown_url(location))
         return Reply(Verdict.REFUSED, f"{reason}, a redirect to {target!r}, which is not followed")
     if answer.status in _RETRYABLE_STATUS:
         return Reply(Verdict.RETRY, reason, retry_after=_retry_after(answer.headers.get("retry-after")))
