@@ -44,10 +44,12 @@ VALUES = {
 }
 # Values that are meant as "without an end" are as long as every lock, socket and poll of a platform can wait.
 ENDLESS = {
-    "max_wait_time": 10**30,
-    "timeout": 1e300,
-    "shutdown_timeout": 1e300,
+    "max_wait_time": (10**30, 10**400),
+    "timeout": (1e300, 10**400),
+    "shutdown_timeout": (1e300, 10**400),
 }
+# So are counts: as many as every container can hold.
+COUNTLESS = (2**63 - 1, 2**63, 10**400)
 WRONG = {
     "api_key": ["a b", "schlüssel", 17],
     "parent_key": ["a\nb"],
@@ -494,13 +496,21 @@ def test_a_child_process_keeps_what_opentelemetry_says(monkeypatch):
     assert Configuration(timeout=3)._environ() == {"AGENTOPS_TIMEOUT": "3.0"}
 
 
-@pytest.mark.parametrize("name", ENDLESS)
-@pytest.mark.parametrize("by_variable", [False, True])
-def test_the_longest_wait(name, by_variable, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value", "by_variable"),
+    [
+        pytest.param(name, value, by_variable, id=f"{name}-{n}-{by_variable}")
+        for name, values in ENDLESS.items()
+        for n, value in enumerate(values)
+        for by_variable in (False, True)
+        if not (by_variable and name != "max_wait_time" and isinstance(value, int))  # as a text that is infinity
+    ],
+)
+def test_the_longest_wait(name, value, by_variable, monkeypatch):
     """A time that no lock can wait is the longest one that each can, from an argument and from a variable."""
     if by_variable:
-        monkeypatch.setenv(f"AGENTOPS_{name.upper()}", str(ENDLESS[name]))
-    seconds = getattr(Configuration(**({} if by_variable else {name: ENDLESS[name]})), name)
+        monkeypatch.setenv(f"AGENTOPS_{name.upper()}", str(value))
+    seconds = getattr(Configuration(**({} if by_variable else {name: value})), name)
     seconds = seconds / 1000 if name == "max_wait_time" else seconds
     done = threading.Event()
     done.set()
@@ -511,3 +521,25 @@ def test_the_longest_wait(name, by_variable, monkeypatch):
     waiting = queue.SimpleQueue()
     waiting.put(1)
     assert waiting.get(timeout=seconds) == 1
+
+
+@pytest.mark.parametrize("value", COUNTLESS, ids=["most", "more", "endless"])
+@pytest.mark.parametrize("source", ["argument", "AGENTOPS_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"])
+def test_a_queue_without_an_end(value, source, monkeypatch):
+    """A size that no queue can have is as large as one can be: what is recorded is sent."""
+    capture = SpanCapture()
+    if source != "argument":
+        monkeypatch.setenv(source, str(value))
+    api.init(exporter=capture, summary=False, **({"max_queue_size": value} if source == "argument" else {}))
+    assert api.current_session() is not None
+    api.end_session("Success")
+    assert [span.name for span in capture.spans] == ["session"]
+
+
+@pytest.mark.parametrize("value", COUNTLESS, ids=["most", "more", "endless"])
+def test_a_content_without_an_end(value):
+    """A length that no text has is no limit."""
+    capture = SpanCapture()
+    api.init(exporter=capture, summary=False, max_content_length=value)
+    api.end_session("Fail", "x" * 100_000)
+    assert capture.find("session").attributes["agentops.session.end_state_reason"] == "x" * 100_000

@@ -16,6 +16,8 @@ from . import environment, viewer
 PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a file
 _LONGEST: Final = 1_000_000
 """Seconds, eleven days: as long as every lock, socket and poll can wait. More is taken for that."""
+_MOST: Final = 2**31 - 1
+"""Of anything that is counted: more than fits into memory, and every container of Python can have as much. More is taken for that."""
 
 
 class NotValid(Exception):
@@ -69,7 +71,7 @@ def as_whole(minimum: int) -> Callable[[object], int]:
             raise NotValid(expected) from None
         if isinstance(number, bool) or not isinstance(number, int) or number < minimum:
             raise NotValid(expected)
-        return number
+        return min(number, _MOST)
 
     return check
 
@@ -83,12 +85,12 @@ def as_seconds(value: object) -> float:
     """A number of seconds, at least 0."""
     expected = "a number of seconds of at least 0"
     try:
-        number = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else -1.0
+        number = float(value) if isinstance(value, str) else value
     except ValueError:
         raise NotValid(expected) from None
-    if not 0 <= number < float("inf"):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < float("inf"):
         raise NotValid(expected)
-    return min(number, _LONGEST)
+    return float(min(number, _LONGEST))  # a whole number may be larger than a float can be
 
 
 def as_one_of(*words: str, **aliases: str) -> Callable[[object], str]:
