@@ -6,9 +6,11 @@ import logging
 import queue
 import socket
 import threading
+import uuid
 
 import pytest
 
+import agentops_otel as agentops
 from agentops_otel import api
 from agentops_otel.config import EXPORT_SETTINGS, SETTINGS, Configuration, Settings
 from agentops_otel.exceptions import ConfigurationError
@@ -31,7 +33,7 @@ VALUES = {
     "timeout": [("1", 1.0), ("2.5", 2.5), ("3", 3.0)],
     "service_name": [("a", "a"), ("b c", "b c"), ("d", "d")],
     "capture_content": [("metadata", "metadata"), ("NO_CONTENT", "metadata"), ("event_only", "event_only")],
-    "max_content_length": [("10", 10), ("20", 20), ("30", 30)],
+    "max_content_length": [("64", 64), ("70", 70), ("80", 80)],
     "require_session": [("0", False), ("1", True), ("false", False)],
     "key_replaced": [("0", False), ("1", True), ("false", False)],
     "stream_usage": [("1", True), ("0", False), ("true", True)],
@@ -66,7 +68,7 @@ WRONG = {
     "timeout": [-1, "soon", float("inf"), float("nan"), True],
     "service_name": ["", 3],
     "capture_content": ["all", 1],
-    "max_content_length": [0, -5],
+    "max_content_length": [0, -5, 63],
     "redact": ["x"],
     "require_session": ["x"],
     "key_replaced": ["x"],
@@ -543,3 +545,25 @@ def test_a_content_without_an_end(value):
     api.init(exporter=capture, summary=False, max_content_length=value)
     api.end_session("Fail", "x" * 100_000)
     assert capture.find("session").attributes["agentops.session.end_state_reason"] == "x" * 100_000
+
+
+def test_the_shortest_content_leaves_our_own_words_whole():
+    """Kinds, states and ids of agents are no content; whoever reads the spans needs them as they are."""
+    capture = SpanCapture()
+    api.init(exporter=capture, summary=False, max_content_length=64)
+
+    @agentops.agent
+    class Researcher:
+        def search(self, text):
+            return text
+
+    Researcher().search("x" * 1000)
+    agentops.record(agentops.LLMEvent(model="gpt-4.1", prompt="x" * 1000, completion="x" * 1000))
+    api.end_session("Indeterminate", "x" * 1000)
+    root = capture.find("session").attributes
+    assert root["agentops.session.end_state"] == "Indeterminate"
+    assert len(root["agentops.session.end_state_reason"]) <= 64
+    [agent] = [span.attributes for span in capture.spans if span.name == "invoke_agent Researcher"]
+    assert uuid.UUID(agent["gen_ai.agent.id"])
+    assert {span.attributes["agentops.span.kind"] for span in capture.spans} == {"agent", "llm", "session"}
+    assert {span.attributes["session.id"] for span in capture.spans} == {root["session.id"]}

@@ -17,7 +17,7 @@ PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a
 _LONGEST: Final = 1_000_000
 """Seconds, eleven days: as long as every lock, socket and poll can wait. More is taken for that."""
 _MOST: Final = 2**31 - 1
-"""Of anything that is counted: more than fits into memory, and every container of Python can have as much. More is taken for that."""
+"""Of what is counted: as many as every container of Python's can have, and memory cannot. More is taken for that."""
 
 
 class NotValid(Exception):

@@ -15,9 +15,9 @@ from .kept import Notebook
 def load_ipython_extension(ipython: Any) -> None:
     """Add the cell magic `%%session [NAME] [--tag TAG]...`; IPython calls this for `%load_ext agentops_otel`.
 
-    The cell is a session of its own: an exception ends it as Fail, a normal end is Success. The session is shown below
-    the cell and is in the variable `session` afterwards. What the cell defines stays, and a cell that fails fails the
-    whole cell, as without the magic. Sessions that begin from now on keep what is shown of their last 1,000 spans in memory, so that a session is shown with its spans.
+    The cell is a session of its own: an exception ends it as Fail, and passes; a normal end is Success. The session
+    is shown below the cell and is in the variable `session` afterwards. What the cell defines stays. Sessions that
+    begin from now on keep what is shown of their last 1,000 spans in memory, so that a session is shown with its spans.
     """
 
     def session(line: str, cell: str) -> None:
