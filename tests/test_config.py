@@ -55,7 +55,7 @@ COUNTLESS = (2**63 - 1, 2**63, 10**400)
 WRONG = {
     "api_key": ["a b", "schlüssel", 17],
     "parent_key": ["a\nb"],
-    "endpoint": ["localhost:4318", "ftp://a", "http://", "http://a:port", "", 4318],
+    "endpoint": ["localhost:4318", "ftp://a", "http://", "http://a:port", "", 4318, "/a\0b", "file:///a%00b"],
     "max_wait_time": [0, -1, "x", 1.5, True],
     "max_queue_size": [0, "many"],
     "default_tags": [[1], [""], 7, {"a": 1}, b"x"],
@@ -77,7 +77,7 @@ WRONG = {
     "shutdown_timeout": [-0.1],
     "artifact_store": ["", 3],
     "journal": ["tape", True],
-    "journal_dir": ["", 3],
+    "journal_dir": ["", 3, "a\0b", "\ud83d"],
     "exporter": ["x", SpanCapture],
     "trace_url": ["http://a/trace", "{trace_id}", "ftp://a/{trace_id}", "http://a/{trace}", "http://a/{trace_id", 3],
 }
@@ -567,3 +567,10 @@ def test_the_shortest_content_leaves_our_own_words_whole():
     assert uuid.UUID(agent["gen_ai.agent.id"])
     assert {span.attributes["agentops.span.kind"] for span in capture.spans} == {"agent", "llm", "session"}
     assert {span.attributes["session.id"] for span in capture.spans} == {root["session.id"]}
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "port"])
+def test_a_port_that_there_is_not(port):
+    """The error names what is wrong, which is not the scheme and not the host."""
+    with pytest.raises(ConfigurationError, match=f":{port}' is not valid: expected a URL with a port from 0 to 65535"):
+        Configuration(endpoint=f"http://127.0.0.1:{port}")

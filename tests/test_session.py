@@ -137,12 +137,13 @@ def test_end_states(capture, state, reason, status, description):
     assert not session.is_running
 
 
-@pytest.mark.parametrize("wrong", ["Done", "", 3, b"Success", "Success!"])
+@pytest.mark.parametrize("wrong", ["Done", "", 3, b"\xff\xfe", float("nan"), "Success!"])
 def test_an_unknown_end_state_leaves_the_session_open(capture, wrong):
     """The error names what is allowed, and the session can still be ended."""
     session_id = agentops.start_session()
-    with pytest.raises(ValueError, match="expected one of Success, Fail, Indeterminate"):
+    with pytest.raises(ValueError, match="expected one of Success, Fail, Indeterminate") as raised:
         agentops.end_session(wrong)
+    assert str(raised.value).startswith(f"{wrong!r} is not a valid end state")
     assert agentops.current_session().session_id == session_id
     assert roots(capture) == []
     agentops.end_session("Success")

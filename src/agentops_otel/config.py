@@ -163,7 +163,7 @@ class _Table:
             "`disk`: each finished span is written to a journal before it is sent, so that it survives the process and an outage; `memory`: spans "
             "that cannot be sent wait in memory only; `off`: they do not wait.",
             ("AGENTOPS_JOURNAL",))
-    journal_dir: Setting[str | None] = Setting(checks.as_text, None,
+    journal_dir: Setting[str | None] = Setting(checks.as_path, None,
             "Folder of the journal; `agentops-otel/journal` in the user's state directory (`XDG_STATE_HOME`, `~/.local/state`) when none is given.",
             ("AGENTOPS_JOURNAL_DIR",))
     exporter: Setting[SpanExporter | None] = Setting(checks.as_exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint.")

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from opentelemetry.trace import StatusCode
 
-from .values import to_text
+from . import environment
 
 EndStateName = Literal["Success", "Fail", "Indeterminate"]
 
@@ -36,7 +36,7 @@ class EndState(str, Enum):
                 return state
         allowed = ", ".join(state.value for state in cls)
         raise ValueError(
-            f"{to_text(name)!r:.200} is not a valid end state: expected one of {allowed}. The session stays open."
+            f"{environment.shown(name)} is not a valid end state: expected one of {allowed}. The session stays open."
         )
 
 
