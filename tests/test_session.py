@@ -117,6 +117,9 @@ def test_a_project_id_is_made_of_the_key():
         ("Indeterminate", "why", "UNSET", None),
         ("INDETERMINATE", None, "UNSET", None),
         (EndState.SUCCESS, None, "OK", None),
+        ("Failure", "why", "ERROR", "why"),
+        ("Error", None, "ERROR", None),
+        ("OK", None, "OK", None),
         (None, None, "UNSET", None),
     ],
 )
@@ -135,6 +138,13 @@ def test_end_states(capture, state, reason, status, description):
     assert (root.status.status_code.name, root.status.description) == (status, description)
     assert session.end_timestamp >= session.init_timestamp
     assert not session.is_running
+
+
+def test_a_session_is_ended_by_agentops_name_of_the_call(capture):
+    """An old program ends the session that it has."""
+    with agentops.session() as session:
+        assert session.end_session("Failure", end_state_reason="why")
+    assert capture.find("session").attributes["agentops.session.end_state"] == session.end_state.value == "Fail"
 
 
 @pytest.mark.parametrize("wrong", ["Done", "", 3, b"\xff\xfe", float("nan"), "Success!"])

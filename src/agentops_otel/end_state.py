@@ -9,6 +9,7 @@ from opentelemetry.trace import StatusCode
 
 from . import environment
 
+_OTHER_WORDS: Final = {"failure": "fail", "error": "fail", "ok": "success"}  # of AgentOps, in one version or another
 EndStateName = Literal["Success", "Fail", "Indeterminate"]
 
 
@@ -25,14 +26,15 @@ class EndState(str, Enum):
 
     @classmethod
     def parse(cls, value: object) -> EndState:
-        """The end state of this name, in any case.
+        """The end state of this name, in any case, or of one of AgentOps' other words for it.
 
         Raises:
             ValueError: there is no such end state.
         """
         name = value.value if type(value) is EndState else value
+        word = name.strip().lower() if type(name) is str else ""
         for state in cls:
-            if type(name) is str and name.strip().lower() == state.value.lower():
+            if _OTHER_WORDS.get(word, word) == state.value.lower():
                 return state
         allowed = ", ".join(state.value for state in cls)
         raise ValueError(
