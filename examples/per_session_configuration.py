@@ -29,6 +29,6 @@ def settings(customer: str, content: str) -> agentops.Configuration:
 folder.mkdir(exist_ok=True)
 agentops.init(auto_start_session=False, summary=False)
 for customer, content in (("tea-shop", "full"), ("bank", "metadata")):
-    with agentops.session(name=f"order of {customer}", config=settings(customer, content)):
+    with agentops.session(name=f"order of {customer}", config=settings(customer, content), wait=True):
         find_order(1842)
 print("\n".join(str(path) for path in sorted(folder.glob("*.jsonl"))))

@@ -2,7 +2,7 @@
 
     python examples/research_team.py
 
-With OPENAI_API_KEY it talks to OpenAI, without one to a stand-in on this machine. The session goes to
+With OPENAI_API_KEY it talks to OpenAI, without one to a stand-in of its own. The session goes to
 AGENTOPS_ENDPOINT, or to http://localhost:4318 where `agentops-otel up` shows it: who worked when, what the page that
 did not answer at first has cost, what the critic's objection has changed.
 """
@@ -204,9 +204,9 @@ async def main(client: AsyncOpenAI) -> None:
 
 if __name__ == "__main__":
     agentops.init(auto_start_session=False, service_name="research")
-    if os.environ.get("OPENAI_API_KEY"):
+    if os.environ.get("OPENAI_API_KEY", "none") not in ("", "none"):  # the key of openai_server.py, which plays no team
         asyncio.run(main(AsyncOpenAI()))
     else:
-        print("No OPENAI_API_KEY is set: a stand-in on this machine answers instead of OpenAI.\n")
+        print("No key of OpenAI is set: a stand-in on this machine answers instead of OpenAI.\n")
         with OpenAIServer(latency=0.15, answer=stand_in) as server:
             asyncio.run(main(AsyncOpenAI(base_url=server.url, api_key="none")))

@@ -608,7 +608,16 @@ def test_the_password_of_an_endpoint_is_nowhere(tmp_path):
 # What users give to calls that they make by hand
 
 
-@pytest.mark.parametrize("timeout", ["1", " 2.5 ", 1, None, True, float("inf")])
+class Silent:
+    """Says nothing of itself."""
+
+    def __repr__(self):
+        raise RuntimeError("no")
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize("timeout", ["1", " 2.5 ", 1, None, True, float("inf"), 10**400])
 def test_a_timeout_with_an_obvious_meaning(timeout, warnings):
     """Digits as a text are a number, and None is the default."""
     with FaultServer() as server:
@@ -619,7 +628,7 @@ def test_a_timeout_with_an_obvious_meaning(timeout, warnings):
     assert warnings() == []
 
 
-@pytest.mark.parametrize("timeout", ["soon", [], float("nan"), {}, b"x", object(), 10**400])
+@pytest.mark.parametrize("timeout", ["soon", [], float("nan"), {}, b"x", object(), Silent()])
 def test_a_timeout_without_meaning(timeout, warnings):
     """It is told in clear words, and the default is used."""
     with FaultServer() as server:
@@ -656,6 +665,9 @@ def test_the_configuration_of_a_session_as_a_dict():
         ({"endpiont": "http://a"}, TypeError, "Did you mean 'endpoint'?"),
         ({1: 2}, TypeError, "unexpected keyword argument '1'"),
         ({"timeout": "soon"}, agentops.ConfigurationError, "timeout='soon' is not valid: expected"),
+        ({"timeout": Silent()}, agentops.ConfigurationError, "timeout=<unprintable Silent> is not valid: expected"),
+        (Silent(), TypeError, "config=<unprintable Silent> is not valid"),
+        ({Silent(): 1}, TypeError, "unexpected keyword argument '<unprintable Silent>'"),
     ],
 )
 @pytest.mark.parametrize("call", [agentops.start_session, agentops.session])
@@ -666,6 +678,16 @@ def test_a_wrong_configuration_of_a_session(call, config, error, words):
         call(config=config)
     assert words in str(raised.value)
     assert agentops.current_session() is None
+
+
+@pytest.mark.parametrize("value", ["order 1842", 7, Silent(), float("nan")])
+@pytest.mark.parametrize("call", [agentops.init, agentops.start_session])
+def test_a_wrong_session_to_join(call, value):
+    """The error shows what was given."""
+    with pytest.raises(ValueError, match="is not a valid session id: expected a UUID such as") as raised:
+        call(inherited_session_id=value, **({"exporter": SpanCapture()} if call is agentops.init else {}))
+    shown = "<unprintable Silent>" if isinstance(value, Silent) else repr(value)
+    assert str(raised.value).startswith(f"{shown} is not")
 
 
 def test_an_empty_key_or_session_to_join_is_none():

@@ -6,9 +6,11 @@ import logging
 import queue
 import socket
 import threading
+import uuid
 
 import pytest
 
+import agentops_otel as agentops
 from agentops_otel import api
 from agentops_otel.config import EXPORT_SETTINGS, SETTINGS, Configuration, Settings
 from agentops_otel.exceptions import ConfigurationError
@@ -31,7 +33,7 @@ VALUES = {
     "timeout": [("1", 1.0), ("2.5", 2.5), ("3", 3.0)],
     "service_name": [("a", "a"), ("b c", "b c"), ("d", "d")],
     "capture_content": [("metadata", "metadata"), ("NO_CONTENT", "metadata"), ("event_only", "event_only")],
-    "max_content_length": [("10", 10), ("20", 20), ("30", 30)],
+    "max_content_length": [("64", 64), ("70", 70), ("80", 80)],
     "require_session": [("0", False), ("1", True), ("false", False)],
     "key_replaced": [("0", False), ("1", True), ("false", False)],
     "stream_usage": [("1", True), ("0", False), ("true", True)],
@@ -44,14 +46,16 @@ VALUES = {
 }
 # Values that are meant as "without an end" are as long as every lock, socket and poll of a platform can wait.
 ENDLESS = {
-    "max_wait_time": 10**30,
-    "timeout": 1e300,
-    "shutdown_timeout": 1e300,
+    "max_wait_time": (10**30, 10**400),
+    "timeout": (1e300, 10**400),
+    "shutdown_timeout": (1e300, 10**400),
 }
+# So are counts: as many as every container can hold.
+COUNTLESS = (2**63 - 1, 2**63, 10**400)
 WRONG = {
     "api_key": ["a b", "schlüssel", 17],
     "parent_key": ["a\nb"],
-    "endpoint": ["localhost:4318", "ftp://a", "http://", "http://a:port", "", 4318],
+    "endpoint": ["localhost:4318", "ftp://a", "http://", "http://a:port", "", 4318, "/a\0b", "file:///a%00b"],
     "max_wait_time": [0, -1, "x", 1.5, True],
     "max_queue_size": [0, "many"],
     "default_tags": [[1], [""], 7, {"a": 1}, b"x"],
@@ -64,7 +68,7 @@ WRONG = {
     "timeout": [-1, "soon", float("inf"), float("nan"), True],
     "service_name": ["", 3],
     "capture_content": ["all", 1],
-    "max_content_length": [0, -5],
+    "max_content_length": [0, -5, 63],
     "redact": ["x"],
     "require_session": ["x"],
     "key_replaced": ["x"],
@@ -73,7 +77,7 @@ WRONG = {
     "shutdown_timeout": [-0.1],
     "artifact_store": ["", 3],
     "journal": ["tape", True],
-    "journal_dir": ["", 3],
+    "journal_dir": ["", 3, "a\0b", "\ud83d"],
     "exporter": ["x", SpanCapture],
     "trace_url": ["http://a/trace", "{trace_id}", "ftp://a/{trace_id}", "http://a/{trace}", "http://a/{trace_id", 3],
 }
@@ -510,13 +514,21 @@ def test_a_child_process_keeps_what_opentelemetry_says(monkeypatch):
     assert Configuration(timeout=3)._environ() == {"AGENTOPS_TIMEOUT": "3.0"}
 
 
-@pytest.mark.parametrize("name", ENDLESS)
-@pytest.mark.parametrize("by_variable", [False, True])
-def test_the_longest_wait(name, by_variable, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value", "by_variable"),
+    [
+        pytest.param(name, value, by_variable, id=f"{name}-{n}-{by_variable}")
+        for name, values in ENDLESS.items()
+        for n, value in enumerate(values)
+        for by_variable in (False, True)
+        if not (by_variable and name != "max_wait_time" and isinstance(value, int))  # as a text that is infinity
+    ],
+)
+def test_the_longest_wait(name, value, by_variable, monkeypatch):
     """A time that no lock can wait is the longest one that each can, from an argument and from a variable."""
     if by_variable:
-        monkeypatch.setenv(f"AGENTOPS_{name.upper()}", str(ENDLESS[name]))
-    seconds = getattr(Configuration(**({} if by_variable else {name: ENDLESS[name]})), name)
+        monkeypatch.setenv(f"AGENTOPS_{name.upper()}", str(value))
+    seconds = getattr(Configuration(**({} if by_variable else {name: value})), name)
     seconds = seconds / 1000 if name == "max_wait_time" else seconds
     done = threading.Event()
     done.set()
@@ -527,3 +539,54 @@ def test_the_longest_wait(name, by_variable, monkeypatch):
     waiting = queue.SimpleQueue()
     waiting.put(1)
     assert waiting.get(timeout=seconds) == 1
+
+
+@pytest.mark.parametrize("value", COUNTLESS, ids=["most", "more", "endless"])
+@pytest.mark.parametrize("source", ["argument", "AGENTOPS_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"])
+def test_a_queue_without_an_end(value, source, monkeypatch):
+    """A size that no queue can have is as large as one can be: what is recorded is sent."""
+    capture = SpanCapture()
+    if source != "argument":
+        monkeypatch.setenv(source, str(value))
+    api.init(exporter=capture, summary=False, **({"max_queue_size": value} if source == "argument" else {}))
+    assert api.current_session() is not None
+    api.end_session("Success")
+    assert [span.name for span in capture.spans] == ["session"]
+
+
+@pytest.mark.parametrize("value", COUNTLESS, ids=["most", "more", "endless"])
+def test_a_content_without_an_end(value):
+    """A length that no text has is no limit."""
+    capture = SpanCapture()
+    api.init(exporter=capture, summary=False, max_content_length=value)
+    api.end_session("Fail", "x" * 100_000)
+    assert capture.find("session").attributes["agentops.session.end_state_reason"] == "x" * 100_000
+
+
+def test_the_shortest_content_leaves_our_own_words_whole():
+    """Kinds, states and ids of agents are no content; whoever reads the spans needs them as they are."""
+    capture = SpanCapture()
+    api.init(exporter=capture, summary=False, max_content_length=64)
+
+    @agentops.agent
+    class Researcher:
+        def search(self, text):
+            return text
+
+    Researcher().search("x" * 1000)
+    agentops.record(agentops.LLMEvent(model="gpt-4.1", prompt="x" * 1000, completion="x" * 1000))
+    api.end_session("Indeterminate", "x" * 1000)
+    root = capture.find("session").attributes
+    assert root["agentops.session.end_state"] == "Indeterminate"
+    assert len(root["agentops.session.end_state_reason"]) <= 64
+    [agent] = [span.attributes for span in capture.spans if span.name == "invoke_agent Researcher"]
+    assert uuid.UUID(agent["gen_ai.agent.id"])
+    assert {span.attributes["agentops.span.kind"] for span in capture.spans} == {"agent", "llm", "session"}
+    assert {span.attributes["session.id"] for span in capture.spans} == {root["session.id"]}
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "port"])
+def test_a_port_that_there_is_not(port):
+    """The error names what is wrong, which is not the scheme and not the host."""
+    with pytest.raises(ConfigurationError, match=f":{port}' is not valid: expected a URL with a port from 0 to 65535"):
+        Configuration(endpoint=f"http://127.0.0.1:{port}")

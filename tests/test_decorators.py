@@ -440,6 +440,13 @@ def test_the_attributes_of_a_tool(capture):
     }
 
 
+@pytest.mark.parametrize("cost", ["dear", [], float("nan"), float("inf"), -5])
+def test_a_cost_that_is_none(cost):
+    """A wrong cost is a mistake in the program, as what is no function is; it comes to no span."""
+    with pytest.raises(ValueError, match=r"^@tool: cost=.* is not valid: expected US dollars as a number"):
+        tool(cost=cost)
+
+
 @pytest.mark.parametrize(
     ("decorate", "expected"),
     [

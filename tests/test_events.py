@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from datetime import datetime, timedelta, timezone
+from enum import IntEnum
 
 import pytest
 from opentelemetry import context as otel_context
@@ -181,12 +182,30 @@ def test_the_provider_is_named_only_when_the_model_is_certain(capture, model, pr
     assert one(capture).attributes.get("gen_ai.provider.name") == provider
 
 
-@pytest.mark.parametrize("fields", [{"cost": "much"}, {"cost": float("nan")}, {"cost": -1}, {"prompt_tokens": "many"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"cost": wrong} for wrong in ("much", float("nan"), float("inf"), -1)),
+        *({"prompt_tokens": wrong} for wrong in ("many", -1, 5.5, float("nan"), float("inf"), True, 10**400, "-4")),
+    ],
+)
 def test_a_wrong_number_of_an_llm_event_is_left_out_with_a_warning(capture, caplog, fields):
     """The rest of the event is recorded all the same."""
     record(LLMEvent(model="gpt-4o", **fields))
     assert not {"gen_ai.usage.cost.amount", "gen_ai.usage.input_tokens"} & one(capture).attributes.keys()
-    assert len(warnings(caplog)) == 1
+    [told] = warnings(caplog)
+    [(name, value)] = fields.items()
+    assert f"LLMEvent: {name}={value!r}"[:70] in told
+    assert "is not valid: expected " in told
+
+
+@pytest.mark.parametrize("value", [5, 5.0, "5", " 5 ", IntEnum("Five", {"FIVE": 5}).FIVE])
+def test_a_number_of_tokens_as_programs_have_it(capture, caplog, value):
+    """A whole number is one in each of its types."""
+    record(LLMEvent(prompt_tokens=value, completion_tokens=value))
+    attributes = one(capture).attributes
+    assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (5, 5)
+    assert warnings(caplog) == []
 
 
 def test_a_plain_event_is_an_action_of_its_type(capture):

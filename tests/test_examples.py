@@ -221,9 +221,10 @@ def test_a_custom_exporter_gets_finished_spans_with_cost(run, llm):
     assert all(float(row["gen_ai.usage.cost.amount"]) > 0 for row in rows)
 
 
-def test_the_research_team_works_at_the_same_time_and_recovers(run, backend):
+@pytest.mark.parametrize("variables", [{}, {"OPENAI_BASE_URL": "http://127.0.0.1:9", "OPENAI_API_KEY": "none"}])
+def test_the_research_team_works_at_the_same_time_and_recovers(run, backend, variables):
     """Two researchers overlap, a page fails and is read again, the critic objects, and the session succeeds."""
-    run("research_team.py", AGENTOPS_ENDPOINT=backend.url)
+    run("research_team.py", AGENTOPS_ENDPOINT=backend.url, **variables)
     [root] = _roots(backend)
     assert _attributes(root)["agentops.session.end_state"] == "Success"
     assert _attributes(root)["agentops.session.recovered_errors"] == 1
@@ -240,7 +241,8 @@ def test_the_research_team_works_at_the_same_time_and_recovers(run, backend):
 
 def test_sessions_have_settings_of_their_own(run, tmp_path):
     """Each session's spans are in its own file, with content or without."""
-    run("per_session_configuration.py", str(tmp_path / "out"))
+    done = run("per_session_configuration.py", str(tmp_path / "out"))
+    assert done.stdout.split() == [str(tmp_path / "out" / name) for name in ("bank.jsonl", "tea-shop.jsonl")]
     files = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
     assert set(files) == {"tea-shop", "bank"}
     for customer, text in files.items():

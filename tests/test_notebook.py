@@ -22,9 +22,9 @@ def notebook(tmp_path):
         program = tmp_path / "cells.py"
         program.write_text(
             "from IPython.core.interactiveshell import InteractiveShell\n"
-            "shell = InteractiveShell()\n"
+            "shell = InteractiveShell()\nresults = shell.user_ns['results'] = []\n"
             "shell.run_cell('%load_ext agentops_otel')\n"
-            + "".join(f"shell.run_cell({textwrap.dedent(cell)!r})\n" for cell in cells)
+            + "".join(f"results.append(shell.run_cell({textwrap.dedent(cell)!r}))\n" for cell in cells)
         )
         with FaultServer() as server:
             environ = {"PYTHONPATH": str(ROOT / "src"), "HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
@@ -100,6 +100,46 @@ def test_a_cell_that_is_no_python(notebook):
     said, spans = notebook("%%session\ndef :")
     assert "SyntaxError" in said
     assert [_attributes(span)["agentops.session.end_state"] for span in spans] == ["Fail"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "once"),
+    [
+        ("raise KeyError('order')", "KeyError", "Traceback (most recent call last)"),
+        ("raise BaseException('mine')", "BaseException", "Traceback (most recent call last)"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt", "Traceback (most recent call last)"),
+        ("raise SystemExit(3)", "SystemExit", "An exception has occurred"),
+        ("def :", "SyntaxError", "invalid syntax"),
+        ("%%session inner\nraise KeyError('order')", "KeyError", "Traceback (most recent call last)"),
+        ("%%time\nraise KeyError('order')", "KeyError", "Traceback (most recent call last)"),
+    ],
+)
+def test_whoever_runs_a_cell_hears_of_its_failure(notebook, cell, kind, once):
+    """As of a cell without the magic; the traceback is shown once, and that of the next cell again."""
+    said, _ = notebook(
+        f"%%session\n{cell}",
+        "print('result', *[type(each.error_before_exec or each.error_in_exec).__name__ for each in results])",
+        "raise LookupError('next')",
+    )
+    shown, _, after = said.partition(f"result {kind}\n")
+    assert shown.count(once) == 1, said
+    assert after.count("Traceback (most recent call last)") == 1, said
+
+
+def test_a_failure_that_is_caught(notebook):
+    """Code that runs the magic and catches what it raises goes on; later tracebacks are shown."""
+    said, _ = notebook(
+        """\
+        try:
+            get_ipython().run_cell_magic("session", "", "raise KeyError('order')")
+        except KeyError:
+            print("caught")
+        """,
+        "raise LookupError('next')",
+        "raise LookupError('after that')",
+    )
+    assert "caught\n" in said
+    assert said.count("Traceback (most recent call last)") == 3
 
 
 def test_a_line_that_is_not_valid(notebook):

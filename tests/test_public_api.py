@@ -53,7 +53,7 @@ def test_a_session_shows_what_its_user_needs():
         "end_state",
     ]
     shown = ["end_state_reason", "trace_id", "tags", "is_running", "totals", "host_env", "delivered"]
-    calls = ["record", "score", "add_tags", "set_tags", "environ", "end"]
+    calls = ["record", "score", "add_tags", "set_tags", "environ", "end", "end_session"]
     agentops_otel.start_session()
     session = agentops_otel.current_session()
     agentops_otel.end_session()

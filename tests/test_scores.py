@@ -87,11 +87,11 @@ def test_a_score_after_the_end(scores):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("", 1), "name="),
+        (("", 1), "name='' is not valid"),
         ((5, 1), "name="),
         (("correct", float("nan")), "value=nan"),
         (("correct", None), "value=None"),
-        (("correct", ""), "value="),
+        (("correct", ""), "value='' is not valid"),
         (("correct", 1, None, "xyz"), "expected 16 hex digits"),
         (("correct", 1, None, 7), "expected a span or its id"),
         (("correct", 1, None, trace.INVALID_SPAN), "expected a span or its id"),

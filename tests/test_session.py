@@ -117,6 +117,9 @@ def test_a_project_id_is_made_of_the_key():
         ("Indeterminate", "why", "UNSET", None),
         ("INDETERMINATE", None, "UNSET", None),
         (EndState.SUCCESS, None, "OK", None),
+        ("Failure", "why", "ERROR", "why"),
+        ("Error", None, "ERROR", None),
+        ("OK", None, "OK", None),
         (None, None, "UNSET", None),
     ],
 )
@@ -137,12 +140,20 @@ def test_end_states(capture, state, reason, status, description):
     assert not session.is_running
 
 
-@pytest.mark.parametrize("wrong", ["Done", "", 3, b"Success", "Success!"])
+def test_a_session_is_ended_by_agentops_name_of_the_call(capture):
+    """An old program ends the session that it has."""
+    with agentops.session() as session:
+        assert session.end_session("Failure", end_state_reason="why")
+    assert capture.find("session").attributes["agentops.session.end_state"] == session.end_state.value == "Fail"
+
+
+@pytest.mark.parametrize("wrong", ["Done", "", 3, b"\xff\xfe", float("nan"), "Success!"])
 def test_an_unknown_end_state_leaves_the_session_open(capture, wrong):
     """The error names what is allowed, and the session can still be ended."""
     session_id = agentops.start_session()
-    with pytest.raises(ValueError, match="expected one of Success, Fail, Indeterminate"):
+    with pytest.raises(ValueError, match="expected one of Success, Fail, Indeterminate") as raised:
         agentops.end_session(wrong)
+    assert str(raised.value).startswith(f"{wrong!r} is not a valid end state")
     assert agentops.current_session().session_id == session_id
     assert roots(capture) == []
     agentops.end_session("Success")

@@ -282,6 +282,8 @@ class Session:
         """
         return self._end(None if end_state is None else EndState.parse(end_state), end_state_reason, video, wait=wait)
 
+    end_session = end  # AgentOps' name
+
     @guard.logged("end_session()", instead=False)
     def _end(
         self, state: EndState | None, end_state_reason: str | None, video: str | None, *, wait: bool | None

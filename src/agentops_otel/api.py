@@ -392,8 +392,9 @@ def _configured(config: object) -> Configuration | None:
     if config is None or isinstance(config, Configuration):
         return config
     if not isinstance(config, Mapping):
-        raise TypeError(f"config={config!r:.80} is not valid: expected a Configuration, or a dict of its settings")
-    check_names(set(map(str, config)), "config")
+        shown = environment.shown(config)
+        raise TypeError(f"config={shown} is not valid: expected a Configuration, or a dict of its settings")
+    check_names({name if isinstance(name, str) else environment.shown(name) for name in config}, "config")
     return Configuration(**config)
 
 
@@ -403,12 +404,13 @@ def _wait(call: str, timeout: object, default: float) -> float:
         return default
     try:
         seconds = float(timeout)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:  # a whole number that is larger than a float can be
+        seconds = math.inf if timeout > 0 else 0.0  # type: ignore[operator]
+    except Exception:
         seconds = math.nan
     if math.isnan(seconds):
-        logger.warning(
-            "%s: timeout=%.80r is not valid: expected a number of seconds. %g s is used", call, timeout, default
-        )
+        shown = environment.shown(timeout)
+        logger.warning("%s: timeout=%s is not valid: expected a number of seconds. %g s is used", call, shown, default)
         return default
     return min(max(seconds, 0.0), _LONGEST_WAIT)
 

@@ -1,4 +1,4 @@
-"""What a value of a setting may be: each check returns the value as it is used, or raises `NotValid`.
+"""What a value of a setting or of an argument may be: each check returns it as it is used, or raises `NotValid`.
 
 Most take what an argument or an environment variable says alike.
 """
@@ -6,6 +6,8 @@ Most take what an argument or an environment variable says alike.
 from __future__ import annotations
 
 import base64
+import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -16,6 +18,8 @@ from . import environment, viewer
 PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a file
 _LONGEST: Final = 1_000_000
 """Seconds, eleven days: as long as every lock, socket and poll can wait. More is taken for that."""
+_MOST: Final = 2**31 - 1
+"""Of what is counted: as many as every container of Python's can have, and memory cannot. More is taken for that."""
 
 
 class NotValid(Exception):
@@ -36,6 +40,18 @@ def as_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise NotValid("a non-empty string")
     return value.strip()
+
+
+def as_path(value: object) -> str:
+    """A text by which a file or a folder can be called."""
+    text = as_text(value)
+    try:
+        os.fsencode(text)
+    except UnicodeError:
+        raise NotValid("a path that can be encoded") from None
+    if "\0" in text:
+        raise NotValid("a path without zero bytes")
+    return text
 
 
 def as_key(value: object) -> str:
@@ -69,7 +85,7 @@ def as_whole(minimum: int) -> Callable[[object], int]:
             raise NotValid(expected) from None
         if isinstance(number, bool) or not isinstance(number, int) or number < minimum:
             raise NotValid(expected)
-        return number
+        return min(number, _MOST)
 
     return check
 
@@ -83,12 +99,23 @@ def as_seconds(value: object) -> float:
     """A number of seconds, at least 0."""
     expected = "a number of seconds of at least 0"
     try:
-        number = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else -1.0
+        number = float(value) if isinstance(value, str) else value
     except ValueError:
         raise NotValid(expected) from None
-    if not 0 <= number < float("inf"):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < float("inf"):
         raise NotValid(expected)
-    return min(number, _LONGEST)
+    return float(min(number, _LONGEST))  # a whole number may be larger than a float can be
+
+
+def as_cost(value: object) -> float:
+    """US dollars: whatever is a number, at least 0."""
+    try:
+        amount = float(value)  # type: ignore[arg-type]
+    except Exception:
+        amount = math.nan
+    if not math.isfinite(amount) or amount < 0:
+        raise NotValid("US dollars as a number of at least 0")
+    return amount
 
 
 def as_one_of(*words: str, **aliases: str) -> Callable[[object], str]:
@@ -130,15 +157,19 @@ def as_endpoint(value: object, protocol: str = "http/protobuf") -> str:
         "with protocol 'file' also file:///path or a path)"
     )
     if text.startswith(PATHS):
-        return text.rstrip("/")
+        return as_path(text).rstrip("/")
     if protocol == "grpc" and _HOST_AND_PORT.fullmatch(text):
         text = f"{'http' if insecure() else 'https'}://{text}"
     try:
         url = urlsplit(text)
-        url.port  # noqa: B018  (reading it checks it)
     except ValueError:
         raise NotValid(expected) from None
+    try:
+        url.port  # noqa: B018  (reading it checks it)
+    except ValueError:
+        raise NotValid("a URL with a port from 0 to 65535, such as http://localhost:4318") from None
     if url.scheme == "file":
+        as_path(unquote(url.path) or "/")
         return text.rstrip("/")
     if url.scheme in ("http", "https") and url.hostname and text.isprintable() and " " not in text:
         return url._replace(path=url.path.rstrip("/"), fragment="").geturl()

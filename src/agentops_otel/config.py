@@ -145,7 +145,8 @@ class _Table:
             "`full`: prompts, answers, tool arguments and results are recorded; `metadata`: none of them; `off`: also no exception texts, which can "
             "quote them; `event_only` and `span_and_event`: messages as the event `gen_ai.client.inference.operation.details`.",
             ("AGENTOPS_CAPTURE_CONTENT",), ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",))
-    max_content_length: Setting[int] = Setting(checks.as_whole(1), 65536, "Longest recorded text in characters; longer text is cut and says by how much.",
+    max_content_length: Setting[int] = Setting(checks.as_whole(64), 65536,
+            "Longest recorded text in characters, at least 64, so that kinds, states and ids stay whole; longer text is cut and says by how much.",
             ("AGENTOPS_MAX_CONTENT_LENGTH",))
     redact: Setting[Callable[[Any, str], Any] | None] = Setting(checks.as_callable, None, "Function `(value, path) -> value` that sees every recorded attribute before it leaves the process.")
     require_session: Setting[bool] = Setting(checks.as_flag, True, "Record only inside a session; when off, work outside a session makes plain spans.",
@@ -162,7 +163,7 @@ class _Table:
             "`disk`: each finished span is written to a journal before it is sent, so that it survives the process and an outage; `memory`: spans "
             "that cannot be sent wait in memory only; `off`: they do not wait.",
             ("AGENTOPS_JOURNAL",))
-    journal_dir: Setting[str | None] = Setting(checks.as_text, None,
+    journal_dir: Setting[str | None] = Setting(checks.as_path, None,
             "Folder of the journal; `agentops-otel/journal` in the user's state directory (`XDG_STATE_HOME`, `~/.local/state`) when none is given.",
             ("AGENTOPS_JOURNAL_DIR",))
     exporter: Setting[SpanExporter | None] = Setting(checks.as_exporter, None, "Any OpenTelemetry `SpanExporter`; used instead of protocol and endpoint.")

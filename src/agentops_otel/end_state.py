@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 from opentelemetry.trace import StatusCode
 
-from .values import to_text
+from . import environment
 
+_OTHER_WORDS: Final = {"failure": "fail", "error": "fail", "ok": "success"}  # of AgentOps, in one version or another
 EndStateName = Literal["Success", "Fail", "Indeterminate"]
 
 
@@ -25,18 +26,19 @@ class EndState(str, Enum):
 
     @classmethod
     def parse(cls, value: object) -> EndState:
-        """The end state of this name, in any case.
+        """The end state of this name, in any case, or of one of AgentOps' other words for it.
 
         Raises:
             ValueError: there is no such end state.
         """
         name = value.value if type(value) is EndState else value
+        word = name.strip().lower() if type(name) is str else ""
         for state in cls:
-            if type(name) is str and name.strip().lower() == state.value.lower():
+            if _OTHER_WORDS.get(word, word) == state.value.lower():
                 return state
         allowed = ", ".join(state.value for state in cls)
         raise ValueError(
-            f"{to_text(name)!r:.200} is not a valid end state: expected one of {allowed}. The session stays open."
+            f"{environment.shown(name)} is not a valid end state: expected one of {allowed}. The session stays open."
         )
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .log import logger
+from .text import unprintable
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
@@ -61,8 +62,11 @@ def ignored() -> list[str]:
 
 
 def shown(value: object) -> str:
-    """A value as a message may show it: one short line."""
-    text = repr(value)
+    """A value as a message may show it: one short line, whatever its class does."""
+    try:
+        text = repr(value)
+    except BaseException as error:
+        text = unprintable(value, error)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

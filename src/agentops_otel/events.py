@@ -7,7 +7,7 @@ the event's own start and end, so an event can be recorded after the fact. Field
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from opentelemetry.context import create_key, get_value
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 
-from . import guard, semconv, timestamps
+from . import checks, environment, guard, semconv, timestamps
 from .config import Configuration
 from .context import Scope, scope_for
 from .event_messages import messages
@@ -352,16 +352,16 @@ def _write_tool(span: Span, event: ToolEvent, config: Configuration) -> None:
 
 
 def _write_llm(span: Span, event: LLMEvent, config: Configuration) -> None:
-    for key, count in (
-        (semconv.USAGE_INPUT_TOKENS, event.prompt_tokens),
-        (semconv.USAGE_OUTPUT_TOKENS, event.completion_tokens),
+    for key, name, given in (
+        (semconv.USAGE_INPUT_TOKENS, "prompt_tokens", event.prompt_tokens),
+        (semconv.USAGE_OUTPUT_TOKENS, "completion_tokens", event.completion_tokens),
     ):
-        if _is(count, int) and not _is(count, bool) and 0 <= count <= LAST_NS:  # type: ignore[operator]
-            span.set_attribute(key, int(count))  # type: ignore[arg-type]
-        elif count is not None:
-            logger.warning(
-                "LLMEvent: expected a whole number of tokens, got %.100s; it is not recorded", type(count).__name__
-            )
+        count = _count(given)
+        if count is not None:
+            span.set_attribute(key, count)
+        elif given is not None:
+            message = "LLMEvent: %s=%.100s is not valid: expected a whole number of tokens; it is not recorded"
+            logger.warning(message, name, _shown(given))
     _write_cost(span, event.cost)
     _write_content(span, config, {
         semconv.INPUT_MESSAGES: messages(event.prompt, "user"),
@@ -371,18 +371,24 @@ def _write_llm(span: Span, event: LLMEvent, config: Configuration) -> None:
     })  # fmt: skip
 
 
+def _count(value: object) -> int | None:
+    """A number of tokens, also as a float or a text of digits, and numpy's."""
+    try:
+        is_written = _is(value, str) or (_is(value, float) and float(value).is_integer())  # type: ignore[arg-type]
+        number = int(value) if is_written else operator.index(value)  # type: ignore[call-overload, arg-type]
+    except Exception:
+        return None
+    return number if 0 <= number <= LAST_NS and not _is(value, bool) else None
+
+
 def _write_cost(span: Span, cost: Any) -> None:
     if cost is None:
         return
     try:
-        amount = float(cost)
-    except Exception:
-        amount = math.nan
-    if not math.isfinite(amount) or amount < 0:
-        logger.warning(
-            "LLMEvent: expected a cost in US dollars, got %.100s; it is not recorded",
-            type(cost).__name__,
-        )
+        amount = checks.as_cost(cost)
+    except checks.NotValid as expected:
+        message = "LLMEvent: cost=%.100s is not valid: expected %s; it is not recorded"
+        logger.warning(message, _shown(cost), expected)
         return
     span.set_attribute(semconv.COST_AMOUNT, amount)
     span.set_attribute(semconv.COST_CURRENCY, "USD")
@@ -458,7 +464,11 @@ def _checked(event: Event, name: str, value: object, default: int) -> int:
     found = timestamps.nanoseconds(value)
     if found is not None:
         return found
-    shown = to_text(value if _is(value, (str, int, float, datetime)) else type(value))
     message = "%s: %s=%.100s is not valid: expected ISO 8601, a datetime or epoch seconds. The current time is used"
-    logger.warning(message, type(event).__name__, name, shown)
+    logger.warning(message, type(event).__name__, name, _shown(value))
     return default
+
+
+def _shown(value: object) -> str:
+    """A value for a message; of one that can hold anything, its class."""
+    return environment.shown(value if _is(value, (str, int, float, datetime)) else type(value))

@@ -5,6 +5,7 @@ IPython is imported by whoever loads the extension, never by us.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from . import api
@@ -14,9 +15,9 @@ from .kept import Notebook
 def load_ipython_extension(ipython: Any) -> None:
     """Add the cell magic `%%session [NAME] [--tag TAG]...`; IPython calls this for `%load_ext agentops_otel`.
 
-    The cell is a session of its own: an exception ends it as Fail, a normal end is Success. The session is shown below
-    the cell and is in the variable `session` afterwards. What the cell defines stays. Sessions that begin from now on
-    keep what is shown of their last 1,000 spans in memory, so that a session is shown with its spans.
+    The cell is a session of its own: an exception ends it as Fail, and passes; a normal end is Success. The session
+    is shown below the cell and is in the variable `session` afterwards. What the cell defines stays. Sessions that
+    begin from now on keep what is shown of their last 1,000 spans in memory, so that a session is shown with its spans.
     """
 
     def session(line: str, cell: str) -> None:
@@ -49,7 +50,7 @@ def _given(line: str) -> tuple[str | None, list[str]]:
 
 
 def _run(ipython: Any, cell: str, name: str | None, tags: list[str]) -> None:
-    """Run a cell inside of a session, and show the session."""
+    """Run a cell inside of a session, and show the session; raises what the cell has raised."""
     block = api.session(tags or None, name=name)
     with_session = block.__enter__()
     error: BaseException | None = None
@@ -62,3 +63,18 @@ def _run(ipython: Any, cell: str, name: str | None, tags: list[str]) -> None:
     from IPython.display import display  # type: ignore[import-not-found, unused-ignore]
 
     display(with_session)  # type: ignore[no-untyped-call, unused-ignore]
+    if error is not None:  # else `Run All`, and whoever runs the notebook as a program, would go on
+        _do_not_show_again(ipython, error)
+        raise error
+
+
+def _do_not_show_again(ipython: Any, error: BaseException) -> None:
+    """The traceback stands above the session already; IPython would show it for the magic, too."""
+    show = ipython.showtraceback
+
+    def once(*args: Any, **kwargs: Any) -> None:
+        ipython.showtraceback = show
+        if sys.exc_info()[1] is not error:
+            show(*args, **kwargs)
+
+    ipython.showtraceback = once

@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext
 
-from . import semconv
+from . import environment, semconv
 from .text import MAX_LENGTH, shown
 
 _NAME_LENGTH = 256
@@ -23,7 +23,7 @@ def result(name: object, value: object, comment: object) -> dict[str, Any]:
         ValueError: the name is no text, or the value is neither a finite number nor text.
     """
     if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"name={shown(name, 80)} is not valid: expected text such as 'correct'")
+        raise ValueError(f"name={environment.shown(name)} is not valid: expected text such as 'correct'")
     said: dict[str, Any] = {semconv.EVALUATION_NAME: name.strip()[:_NAME_LENGTH]}
     if isinstance(value, bool):
         said |= {semconv.EVALUATION_SCORE_VALUE: float(value), semconv.EVALUATION_SCORE_LABEL: str(value).lower()}
@@ -32,7 +32,7 @@ def result(name: object, value: object, comment: object) -> dict[str, Any]:
     elif (number := _number(value)) is not None:
         said[semconv.EVALUATION_SCORE_VALUE] = number
     else:
-        raise ValueError(f"value={shown(value, 80)} is not valid: expected a number, True, False or text")
+        raise ValueError(f"value={environment.shown(value)} is not valid: expected a number, True, False or text")
     if comment is not None:
         said[semconv.EVALUATION_EXPLANATION] = shown(comment, MAX_LENGTH)
     return said
@@ -42,7 +42,7 @@ def _number(value: object) -> float | None:
     """Also a number of numpy, which knows how to become one of Python's."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of an object's own code, too
         return None
     return number if math.isfinite(number) else None
 
@@ -66,7 +66,7 @@ def span_of(given: object, root: Span) -> Span:
     else:
         context = given.get_span_context() if isinstance(given, Span) else given
         if not isinstance(context, SpanContext) or not context.is_valid:
-            raise ValueError(f"span={shown(given, 80)} is not valid: expected a span or its id")
+            raise ValueError(f"span={environment.shown(given)} is not valid: expected a span or its id")
         found = context
     if found.trace_id != here.trace_id:
         raise ValueError("the span is not one of this session")

@@ -50,7 +50,7 @@ def test_what_works(arguments, tmp_path):
     assert ended.code == 0, ended.err
 
 
-@pytest.mark.parametrize("arguments", [["up", "--port=0"], ["sessions"], ["costs"], ["open"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["up", "--port=0"], ["sessions"], ["costs"], ["open"], ["tail"]], ids=" ".join)
 def test_what_needs_more_says_so(arguments, tmp_path):
     """One line names what to install, and the exit code says that it is not the command that has failed."""
     ended = _command(*arguments, XDG_DATA_HOME=str(tmp_path), HOME=str(tmp_path))

@@ -168,6 +168,29 @@ def test_a_box_is_started_where_none_is(start):
                 time.sleep(0.1)
 
 
+@pytest.mark.parametrize(
+    ("variables", "arrives"),
+    [
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, True),  # as opentelemetry-distro sets it
+        ({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, True),
+        ({"AGENTOPS_PROTOCOL": ""}, True),
+        ({"AGENTOPS_PROTOCOL": "console"}, False),
+    ],
+)
+def test_the_protocol_of_its_own_address(start, server, variables, arrives):
+    """What the command sends to the port for HTTP goes over HTTP, unless the user says something else to us."""
+    process = start("print('hello')", f"--port={server.port}", "--no-box", **variables)
+    _, err = process.communicate(timeout=60)
+    assert (_names(server) == {"session"}) == arrives, err
+
+
+def test_an_address_by_its_other_name(start, server):
+    """Each variable of ours that names an address is the user's choice of one."""
+    process = start("print('hello')", "--port=1", AGENTOPS_API_ENDPOINT=server.url)
+    process.communicate(timeout=60)
+    assert _names(server) == {"session"}
+
+
 def test_no_link_to_what_was_not_acknowledged(start, server):
     """A backend that is not a box of ours has no link, nor has a box that is not there."""
     process = start("print('hello')", AGENTOPS_ENDPOINT=server.url)

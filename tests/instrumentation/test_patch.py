@@ -64,8 +64,22 @@ def test_instrument_twice_and_undo():
 
 def test_unknown_name():
     """A name that nobody knows is a mistake that says which names there are."""
-    with pytest.raises(ValueError, match=r"'openia'.*openai"):
-        instrumentation.instrument("openia")
+    for call in (instrumentation.instrument, instrumentation.uninstrument):
+        for name in ("openia", ["openai", "anthropic"], 5, None):
+            with pytest.raises(ValueError, match=r" is not a known SDK: expected one of .*openai") as raised:
+                call(name)
+            assert str(raised.value).startswith(repr(name))
+    instrumentation.uninstrument("openai")  # which is not patched
+
+
+@pytest.mark.parametrize("kind", ["tracer", "meter", "logger"])
+@pytest.mark.parametrize("wrong", ["x", object(), [], type])
+def test_a_provider_that_is_none(kind, wrong):
+    """It is refused before a call has to do without it."""
+    before = originals()
+    with pytest.raises(TypeError, match=rf"{kind}_provider=.* is not valid: expected an object with get_{kind}\(\)"):
+        instrumentation.instrument("openai", **{f"{kind}_provider": wrong})
+    assert all(old is new for old, new in zip(before, originals(), strict=True))
 
 
 def test_somebody_elses_patch_is_left_alone(client, record, server, provider):

@@ -142,6 +142,27 @@ def test_grpc_to_an_http_port(web_server: str) -> None:
             assert reply.reason.startswith(f"{place} does not speak gRPC: set protocol='http/protobuf'")
 
 
+def test_grpc_to_a_port_that_only_hangs_up() -> None:
+    """A server that says nothing may speak HTTP, or expect TLS: both mends, the likelier one first."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(1000)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        reply = send(f"http://127.0.0.1:{listener.getsockname()[1]}", protocol="grpc")
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+    assert reply.reason.endswith(
+        "without an answer; if it speaks HTTP and no gRPC, set protocol='http/protobuf'; if it expects TLS, use https://"
+    )
+
+
 @pytest.mark.parametrize("code", [401, 403])
 @BOTH
 def test_a_refused_key(protocol: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,13 @@ def test_the_python_sdk_exporter_delivers(box, compression):
     assert box.store.session(trace_id).spans == 1
 
 
+def test_a_sender_at_the_port_for_http_is_told(box):
+    """It gets an answer by which a client library knows that HTTP is spoken there."""
+    with grpc.insecure_channel(f"127.0.0.1:{box.port}") as channel, pytest.raises(grpc.RpcError) as raised:
+        LogsServiceStub(channel).Export(ExportLogsServiceRequest.FromString(logs()), timeout=20)
+    assert "http1.x" in raised.value.details()
+
+
 def test_logs_and_metrics_are_accepted_and_counted(box, channel):
     """A sender of all three signals meets no error."""
     LogsServiceStub(channel).Export(ExportLogsServiceRequest.FromString(logs()), timeout=20)

@@ -13,6 +13,16 @@ def missing(extra: str) -> list[str]:
     return [name for name in EXTRAS[extra] if not is_installed(name)]
 
 
+def require(extra: str) -> None:
+    """Say now what is missing, not in the middle of the work.
+
+    Raises:
+        ModuleNotFoundError: a module of the extra is not installed.
+    """
+    for name in missing(extra):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def is_installed(module: str) -> bool:
     """Whether a module could be imported; it is not."""
     try:

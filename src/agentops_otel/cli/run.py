@@ -19,7 +19,12 @@ from .extras import missing
 from .output import tell
 
 _PATIENCE: Final = 15.0  # seconds for a box to start
-_ENDPOINTS: Final = ("AGENTOPS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_ENDPOINTS: Final = (
+    "AGENTOPS_ENDPOINT",
+    "AGENTOPS_API_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+)
 
 
 @click.command(
@@ -44,6 +49,8 @@ def command(program: tuple[str, ...], port: int, *, no_box: bool) -> int:
     environ = {**os.environ, **_instrumented(os.environ)}
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         environ["AGENTOPS_ENDPOINT"] = f"http://127.0.0.1:{port}"
+        # opentelemetry-distro sets OpenTelemetry's own variable to gRPC, which this port does not speak.
+        environ["AGENTOPS_PROTOCOL"] = environ.get("AGENTOPS_PROTOCOL") or "http/protobuf"
         if not no_box:
             _ensure_box(port)
     if sys.platform != "win32":

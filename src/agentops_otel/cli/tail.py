@@ -11,6 +11,7 @@ import click
 
 from ..figures import format_cost
 from .changes import Changes
+from .extras import require
 from .figures import nanoseconds, state
 from .output import emit, emit_json, one_line, tell
 from .show import MARKS, page_of
@@ -33,6 +34,7 @@ def command(session: str | None, source: Source, *, only_errors: bool, as_json: 
     one the store is looked at twice a second. A box that goes away is waited for. With --json each is one JSON object
     in a line.
     """
+    require("server")  # which a thread would find out
     changes = Changes(source.url or DEFAULT_URL, named=source.url is not None)
     changes.ready(_PATIENCE)
     follow = _Follow(source)

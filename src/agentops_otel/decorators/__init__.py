@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
-from .. import semconv
+from .. import checks, environment, semconv
 from .plan import ACTION, AGENT, TOOL, WORKFLOW, Kind
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
@@ -95,6 +95,7 @@ def tool(name: Any = None, *, description: str | None = None, cost: float | None
 
     Raises:
         TypeError: the decorated object is not a function, a method or a class.
+        ValueError: `cost` is no number of at least 0.
 
     Example:
         ```python
@@ -112,7 +113,11 @@ def tool(name: Any = None, *, description: str | None = None, cost: float | None
     """
     extra: dict[str, Any] = {}
     if cost is not None:
-        extra = {semconv.COST_AMOUNT: float(cost), semconv.COST_CURRENCY: "USD"}
+        try:
+            amount = checks.as_cost(cost)
+        except checks.NotValid as expected:
+            raise ValueError(f"@tool: cost={environment.shown(cost)} is not valid: expected {expected}") from None
+        extra = {semconv.COST_AMOUNT: amount, semconv.COST_CURRENCY: "USD"}
         extra[semconv.COST_SOURCE] = semconv.COST_SOURCE_PROVIDER
     return _decorator(TOOL, name, description, extra)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .. import providers
+from .. import environment, providers
 from ._known import known
 from ._patch import PATCHES, Patch
 from ._reading import drain
@@ -70,11 +70,14 @@ def instrument(
 
     Raises:
         ValueError: a name is not known.
+        TypeError: a provider is none.
     """
     sdks = known()
-    for name in names:
-        if name not in sdks:
-            raise ValueError(f"{name!r} is not a known SDK: expected one of {', '.join(sorted(sdks))}")
+    _check(names)
+    for provider, method in ((tracer_provider, "tracer"), (meter_provider, "meter"), (logger_provider, "logger")):
+        if provider is not None and not callable(getattr(provider, f"get_{method}", None)):
+            shown = environment.shown(provider)
+            raise TypeError(f"{method}_provider={shown} is not valid: expected an object with get_{method}()")
     before = None
     if any(provider is not None for provider in (tracer_provider, meter_provider, logger_provider)):
         before = providers.given
@@ -95,7 +98,12 @@ def instrument(
 
 
 def uninstrument(*names: str) -> None:
-    """Put the original objects of the named SDKs back, of all when none is named."""
+    """Put the original objects of the named SDKs back, of all when none is named.
+
+    Raises:
+        ValueError: a name is not known.
+    """
+    _check(names)
     for name in names or tuple(PATCHES):
         patch = PATCHES.get(name)
         if patch is not None:
@@ -103,6 +111,14 @@ def uninstrument(*names: str) -> None:
     if not any(patch.active for patch in PATCHES.values()):
         providers.give(providers.Providers())
     drain()
+
+
+def _check(names: tuple[str, ...]) -> None:
+    sdks = known()
+    for name in names:
+        if not issubclass(type(name), str) or name not in sdks:  # a list has no hash
+            shown = environment.shown(name)
+            raise ValueError(f"{shown} is not a known SDK: expected one of {', '.join(sorted(sdks))}")
 
 
 def targets() -> dict[str, str]:

@@ -16,6 +16,8 @@ from typing import Final
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
+from .. import environment
+
 # What identifies a project is derived from its key, so that the key itself is never in telemetry.
 _PROJECT_NAMESPACE = "agentops-otel project "
 
@@ -39,9 +41,9 @@ def parse_session_id(text: object) -> str:
     """
     try:
         parsed = text if isinstance(text, uuid.UUID) else uuid.UUID(str(text))
-    except ValueError:
+    except Exception:
         raise ValueError(
-            f"{str(text)[:80]!r} is not a valid session id: expected a UUID such as {new_session_id()!r}"
+            f"{environment.shown(text)} is not a valid session id: expected a UUID such as {new_session_id()!r}"
         ) from None
     if parsed.int == 0:
         raise ValueError("a session id of zeros only is not valid")

@@ -103,7 +103,7 @@ def grpc_failed(code: str, details: str, place: str, *, secure: bool, answered: 
     if any(words in details.lower() for words in ("dns", "name resolution", "errors resolving", "lookup")):
         return Cause(_unknown_name(place.rpartition(":")[0]))
     if not answered and any(words in details for words in ("Socket closed", "onnection reset", "handshake", "EOF")):
-        return Cause(f"{code}: {_closed(place, secure=secure)}")
+        return Cause(f"{code}: {_closed(place, secure=secure, grpc=True)}")
     return Cause(f"{code} (no connection to {place})")
 
 
@@ -132,8 +132,10 @@ def _unknown_name(host: str) -> str:
     return f"the host name {host!r} cannot be resolved; check its spelling and the DNS"
 
 
-def _closed(place: str, *, secure: bool) -> str:
+def _closed(place: str, *, secure: bool, grpc: bool = False) -> str:
     hint = f"if it does not speak TLS, {USE_HTTP}" if secure else f"if it expects TLS, {USE_HTTPS}"
+    if grpc and not secure:
+        hint = f"if it speaks HTTP and no gRPC, set protocol='http/protobuf'; {hint}"
     return f"{place} closed the connection without an answer; {hint}"
 
 

@@ -15,6 +15,8 @@ _HEADERS: Final = 10.0  # seconds for a request line and headers
 _BODY: Final = 30.0  # seconds for a body
 _MOST: Final = 64
 _GRPC: Final = b"PRI * HTTP/2"  # https://www.rfc-editor.org/rfc/rfc9113#section-3.4
+# By an answer of HTTP/1 a sender knows what is wrong, and says so; a connection without one can mean anything.
+_NO_GRPC: Final = b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Connection(H11Protocol):
@@ -45,7 +47,8 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes, and wait for what is to come next."""
         if self._is_idle and self.conn.their_state is h11.IDLE and data.startswith(_GRPC):
-            self.transport.close()  # a gRPC sender says by itself that this is not HTTP/2
+            self.transport.write(_NO_GRPC)
+            self.transport.close()
             return
         super().data_received(data)
         self._wait()
