@@ -1667,6 +1667,48 @@ def test_send_and_throw_go_through_what_is_returned(capture):
     assert capture.spans[-1].attributes["agentops.cancelled"] is True
 
 
+@pytest.mark.parametrize("shape", ["plain", "annotated", "twice", "returned"])
+def test_a_loop_closes_a_generator_that_is_left(capture, shape):
+    """It hears of one generator, which closes the user's: two at once would be in each other's way."""
+    closed, held, problems = [], [], []
+
+    async def rows():
+        try:
+            for number in range(3):
+                yield number
+        finally:
+            await asyncio.sleep(0)
+            closed.append(shape)
+
+    async def annotated(count: int = 3):
+        try:
+            for number in range(count):
+                yield number
+        finally:
+            await asyncio.sleep(0)
+            closed.append(shape)
+
+    function = {
+        "plain": tool("f")(rows),
+        "annotated": tool("f")(annotated),
+        "twice": tool("f")(tool("g")(annotated)),
+        "returned": tool("f")(lambda: rows()),  # noqa: PLW0108
+    }[shape]
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        held.append(function())
+        async for _ in held[0]:
+            break
+
+    asyncio.run(main())
+    assert (closed, problems) == ([shape], [])
+    held.clear()  # what is returned says nothing to its loop, but when it is let go
+    gc.collect()
+    assert {span.status.status_code for span in capture.spans} == {StatusCode.UNSET}
+    assert len(capture.spans) == (2 if shape == "twice" else 1)
+
+
 @pytest.mark.parametrize("how", ["coroutine", "task", "awaitable"])
 def test_a_cancelled_wait_is_recorded_as_cancelled(capture, how):
     """For coroutines, tasks and other awaitables."""

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Callable
 from types import CellType, CodeType, FunctionType
 from typing import Any, Final
 
+from .asyncgens import first_of_inner
+
 # Names that no user gives to a parameter.
 _CALL: Final = "_agentops_call"
 _SIMPLE: Final = """
@@ -26,7 +28,7 @@ _GENERATOR: Final = _SIMPLE.format(head="def", way="yield from")
 _ASYNC_GENERATOR: Final = """
 def make(_agentops_call, _agentops_step, _agentops_any):
     async def wrapper({parameters}):
-        _agentops_steps, sent, thrown = _agentops_call({arguments}), None, None
+        _agentops_steps, sent, thrown = _agentops_call({arguments}), _agentops_step, None
         while True:
             item = [await _agentops_step(_agentops_steps, sent, thrown)]
             if item[0] is _agentops_step:
@@ -102,8 +104,10 @@ def _shell(code: CodeType, flags: int) -> CodeType:
 
 
 async def _step(steps: AsyncGenerator[Any, Any], sent: Any, thrown: BaseException | None) -> Any:
-    """The next item, or this function itself when there is none."""
+    """The next item, or this function itself when there is none; it is also what is sent for the first one."""
     try:
+        if sent is _step:
+            return await first_of_inner(steps.__anext__)
         if thrown is None:
             return await steps.asend(sent)
         return await steps.athrow(thrown.with_traceback(thrown.__traceback__ and thrown.__traceback__.tb_next))

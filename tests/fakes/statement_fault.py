@@ -34,18 +34,19 @@ _GATES = {
     "run", "report", "_start", "_enter", "_leave", "leave", "_finish", "_fail", "_end", "_write_content",
     "_async_request", "_async_receive", "_as_thrown", "record_in", "current_session", "is_finalizing", "keep",
     "begin", "enter", "fail", "finish", "returned", "as_thrown", "_self_call",  # as decorated functions call them
-    "_followed", "_followed_later", "_async_call", "_anext",
+    "_followed", "_followed_later", "_async_call", "_anext", "first", "first_of_inner",
 }  # fmt: skip
 # How our wrappers call the user's code, or the SDK's for the user.
 _USERS = {
     "hook", "wrapped", "function", "take", "self._take",
     "generator.send", "generator.throw", "generator.asend", "generator.athrow", "next", "inner.__anext__",
-    "self._inner.__anext__",
+    "self._inner.__anext__", "step",
     "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose",
     "type(connection).close",
 }  # fmt: skip
 # Undone here is what the line itself has done: a lock given back, the fields of a dataclass, a generator's value.
 _UNDOING = {"self._lock.release", "self._settling.release", "super().__init__"}
+_SURE = {"MethodType", "calls.start", "item.pop"}  # as they are used here
 _PROBE = "__agentops_probe__"
 
 
@@ -199,7 +200,9 @@ def _is_plain(node: ast.expr | None) -> bool:
     if isinstance(node, ast.Attribute):  # of objects of ours
         if isinstance(node.ctx, ast.Store):
             return _is_plain(node.value)
-        return isinstance(node.value, ast.Name) and node.value.id in ("self", "stop")
+        return isinstance(node.value, ast.Name) and node.value.id in ("self", "stop", "recorded")
+    if isinstance(node, ast.List):
+        return all(map(_is_plain, node.elts))
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, ast.Not) and _is_plain(node.operand)
     if isinstance(node, ast.IfExp):
@@ -211,5 +214,5 @@ def _is_plain(node: ast.expr | None) -> bool:
         return all(map(_is_plain, node.values))
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func)
-        return name in _USERS | _UNDOING or name.rpartition(".")[2] in _GATES
+        return name in _USERS | _UNDOING | _SURE or name.rpartition(".")[2] in _GATES
     return node is None or isinstance(node, (ast.Name, ast.Constant))

@@ -159,7 +159,7 @@ def test_grpc_to_a_port_that_only_hangs_up() -> None:
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
     assert reply.reason.endswith(
-        "without an answer; if it speaks HTTP and no gRPC, set protocol='http/protobuf'; if it expects TLS, use https://"
+        "without an answer; if it speaks HTTP, not gRPC, set protocol='http/protobuf'; if it expects TLS, use https://"
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from .. import guard
+from ..asyncgens import first_of_inner
 from ..following import follow_future, how_to_follow
 from ..lookalike import called_by, lookalike
 from . import call as calls
@@ -108,30 +109,33 @@ def _of_generator(function: Callable[..., Any], plan: Plan, begin: Begin = calls
 
 def _of_async_generator(function: Callable[..., Any], plan: Plan, begin: Begin = calls.start) -> Any:
     enter, leave, fail, finish, as_thrown = calls.enter, calls.leave, calls.fail, calls.finish, _as_thrown
-    anything, stopped = BaseException, StopAsyncIteration
+    anything, stopped, first = BaseException, StopAsyncIteration, first_of_inner
     plan = msgspec.structs.replace(plan, own_context=False)
     is_finalizing = sys.is_finalizing
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         call = begin(plan, args, kwargs)
-        sent = thrown = None
         try:
             generator = function(*args, **kwargs)
+            step = first(generator.__anext__)
             while True:
                 enter(call)
                 try:
-                    item = [await (generator.asend(sent) if thrown is None else generator.athrow(thrown))]
+                    item = [await step]
                 except stopped:
                     break
                 finally:
-                    sent = thrown = None
+                    step = None
                     leave(call)
+                sent = thrown = None
                 try:
                     sent = yield item.pop()
                 except anything as error:
                     if is_finalizing():
                         raise
                     thrown = as_thrown(error)
+                step = generator.asend(sent) if thrown is None else generator.athrow(thrown)
+                sent = thrown = None
         except anything as error:
             if call is not None and not is_finalizing():
                 fail(call, error)
