@@ -48,7 +48,7 @@ def as_path(value: object) -> str:
     try:
         os.fsencode(text)
     except UnicodeError:
-        raise NotValid("a path that can be encoded") from None
+        raise NotValid("a path that the file system can encode") from None
     if "\0" in text:
         raise NotValid("a path without zero bytes")
     return text

@@ -59,6 +59,23 @@ def test_what_needs_more_says_so(arguments, tmp_path):
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("arguments", [[], ["db"], ["keys"]], ids=str)
+def test_a_group_without_a_command(arguments):
+    """Its help is told once."""
+    ended = _command(*arguments)
+    assert (ended.out + ended.err).count("Usage: ") == 1
+    assert "Commands:" in ended.out + ended.err
+
+
+def test_a_journal_that_is_a_file(tmp_path):
+    """It cannot be one, so nothing is said about what is left in it."""
+    (tmp_path / "file").touch()
+    for command in ("flush", "journal"):
+        ended = _command(command, "--journal-dir", str(tmp_path / "file"))
+        assert (ended.code, ended.out) == (2, "")
+        assert "is a file" in ended.err
+
+
 def test_completion_in_the_shell():
     """The shell is told the commands and their options."""
     asks = {"_AGENTOPS_OTEL_COMPLETE": "bash_complete", "COMP_CWORD": "1"}

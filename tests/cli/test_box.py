@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import http.server
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -385,6 +387,7 @@ def test_the_port_is_taken(run, box, tmp_path):
     port = box.rpartition(":")[2]
     code, out, err = run("up", "--port", port, "--grpc-port", "off")
     assert (code, out) == (1, "")
+    assert f"agentops-otel open --url {box} shows it" in err
     assert f"is running already at {box}" in err
 
 
@@ -496,3 +499,96 @@ def _on_terminal(tmp_path, arguments, **variables):
         process.wait(10)
     os.close(ours)
     return said.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("show", ""), 2, "give a session: its id, the beginning of it, or last"),
+        (("diff", "last", "nope"), 1, "There is no session nope here. Choose two in the list of sessions.\n"),
+        (("sessions", "--url", "http://127.0.0.1:9", "--db", "x"), 2, "--db and --url name two places"),
+        (("sessions", "--url", "ftp://127.0.0.1:9"), 1, "expected an address with http:// or https://"),
+        (("keys", "create", " "), 2, "give the project a name"),
+        (("score", "last", "", "1"), 2, "name='' is not valid"),
+        (("score", "last", "correct", ""), 2, "value='' is not valid"),
+        (("score", "last", "correct", "nan"), 2, "value=nan is not valid"),
+        (("score", "last", "correct", "1e400"), 2, "value=inf is not valid"),
+        (("up", "--host", "no-such-host.invalid"), 2, "the host name 'no-such-host.invalid' cannot be resolved"),
+    ],
+)
+def test_what_is_not_valid_is_named(run, demo, arguments, code, why):
+    """The line says what is wrong, and nothing is written."""
+    before = run("db", "stats", "--json")[1]
+    found, out, err = run(*arguments)
+    assert (found, out) == (code, "")
+    assert why in err
+    assert run("db", "stats", "--json")[1] == before
+
+
+def test_a_host_that_cannot_be_resolved_is_told_by_its_name(run):
+    """Its number says nothing to people."""
+    code, _, err = run("sessions", "--url", "http://no-such-host.invalid")
+    assert code == 1
+    assert "[Errno" not in err
+
+
+def test_the_file_that_is_none_is_named(run, demo, tmp_path):
+    """Of several files, the one that cannot be read."""
+    run("export", "last", "--json", "-o", str(tmp_path / "right.json"))
+    (tmp_path / "wrong.md").write_text("no JSON")
+    code, _, err = run("import", str(tmp_path / "right.json"), str(tmp_path / "wrong.md"))
+    assert code == 1
+    assert f"{tmp_path / 'wrong.md'}: the body is not JSON" in err
+
+
+@pytest.mark.parametrize("query", ["attach '{}' as other", "vacuum into '{}'"])
+def test_sql_makes_no_file(run, demo, tmp_path, query):
+    """Also not beside the store."""
+    code, _, err = run("sql", query.format(tmp_path / "other.db"))
+    assert code == 1
+    assert "only reading is allowed" in err
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_server_that_is_no_box(run):
+    """Its page is not for a terminal; the line says what it is not."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        status = 200
+
+        def do_GET(self):
+            self.send_response(self.status)
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Something else</title>")
+
+        def log_message(self, *args):
+            pass
+
+    said = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            for status in (200, 404, 500):
+                Page.status = status
+                code, _, err = run("sessions", "--url", f"http://127.0.0.1:{server.server_port}")
+                said.append((code, "Something else" in err, "no box of agentops-otel" in err))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert said == [(1, False, True)] * 3
+
+
+def test_a_session_that_is_not_there_is_not_opened(run, box, monkeypatch):
+    """The address of a page that says 404 helps nobody."""
+    monkeypatch.setattr("agentops_otel.cli.browser.show", lambda link: False)
+    code, out, err = run("open", "nope-nope", "--url", box)
+    assert (code, out) == (1, "")
+    assert f"the box at {box} has no session nope-nope" in err
+
+
+def test_how_a_session_has_ended_is_said_once(run, demo):
+    """The mark of the state, then the sentence of its page."""
+    for state, said in (("fail", "\n✗ Failed: "), ("success", "\n● Success")):
+        session = json.loads(run("sessions", "--state", state, "--json")[1])[0]["session_id"]
+        assert said in run("show", session, "--chat")[1]

@@ -153,13 +153,13 @@ def test_grpc_to_a_port_that_only_hangs_up() -> None:
                     with connection:
                         connection.recv(1000)
 
-        thread = threading.Thread(target=hang_up)
+        thread = threading.Thread(target=hang_up, daemon=True)
         thread.start()
         reply = send(f"http://127.0.0.1:{listener.getsockname()[1]}", protocol="grpc")
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
     assert reply.reason.endswith(
-        "without an answer; if it speaks HTTP, not gRPC, set protocol='http/protobuf'; if it expects TLS, use https://"
+        "without an answer; if it speaks HTTP and not gRPC, set protocol='http/protobuf'; if it expects TLS, use https://"
     )
 
 

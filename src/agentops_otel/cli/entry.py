@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.ctx is None:
             tell(f"agentops-otel: {error.format_message()}")
         else:
-            tell(f"{error.ctx.get_usage()}\n{error.ctx.command_path}: {error.format_message()}")
+            usage, said = error.ctx.get_usage(), error.format_message()
+            is_help = said.startswith(usage)  # of a group without a command, where click raises its whole help
+            tell(said if is_help else f"{usage}\n{error.ctx.command_path}: {said}")
         return error.exit_code
     except click.ClickException as error:
         tell(error.format_message())

@@ -31,26 +31,28 @@ def command(files: tuple[str, ...], project: str | None, source: Source, *, as_j
     one JSON object, or one in each line. What is there already is not counted twice. With --url they are sent to that
     box.
     """
+    from ..server.otlp import DecodeError
+
     spans = 0
     size = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
     with _taker(source, project) as take, progress("import", size) as done:
         for file in files:
             for body, read in _objects(file):
-                spans += take(body)
+                try:
+                    spans += take(body)
+                except DecodeError as error:
+                    raise click.ClickException(f"{file}: {error}") from None
                 done(read)
     emit_json({"spans": spans}) if as_json else emit(f"{format_count(spans, 'span')} read.\n")
 
 
 @contextlib.contextmanager
 def _taker(source: Source, project: str | None) -> Iterator[Callable[[bytes], int]]:
-    from ..server.otlp import DecodeError, file
+    from ..server.otlp import file
     from ..server.store import DEFAULT_PROJECT, Batch
 
     def read(body: bytes) -> Batch:
-        try:
-            return file.read(body, project or DEFAULT_PROJECT)
-        except DecodeError as error:
-            raise click.ClickException(str(error)) from None
+        return file.read(body, project or DEFAULT_PROJECT)
 
     if source.url:
         if project:

@@ -18,7 +18,12 @@ from .output import emit
 
 
 @click.command(short_help="Show what is in the journal.")
-@click.option("--journal-dir", metavar="FOLDER", help="The journal's folder (default: AGENTOPS_JOURNAL_DIR).")
+@click.option(
+    "--journal-dir",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="The journal's folder (default: AGENTOPS_JOURNAL_DIR).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(journal_dir: str | None, *, as_json: bool) -> None:
     """Show what is in the journal, for each destination.

@@ -45,6 +45,8 @@ def list_keys(source: Source, *, as_json: bool) -> None:
 @stored
 def create(project: str, source: Source, *, as_json: bool) -> None:
     """Make a key for PROJECT, which is made too if it is new, and print it. It cannot be shown again."""
+    if not project.strip():
+        raise click.UsageError("give the project a name")
     with source.store(create=True) as store:
         key = store.create_key(project, time.time_ns())
     emit_json({"project": project, "key": key}) if as_json else emit(f"{key}\n")

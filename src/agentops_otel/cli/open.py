@@ -10,7 +10,7 @@ import click
 
 from . import browser
 from .output import emit, emit_json
-from .source import DEFAULT_URL, Source, newest, request
+from .source import DEFAULT_URL, NotThere, Source, newest, request
 
 
 @click.command(short_help="Open the dashboard or a session in the browser.")
@@ -25,7 +25,14 @@ def command(session: str | None, url: str, *, as_json: bool) -> None:
     address = box_at(url)
     path = "/"
     if session:
-        path = f"/s/{quote(newest(Source(url=address)) if session == 'last' else session, safe='')}"
+        source = Source(url=address)
+        path = f"/s/{quote(newest(source) if session == 'last' else session, safe='')}"
+        try:
+            source.page(path, {"tab": "errors"})
+        except NotThere:
+            raise click.ClickException(f"the box at {address} has no session {session}") from None
+        except click.ClickException:  # it asks who we are: the page will, too
+            pass
     link = link_to(address, path)
     opened = browser.show(link)
     emit_json({"url": link, "opened": opened}) if as_json else emit(f"{link}\n")

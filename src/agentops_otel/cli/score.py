@@ -24,9 +24,15 @@ def command(
 
     Scores of the same name that were given before stay.
     """
+    from .. import scores
     from ..rows import Score
     from ..server.store import DEFAULT_PROJECT, Batch, Filter
 
+    number = _number(value)
+    try:
+        scores.result(name, value if number is None else number, comment)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     with source.store() as store:
         if session == "last":
             rows = store.sessions(Filter(), limit=1).rows
@@ -37,7 +43,6 @@ def command(
             raise click.ClickException(f"there is no session {session}")
         if span is not None and store.span(found.session_id, span) is None:
             raise click.ClickException(f"session {found.session_id} has no span {span}")
-        number = _number(value)
         given = Score(
             session_id=found.session_id,
             trace_id=found.trace_id,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 
 from ..figures import format_cost
-from .figures import nanoseconds, state, tokens
+from .figures import STATES, nanoseconds, tokens
 from .output import Column, emit, emit_json, emit_table, on_terminal, one_line
 from .source import Source, newest, reads
 
@@ -52,6 +52,8 @@ def page_of(source: Source, session: str, tab: str) -> dict[str, Any]:
     Raises:
         click.ClickException: there is no such session.
     """
+    if not session.strip():
+        raise click.UsageError("give a session: its id, the beginning of it, or last")
     key = newest(source) if session == "last" else session
     found: dict[str, Any] = source.page(f"/s/{quote(key, safe='')}" if source.url else f"/s/{key}", {"tab": tab})
     return found
@@ -70,7 +72,7 @@ def _head(page: dict[str, Any]) -> str:
     why = page["why"]
     lines = [
         f"{one_line(row['name'])}  {row['session_id']}",
-        f"{state(row['state'])}: {one_line(verdict)}",
+        f"{STATES.get(row['state'], ' ')} {one_line(verdict)}",
         " · ".join(one_line(part) for part in used if part),
     ]
     if row["asked"]:
@@ -182,7 +184,7 @@ def one_aside(text: str) -> str:
 
 def _errors(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     if not rows:
-        yield "No errors."
+        yield "None of its steps has failed."
     for row in rows:
         use, error = row["use"], row["error"]
         where = f"{use['label']}({row['signature']})" if row["signature"] else use["label"]

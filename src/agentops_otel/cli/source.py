@@ -129,7 +129,10 @@ class Source:
         is_file = re.search(r"\.\w+$", name)
         address = f"{quote(name)}{'' if is_file else '.json'}"
         body = request(str(self.url), "GET", f"{address}?{urlencode(query, doseq=True)}" if query else address)
-        return body.decode() if is_file else json.loads(body)
+        try:
+            return body.decode() if is_file else json.loads(body)
+        except ValueError:
+            raise click.ClickException(f"{self.url} answers, but it is no box of agentops-otel") from None
 
 
 def _view(path: str) -> tuple[Any, dict[str, str]]:
@@ -170,10 +173,16 @@ def request(url: str, method: str, path: str, body: bytes | None = None) -> byte
             answer = connection.getresponse()
             said = answer.read()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise click.ClickException(f"nothing answers at {url}: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise click.ClickException(f"nothing answers at {url}: {why}") from None
     if answer.status != 200:
-        raise click.ClickException(f"{url} answers {answer.status}: {_reason(said)}")
+        kind = NotThere if answer.status == 404 else click.ClickException
+        raise kind(f"{url} answers {answer.status}: {_reason(said)}")
     return said
+
+
+class NotThere(click.ClickException):
+    """A box answers, and does not have what it is asked for."""
 
 
 @contextlib.contextmanager
@@ -188,6 +197,8 @@ def connect(url: str, timeout: float) -> Iterator[tuple[http.client.HTTPConnecti
         ValueError: the address is not valid.
     """
     parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("expected an address with http:// or https://")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     host = parts.hostname or ""
     with contextlib.closing(kind(host, parts.port, timeout=timeout)) as connection:
@@ -251,6 +262,8 @@ def _reason(said: bytes) -> str:
         told = json.loads(said)
         if isinstance(told, dict):
             return " ".join(str(value) for value in told.values() if isinstance(value, str))[:500]
+    if said.lstrip().startswith(b"<"):
+        return "a page of HTML, so it is no box of agentops-otel"
     return said.decode("utf-8", "replace").strip()[:500]
 
 
@@ -276,6 +289,8 @@ def reads_only(command: Command) -> Command:
     @click.option("--url", metavar="URL", help="Ask a running box instead, such as http://127.0.0.1:4318.")
     @functools.wraps(command)
     def with_source(*args: Any, db: str | None, url: str | None, **options: Any) -> Any:
+        if db and url:
+            raise click.UsageError("--db and --url name two places: give one of them")
         return command(*args, source=Source(db, url), **options)
 
     return with_source  # type: ignore[return-value]

@@ -25,12 +25,19 @@ def command(query: str, source: Source, *, as_json: bool) -> None:
     try:
         with contextlib.closing(sqlite3.connect(f"{file}?mode=ro", uri=True)) as connection:
             connection.execute("PRAGMA query_only = 1")
+            connection.set_authorizer(_may)
             found = connection.execute(query)
             names = [column[0] for column in found.description or ()]
             rows = [dict(zip(names, map(_plain, row), strict=True)) for row in found]
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise click.ClickException(str(error)) from None
+        refused = "only reading is allowed: " if "authoriz" in str(error) else ""
+        raise click.ClickException(f"{refused}{error}") from None
     emit_json(rows) if as_json else emit_table([Column(name, name) for name in names], rows)
+
+
+def _may(action: int, *_: object) -> int:
+    """Another file could be made by attaching it, which `vacuum into` does too."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def _plain(value: Any) -> Any:

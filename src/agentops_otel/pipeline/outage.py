@@ -135,7 +135,7 @@ def _unknown_name(host: str) -> str:
 def _closed(place: str, *, secure: bool, grpc: bool = False) -> str:
     hint = f"if it does not speak TLS, {USE_HTTP}" if secure else f"if it expects TLS, {USE_HTTPS}"
     if grpc and not secure:
-        hint = f"if it speaks HTTP, not gRPC, set protocol='http/protobuf'; {hint}"
+        hint = f"if it speaks HTTP and not gRPC, set protocol='http/protobuf'; {hint}"
     return f"{place} closed the connection without an answer; {hint}"
 
 

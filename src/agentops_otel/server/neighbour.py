@@ -29,7 +29,8 @@ class Neighbour:
         """What is there and what to do, in one or two sentences."""
         other = f"agentops-otel up --port {port + 1 if port < 65_535 else port - 1}"
         if self.kind == "box":
-            return f"agentops-otel {self.version} is running already at {self.address}: agentops-otel open shows it."
+            command = f"agentops-otel open --url {self.address}"
+            return f"agentops-otel {self.version} is running already at {self.address}: {command} shows it."
         if self.kind == "otlp":
             return (
                 f"Port {port} is taken by an OTLP receiver, such as an OpenTelemetry Collector. Stop it, or let it "

@@ -168,6 +168,11 @@ def _auth(options: Options) -> Auth:
     token = options.token or token_from_environment()
     if token is not None and len(token) < SHORTEST:
         raise CannotStart(f"the token has {len(token)} characters, and needs {SHORTEST} or more", 2)
+    if not is_local:
+        try:
+            socket.getaddrinfo(options.host, None)
+        except (OSError, UnicodeError):
+            raise CannotStart(f"the host name {options.host!r} cannot be resolved", 2) from None
     if not is_local and (token is None or not options.auth):
         raise CannotStart(
             f"{options.host} can be reached from other machines, so a token is needed: set {TOKEN_VARIABLE} to a "

@@ -108,7 +108,7 @@ def _pairs(step: Alike | Pair) -> Sequence[Pair]:
 def _session(store: Store, key: str, project: str | None) -> SessionRow:
     found = store.session(key, project)
     if found is None:
-        raise Missing(f"There is no session {key[:64]} here. Choose two in the list of sessions with x, then press c.")
+        raise Missing(f"There is no session {key[:64]} here. Choose two in the list of sessions.")
     return found
 
 
