@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
-from agentops_otel import secrets
+from agentops_otel import secrets, semconv
 from agentops_otel.config import Configuration
 from agentops_otel.context import Scope
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
@@ -327,6 +327,33 @@ def test_hook_changes_and_removes():
     assert clean.events[0].attributes["exception.message"] == "my ***"
     assert clean.status.description == "my ***"
     assert clean.links[0].attributes == {"why": "my ***"}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(lambda value: value.replace("ada", "[someone]"), "session mail of [someone]"), (lambda value: None, "session")],
+)
+def test_the_name_of_a_root_follows_that_of_the_session(change, name):
+    """What the hook takes out of the attribute is not left in the name of the span, which it is not given."""
+    root = span(name="session mail of ada", attributes={semconv.SESSION_NAME: "mail of ada"})
+
+    assert Redactor(lambda value, path: change(value)).clean(root).name == name
+
+
+@pytest.mark.parametrize(
+    ("hook", "clean"),
+    [
+        (None, "[redacted] of ada"),
+        (lambda value, path: value.replace("ada", "[someone]"), "[redacted] of [someone]"),
+        (lambda value, path: None if path == "status.description" else value, None),
+        (lambda value, path: None if path == semconv.SESSION_END_STATE_REASON else value, None),
+        (lambda value, path: 5, "5"),
+        (lambda value, path: value.missing, REDACTION_FAILED),
+    ],
+)
+def test_the_reason_of_an_end_goes_through_the_hook(hook, clean):
+    """By both names under which it will be sent."""
+    assert Redactor(hook).clean_reason("token=abcdef123456 of ada") == (clean and clean.replace("[r", "token=[r"))
 
 
 def test_hook_cannot_bring_a_secret_back():

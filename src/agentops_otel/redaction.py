@@ -158,8 +158,20 @@ class Redactor:
         carrier = ReadableSpan(name=name, attributes=dict(attributes), resource=Resource.get_empty())
         return plain_dict(self.clean(carrier).attributes)
 
+    def clean_reason(self, reason: str) -> str | None:
+        """The reason of an end as both places that will have it may: the attribute, and the description of the status.
+
+        None when the hook takes it out of either.
+        """
+        said = self.clean_attributes({semconv.SESSION_END_STATE_REASON: reason}, semconv.EVENT_SESSION_END)
+        kept = said.get(semconv.SESSION_END_STATE_REASON)
+        if kept is None:
+            return None
+        status = Status(StatusCode.ERROR, str(kept))
+        return self.clean(ReadableSpan("session", status=status, resource=Resource.get_empty())).status.description
+
     def clean_text(self, text: str) -> str:
-        """A text for people, such as the reason of an end: without secrets, and not given to the hook."""
+        """A text for people, such as a line of the summary: without secrets, and not given to the hook."""
         self._refresh()
         return self._scrubbed(text)
 
@@ -417,9 +429,11 @@ class Redactor:
         if description is not None:
             called = self._called(hook, description, _STATUS_PATH)
             description = called if called is None or isinstance(called, str) else str(called)
+        given, kept = plain_dict(span.attributes), each(span.attributes)
         return SpanCopy(
             span,
-            attributes=_with_copies(plain_dict(span.attributes), each(span.attributes)),
+            name=_with_session_name(span.name, given, kept),
+            attributes=_with_copies(given, kept),
             events=tuple(
                 Event(event.name, each(event.attributes, f"{event.name}."), event.timestamp) for event in span.events
             ),
@@ -478,6 +492,15 @@ def _with_copies(given: Mapping[str, Any], kept: dict[str, AttributeValue]) -> d
             elif value is not given[original]:
                 kept[copy] = brief(value) if isinstance(value, str) else value
     return kept
+
+
+def _with_session_name(name: str, given: Mapping[str, Any], kept: Mapping[str, AttributeValue]) -> str:
+    """The name of a root span, in which that of the session stands: it follows what the hook has made of that."""
+    before = given.get(semconv.SESSION_NAME)
+    now = kept.get(semconv.SESSION_NAME)
+    if now == before or not isinstance(before, str) or not name.endswith(before):
+        return name
+    return name.removesuffix(before) + str(now) if now is not None else name.removesuffix(before).rstrip()
 
 
 def _is_text(value: Any) -> bool:
