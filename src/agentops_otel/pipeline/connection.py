@@ -45,11 +45,37 @@ _http: Final = _own_copy("http.client")
 class _Response(_http.HTTPResponse):  # type: ignore[name-defined,misc]
     """An answer. Of those that only say that one comes, `http.client` reads over 100, and here over 102 and 103."""
 
+    fp: Any
+
     def begin(self, **options: Any) -> None:
-        super().begin(**options)
-        while 102 <= self.status < 200:
-            self.headers = self.msg = None
+        reader = self.fp
+        self.fp = _Head(reader)
+        try:
             super().begin(**options)
+            while 102 <= self.status < 200:
+                self.headers = self.msg = None
+                super().begin(**options)
+        finally:
+            if self.fp is not None:  # else it was closed
+                self.fp = reader
+
+
+class _Head:
+    """Lines of a head, which an empty line ends: `http.client` takes the end of the connection for one, too."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self._begun = False
+
+    def readline(self, limit: int) -> bytes:
+        line: bytes = self._reader.readline(limit)
+        if not line and self._begun:
+            raise _http.IncompleteRead(b"")
+        self._begun = True
+        return line
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 @dataclass(frozen=True, slots=True)
