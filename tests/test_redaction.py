@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 
@@ -142,6 +143,22 @@ def test_forbidden_texts_never_leave():
     clean = redactor.clean(seen)
 
     assert clean.attributes["a"] == "it is [redacted]!"
+
+
+def test_short_pictures_leave_every_part_of_a_span():
+    """Those that are a text of their own, and those that a name or a type in a text says to be one."""
+    picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256))).decode()
+    named = json.dumps([{"type": "blob", "mime_type": "image/png", "content": picture}])
+    dirty = span(
+        attributes={"a": picture, "list": (picture, "x"), "json": named},
+        events=(Event("e", {"alone": picture, "json": named}, 5),),
+        links=(Link(PARENT, {"why": picture}),),
+        status=Status(StatusCode.ERROR, f"the tool said {named}"),
+    )
+    wire = encode_spans([Redactor().clean(dirty)]).SerializeToString()
+
+    assert picture[40:60].encode() not in wire
+    assert wire.count(b"<image/png of 264 bytes, sha256 ") == 7
 
 
 def test_long_text_is_cut_and_json_is_not_broken():

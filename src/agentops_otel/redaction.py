@@ -298,7 +298,7 @@ class Redactor:
 
     def _are_clean_texts(self, texts: Sequence[str]) -> bool:
         joined = "\n".join(texts)  # no secret begins or ends with what a line break would hide
-        if self._scrubbed_text(joined) is not joined:
+        if any(map(media.is_whole, texts)) or scrub(media.replaced(encodable(joined))) is not joined:
             return False
         for text in texts:
             self._remember(text)
@@ -342,15 +342,12 @@ class Redactor:
             return text
         clean = text if type(text) is str else shown(text, self._max_length)
         if len(clean) > self._max_length:
-            clean = media.replaced(clean, self._max_length * MAX_TEXTS)
+            clean = media.replaced_alone(clean, self._max_length * MAX_TEXTS)
             clean = cut(clean, limit(clean, self._max_length))
-        clean = self._scrubbed_text(clean)
+        clean = scrub(media.replaced_alone(encodable(clean)))
         if clean is text:
             self._remember(text)
         return clean
-
-    def _scrubbed_text(self, text: str) -> str:
-        return scrub(media.replaced(encodable(text)))
 
     def _remember(self, text: str) -> None:
         """This text is clean; short ones come again and again."""
