@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -305,14 +306,17 @@ agentops.end_session("Fail", f"ada@example.com was refused: {os.environ['CANARY_
 @pytest.mark.parametrize("end", ["", "by the owner", "by a joiner"])
 def test_s16_canary_how_a_session_begins_and_ends_has_no_secret(tmp_path, end, mode):
     """S16: its process was killed: not on the disk, and not in the root that is made of that."""
+    taken = socket.socket()  # and nothing listens there
+    taken.bind(("127.0.0.1", 0))
     variables = {
         **{f"CANARY_{name}": secret for name, secret in SECRETS.items()},
         "END": end,
         "JOINER": JOINER,
         "AGENTOPS_CAPTURE_CONTENT": mode,
-        "AGENTOPS_ENDPOINT": "http://127.0.0.1:1",
+        "AGENTOPS_ENDPOINT": f"http://127.0.0.1:{taken.getsockname()[1]}",
     }
-    killed = program.run(KILLED, variables, home=tmp_path)
+    with taken:
+        killed = program.run(KILLED, variables, home=tmp_path)
     assert killed.code == -9, killed.err
     left = dict(files(tmp_path))
     assert any(b"session run sk-proj-" in data for data in left.values())
