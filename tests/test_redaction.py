@@ -82,6 +82,24 @@ def test_lists_of_texts_are_searched_every_time(given_values, clean_values):
     assert clean.attributes["args"] == clean_values
 
 
+def test_secrets_leave_the_names_of_attributes():
+    """Of spans, events and links, pictures too; a name that was clean is looked at again when a secret was learnt."""
+    secret, learnt = SECRETS["openai"], "battery-staple-of-a-name-1"
+    redactor = Redactor()
+    picture = f"data:image/png;base64,{base64.b64encode(bytes(range(256))).decode()}"
+    names = {f"quota.{secret}": 1, f"of {picture}": "x", f"a.{learnt}": "y", "password=abc123def": ("z",), "plain": 1}
+    redactor.clean(span(attributes=names))
+    learn(learnt)
+    for _ in range(2):
+        clean = redactor.clean(span(attributes=names, events=(Event("e", names, 5),), links=(Link(PARENT, names),)))
+        wire = encode_spans([clean]).SerializeToString()
+        assert not any(piece in wire for piece in (secret[8:].encode(), b"AAECAwQF", learnt.encode(), b"abc123def"))
+        assert {**clean.attributes} == {**clean.events[0].attributes} == {**clean.links[0].attributes}
+        assert clean.attributes["quota.sk-…[redacted]"] == 1
+        assert clean.attributes["password=[redacted]"] == ("z",)
+        assert len(clean.attributes) == len(names)
+
+
 def test_a_changed_span_keeps_the_rest():
     """The copy has the same ids, times, kind, resource, scope and status code, and the counts of what was dropped."""
     provider = TracerProvider(resource=RESOURCE)

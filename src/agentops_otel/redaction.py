@@ -126,7 +126,7 @@ class Redactor:
         self._hook = hook
         self._max_length = max_length
         self._reported = False
-        # Names that can be sent and whether each is a secret's, and short clean texts: they come again and again.
+        # Names that are clean and whether each is a secret's, and short clean texts: they come again and again.
         self._names: dict[str, bool] = {}
         self._harmless: set[str] = set()
         self._seen: set[object] = set()  # also tuples of such texts
@@ -179,8 +179,8 @@ class Redactor:
         """Look at everything again when a secret was learnt that may be in what was clean until now."""
         if self._known is not secrets.forms:
             self._known = secrets.forms
-            self._seen.clear()
-            self._scopes.clear()
+            for memory in (self._names, self._harmless, self._seen, self._scopes):
+                memory.clear()
 
     # -- one span
 
@@ -265,7 +265,7 @@ class Redactor:
         changed: dict[str, AttributeValue] | None = None
         for name, value in attributes.items():
             clean = self._value(name, value)
-            clean_name = name if name in self._names else shown(name)
+            clean_name = name if name in self._names else self._clean_name(name)
             if clean is value and clean_name is name:
                 continue
             if changed is None:
@@ -328,7 +328,7 @@ class Redactor:
         if known is not None:
             return known
         is_secret = is_secret_name(name if type(name) is str else shown(name, 1000))
-        if type(name) is str and encodable(name) is name:
+        if type(name) is str and self._clean_name(name) is name:
             if len(self._names) >= _SEEN_COUNT:
                 self._names.clear()
                 self._harmless.clear()
@@ -336,6 +336,10 @@ class Redactor:
             if not is_secret:
                 self._harmless.add(name)
         return is_secret
+
+    def _clean_name(self, name: Any) -> str:
+        """The name of an attribute as it can be sent: a program may make names of values."""
+        return scrub(media.replaced_alone(encodable(name if type(name) is str else shown(name))))
 
     def _scrubbed(self, text: str) -> str:
         if len(text) <= _SEEN_LENGTH and text in self._seen:
@@ -534,7 +538,9 @@ def _without_options(arguments: tuple[str, ...]) -> tuple[str, ...]:
 def _coerced(given: Mapping[Any, Any], clean: Mapping[str, Any]) -> int:
     """How many attributes OTLP cannot carry as they were: whole numbers beyond 64 bits, names that are no text."""
     return sum(
-        name not in clean or (type(value) is int and type(clean[name]) is not int) for name, value in given.items()
+        (name not in clean and (type(name) is not str or encodable(name) is not name))
+        or (type(value) is int and type(clean.get(name, 0)) is not int)
+        for name, value in given.items()
     )
 
 
