@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -269,6 +270,28 @@ def test_behind_too_many_named_secrets_all_goes(monkeypatch):
     scrubbed = scrub(text)
     assert not re.search(r"word[0-9]x", scrubbed)
     assert scrubbed.count("password=") <= 5
+
+
+@pytest.mark.parametrize(
+    "secret", ["ab+/cdSecret==12", 'k"e\\y-secret1', "team/of secret/9", "schlüssel'secret1", "abcdefgh12"]
+)
+def test_a_known_secret_is_found_however_it_is_written(secret):
+    """Percent-encoded with and without its slashes, as JSON and by `repr()`, within each other."""
+    learn(secret)
+    as_text = [json.dumps, lambda value: json.dumps(value, ensure_ascii=False), repr]
+    deep = [one(two(three(secret))) for one in as_text for two in as_text for three in as_text]
+    encoded = [
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        re.sub("%..", lambda found: found[0].lower(), quote(secret)),
+    ]
+    for written in (secret, *deep, *(one(secret) for one in as_text), *encoded):
+        clean = scrub(f"the key {written} is wrong")
+        assert "ecret" not in clean
+        assert "abcdefgh" not in clean
+        assert clean.startswith("the key ")
+        assert clean.endswith(" is wrong")
 
 
 def test_the_latest_known_secrets_are_kept(monkeypatch):

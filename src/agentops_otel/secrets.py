@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 REDACTED: Final = "[redacted]"
 
@@ -570,11 +570,24 @@ def _keep(value: str, secrets: Iterable[str]) -> None:
     forms = tuple(sorted({form for each in list(_known.values()) for form in each}, key=len, reverse=True))
 
 
+_WRITERS: Final[tuple[Callable[[str], str], ...]] = (
+    json.dumps,
+    functools.partial(json.dumps, ensure_ascii=False),
+    repr,
+    lambda text: repr(f'"{text}')[1:],  # where the text around it has both kinds of quotes
+)
+_LOWER: Final = re.compile("%[0-9A-F]{2}")
+
+
 def _written(secret: str) -> Iterator[str]:
-    yield secret
-    for ascii_only in (False, True):
-        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
-    yield quote(secret, safe="")
+    """All ways in which a secret is found in texts: most are letters and digits, of which there is one."""
+    written = {secret}
+    for _ in range(3):  # as JSON or by `repr()`, three deep
+        written |= {write(each)[1:-1] for each in written for write in _WRITERS}
+    yield from written
+    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield encoded
+        yield _LOWER.sub(lambda found: found[0].lower(), encoded)
 
 
 def forget() -> None:
