@@ -115,6 +115,7 @@ class Redactor:
     Args:
         max_length: Longest text in characters; a JSON text, whose strings were cut when it was made, may be 16 times
         as long.
+        withhold: takes out of a span what is not to be recorded at all, before anything else looks at it.
     """
 
     def __init__(
@@ -122,8 +123,10 @@ class Redactor:
         hook: Hook | None = None,
         *,
         max_length: int = MAX_LENGTH,
+        withhold: Callable[[ReadableSpan], ReadableSpan] | None = None,
     ) -> None:
         self._hook = hook
+        self._withhold = withhold
         self._max_length = max_length
         self._reported = False
         # Names that are clean and whether each is a secret's, and short clean texts: they come again and again.
@@ -139,6 +142,8 @@ class Redactor:
             self._refresh()
             if self._is_clean_leaf(span):
                 return span
+            if self._withhold is not None:
+                span = self._withhold(span)
             clean = self._clean(span)
             return clean if self._hook is None else self._hooked(clean, self._hook)
         except Exception as error:  # (fail closed: what could not be looked at does not leave)
