@@ -15,6 +15,7 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from agentops_otel import secrets, semconv
+from agentops_otel import text as text_module
 from agentops_otel.config import Configuration
 from agentops_otel.context import Scope
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
@@ -80,6 +81,37 @@ def test_lists_of_texts_are_searched_every_time(given_values, clean_values):
     for values in (("stop",), ("hunter2",), given_values, given_values):
         clean = redactor.clean(span(attributes={"args": values}))
     assert clean.attributes["args"] == clean_values
+
+
+@pytest.mark.parametrize("before", ["", "word ", "a=", "x" * 3000 + "\n"])
+@pytest.mark.parametrize(
+    ("half", "kept"),
+    [
+        ("npm_A1b2C3d4E5f6G7h8J9k0", ""),
+        ("ghp_A1b2C3", ""),
+        ("eyJhbGciOiJIUzI1NiJ9", ""),
+        ("postgres://user:hunter2", "postgres://"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("sk-proj-AbCdEf0123456789", "sk-proj-…[redacted]"),
+        ("risk_and_words", "risk_and_words"),
+    ],
+)
+def test_half_of_a_key_is_not_left_where_the_sdk_cut(monkeypatch, before, half, kept):
+    """A value exactly as long as the SDK lets it be; one that ends by itself stays."""
+    text = before + half
+    for longest, expected in ((len(text), before + kept), (len(text) + 1, None)):
+        monkeypatch.setattr(text_module, "_longest", longest)
+        redactor = Redactor()
+        for _ in range(2):
+            clean = redactor.clean(
+                span(attributes={"a": text, "list": (text, "x")}, events=(Event("e", {"a": text}, 5),))
+            )
+            if expected is not None:
+                assert (
+                    clean.attributes["a"] == clean.events[0].attributes["a"] == clean.attributes["list"][0] == expected
+                )
+            elif "redacted" not in kept:
+                assert clean.attributes["a"] == text
 
 
 def test_secrets_leave_the_names_of_attributes():

@@ -20,7 +20,7 @@ from . import media, secrets, semconv
 from .log import logger
 from .secrets import REDACTED, is_secret_name, scrub
 from .span_copy import SpanCopy
-from .text import MAX_LENGTH, MAX_TEXTS, brief, cut, encodable, limit, shown, stops
+from .text import MAX_LENGTH, MAX_TEXTS, brief, cut, encodable, limit, longest, shown, stops
 from .values import MAX_ITEMS, sanitize
 
 REDACTION_FAILED: Final = "<redaction failed>"
@@ -265,7 +265,8 @@ class Redactor:
 
     def _attributes(self, attributes: Mapping[Any, Any]) -> dict[str, AttributeValue] | None:
         """The clean attributes; None when they are clean already."""
-        if self._are_clean(attributes):
+        most = longest()
+        if (most is None or not _may_be_cut(attributes, most)) and self._are_clean(attributes):
             return None
         changed: dict[str, AttributeValue] | None = None
         for name, value in attributes.items():
@@ -314,9 +315,9 @@ class Redactor:
         if self._is_secret_name(name) and type(value) not in (bool, int, float):
             return REDACTED
         if type(value) is str:
-            return value if _is_session_id(name, value) else self._scrubbed(value)
+            return value if _is_session_id(name, value) else self._whole(value)
         if type(value) is tuple and len(value) <= MAX_ITEMS and {*map(type, value)} == {str}:
-            texts = tuple(map(self._scrubbed, value))
+            texts = tuple(map(self._whole, value))
             if any(text[:1] == "-" for text in texts):
                 texts = _without_options(texts)
             return value if all(map(_same, texts, value)) else texts
@@ -341,6 +342,11 @@ class Redactor:
             if not is_secret:
                 self._harmless.add(name)
         return is_secret
+
+    def _whole(self, text: str) -> str:
+        """A value of an attribute, which the SDK may have cut in the middle of a key."""
+        clean = self._scrubbed(text)
+        return clean if len(text) != longest() or clean.endswith(REDACTED) else secrets.without_half(clean)
 
     def _clean_name(self, name: Any) -> str:
         """The name of an attribute as it can be sent: a program may make names of values."""
@@ -479,6 +485,14 @@ class Redactor:
             return
         self._reported = True
         logger.warning("%s; the content of such spans is replaced by %s", what[:300], REDACTION_FAILED)
+
+
+def _may_be_cut(attributes: Mapping[Any, Any], most: int) -> bool:
+    """Whether the SDK may have cut a value: it lets none be longer."""
+    return any(
+        len(value) == most if type(value) is str else type(value) is tuple and most in map(len, filter(_is_text, value))
+        for value in attributes.values()
+    )
 
 
 def _is_session_id(name: str, value: str) -> bool:

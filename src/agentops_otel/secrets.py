@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 from urllib.parse import quote, quote_plus
 
+from .text import whole_words
+
 REDACTED: Final = "[redacted]"
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -595,6 +597,22 @@ def forget() -> None:
     global forms  # noqa: PLW0603
     _known.clear()
     forms = ()
+
+
+# How keys begin, and user and password of a URL whose host is not there any more; a port is no password.
+_BEGINNINGS: Final = ("eyJ", *(start for starts, _, _ in _KEYS for start in starts.split()))
+_USER: Final = re.compile(r"(?<=://)[^\s/@:]{0,64}:(?![0-9]{0,5}\Z)[^\s/@]{1,128}\Z")
+
+
+def without_half(text: str) -> str:
+    """A text that was cut where it ends, without what may be half of a key: that has no shape by which it is known."""
+    start = whole_words(text, len(text))
+    start = start if start < len(text) else max(start - _LONGEST, 0)  # one word
+    word = text[start:]
+    places = [at for begins in _BEGINNINGS if (at := word.find(begins)) >= 0 and not word[at - 1 : at].isalnum()]
+    user = _USER.search(word)
+    places += [] if user is None else [user.start()]
+    return text[: start + min(places)] if places else text
 
 
 def scrub(text: str) -> str:
