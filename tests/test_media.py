@@ -73,6 +73,7 @@ PLACES = {
     "MCP": lambda kind, data: {"type": "image", "data": b64(data), "mimeType": kind},
     "MCP resource": lambda kind, data: {"resource": {"uri": "file:///a", "mimeType": kind, "blob": b64(data)}},
     "Anthropic": lambda kind, data: {"source": {"type": "base64", "media_type": kind, "data": b64(data)}},
+    "GenAI conventions": lambda kind, data: {"type": "blob", "mime_type": kind, "content": b64(data)},
     "Gemini": lambda kind, data: {"inline_data": {"mime_type": kind, "data": data}},
     "OpenAI file": lambda kind, data: {"file": {"filename": "a", "file_data": f"data:{kind};base64,{b64(data)}"}},
     "OpenAI picture": lambda kind, data: {"data": [{"b64_json": b64(data)}]},
@@ -212,6 +213,9 @@ TEXTS = [
     json.dumps({"data": {"a": [1, 2, 3]}, "format": "date"}),
     '{"data":"hello world, this is a text","mimeType":"text/plain"}',
     '{"data":"{}","content_type":"application/json; charset=utf-8"}',
+    '{"content":"hello/world/this/is/a/text/1/andA","mime_type":"text/plain"}',
+    '{"data":"' + b64(random_bytes(120)) + '"}',
+    '{"content":"' + b64(random_bytes(120)) + '"},{"mime_type":"image/png"}',
     b64(random_bytes(300)),
     "\n".join(f"line-{number}/of/a/list/of/names" for number in range(200)),
     "日本語の長い文章。" * 300,
@@ -227,6 +231,42 @@ def test_what_is_no_media_stays(text):
     """Ids, hashes, short base64, long words and texts that only talk of it are the same object."""
     assert replaced(text) is text
     assert replaced_whole(text) is text
+
+
+NAMED = {
+    "MCP": lambda kind, data: {"type": "image", "data": b64(data), "mimeType": kind},
+    "MCP blob": lambda kind, data: {"mimeType": kind, "blob": b64(data)},
+    "Anthropic": lambda kind, data: {"source": {"type": "base64", "media_type": kind, "data": b64(data)}},
+    "OpenAI": lambda kind, data: {"data": [{"b64_json": b64(data)}]},
+    "GenAI conventions": lambda kind, data: {"type": "blob", "mime_type": kind, "content": b64(data)},
+    "in lines": lambda kind, data: {"data": base64.encodebytes(data).decode(), "mimeType": kind},
+}
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize(
+    "write", [json.dumps, lambda value: json.dumps(value).replace("/", "\\/"), repr], ids=["json", "php", "repr"]
+)
+@pytest.mark.parametrize("place", NAMED.values(), ids=NAMED)
+@pytest.mark.parametrize("data", [png(300), UNKNOWN[:300]], ids=["png", "unknown"])
+def test_short_media_that_is_named_is_found_in_any_text(data, place, write, depth):
+    """In a sentence, and deep in it: by its name and its type, however short it is."""
+    text = write(place("image/png", data))
+    for _ in range(depth):
+        text = json.dumps({"inner": text})
+    clean = replaced(f"the tool said: {text}, and so on")
+    assert not any(piece in clean.replace("\\", "") for piece in pieces(b64(data)))
+    assert "of 300 bytes, sha256 " + hashlib.sha256(data).hexdigest() in clean
+    assert clean.startswith("the tool said: ")
+    assert clean.endswith(", and so on")
+
+
+@pytest.mark.parametrize("end", ["", "... [900 characters cut]"])
+def test_short_media_that_was_cut_is_not_left(end):
+    """Its name says what it is, also where the rest of it is gone."""
+    clean = replaced('[{"mimeType": "image/png", "data": "' + b64(png(300))[:100] + end)
+    assert clean.startswith('[{"mimeType": "image/png", "data": "<image/png')
+    assert clean.endswith(end or ">")
 
 
 def test_pictures_that_differ_anywhere_have_other_digests():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 
@@ -13,7 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
-from agentops_otel import secrets
+from agentops_otel import secrets, semconv
+from agentops_otel import text as text_module
 from agentops_otel.config import Configuration
 from agentops_otel.context import Scope
 from agentops_otel.redaction import REDACTION_FAILED, Redactor
@@ -81,6 +83,55 @@ def test_lists_of_texts_are_searched_every_time(given_values, clean_values):
     assert clean.attributes["args"] == clean_values
 
 
+@pytest.mark.parametrize("before", ["", "word ", "a=", "x" * 3000 + "\n"])
+@pytest.mark.parametrize(
+    ("half", "kept"),
+    [
+        ("npm_A1b2C3d4E5f6G7h8J9k0", ""),
+        ("ghp_A1b2C3", ""),
+        ("eyJhbGciOiJIUzI1NiJ9", ""),
+        ("postgres://user:hunter2", "postgres://"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("sk-proj-AbCdEf0123456789", "sk-proj-…[redacted]"),
+        ("risk_and_words", "risk_and_words"),
+    ],
+)
+def test_half_of_a_key_is_not_left_where_the_sdk_cut(monkeypatch, before, half, kept):
+    """A value exactly as long as the SDK lets it be; one that ends by itself stays."""
+    text = before + half
+    for longest, expected in ((len(text), before + kept), (len(text) + 1, None)):
+        monkeypatch.setattr(text_module, "_longest", longest)
+        redactor = Redactor()
+        for _ in range(2):
+            clean = redactor.clean(
+                span(attributes={"a": text, "list": (text, "x")}, events=(Event("e", {"a": text}, 5),))
+            )
+            if expected is not None:
+                assert (
+                    clean.attributes["a"] == clean.events[0].attributes["a"] == clean.attributes["list"][0] == expected
+                )
+            elif "redacted" not in kept:
+                assert clean.attributes["a"] == text
+
+
+def test_secrets_leave_the_names_of_attributes():
+    """Of spans, events and links, pictures too; a name that was clean is looked at again when a secret was learnt."""
+    secret, learnt = SECRETS["openai"], "battery-staple-of-a-name-1"
+    redactor = Redactor()
+    picture = f"data:image/png;base64,{base64.b64encode(bytes(range(256))).decode()}"
+    names = {f"quota.{secret}": 1, f"of {picture}": "x", f"a.{learnt}": "y", "password=abc123def": ("z",), "plain": 1}
+    redactor.clean(span(attributes=names))
+    learn(learnt)
+    for _ in range(2):
+        clean = redactor.clean(span(attributes=names, events=(Event("e", names, 5),), links=(Link(PARENT, names),)))
+        wire = encode_spans([clean]).SerializeToString()
+        assert not any(piece in wire for piece in (secret[8:].encode(), b"AAECAwQF", learnt.encode(), b"abc123def"))
+        assert {**clean.attributes} == {**clean.events[0].attributes} == {**clean.links[0].attributes}
+        assert clean.attributes["quota.sk-…[redacted]"] == 1
+        assert clean.attributes["password=[redacted]"] == ("z",)
+        assert len(clean.attributes) == len(names)
+
+
 def test_a_changed_span_keeps_the_rest():
     """The copy has the same ids, times, kind, resource, scope and status code, and the counts of what was dropped."""
     provider = TracerProvider(resource=RESOURCE)
@@ -142,6 +193,22 @@ def test_forbidden_texts_never_leave():
     clean = redactor.clean(seen)
 
     assert clean.attributes["a"] == "it is [redacted]!"
+
+
+def test_short_pictures_leave_every_part_of_a_span():
+    """Those that are a text of their own, and those that a name or a type in a text says to be one."""
+    picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256))).decode()
+    named = json.dumps([{"type": "blob", "mime_type": "image/png", "content": picture}])
+    dirty = span(
+        attributes={"a": picture, "list": (picture, "x"), "json": named},
+        events=(Event("e", {"alone": picture, "json": named}, 5),),
+        links=(Link(PARENT, {"why": picture}),),
+        status=Status(StatusCode.ERROR, f"the tool said {named}"),
+    )
+    wire = encode_spans([Redactor().clean(dirty)]).SerializeToString()
+
+    assert picture[40:60].encode() not in wire
+    assert wire.count(b"<image/png of 264 bytes, sha256 ") == 7
 
 
 def test_long_text_is_cut_and_json_is_not_broken():
@@ -342,6 +409,33 @@ def test_hook_changes_and_removes():
     assert clean.events[0].attributes["exception.message"] == "my ***"
     assert clean.status.description == "my ***"
     assert clean.links[0].attributes == {"why": "my ***"}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(lambda value: value.replace("ada", "[someone]"), "session mail of [someone]"), (lambda value: None, "session")],
+)
+def test_the_name_of_a_root_follows_that_of_the_session(change, name):
+    """What the hook takes out of the attribute is not left in the name of the span, which it is not given."""
+    root = span(name="session mail of ada", attributes={semconv.SESSION_NAME: "mail of ada"})
+
+    assert Redactor(lambda value, path: change(value)).clean(root).name == name
+
+
+@pytest.mark.parametrize(
+    ("hook", "clean"),
+    [
+        (None, "[redacted] of ada"),
+        (lambda value, path: value.replace("ada", "[someone]"), "[redacted] of [someone]"),
+        (lambda value, path: None if path == "status.description" else value, None),
+        (lambda value, path: None if path == semconv.SESSION_END_STATE_REASON else value, None),
+        (lambda value, path: 5, "5"),
+        (lambda value, path: value.missing, REDACTION_FAILED),
+    ],
+)
+def test_the_reason_of_an_end_goes_through_the_hook(hook, clean):
+    """By both names under which it will be sent."""
+    assert Redactor(hook).clean_reason("token=abcdef123456 of ada") == (clean and clean.replace("[r", "token=[r"))
 
 
 def test_hook_cannot_bring_a_secret_back():

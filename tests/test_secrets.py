@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -70,6 +71,30 @@ def test_keys_are_taken_out_by_their_shape(secret, around):
         ('{"private_key": "a\\nb", "c": "d"}', '{"private_key": "[redacted]", "c": "d"}'),
         ('{"aws_secret_access_key": "a\\"b"}', '{"aws_secret_access_key": "[redacted]"}'),
         ('{"password": "a", "secret": "b"}', '{"password": "[redacted]", "secret": "[redacted]"}'),
+        ('{"cookies": {"a": "}", "b": {}}, "c": 1}', '{"cookies": "[redacted]", "c": 1}'),
+        ("{'password': ['a', \"]'\"], 'c': 1}", "{'password': '[redacted]', 'c': 1}"),
+        (
+            json.dumps({"a": json.dumps({"credentials": {"user": 'x"}', "pass": ["y"]}, "z": 1})}),
+            json.dumps({"a": json.dumps({"credentials": "[redacted]", "z": 1})}),
+        ),
+        (
+            '{"credentials": {"user": "x", ' + '"more": "y", ' * 100 + '"z": {}}, "c": 1}',
+            '{"credentials": "[redacted]", "c": 1}',
+        ),
+        ("Cookie: a=b1; sid=2\r\nHost: h", "Cookie: [redacted]\r\nHost: h"),
+        ("curl -H 'Cookie: a=b1; sid=2' h", "curl -H 'Cookie: [redacted]' h"),
+        ('Authorization: Digest a="b c", r="d"\nHost: h', "Authorization: [redacted]\nHost: h"),
+        (
+            '{"headers": "Authorization: AWS4-HMAC-SHA256 Credential=x/y, Signature=0a\\r\\nHost: h"}',
+            '{"headers": "Authorization: [redacted]\\r\\nHost: h"}',
+        ),
+        (f"a, Signature={'0a' * 32} b", "a, Signature=[redacted] b"),
+        ('["p", "--password", "hunter", "-v"]', '["p", "--password", "[redacted]", "-v"]'),
+        ("p --token 'a b c d' -v", "p --token '[redacted]' -v"),
+        ("%3Ftoken%3Dabcd1234%26x%3D1", "%3Ftoken%3D[redacted]%26x%3D1"),
+        ("https://user:p@ss@host/x@y", "https://[redacted]@host/x@y"),
+        ("postgresql+psycopg2://u:pass@/db", "postgresql+psycopg2://[redacted]@/db"),
+        ("{'password': b'abc', 'y': 1}", "{'password': b'[redacted]', 'y': 1}"),
     ],
 )
 def test_secrets_leave_their_surroundings(text, clean):
@@ -95,6 +120,18 @@ def test_secrets_leave_their_surroundings(text, clean):
         "token = next_token(stream)",
         "sort --key name --key=value and --tokens many --password",
         "the signature=of(x) and design=blue; a?design=sig-nature",
+        "token=tokenizer.decode(ids) api_key=get_api_key1(env)",
+        r"Hi.\nUse Bearer authentication\nBye, and more.",
+        r"page\ncontinuation_token=abc123def456\tcursor_token=abc12345%0Anext_token=abc12345\nfirst token: 123ms",
+        '{"token": "Paris", "logprob": -0.01, "bytes": null}, {"token": ",", "bytes": [44], "logprob": -1}',
+        "Unexpected token: \"}\" at position 123; unexpected token: 'foo123'",
+        'password = input("Password: ") or getpass("token: ", stream)',
+        json.dumps({"code": 'password = input("Password: ")'}),
+        '{"properties": {"password": {"type": "string"}, "token": {"description": "d", "anyOf": [{"type": "null"}]}}}',
+        '{"credentials": {}, "cookies": []}',
+        "Authorization: see section of the manual. Cookies: chocolate, oat",
+        'run with --token, "then" --password, or ["--password", "--verbose"]',
+        "name    = value\nkeyword  : value",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "chatcmpl-9abcDEF1234567890 req_0123456789abcdef0123456789abcdef resp_67ccd2bed1ec8190b14f964abc054267",
         "4f2a1c7e-9b3d-4c5e-8f6a-7b8c9d0e1f2a",
@@ -233,6 +270,28 @@ def test_behind_too_many_named_secrets_all_goes(monkeypatch):
     scrubbed = scrub(text)
     assert not re.search(r"word[0-9]x", scrubbed)
     assert scrubbed.count("password=") <= 5
+
+
+@pytest.mark.parametrize(
+    "secret", ["ab+/cdSecret==12", 'k"e\\y-secret1', "team/of secret/9", "schlüssel'secret1", "abcdefgh12"]
+)
+def test_a_known_secret_is_found_however_it_is_written(secret):
+    """Percent-encoded with and without its slashes, as JSON and by `repr()`, within each other."""
+    learn(secret)
+    as_text = [json.dumps, lambda value: json.dumps(value, ensure_ascii=False), repr]
+    deep = [one(two(three(secret))) for one in as_text for two in as_text for three in as_text]
+    encoded = [
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        re.sub("%..", lambda found: found[0].lower(), quote(secret)),
+    ]
+    for written in (secret, *deep, *(one(secret) for one in as_text), *encoded):
+        clean = scrub(f"the key {written} is wrong")
+        assert "ecret" not in clean
+        assert "abcdefgh" not in clean
+        assert clean.startswith("the key ")
+        assert clean.endswith(" is wrong")
 
 
 def test_the_latest_known_secrets_are_kept(monkeypatch):

@@ -144,7 +144,7 @@ class Session:
     def _journal_start(self) -> None:
         """Write down what the root span is made from if this process dies before it ends."""
         if self.owner and self._pipeline is not None and self._root.is_recording():
-            self._pipeline.journal_start(self._root, self._root_attributes())
+            self._pipeline.journal_start(self._root, self._root_attributes(), self._spans.redactor)
 
     @property
     def _role(self) -> str:
@@ -305,7 +305,8 @@ class Session:
                 end_state_reason = end_state_reason or implied_reason
             self.end_state, self.end_state_reason, self.video = state, end_state_reason, url
             if self._pipeline is not None:
-                self._pipeline.journal_end(self._root, state.value, end_state_reason, owner=self.owner)
+                redactor = self._spans.redactor
+                self._pipeline.journal_end(self._root, state.value, end_state_reason, redactor, owner=self.owner)
             self._end_root()
         self._close(wait=wait)
         return True
@@ -317,7 +318,7 @@ class Session:
     def _leave_open(self) -> None:
         """The process ends but another one will end the session: the journal must not take the session for dead."""
         if self.owner and self._pipeline is not None:
-            self._pipeline.journal_end(self._root, None, None, owner=True)
+            self._pipeline.journal_end(self._root, None, None, self._spans.redactor, owner=True)
 
     def _note_reason(self, reason: str | None) -> None:
         """Write down why the process may be about to die without ending this; None takes it back.

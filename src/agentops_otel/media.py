@@ -9,7 +9,8 @@ What is taken for media:
 
 * bytes that begin like a known format, more than 64 bytes that are no UTF-8, and more bytes than a text may have;
 * a `data:` URL, wherever it stands;
-* base64 beside a media type (``{"data": ..., "mimeType": ...}``) or under a name such as ``b64_json``;
+* base64 beside a media type (``{"data": ..., "mimeType": ...}``) or under a name such as ``b64_json``, in objects and
+  in any text that has JSON in it;
 * a text that is base64 and begins like a known format;
 * bytes in Python's notation, as an error or an f-string has them, by the rule of the first line;
 * a run of base64 in a text: 512 characters when it begins like a known format, 1,024 when it does not. Shorter ones are
@@ -113,6 +114,9 @@ _BASE64_KEYS: Final = frozenset(
 )
 KEYS: Final = _DATA_KEYS | _BASE64_KEYS
 """Names under which media may stand in an object."""
+SIGNS: Final = KEYS.union(_TYPE_KEYS)
+"""The same, and those of its type."""
+_CONTENT: Final = "content"  # media where it is base64 and has a type beside it: most often it is a text
 
 # Base64, also within JSON (line breaks and slashes escaped) and percent-encoded. Each repetition begins otherwise.
 _BASE64: Final = r"(?:[A-Za-z0-9+/_-]+|\\{1,16}/|%2[BbFf])"
@@ -128,6 +132,18 @@ _DATA_URL: Final = re.compile(
     rf"((?:{_BASE64}|{_LINE})*{_TAIL})",
     re.IGNORECASE,
 )
+# Base64 that has a name, at any depth of JSON within JSON. It is found by the sign behind the name, which is rare. What
+# ends it is looked for apart: a pattern that ends with a quote would go back through all of a text that has none.
+_QUOTE: Final = r"\\{0,16}[\"']"
+_NAMED: Final = re.compile(rf":[ \t]{{0,8}}{_QUOTE}(?=(?:[A-Za-z0-9+/_-]|\\{{1,16}}/){{{_SHORT_BASE64}}})")
+_LINES: Final = re.compile(rf"(?:{_BASE64}|{_LINE})*{_TAIL}")
+_NAME: Final = re.compile(rf"[\"']({'|'.join({*KEYS, _CONTENT})}){_QUOTE}[ \t]{{0,8}}\Z")
+_LONGEST_NAME: Final = 48
+_CLOSED: Final = re.compile(rf"{_BREAK}{{0,4}}{_QUOTE}|\Z")
+_NAMED_TYPE: Final = re.compile(
+    rf"[\"']({'|'.join(_TYPE_KEYS)}){_QUOTE}[ \t]{{0,8}}:[ \t]{{0,8}}{_QUOTE}([\w.+/\\-]{{1,128}})(?=[;\"'])"
+)
+_BESIDE: Final = 512  # so far from the base64 its type is looked for
 _URL_SIGN: Final = re.compile(":(?<=data:)")  # `re` finds one character twice as fast as `str.find()` finds five
 _SVG: Final = re.compile(r".*?</svg>|.*", re.DOTALL)
 _REST_OF_URL: Final = re.compile(r"[^\"'\\\s()<>]*")
@@ -259,6 +275,8 @@ def replaced(text: str, most: int | None = None) -> str:
         text = _without(text, most, _url)
     if _may_have_bytes(text, most):
         text = _without(text, most, _literal)
+    if _may_have_a_name(text, most):
+        text = _without(text, most, _named)
     if len(text) >= _WINDOW and _may_have_a_run(text, most):
         text = _without(text, most, _run)
     return text
@@ -289,11 +307,19 @@ def may_be_in(text: str, most: int | None = None) -> bool:
     return len(text) >= _SHORT_BASE64 and (may_be_whole(text, most) or may_be_inside(text, most))
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a file, which may be a short one."""
+    return text[:4] in BEGINNINGS and _type_of_base64(text) is not None and _WHOLE.fullmatch(text) is not None
+
+
+def replaced_alone(text: str, most: int | None = None) -> str:
+    """As `replaced()`, of a text that stands alone and may be a short picture."""
+    return of_base64(text) if is_whole(text) else replaced(text, most)
+
+
 def replaced_whole(text: str, most: int | None = None) -> str:
-    """As `replaced()`, of a text that stands alone: a short picture, or JSON in which one is named as such."""
-    if text[:4] in BEGINNINGS and _type_of_base64(text) is not None and _WHOLE.fullmatch(text):
-        return of_base64(text)
-    text = replaced(text, most)
+    """As `replaced_alone()`, and of JSON in which media is named as such."""
+    text = replaced_alone(text, most)
     if text[:1] in ("{", "[") and (most is None or len(text) <= most):
         try:
             value = json.loads(text)
@@ -387,6 +413,34 @@ def _evaluated(quote: str, body: str, one: int) -> bytes | None:
     return value if isinstance(value, bytes) else None
 
 
+def _named(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
+    """The next base64 under a name such as `data`, in what is JSON or looks like it."""
+    found = _NAMED.search(text, at, end)
+    if found is None:
+        return None
+    start = found.end()
+    named = _NAME.search(text[max(found.start() - _LONGEST_NAME, 0) : found.start()])
+    lines = None if named is None else _LINES.match(text, start)  # also what is behind `end`
+    if named is None or lines is None:
+        return start, None
+    base64, last = lines[0], lines.end()
+    beside = _object_around(text, found.start(), last)
+    media_type = _type_in({key: kind.replace("\\", "") for key, kind in _NAMED_TYPE.findall(beside)})
+    plain = _NOISE.sub("", base64)
+    if named[1] not in kinds_in({named[1]: plain, "mimeType": media_type}) and _type_of_base64(plain) is None:
+        return last, None
+    reference = _cut_off(text, last, media_type)
+    if reference is None and _CLOSED.match(text, last):
+        reference = of_base64(base64, media_type)
+    return last, None if reference is None else (start, last, reference)
+
+
+def _object_around(text: str, start: int, end: int) -> str:
+    """What stands beside a part of an object, as far as no other object begins or ends."""
+    before, behind = text[max(start - _BESIDE, 0) : start], text[end : end + _BESIDE]
+    return re.split(r"[{}]", before)[-1] + re.split(r"[{}]", behind)[0]
+
+
 def _run(text: str, at: int, end: int) -> tuple[int, _Found | None] | None:
     """The next run of base64; of what is none, however long, only so much is looked at as tells."""
     found = _LONG_RUN.search(text, at, min(len(text), end + _RUN))
@@ -453,6 +507,12 @@ def _may_have_a_run(text: str, most: int | None) -> bool:
     return False
 
 
+def _may_have_a_name(text: str, most: int | None) -> bool:
+    end = _end(text, most)
+    first = text.find(":", 0, end)
+    return first >= 0 and _NAMED.search(text, first, end) is not None
+
+
 def _is_mixed(head: str) -> bool:
     """Whether there are letters of both cases and digits, as base64 has: hexadecimal digits and long words have not."""
     return head.lower() != head != head.upper() and any(map(str.isdigit, head))
@@ -487,13 +547,13 @@ def _same(one: object, other: object) -> bool:
 
 def kinds_in(value: Mapping[Any, Any]) -> dict[str, str | None]:
     """Of an object that says of itself that it holds media: under which names, and of which type each is."""
-    if KEYS.isdisjoint(value):
+    if SIGNS.isdisjoint(value):
         return {}
     kinds: dict[str, str | None] = {}
     media_type = _type_in(value)
+    is_media = media_type is not None and not _TEXT_TYPE.match(media_type)
     for key in KEYS:
         data = value.get(key)
-        is_media = media_type is not None and not _TEXT_TYPE.match(media_type)
         if issubclass(type(data), (bytes, bytearray, memoryview)):
             kinds |= {key: media_type} if is_media else {}
             continue
@@ -501,6 +561,9 @@ def kinds_in(value: Mapping[Any, Any]) -> dict[str, str | None]:
             continue
         if is_media or _is_base64(data, _SHORT_BASE64 if media_type or key in _BASE64_KEYS else _KNOWN_RUN // 2):
             kinds[key] = media_type
+    content = value.get(_CONTENT)
+    if is_media and isinstance(content, str) and _is_base64(content, _SHORT_BASE64):
+        kinds[_CONTENT] = media_type
     return kinds
 
 

@@ -20,7 +20,7 @@ from . import media, secrets, semconv
 from .log import logger
 from .secrets import REDACTED, is_secret_name, scrub
 from .span_copy import SpanCopy
-from .text import MAX_LENGTH, MAX_TEXTS, brief, cut, encodable, limit, shown, stops
+from .text import MAX_LENGTH, MAX_TEXTS, brief, cut, encodable, limit, longest, shown, stops
 from .values import MAX_ITEMS, sanitize
 
 REDACTION_FAILED: Final = "<redaction failed>"
@@ -114,7 +114,8 @@ class Redactor:
 
     Args:
         max_length: Longest value in characters; a JSON text, whose strings were cut when it was made, may be 16 times
-        as long. Names and the status have no such limit in OpenTelemetry, and none of less than 65,536 here.
+            as long. Names and the status have no such limit in OpenTelemetry, and none of less than 65,536 here.
+        withhold: takes out of a span what is not to be recorded at all, before anything else looks at it.
     """
 
     def __init__(
@@ -122,12 +123,14 @@ class Redactor:
         hook: Hook | None = None,
         *,
         max_length: int = MAX_LENGTH,
+        withhold: Callable[[ReadableSpan], ReadableSpan] | None = None,
     ) -> None:
         self._hook = hook
+        self._withhold = withhold
         self._max_length = max_length
         self._max_name = max(max_length, MAX_LENGTH)
         self._reported = False
-        # Names that can be sent and whether each is a secret's, and short clean texts: they come again and again.
+        # Names that are clean and whether each is a secret's, and short clean texts: they come again and again.
         self._names: dict[str, bool] = {}
         self._harmless: set[str] = set()
         self._seen: set[object] = set()  # also tuples of such texts
@@ -140,6 +143,8 @@ class Redactor:
             self._refresh()
             if self._is_clean_leaf(span):
                 return span
+            if self._withhold is not None:
+                span = self._withhold(span)
             clean = self._clean(span)
             return clean if self._hook is None else self._hooked(clean, self._hook)
         except Exception as error:  # (fail closed: what could not be looked at does not leave)
@@ -159,8 +164,20 @@ class Redactor:
         carrier = ReadableSpan(name=name, attributes=dict(attributes), resource=Resource.get_empty())
         return plain_dict(self.clean(carrier).attributes)
 
+    def clean_reason(self, reason: str) -> str | None:
+        """The reason of an end as both places that will have it may: the attribute, and the description of the status.
+
+        None when the hook takes it out of either.
+        """
+        said = self.clean_attributes({semconv.SESSION_END_STATE_REASON: reason}, semconv.EVENT_SESSION_END)
+        kept = said.get(semconv.SESSION_END_STATE_REASON)
+        if kept is None:
+            return None
+        status = Status(StatusCode.ERROR, str(kept))
+        return self.clean(ReadableSpan("session", status=status, resource=Resource.get_empty())).status.description
+
     def clean_text(self, text: str) -> str:
-        """A text for people, such as the reason of an end: without secrets, and not given to the hook."""
+        """A text for people, such as a line of the summary: without secrets, and not given to the hook."""
         self._refresh()
         return self._scrubbed(text)
 
@@ -168,8 +185,8 @@ class Redactor:
         """Look at everything again when a secret was learnt that may be in what was clean until now."""
         if self._known is not secrets.forms:
             self._known = secrets.forms
-            self._seen.clear()
-            self._scopes.clear()
+            for memory in (self._names, self._harmless, self._seen, self._scopes):
+                memory.clear()
 
     # -- one span
 
@@ -249,12 +266,13 @@ class Redactor:
 
     def _attributes(self, attributes: Mapping[Any, Any]) -> dict[str, AttributeValue] | None:
         """The clean attributes; None when they are clean already."""
-        if self._are_clean(attributes):
+        most = longest()
+        if (most is None or not _may_be_cut(attributes, most)) and self._are_clean(attributes):
             return None
         changed: dict[str, AttributeValue] | None = None
         for name, value in attributes.items():
             clean = self._value(name, value)
-            clean_name = name if name in self._names else shown(name)
+            clean_name = name if name in self._names else self._clean_name(name)
             if clean is value and clean_name is name:
                 continue
             if changed is None:
@@ -287,7 +305,7 @@ class Redactor:
 
     def _are_clean_texts(self, texts: Sequence[str]) -> bool:
         joined = "\n".join(texts)  # no secret begins or ends with what a line break would hide
-        if self._scrubbed_text(joined) is not joined:
+        if any(map(media.is_whole, texts)) or scrub(media.replaced(encodable(joined))) is not joined:
             return False
         for text in texts:
             self._remember(text)
@@ -298,9 +316,9 @@ class Redactor:
         if self._is_secret_name(name) and type(value) not in (bool, int, float):
             return REDACTED
         if type(value) is str:
-            return value if _is_session_id(name, value) else self._scrubbed(value)
+            return value if _is_session_id(name, value) else self._whole(value)
         if type(value) is tuple and len(value) <= MAX_ITEMS and {*map(type, value)} == {str}:
-            texts = tuple(map(self._scrubbed, value))
+            texts = tuple(map(self._whole, value))
             if any(text[:1] == "-" for text in texts):
                 texts = _without_options(texts)
             return value if all(map(_same, texts, value)) else texts
@@ -317,7 +335,7 @@ class Redactor:
         if known is not None:
             return known
         is_secret = is_secret_name(name if type(name) is str else shown(name, 1000))
-        if type(name) is str and encodable(name) is name:
+        if type(name) is str and self._clean_name(name) is name:
             if len(self._names) >= _SEEN_COUNT:
                 self._names.clear()
                 self._harmless.clear()
@@ -326,21 +344,27 @@ class Redactor:
                 self._harmless.add(name)
         return is_secret
 
+    def _whole(self, text: str) -> str:
+        """A value of an attribute, which the SDK may have cut in the middle of a key."""
+        clean = self._scrubbed(text)
+        return clean if len(text) != longest() or clean.endswith(REDACTED) else secrets.without_half(clean)
+
+    def _clean_name(self, name: Any) -> str:
+        """The name of an attribute as it can be sent: a program may make names of values."""
+        return scrub(media.replaced_alone(encodable(name if type(name) is str else shown(name))))
+
     def _scrubbed(self, text: str, max_length: int | None = None) -> str:
         if len(text) <= _SEEN_LENGTH and text in self._seen:
             return text
         most = max_length or self._max_length
         clean = text if type(text) is str else shown(text, most)
         if len(clean) > most:
-            clean = media.replaced(clean, most * MAX_TEXTS)
+            clean = media.replaced_alone(clean, most * MAX_TEXTS)
             clean = cut(clean, limit(clean, most))
-        clean = self._scrubbed_text(clean)
+        clean = scrub(media.replaced_alone(encodable(clean)))
         if clean is text:
             self._remember(text)
         return clean
-
-    def _scrubbed_text(self, text: str) -> str:
-        return scrub(media.replaced(encodable(text)))
 
     def _remember(self, text: str) -> None:
         """This text is clean; short ones come again and again."""
@@ -419,9 +443,11 @@ class Redactor:
         if description is not None:
             called = self._called(hook, description, _STATUS_PATH)
             description = called if called is None or isinstance(called, str) else str(called)
+        given, kept = plain_dict(span.attributes), each(span.attributes)
         return SpanCopy(
             span,
-            attributes=_with_copies(plain_dict(span.attributes), each(span.attributes)),
+            name=_with_session_name(span.name, given, kept),
+            attributes=_with_copies(given, kept),
             events=tuple(
                 Event(event.name, each(event.attributes, f"{event.name}."), event.timestamp) for event in span.events
             ),
@@ -463,6 +489,14 @@ class Redactor:
         logger.warning("%s; the content of such spans is replaced by %s", what[:300], REDACTION_FAILED)
 
 
+def _may_be_cut(attributes: Mapping[Any, Any], most: int) -> bool:
+    """Whether the SDK may have cut a value: it lets none be longer."""
+    return any(
+        len(value) == most if type(value) is str else type(value) is tuple and most in map(len, filter(_is_text, value))
+        for value in attributes.values()
+    )
+
+
 def _is_session_id(name: str, value: str) -> bool:
     """Whether this is the one text that every span has and that is new in every session: 32 hex digits and dashes."""
     return name == semconv.SESSION_ID and len(value) == 36 and value.isascii()
@@ -480,6 +514,15 @@ def _with_copies(given: Mapping[str, Any], kept: dict[str, AttributeValue]) -> d
             elif value is not given[original]:
                 kept[copy] = brief(value) if isinstance(value, str) else value
     return kept
+
+
+def _with_session_name(name: str, given: Mapping[str, Any], kept: Mapping[str, AttributeValue]) -> str:
+    """The name of a root span, in which that of the session stands: it follows what the hook has made of that."""
+    before = given.get(semconv.SESSION_NAME)
+    now = kept.get(semconv.SESSION_NAME)
+    if now == before or not isinstance(before, str) or not name.endswith(before):
+        return name
+    return name.removesuffix(before) + str(now) if now is not None else name.removesuffix(before).rstrip()
 
 
 def _is_text(value: Any) -> bool:
@@ -516,7 +559,9 @@ def _without_options(arguments: tuple[str, ...]) -> tuple[str, ...]:
 def _coerced(given: Mapping[Any, Any], clean: Mapping[str, Any]) -> int:
     """How many attributes OTLP cannot carry as they were: whole numbers beyond 64 bits, names that are no text."""
     return sum(
-        name not in clean or (type(value) is int and type(clean[name]) is not int) for name, value in given.items()
+        (name not in clean and (type(name) is not str or encodable(name) is not name))
+        or (type(value) is int and type(clean.get(name, 0)) is not int)
+        for name, value in given.items()
     )
 
 

@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
+
+from .text import whole_words
 
 REDACTED: Final = "[redacted]"
 
@@ -30,12 +32,18 @@ _ESCAPES: Final = (
     r"\\[abefnrtv0]",
     r"\\u[0-9A-Fa-f]{4}",
     r"\\x[0-9A-Fa-f]{2}",
+    r"\\U[0-9A-Fa-f]{8}",
     "%[0-9A-Fa-f]{2}",
-    r"\[[0-9]m",  # a terminal's colours
+    "%25[0-9A-Fa-f]{2}",
+    r"\[[mK]",  # a terminal's colours
+    r"\[[0-9]K",
+    r"[\[;][0-9]m",
     r"[\[;][0-9]{2}m",
+    r"[\[;][0-9]{3}m",
 )
 # A space as such texts write it.
 _BLANK: Final = r"(?:[ \t]|\\{1,8}t|\\{1,8}u00[2Aa]0|%20)"
+_QUOTE: Final = r"\\{0,16}[\"']"
 _BEHIND_ESCAPE: Final = re.compile("|".join(f"(?<={escape})" for escape in _ESCAPES))
 
 
@@ -158,8 +166,8 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         (
             (
                 (
-                    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?!\[redacted\])"
-                    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|.*)"
+                    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?!\[redacted\])"
+                    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|.*)"
                 ),
                 _kept(),
             ),
@@ -183,7 +191,7 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
             (
                 (
                     rf"({_word('Bearer', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9._~+/=-]{{6}})"
-                    r"(?=[^\s]{0,64}[0-9]|[^\s]{20})(?:[A-Za-z0-9._~+=-]|\\{0,20}/){6,}"
+                    r"(?=[A-Za-z0-9._~+/=-]{0,64}[0-9]|[A-Za-z0-9._~+/=-]{20})(?:[A-Za-z0-9._~+=-]|\\{0,20}/){6,}"
                 ),
                 _kept(),
             ),
@@ -205,13 +213,15 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "-",
         "(?=[A-Za-z])(?<=--)",
-        # An option of a command line: `--api-key KEY`; with `=` it is a named secret.
+        # An option of a command line: `--api-key KEY`, also as a list of JSON; with `=` it is a named secret.
         (
             (
                 (
-                    rf"(--(?=[A-Za-z0-9]){_begins('--', 'A-Za-z0-9_-')}(?=[A-Za-z0-9_-]{{3,94}}{_BLANK}{{1,4}}[^\s\[-])"
+                    rf"(--(?=[A-Za-z0-9]){_begins('--', 'A-Za-z0-9_-')}(?=[A-Za-z0-9_-]{{3,94}}[ \t\\%\"'])"
                     r"(?:[A-Za-z0-9]{1,20}[_-]){0,4}(?i:key|token|secret|password|passphrase)"
-                    rf"{_BLANK}{{1,4}})[^\s\"'\\]{{8,}}"
+                    rf"(?:{_BLANK}{{1,4}}(?=[^\s\"'\\\[-][^\s\"'\\]{{7}})|{_BLANK}{{1,4}}{_QUOTE}(?=[^\"'\\\[\r\n-]{{4}})"
+                    rf"|{_QUOTE},{_BLANK}{{0,4}}{_QUOTE}(?=[^\"'\\\[\r\n-]{{4}})))"
+                    r"(?:(?<=[\"'])[^\"'\\\r\n]+|[^\s\"'\\]+)"
                 ),
                 _kept(),
             ),
@@ -219,11 +229,11 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     ),
     (
         "@",
-        r"(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[]",
+        r"(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[/]",
         # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
         (
             (
-                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
+                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
                 _kept(),
             ),
         ),
@@ -271,13 +281,14 @@ _NAME: Final = re.compile(
 # Before `token`, these words say that it marks a place in a list or in a vocabulary.
 _WORD: Final = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[-_. ]?\Z")
 _NO_SECRET_TOKEN: Final = re.compile(
-    "bos|cached|change|completion|continuation|continue|count|cursor|delta|end|eos|first|forward|backward|input|last"
-    "|mask|max|min|next|output|pad|page|pagination|per|prev|previous|prompt|reasoning|resume|sep|skip|special|start"
-    "|stop|sync|total|unk|watch",
+    "bos|cached|change|completion|continuation|continue|count|cursor|delta|end|eos|expected|first|forward|backward"
+    "|illegal|input|last|mask|max|min|next|output|pad|page|pagination|per|prev|previous|prompt|reasoning|resume|sep"
+    "|skip|special|start|stop|sync|total|unexpected|unk|watch",
     re.IGNORECASE,
 )
 # The last letters of those names, with the sign that stands behind them.
-_LETTERS: Final = r"[eErRwWsSiIaAlLoO][yYnNtTdDeElLsS]"
+_LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS")
+_LETTERS: Final = rf"[eErRwWsSiIaAlLoO][{''.join(sorted(_LAST_LETTERS))}]"
 _TAIL: Final = (
     r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
     r"|[sS][sS][wW][dD]|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))"
@@ -297,18 +308,43 @@ def _behind_a_name(sign: str) -> str:
     more = "|".join(name(rf"\\{{{count}}}[\"']{sign}", whole=count in (3, 7)) for count in range(2, 17))
     spaced = "|".join(name(rf"\\{{{count}}}[\"'] {sign}", whole=False) for count in (1, 3, 7))
     deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{more})|(?<=\\[\"'] {sign})(?:{spaced}))"
-    return rf"{sign}(?:{plain}|(?<=[\"' ]{sign})(?:{quoted}|{deeper}))"
+    # Where names are aligned, or a tab stands behind them, blanks are sign enough.
+    aligned = rf"(?<=[ \t][ \t]{sign})|(?<=\t{sign})"
+    return rf"{sign}(?:{plain}|(?<=[\"' \t]{sign})(?:{quoted}|{deeper}|{aligned})|(?<=\\t{sign}))"
 
 
 _COLON: Final = re.compile(_behind_a_name(":"))
 # With that of a signature in a URL, which lets in whoever has it: one search finds both, because each takes time.
 _EQUALS: Final = re.compile(_behind_a_name("=") + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
-_SIGNATURE: Final = re.compile(r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=)[^&#\s\"'<>\\\[]{8,}")
+_SIGNATURE: Final = re.compile(
+    r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=|[ ,]Signature=(?=[0-9a-fA-F]{32}))[^&#\s\"'<>\\\[]{8,}"
+)
+# A colon or an equals sign in a URL within a URL.
+_ENCODED: Final = re.compile(rf"%3[aAdD](?<={_LETTERS}%3[aAdD])(?<={_TAIL}%3[aAdD])")
 # Long runs of plain characters are one step each: a step for each character takes memory for each.
-_QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
-_OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}(\\{{0,16}})([\"'])""")
+_QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
+_OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(\\{{0,16}})([\"'])""")
 _LINE: Final = re.compile(r"[^\r\n]*")
-_BARE: Final = re.compile(rf"{_BLANK}{{0,8}}([^\s\"'&;,<>(){{}}\[\]\\|`]+)(?!\()")
+_BARE: Final = re.compile(rf"{_BLANK}{{0,8}}([^\s\"'&;,<>(){{}}\[\]\\|`]+)(?![^\s\"'&;,<>){{}}\[\]\\|`])")  # no call
+# A header to the end of its line, in which a quote behind `=` belongs to a parameter: any scheme, all cookies.
+_HEADER: Final = re.compile(r"(?:authorization|cookies?)\Z", re.IGNORECASE)
+_HEADER_VALUE: Final = re.compile(
+    rf"{_BLANK}{{0,8}}((?:[A-Za-z][A-Za-z0-9-]{{1,30}}{_BLANK}{{1,4}}(?=[^\s\"'\\]{{0,64}}[0-9=]|[^\s\"'\\]{{20}})"
+    r"|(?=[^\s\"'\\;=]{1,64}=))(?:=\\{0,16}\"[^\"\\\r\n]*\\{0,16}\"|[^\r\n\"'\\])+)"
+)
+# A list or an object, which begins here, and the names by which one is told that says what a value has to be.
+_INSIDE: Final = re.compile(rf"{_BLANK}{{0,8}}[\[{{(]")
+_BRACKET: Final = re.compile(r"\\{0,16}([\"'])|[\[\]{}()]")
+_NEAR: Final = 400
+_SCHEMA: Final = re.compile(
+    rf"[\"'](?:type{_QUOTE}\s*:\s*{_QUOTE}(?:string|object|array|number|integer|boolean|null)\b"
+    rf"|(?:\$ref|anyOf|oneOf|allOf|enum|const){_QUOTE}\s*:)"
+)
+_NAME_QUOTE: Final = re.compile(rf"{_QUOTE} ?\Z")
+# Behind the token of a vocabulary: how likely it was.
+_LIKELY: Final = re.compile(rf"[^\r\n]{{0,64}}?{_QUOTE},\s{{0,4}}{_QUOTE}(?:logprob|bytes){_QUOTE}")
+# A quote that ends the text in which the name stands: `input("password: ")`.
+_ENDS_CALL: Final = re.compile(rf"{_BLANK}{{0,8}}({_QUOTE})[ \t]{{0,8}}[)\]}},;]")
 _SCHEME: Final = re.compile(
     rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
@@ -338,11 +374,18 @@ def is_secret_name(text: str) -> bool:
     at = found.start()
     before = text[at - 1 : at]
     if before.isascii() and before.isalpha() and not (text[at].isupper() and before.islower()):
-        return _BEHIND_ESCAPE.match(text, at) is not None
+        # (`PGPASSWORD`: no other word ends so)
+        return text[at : at + 4].lower() == "pass" or _BEHIND_ESCAPE.match(text, at) is not None
     if len(text) - at > 5 or text[-1] not in "nN":
         return True
     word = _WORD.search(text, max(at - 20, 0), at)
-    return word is None or _NO_SECRET_TOKEN.fullmatch(word[1]) is None
+    if word is None:
+        return True
+    start, end = word.span(1)
+    if _NO_SECRET_TOKEN.fullmatch(text, start, end):
+        return False
+    # The first letter may be that of an escape, as in `\nnext_token`.
+    return not (_BEHIND_ESCAPE.match(text, start + 1) and _NO_SECRET_TOKEN.fullmatch(text, start + 1, end))
 
 
 def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
@@ -357,19 +400,69 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         if at < done:
             continue
         before = text[max(at - 60, 0) : at]
-        name = before.rstrip("\\\"' ")
-        if not is_secret_name(name):
+        name = before.rstrip("\\\"' \t")
+        while name.endswith("\\t"):
+            name = name[:-2].rstrip("\\\"' \t")
+        if name[-1:] not in _LAST_LETTERS or not is_secret_name(name):
             continue
         named += 1
         if named > _MOST_NAMED:
             return "".join((*pieces, text[done:at], REDACTED))
-        if text[0] in "[{" and name == before and _end_in_json().match(text, found.end()):
+        end = found.end()
+        if name == before and ((text[0] in "[{" and _end_in_json().match(text, end)) or _is_end_of_text(text, at, end)):
             continue
-        span = _secret_value(text, found.end(), loose=loose, in_json=before.endswith(('"', "'")))
+        if name[-1] in "nN" and _LIKELY.match(text, end):
+            continue
+        quote = _NAME_QUOTE.search(before, max(len(before) - 18, 0))
+        inside = None if quote is None else _inside(text, end)
+        if quote is not None and inside is not None:
+            mark = quote[0].rstrip()
+            pieces += (text[done : inside[0]], mark, REDACTED, mark)
+            done = inside[1]
+            continue
+        header = (
+            None if quote is not None or found[0] != ":" or not _HEADER.search(name) else _HEADER_VALUE.match(text, end)
+        )
+        span = header.span(1) if header else _secret_value(text, end, loose=loose, in_json=quote is not None)
         if span is not None:
             pieces += (text[done : span[0]], REDACTED)
             done = span[1]
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _is_end_of_text(text: str, at: int, end: int) -> bool:
+    """Whether the quote behind a name ends the text in which the name stands, and does not begin a value."""
+    closing = _ENDS_CALL.match(text, end)
+    if closing is None:
+        return False
+    first = max(at - _NEAR, 0)
+    return text.count(closing[1], max(first, text.rfind("\n", first, at)), at) % 2 == 1
+
+
+def _inside(text: str, at: int) -> tuple[int, int] | None:
+    """Where a list or an object begins and ends, with all that is in it; None when it is none, or one of a schema."""
+    opened = _INSIDE.match(text, at)
+    if opened is None:
+        return None
+    start = opened.end() - 1
+    # (what is told by its beginning is looked through once: all else goes, and is not looked at again)
+    end = _end_of_brackets(text, start, start + _NEAR)
+    if end - start == 2 or _SCHEMA.search(text, start, end):
+        return None
+    return start, end if end < start + _NEAR else _end_of_brackets(text, start, len(text))
+
+
+def _end_of_brackets(text: str, start: int, last: int) -> int:
+    """Where a list or an object ends; `last` when it does not so far."""
+    level, within = 0, ""
+    for found in _BRACKET.finditer(text, start, last):
+        if found[1]:
+            within = found[0] if not within else "" if within == found[0] else within
+        elif not within:
+            level += 1 if found[0] in "[{(" else -1
+            if not level:
+                return found.end()
+    return last
 
 
 def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int, int] | None:
@@ -391,10 +484,10 @@ def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int
     # Numbers and words of JSON stay, or it would be JSON no more.
     if bare is None or in_json:
         return None
-    word = bare.group(1)
+    word = bare.group(1).partition("%26")[0]  # where the next one begins in a URL within a URL
     if len(word) < 4 or (len(word) < loose and not any(map(str.isdigit, word))):
         return None
-    return bare.span(1)
+    return bare.start(1), bare.start(1) + len(word)
 
 
 def _closing(text: str, start: int, quote: str, depth: int) -> int:
@@ -479,11 +572,24 @@ def _keep(value: str, secrets: Iterable[str]) -> None:
     forms = tuple(sorted({form for each in list(_known.values()) for form in each}, key=len, reverse=True))
 
 
+_WRITERS: Final[tuple[Callable[[str], str], ...]] = (
+    json.dumps,
+    functools.partial(json.dumps, ensure_ascii=False),
+    repr,
+    lambda text: repr(f'"{text}')[1:],  # where the text around it has both kinds of quotes
+)
+_LOWER: Final = re.compile("%[0-9A-F]{2}")
+
+
 def _written(secret: str) -> Iterator[str]:
-    yield secret
-    for ascii_only in (False, True):
-        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
-    yield quote(secret, safe="")
+    """All ways in which a secret is found in texts: most are letters and digits, of which there is one."""
+    written = {secret}
+    for _ in range(3):  # as JSON or by `repr()`, three deep
+        written |= {write(each)[1:-1] for each in written for write in _WRITERS}
+    yield from written
+    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield encoded
+        yield _LOWER.sub(lambda found: found[0].lower(), encoded)
 
 
 def forget() -> None:
@@ -491,6 +597,22 @@ def forget() -> None:
     global forms  # noqa: PLW0603
     _known.clear()
     forms = ()
+
+
+# How keys begin, and user and password of a URL whose host is not there any more; a port is no password.
+_BEGINNINGS: Final = ("eyJ", *(start for starts, _, _ in _KEYS for start in starts.split()))
+_USER: Final = re.compile(r"(?<=://)[^\s/@:]{0,64}:(?![0-9]{0,5}\Z)[^\s/@]{1,128}\Z")
+
+
+def without_half(text: str) -> str:
+    """A text that was cut where it ends, without what may be half of a key: that has no shape by which it is known."""
+    start = whole_words(text, len(text))
+    start = start if start < len(text) else max(start - _LONGEST, 0)  # one word
+    word = text[start:]
+    places = [at for begins in _BEGINNINGS if (at := word.find(begins)) >= 0 and not word[at - 1 : at].isalnum()]
+    user = _USER.search(word)
+    places += [] if user is None else [user.start()]
+    return text[: start + min(places)] if places else text
 
 
 def scrub(text: str) -> str:
@@ -508,4 +630,6 @@ def scrub(text: str) -> str:
     if "=" in text and _EQUALS.search(text, text.find("=")) is not None:
         text = _SIGNATURE.sub(_kept(), text)
         text = _named_secrets(text, _EQUALS, loose=12)
+    if "%3" in text:
+        text = _named_secrets(text, _ENCODED, loose=12)
     return text

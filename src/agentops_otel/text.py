@@ -19,7 +19,7 @@ _LAST_END: Final = re.compile(r".*[^!#$%&*+./0-9:=?@A-Z\\^_`a-z|~-]", re.DOTALL)
 _LONGEST_WORD: Final = 2048
 
 
-def _whole_words(text: str, length: int) -> int:
+def whole_words(text: str, length: int) -> int:
     """`length`, or less where that would cut a word: the beginning of a key is not recognised as one."""
     found = _LAST_END.match(text[max(length - _LONGEST_WORD, 0) : length])
     return length if found is None else max(length - _LONGEST_WORD, 0) + found.end()
@@ -31,7 +31,7 @@ def cut(text: str, max_length: int) -> str:
         return text
     # The mark's own length depends on the number in it; 32 characters are enough below a billion. It is ASCII: for one
     # other character, Python keeps all of a text in two bytes each, and whoever searches or encodes it is much slower.
-    kept = _whole_words(text, max(max_length - 32, 0))
+    kept = whole_words(text, max(max_length - 32, 0))
     shorter = text[:kept]
     shorter += f"... [{len(text) - kept:,} characters cut]"  # (in place: an f-string of both would copy it once more)
     return shorter[: max(max_length, 1)]

@@ -227,7 +227,7 @@ def _plain_texts(values: tuple[object, ...], max_length: int, depth: int) -> lis
                 names += size
                 items = container.values()
                 unusual += [name for name in container if name not in _USUAL]
-                if not media.KEYS.isdisjoint(container) and media.kinds_in(container):
+                if not media.SIGNS.isdisjoint(container) and media.kinds_in(container):
                     return None
             for item in items:
                 kind = type(item)

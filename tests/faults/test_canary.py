@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -264,6 +265,72 @@ def test_s16_canary_is_seen():
     for name, secret in SECRETS.items():
         assert found(b"x" + secret.encode() + b"y") == [name]
         assert found(b"sk-[redacted]") == []
+
+
+# --------------------------------------------------------------------------------------------- sessions without a root
+
+# How a session begins and ends is on the disk in records of its own, and its root may be made from them.
+KILLED = """
+import os
+import subprocess
+import sys
+
+import agentops_otel as agentops
+
+s = {name[7:]: value for name, value in os.environ.items() if name.startswith("CANARY_")}
+agentops.init(
+    name=f"run {s['OPENAI']} of ada@example.com",
+    tags=[s["SLACK"]],
+    redact=lambda value, path: value.replace("ada@", "") if isinstance(value, str) else value,
+)
+session = agentops.current_session()
+session.set_tags([f"password={s['PASSWORD']}", s["GROQ"]])
+agentops.record(agentops.ActionEvent("step"))
+if os.environ["END"] == "by the owner":
+    session.end("Fail", f"ada@example.com was refused: {s['GITHUB']}")
+if os.environ["END"] == "by a joiner":
+    subprocess.run([sys.executable, "-c", os.environ["JOINER"]], env={**os.environ, **session.environ()}, check=True)
+os.kill(os.getpid(), 9)
+"""
+JOINER = """
+import os
+
+import agentops_otel as agentops
+
+agentops.init(redact=lambda value, path: value.replace("ada@", "") if isinstance(value, str) else value)
+agentops.end_session("Fail", f"ada@example.com was refused: {os.environ['CANARY_GITHUB']}")
+"""
+
+
+@pytest.mark.parametrize("mode", ["full", "off"])
+@pytest.mark.parametrize("end", ["", "by the owner", "by a joiner"])
+def test_s16_canary_how_a_session_begins_and_ends_has_no_secret(tmp_path, end, mode):
+    """S16: its process was killed: not on the disk, and not in the root that is made of that."""
+    taken = socket.socket()  # and nothing listens there
+    taken.bind(("127.0.0.1", 0))
+    variables = {
+        **{f"CANARY_{name}": secret for name, secret in SECRETS.items()},
+        "END": end,
+        "JOINER": JOINER,
+        "AGENTOPS_CAPTURE_CONTENT": mode,
+        "AGENTOPS_ENDPOINT": f"http://127.0.0.1:{taken.getsockname()[1]}",
+    }
+    with taken:
+        killed = program.run(KILLED, variables, home=tmp_path)
+    assert killed.code == -9, killed.err
+    left = dict(files(tmp_path))
+    assert any(b"session run sk-proj-" in data for data in left.values())
+    assert {path: names for path, data in left.items() if (names := found(data)) or b"ada@" in data} == {}
+    with Sink() as sink:
+        flush = f"sys.argv[1:] = 'flush --endpoint http://{sink.address}'.split()"
+        flushed = program.run(
+            f"import runpy, sys; {flush}; runpy.run_module('agentops_otel', run_name='__main__')", home=tmp_path
+        )
+    assert flushed.code == 0, flushed.err
+    sent = b"".join(sink.received)
+    assert b"session run sk-proj-" in sent
+    assert (b"example.com was refused" in sent) == bool(end)
+    assert (found(sent), b"ada@" in sent) == ([], False)
 
 
 # ---------------------------------------------------------------------------------------------- what stands before it

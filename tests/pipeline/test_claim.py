@@ -466,6 +466,17 @@ def test_the_end_that_is_made_up(directory, end, wish, expected):
     assert not wished.exists()
 
 
+def test_what_an_earlier_version_wrote_down_of_a_session_is_cleaned(directory):
+    """Name, tags and reason were in its journal as the program gave them: no root and no event is made of them so."""
+    secret = "sk-proj-abcdefghijklmnop1234567890"
+    session(directory, end=("Fail", f"{secret} was refused"), attributes={semconv.SESSION_TAGS: (f"token={secret}",)})
+    (claim,) = claims(directory)
+    root, event = claim.records()
+    made = repr((root.item.name, dict(root.item.attributes), root.item.status.description, event.item.attributes))
+    assert secret not in made
+    assert made.count("was refused") == 3
+
+
 def test_a_root_that_was_made_is_made_once(directory):
     """Acknowledged, it is settled; the event that goes with it has nothing to acknowledge."""
     session(directory)

@@ -184,6 +184,30 @@ def test_a_refused_key(protocol: str, code: int, monkeypatch: pytest.MonkeyPatch
         assert reply.reason.endswith(": no key is set: set AGENTOPS_API_KEY")
 
 
+# What a backend says that repeats what it was sent: our own key, and another one where the line is cut.
+REPEATED = f"no room for key-of-the-program-1234, {'no room, ' * 17} for sk-proj-AbCdEf0123456789xyz"
+
+
+@BOTH
+def test_a_backend_that_repeats_a_key(protocol: str) -> None:
+    """What it says of spans that it refuses is told without the key."""
+    with FaultServer(protocol, fault_server.partial(1, REPEATED)) as server:
+        reason = send(server.url, protocol=protocol, api_key="key-of-the-program-1234").reason
+    assert reason.startswith("no room for [redacted], no room,")
+    assert "AbC" not in reason
+
+
+@pytest.mark.parametrize("code", [302, 400, 403, 413, 500, 503])
+def test_an_answer_whose_first_line_repeats_a_key(code: int) -> None:
+    """The same holds for the words beside the status, and for where a redirect leads to."""
+    head = f"HTTP/1.1 {code} {REPEATED}\r\nLocation: /key-of-the-program-1234\r\nContent-Length: 0\r\n\r\n"
+    with FaultServer(mode=fault_server.Mode(store=False, raw=head.encode())) as server:
+        reason = send(server.url, api_key="key-of-the-program-1234").reason
+    assert reason.startswith(f"{code} no room for [redacted], no room,")
+    assert "AbC" not in reason
+    assert "1234" not in reason
+
+
 @BOTH
 def test_a_wrong_path(protocol: str) -> None:
     """Where nothing takes spans, the path, or the address of a gRPC server, is in doubt."""

@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 from typing_extensions import Self
 
 from .. import semconv
+from ..redaction import Redactor
 from ..span_copy import SpanCopy
 from . import ids, rejected
 from .descriptor import Descriptor
@@ -407,8 +408,9 @@ class Claim:
             end_time=last_ns,
             instrumentation_scope=InstrumentationScope(semconv.SCOPE_NAME),
         )
+        root = Redactor().clean(root)  # (an earlier version has written down the start and the end as they were)
         yield Record(ref, root, resource)
-        by_owner = {**said, semconv.SESSION_ROLE: semconv.ROLE_OWNER}
+        by_owner = {**(root.attributes or {}), semconv.SESSION_ROLE: semconv.ROLE_OWNER}
         event = LogEvent(semconv.EVENT_SESSION_END, last_ns, trace_id, start.span_id, by_owner)
         yield Record(NO_RECORD, event, resource)
 

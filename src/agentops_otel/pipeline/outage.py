@@ -6,6 +6,8 @@ import socket
 import ssl
 from typing import Final, NamedTuple
 
+from ..secrets import scrub
+
 USE_HTTP: Final = "use http://"
 USE_HTTPS: Final = "use https://"
 NO_GRPC: Final = "protocol 'grpc' needs a package that is not installed: pip install 'agentops-otel[grpc]'"
@@ -140,5 +142,5 @@ def _closed(place: str, *, secure: bool, grpc: bool = False) -> str:
 
 
 def _line(text: object) -> str:
-    """Foreign text as one short printable line."""
-    return "".join(c if c.isprintable() else " " for c in str(text)[:200]).strip()
+    """Foreign text as one short printable line, without secrets."""
+    return "".join(c if c.isprintable() else " " for c in scrub(str(text))[:200]).strip()

@@ -19,6 +19,7 @@ from .. import environment, providers, semconv
 from ..clock import monotonic
 from ..config import Configuration
 from ..loading import load
+from ..redaction import Redactor, plain_dict
 from ..version import __version__
 from .address import is_loopback
 from .backlog import Backlog, how_to_send, priced
@@ -169,14 +170,17 @@ class Pipeline:
             if not self._worker.is_running:  # a fork has ended it
                 self._worker.start()
 
-    def journal_start(self, root: Span, attributes: Mapping[str, Any]) -> None:
-        """Write down that a session has started, or what has changed on its root since."""
+    def journal_start(self, root: Span, attributes: Mapping[str, Any], redactor: Redactor) -> None:
+        """Write down that a session has started, or what has changed on its root since; without secrets."""
         if self.journal is not None and isinstance(root, ReadableSpan) and root.context is not None:
-            ids = root.context
-            resource = self._resource(root.resource)
-            self.journal.append_start(ids.trace_id, ids.span_id, root.name, root.start_time or 0, attributes, resource)
+            ids, start_ns, resource = root.context, root.start_time or 0, self._resource(root.resource)
+            clean = redactor.clean(ReadableSpan(root.name, attributes=attributes, resource=resource))
+            said = plain_dict(clean.attributes)
+            self.journal.append_start(ids.trace_id, ids.span_id, clean.name, start_ns, said, resource)
 
-    def journal_end(self, root: Span, state: str | None, reason: str | None, *, owner: bool) -> None:
+    def journal_end(
+        self, root: Span, state: str | None, reason: str | None, redactor: Redactor, *, owner: bool
+    ) -> None:
         """Write down how a session ends, before its root span does: as the owner says, or as a joiner asks for.
 
         State None: left open on purpose.
@@ -184,13 +188,17 @@ class Pipeline:
         if self.journal is None:
             return
         trace_id = root.get_span_context().trace_id
+        reason = None if reason is None else redactor.clean_reason(reason)
         if owner:
             self.journal.append_end(trace_id, state, reason)
         elif state is not None:
             self.journal.request_end(session_id(trace_id), state, reason)
 
     def journal_reason(self, root: Span, reason: str | None) -> None:
-        """Write down why a session fails if nobody ends it; None takes it back."""
+        """Write down why a session fails if nobody ends it; None takes it back.
+
+        It is called by signal handlers, where the hook of the user must not run: the reason is a sentence of ours.
+        """
         if self.journal is not None:
             self.journal.append_reason(root.get_span_context().trace_id, reason)
 

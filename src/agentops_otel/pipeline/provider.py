@@ -29,6 +29,7 @@ from .pipeline import Pipeline
 from .processor import SessionSpanProcessor
 from .resource import HOST
 from .tracer_provider import ParentFor, SessionTracerProvider
+from .withholding import withholding
 from .worker import Worker
 
 # What the host's description imports; see `loading.py` for why here.
@@ -126,7 +127,7 @@ class SessionProvider:
             secrets.learn(secret)
         for name, value in config.headers.items():
             secrets.learn(value, certain=secrets.is_secret_name(name))
-        return Redactor(config.redact, max_length=config.max_content_length)
+        return Redactor(config.redact, max_length=config.max_content_length, withhold=withholding(config))
 
     def pipeline(self, config: Configuration) -> Pipeline | None:
         """The pipeline of a configuration.

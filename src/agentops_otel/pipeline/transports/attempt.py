@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from ...secrets import scrub
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
@@ -67,5 +69,5 @@ class Transport(Protocol):
 
 
 def one_line(text: object) -> str:
-    """Foreign text as one short printable line."""
-    return "".join(c if c.isprintable() else " " for c in str(text)[:200]).strip()
+    """Foreign text as one short printable line, without secrets: a backend may repeat the key that it refuses."""
+    return "".join(c if c.isprintable() else " " for c in scrub(str(text))[:200]).strip()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ... import environment
+from ... import environment, secrets
 from ...checks import authorization, insecure
 from ...log import logger
 from ..address import is_loopback, shown_url
@@ -44,7 +44,10 @@ def request_headers(config: Configuration, url: str) -> dict[str, str]:
                 "the API key is" if config.api_key or config.parent_key else "user and password of the endpoint are",
                 shown_url(url),
             )
-    return {**keys, **config.headers}
+    sent = {**keys, **config.headers}
+    for name, value in sent.items():  # a backend may repeat them
+        secrets.learn(value, certain=name in KEYS or secrets.is_secret_name(name))
+    return sent
 
 
 def refused_credentials(config: Configuration, sent: Mapping[str, str]) -> str:
