@@ -75,7 +75,7 @@ def test_any_version_of_uuid_is_accepted():
 @pytest.mark.parametrize("wrong", ["", "none", "1234", UUID + "0", None, 17, str(uuid.UUID(int=0))])
 def test_what_is_no_uuid_is_refused(wrong):
     """The message quotes what was given, or says that zeros name nothing."""
-    with pytest.raises(ValueError, match=re.escape(repr(str(wrong))) if str(wrong)[:4] != "0000" else "zeros"):
+    with pytest.raises(ValueError, match=re.escape(repr(wrong)) if str(wrong)[:4] != "0000" else "zeros"):
         ids.parse_session_id(wrong)
 
 
