@@ -25,6 +25,7 @@ import weakref
 from types import ModuleType, SimpleNamespace
 
 import cloudpickle
+import pydantic
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach, get_current, set_value
@@ -1709,6 +1710,34 @@ def test_a_loop_closes_a_generator_that_is_left(capture, shape):
     assert len(capture.spans) == (2 if shape == "twice" else 1)
 
 
+def test_a_generator_in_a_reference_cycle_is_closed_to_its_end(capture, recwarn):
+    """The collector finds both generators at once; the user's is closed by its loop, which lets it wait."""
+    closed, problems = [], []
+
+    class Reader:
+        @tool
+        async def rows(self):
+            try:
+                yield 1
+                yield 2
+            finally:
+                await asyncio.sleep(0)
+                closed.append(True)
+
+        async def start(self):
+            self.steps = self.rows()
+            return await anext(self.steps)
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        assert await Reader().start() == 1
+        gc.collect()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    assert (closed, problems, [*recwarn]) == ([True], [], [])
+
+
 @pytest.mark.parametrize("how", ["coroutine", "task", "awaitable"])
 def test_a_cancelled_wait_is_recorded_as_cancelled(capture, how):
     """For coroutines, tasks and other awaitables."""
@@ -2184,3 +2213,40 @@ def test_an_error_of_ours_changes_nothing_for_the_caller(begin, make, fails, cap
     assert broken_steps >= 6
     assert "ZeroDivisionError" in caplog.text
     assert "ours" not in [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+
+
+def test_a_descriptor_whose_value_cannot_be_called_gives_it(capture):
+    """What a decorated descriptor gives for an instance is that, callable or not."""
+
+    class Computed:
+        def __init__(self, function):
+            self.function = function
+
+        def __call__(self, *arguments):
+            return self.function(*arguments)
+
+        def __get__(self, instance, owner=None):
+            return self if instance is None else self.function(instance)
+
+    class Robot:
+        @tool("answer")
+        @Computed
+        def answer(self):
+            return 42
+
+    assert type(Robot().answer) is int
+    assert Robot.answer(Robot()) == 42
+
+
+def test_an_agent_is_named_by_a_field_that_its_model_does_not_know(capture):
+    """Pydantic keeps such a field apart, and gives it as an attribute."""
+
+    @agent
+    class Robot(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(extra="allow")
+
+        def run(self):
+            return 1
+
+    Robot(agentops_agent_name="Bob").run()
+    assert capture.spans[0].name == "invoke_agent Bob"

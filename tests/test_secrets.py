@@ -71,15 +71,19 @@ def test_keys_are_taken_out_by_their_shape(secret, around):
         ('{"private_key": "a\\nb", "c": "d"}', '{"private_key": "[redacted]", "c": "d"}'),
         ('{"aws_secret_access_key": "a\\"b"}', '{"aws_secret_access_key": "[redacted]"}'),
         ('{"password": "a", "secret": "b"}', '{"password": "[redacted]", "secret": "[redacted]"}'),
-        ('{"cookies": {"a": "}", "b": {}}, "c": 1}', '{"cookies": "[redacted]", "c": 1}'),
-        ("{'password': ['a', \"]'\"], 'c': 1}", "{'password': '[redacted]', 'c': 1}"),
+        # In a list or an object, what looks like one; what is plain is read.
         (
-            json.dumps({"a": json.dumps({"credentials": {"user": 'x"}', "pass": ["y"]}, "z": 1})}),
-            json.dumps({"a": json.dumps({"credentials": "[redacted]", "z": 1})}),
+            '{"cookies": {"sid": "abcd1234", "b": {}}, "c": "abcd1234"}',
+            '{"cookies": {"sid": "[redacted]", "b": {}}, "c": "abcd1234"}',
+        ),
+        ("{'password': ('user', ['hunter22'], None), 'c': 1}", "{'password': ('user', ['[redacted]'], None), 'c': 1}"),
+        (
+            json.dumps({"a": json.dumps({"credentials": {"user": "x", "keys": ["abcd1234"]}, "z": 1})}),
+            json.dumps({"a": json.dumps({"credentials": {"user": "x", "keys": ["[redacted]"]}, "z": 1})}),
         ),
         (
-            '{"credentials": {"user": "x", ' + '"more": "y", ' * 100 + '"z": {}}, "c": 1}',
-            '{"credentials": "[redacted]", "c": 1}',
+            '{"credentials": {"password": "hunter2", "id": "abcd1234"}, "c": 1}',
+            '{"credentials": {"password": "[redacted]", "id": "[redacted]"}, "c": 1}',
         ),
         ("Cookie: a=b1; sid=2\r\nHost: h", "Cookie: [redacted]\r\nHost: h"),
         ("curl -H 'Cookie: a=b1; sid=2' h", "curl -H 'Cookie: [redacted]' h"),
@@ -89,8 +93,13 @@ def test_keys_are_taken_out_by_their_shape(secret, around):
             '{"headers": "Authorization: [redacted]\\r\\nHost: h"}',
         ),
         (f"a, Signature={'0a' * 32} b", "a, Signature=[redacted] b"),
-        ('["p", "--password", "hunter", "-v"]', '["p", "--password", "[redacted]", "-v"]'),
-        ("p --token 'a b c d' -v", "p --token '[redacted]' -v"),
+        ('["p", "--password", "hunter22", "-v"]', '["p", "--password", "[redacted]", "-v"]'),
+        ("p --token 'abcd1234' -v", "p --token '[redacted]' -v"),
+        ("DB_PASSWORD=S3cr3t(2024)!", "DB_PASSWORD=[redacted](2024)!"),
+        ("password=Sup3rS3cret%26rest99", "password=[redacted]"),
+        ('{"access_token": "s3cr3tvalue", "bytes": 42}', '{"access_token": "[redacted]", "bytes": 42}'),
+        (r'"Bearer abcdefgh\/ijk1234567"', '"Bearer [redacted]"'),
+        ("postgres://u:p@db:5432,ada@example.com", "postgres://[redacted]@db:5432,ada@example.com"),
         ("%3Ftoken%3Dabcd1234%26x%3D1", "%3Ftoken%3D[redacted]%26x%3D1"),
         ("https://user:p@ss@host/x@y", "https://[redacted]@host/x@y"),
         ("postgresql+psycopg2://u:pass@/db", "postgresql+psycopg2://[redacted]@/db"),
@@ -120,7 +129,7 @@ def test_secrets_leave_their_surroundings(text, clean):
         "token = next_token(stream)",
         "sort --key name --key=value and --tokens many --password",
         "the signature=of(x) and design=blue; a?design=sig-nature",
-        "token=tokenizer.decode(ids) api_key=get_api_key1(env)",
+        "token=tokenizer.decode(ids) api_key=get_api_key(env) secret=os.environ2.get(x)",
         r"Hi.\nUse Bearer authentication\nBye, and more.",
         r"page\ncontinuation_token=abc123def456\tcursor_token=abc12345%0Anext_token=abc12345\nfirst token: 123ms",
         '{"token": "Paris", "logprob": -0.01, "bytes": null}, {"token": ",", "bytes": [44], "logprob": -1}',
@@ -129,6 +138,16 @@ def test_secrets_leave_their_surroundings(text, clean):
         json.dumps({"code": 'password = input("Password: ")'}),
         '{"properties": {"password": {"type": "string"}, "token": {"description": "d", "anyOf": [{"type": "null"}]}}}',
         '{"credentials": {}, "cookies": []}',
+        json.dumps({"credentials": {"dir": "C:\\Users\\"}, "question": "Why?", "rest": [1, 2, 3]}),
+        'The form has "password": (don\'t send it) and more.\nFix "password": [\nthen go on',
+        '{"password": {"description": "The password", "type": ["string", "null"]}}',
+        '{"secret": {"secretName": "tls-certs"}, "password": {"nullable": false, "length": 255}}',
+        '{"password": ["This field is required."], "cls_token": {"content": "[CLS]"}, "token": [1, 2, 3]}',
+        '{"api_key": {"type": "apiKey", "name": "api_key", "in": "header"}}',
+        "{'token': (r'[a-z]+', 'IDENT'), 'credentials': [c.id for c in creds]}",
+        "def me(authorization: str = Header(None), cookies: dict = None, cookie: str = '') -> User:",
+        "Authorization: OAuth 2.0 is used since 2019. Cookies: mix 2 eggs, then bake for 12 minutes.",
+        '@click.option("--api-key", "api_key", envvar="X"), ["--ask-password", "registry"], "--token" or "x"',
         "Authorization: see section of the manual. Cookies: chocolate, oat",
         'run with --token, "then" --password, or ["--password", "--verbose"]',
         "name    = value\nkeyword  : value",
@@ -252,6 +271,40 @@ def test_a_key_that_a_cut_falls_into_goes_whole(secret, left):
         assert secret[:3] not in written or REDACTED in written
         assert secret[12:20] not in written
         assert len(written) > MAX_LENGTH - 200
+
+
+NAMES = st.sampled_from(["password", "token", "credentials", "cookies", "api_key", "authorization", "note", "type"])
+WORDS = st.sampled_from([
+    *("abcd1234", "hunter2", "The password", 'say "password": [', "C:\\dir\\", "it's", "a\nb", "Cookie: a=1; b=2"),
+    *("--token", "", "{"),
+])  # fmt: skip
+LEAVES = WORDS | st.text(st.sampled_from("sk-1: =\"'\\{[(]})\n"), max_size=12) | st.integers() | st.none()
+DOCUMENTS = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
+)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.dictionaries(NAMES, DOCUMENTS, max_size=5), st.integers(0, 2))
+def test_json_stays_json_with_all_its_names(document, depth):
+    """Texts are replaced in JSON, in JSON within JSON too; nothing else of it is lost."""
+    text = json.dumps(document)
+    for _ in range(depth):
+        text = json.dumps({"arguments": text, "rest": [1, "end"]})
+    clean = json.loads(scrub(text))
+    for _ in range(depth):
+        assert clean["rest"] == [1, "end"]
+        clean = json.loads(clean["arguments"])
+    assert shape(clean) == shape(document)
+
+
+def shape(value):
+    """What a value is made of, whatever its texts say."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value]
+    return str if isinstance(value, str) else value
 
 
 @settings(max_examples=100, deadline=None, database=None)

@@ -231,16 +231,20 @@ def test_a_session_that_ends_well_has_survived_all(feed, start):
 
 @pytest.mark.parametrize("tracer", ["ours", "langchain"])
 def test_a_call_that_outlives_its_session_is_a_call(feed, start, tracer):
-    """A stream that was left, and which nobody has closed, counts when the session ends, and its own end no more."""
+    """A stream that was left, and which nobody has closed, counts when the session ends; with its own end, it costs."""
     end(start("chat", attributes=CHAT), USAGE)
     wrapper = start("ChatOpenAI", tracer=tracer, attributes=CHAT)
     left = start("chat", wrapper, attributes={**CHAT, semconv.REQUEST_STREAM: True})
     feed.totals.close()
     closed = feed.totals.snapshot()
     assert (closed.llm_calls, closed.unpriced_calls, closed.usage.input_tokens) == (2, 1, 1000)
+    assert [(name, model.calls) for name, model in closed.models.items()] == [("gpt-4o-mini", 2)]
+    feed.totals.close()
     end(left, USAGE)
     end(wrapper, USAGE)
-    assert feed.totals.snapshot().llm_calls == 2
+    later = feed.totals.snapshot()
+    assert (later.llm_calls, later.unpriced_calls, later.streams_without_usage) == (2, 0, 0)
+    assert (later.usage.input_tokens, later.cost) == (2000, pytest.approx(2 * COST))
 
 
 def test_unpriced_calls(feed, start):

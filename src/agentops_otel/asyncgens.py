@@ -13,12 +13,16 @@ from typing import TypeVar
 _Step = TypeVar("_Step")
 
 
+def _left(inner: object) -> None:
+    """In place of the loop's finalizer: the collector must not close what the loop is about to close from outside."""
+
+
 def first_of_inner(step: Callable[[], _Step]) -> _Step:
     """The first step of a generator, which is when the loop would hear of it; what it does then is not hidden."""
     hooks = None
     try:
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(None, None)
+        sys.set_asyncgen_hooks(None, None if hooks.finalizer is None else _left)
     except Exception:  # noqa: S110  (an audit hook may forbid it)
         pass
     try:

@@ -18,6 +18,7 @@ from . import environment, viewer
 PATHS: Final = ("/", "./", "../", "~")  # what an endpoint begins with that is a file
 _LONGEST: Final = 1_000_000
 """Seconds, eleven days: as long as every lock, socket and poll can wait. More is taken for that."""
+_SHORTEST: Final = 64
 _MOST: Final = 2**31 - 1
 """Of what is counted: as many as every container of Python's can have, and memory cannot. More is taken for that."""
 
@@ -88,6 +89,11 @@ def as_whole(minimum: int) -> Callable[[object], int]:
         return min(number, _MOST)
 
     return check
+
+
+def as_length(value: object) -> int:
+    """A whole number of characters, at least 1; kinds, states and ids stay whole, so few are taken for 64."""
+    return max(as_whole(1)(value), _SHORTEST)
 
 
 def as_milliseconds(value: object) -> int:

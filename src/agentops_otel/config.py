@@ -145,8 +145,8 @@ class _Table:
             "`full`: prompts, answers, tool arguments and results are recorded; `metadata`: none of them; `off`: also no exception texts, which can "
             "quote them; `event_only` and `span_and_event`: messages as the event `gen_ai.client.inference.operation.details`.",
             ("AGENTOPS_CAPTURE_CONTENT",), ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",))
-    max_content_length: Setting[int] = Setting(checks.as_whole(64), 65536,
-            "Longest recorded text in characters, at least 64, so that kinds, states and ids stay whole; longer text is cut and says by how much.",
+    max_content_length: Setting[int] = Setting(checks.as_length, 65536,
+            "Longest recorded text in characters; longer text is cut and says by how much. Less than 64 is taken for 64, so that kinds, states and ids stay whole.",
             ("AGENTOPS_MAX_CONTENT_LENGTH",))
     redact: Setting[Callable[[Any, str], Any] | None] = Setting(checks.as_callable, None, "Function `(value, path) -> value` that sees every recorded attribute before it leaves the process.")
     require_session: Setting[bool] = Setting(checks.as_flag, True, "Record only inside a session; when off, work outside a session makes plain spans.",

@@ -191,7 +191,8 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
             (
                 (
                     rf"({_word('Bearer', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9._~+/=-]{{6}})"
-                    r"(?=[A-Za-z0-9._~+/=-]{0,64}[0-9]|[A-Za-z0-9._~+/=-]{20})(?:[A-Za-z0-9._~+=-]|\\{0,20}/){6,}"
+                    r"(?=(?:[A-Za-z0-9._~+/=-]|\\{1,20}/){0,64}[0-9]|(?:[A-Za-z0-9._~+/=-]|\\{1,20}/){20})"
+                    r"(?:[A-Za-z0-9._~+=-]|\\{0,20}/){6,}"
                 ),
                 _kept(),
             ),
@@ -213,15 +214,15 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "-",
         "(?=[A-Za-z])(?<=--)",
-        # An option of a command line: `--api-key KEY`, also as a list of JSON; with `=` it is a named secret.
+        # An option of a command line: `--api-key KEY`; in quotes, as in a list of JSON, only what has a digit, because
+        # the next argument there may be another name of the option. With `=` it is a named secret.
         (
             (
                 (
                     rf"(--(?=[A-Za-z0-9]){_begins('--', 'A-Za-z0-9_-')}(?=[A-Za-z0-9_-]{{3,94}}[ \t\\%\"'])"
                     r"(?:[A-Za-z0-9]{1,20}[_-]){0,4}(?i:key|token|secret|password|passphrase)"
-                    rf"(?:{_BLANK}{{1,4}}(?=[^\s\"'\\\[-][^\s\"'\\]{{7}})|{_BLANK}{{1,4}}{_QUOTE}(?=[^\"'\\\[\r\n-]{{4}})"
-                    rf"|{_QUOTE},{_BLANK}{{0,4}}{_QUOTE}(?=[^\"'\\\[\r\n-]{{4}})))"
-                    r"(?:(?<=[\"'])[^\"'\\\r\n]+|[^\s\"'\\]+)"
+                    rf"(?:{_BLANK}{{1,4}}|(?:{_BLANK}{{1,4}}|{_QUOTE},{_BLANK}{{0,4}}){_QUOTE}(?=[^\s\"'\\]{{0,64}}[0-9])))"
+                    r"(?=[^\s\"'\\\[-])[^\s\"'\\]{8,}"
                 ),
                 _kept(),
             ),
@@ -233,7 +234,7 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
         (
             (
-                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/\"'<>\\]{1,128}|[^\s/@:\"'<>\\]{20,128})(?=@)",
+                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}(?:@[^\s/@,?#\"'<>\\]{1,64}){0,2}|[^\s/@:\"'<>\\]{20,128})(?=@)",
                 _kept(),
             ),
         ),
@@ -325,24 +326,29 @@ _ENCODED: Final = re.compile(rf"%3[aAdD](?<={_LETTERS}%3[aAdD])(?<={_TAIL}%3[aAd
 _QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
 _OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(\\{{0,16}})([\"'])""")
 _LINE: Final = re.compile(r"[^\r\n]*")
-_BARE: Final = re.compile(rf"{_BLANK}{{0,8}}([^\s\"'&;,<>(){{}}\[\]\\|`]+)(?![^\s\"'&;,<>){{}}\[\]\\|`])")  # no call
-# A header to the end of its line, in which a quote behind `=` belongs to a parameter: any scheme, all cookies.
-_HEADER: Final = re.compile(r"(?:authorization|cookies?)\Z", re.IGNORECASE)
+# A call is none: `token=next(ids)`, `secret=os.getenv(name)`.
+_BARE: Final = re.compile(
+    rf"{_BLANK}{{0,8}}(?!(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,30}}(?:\.\w{{1,30}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
+)
+# Headers with more than one word: all cookies, and what stands behind a scheme, its parameters too.
+_HEADER: Final = re.compile(r"(?:authorization|cookie)\Z", re.IGNORECASE)
 _HEADER_VALUE: Final = re.compile(
-    rf"{_BLANK}{{0,8}}((?:[A-Za-z][A-Za-z0-9-]{{1,30}}{_BLANK}{{1,4}}(?=[^\s\"'\\]{{0,64}}[0-9=]|[^\s\"'\\]{{20}})"
-    r"|(?=[^\s\"'\\;=]{1,64}=))(?:=\\{0,16}\"[^\"\\\r\n]*\\{0,16}\"|[^\r\n\"'\\])+)"
+    rf"{_BLANK}{{0,8}}("
+    r"[^\s;,=\"'\\()]{1,64}=[^\s;\"'\\]*(?:; ?[^\s;,=\"'\\()]{1,64}=[^\s;\"'\\]*)+"
+    rf"|[A-Za-z][A-Za-z0-9-]{{1,30}}{_BLANK}{{1,4}}(?:"
+    r"[A-Za-z]{1,30}=(?:\\{0,16}\"[^\"\\\r\n]*\\{0,16}\"|[^\s,\"'\\]+)"
+    r"(?:, ?[A-Za-z]{1,30}=(?:\\{0,16}\"[^\"\\\r\n]*\\{0,16}\"|[^\s,\"'\\]+))*"
+    r"|(?=[^\s\"'\\,]{0,64}[0-9])[^\s\"'\\,=(][^\s\"'\\,]{7,}))"
 )
-# A list or an object, which begins here, and the names by which one is told that says what a value has to be.
-_INSIDE: Final = re.compile(rf"{_BLANK}{{0,8}}[\[{{(]")
-_BRACKET: Final = re.compile(r"\\{0,16}([\"'])|[\[\]{}()]")
-_NEAR: Final = 400
-_SCHEMA: Final = re.compile(
-    rf"[\"'](?:type{_QUOTE}\s*:\s*{_QUOTE}(?:string|object|array|number|integer|boolean|null)\b"
-    rf"|(?:\$ref|anyOf|oneOf|allOf|enum|const){_QUOTE}\s*:)"
-)
+# In a list or an object behind a name: what a text has to be to be taken for a secret, as there are labels and schemas.
+_INSIDE: Final = re.compile(rf"{_BLANK}{{0,8}}(?=[\[{{(])")
+_NEAR: Final = 1000
+_LEAF: Final = re.compile(r"(?=[^0-9]*[0-9])\S{8,}")
 _NAME_QUOTE: Final = re.compile(rf"{_QUOTE} ?\Z")
 # Behind the token of a vocabulary: how likely it was.
-_LIKELY: Final = re.compile(rf"[^\r\n]{{0,64}}?{_QUOTE},\s{{0,4}}{_QUOTE}(?:logprob|bytes){_QUOTE}")
+_LIKELY: Final = re.compile(
+    rf"[^\r\n]{{0,64}}?{_QUOTE},\s{{0,4}}{_QUOTE}(?:logprob{_QUOTE}\s?:\s?[-0]|bytes{_QUOTE}\s?:\s?(?:\[|null))"
+)
 # A quote that ends the text in which the name stands: `input("password: ")`.
 _ENDS_CALL: Final = re.compile(rf"{_BLANK}{{0,8}}({_QUOTE})[ \t]{{0,8}}[)\]}},;]")
 _SCHEME: Final = re.compile(
@@ -393,10 +399,10 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
     first = sign.search(text)
     if first is None:
         return text
-    pieces: list[str] = []
-    done = named = 0
+    spans: list[tuple[int, int]] = []
+    done = named = read = 0
     for found in sign.finditer(text, first.start()):
-        at = found.start()
+        at, end = found.span()
         if at < done:
             continue
         before = text[max(at - 60, 0) : at]
@@ -407,27 +413,40 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
             continue
         named += 1
         if named > _MOST_NAMED:
-            return "".join((*pieces, text[done:at], REDACTED))
-        end = found.end()
-        if name == before and ((text[0] in "[{" and _end_in_json().match(text, end)) or _is_end_of_text(text, at, end)):
-            continue
-        if name[-1] in "nN" and _LIKELY.match(text, end):
+            return _without(text[:at], spans) + REDACTED
+        if _is_none(text, at, end, name, is_bare=name == before):
             continue
         quote = _NAME_QUOTE.search(before, max(len(before) - 18, 0))
-        inside = None if quote is None else _inside(text, end)
-        if quote is not None and inside is not None:
-            mark = quote[0].rstrip()
-            pieces += (text[done : inside[0]], mark, REDACTED, mark)
-            done = inside[1]
+        opened = None if quote is None else _INSIDE.match(text, end)
+        if quote is not None and opened is not None:  # the names in there are looked at, too
+            if opened.end() >= read:
+                read = _read_inside(text, opened.end(), quote[0].rstrip(), spans)
             continue
-        header = (
-            None if quote is not None or found[0] != ":" or not _HEADER.search(name) else _HEADER_VALUE.match(text, end)
-        )
-        span = header.span(1) if header else _secret_value(text, end, loose=loose, in_json=quote is not None)
+        header = _HEADER_VALUE.match(text, end) if quote is None and found[0] == ":" and _HEADER.search(name) else None
+        # (where the next parameter begins in a URL within a URL)
+        until = "%26" if sign is _ENCODED else ""
+        span = header.span(1) if header else _secret_value(text, end, loose, in_json=quote is not None, until=until)
         if span is not None:
-            pieces += (text[done : span[0]], REDACTED)
+            spans.append(span)
             done = span[1]
-    return "".join((*pieces, text[done:])) if pieces else text
+    return _without(text, spans) if spans else text
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, stop in sorted(spans):
+        if start >= done:
+            pieces += (text[done:start], REDACTED)
+            done = stop
+    return "".join((*pieces, text[done:]))
+
+
+def _is_none(text: str, at: int, end: int, name: str, *, is_bare: bool) -> bool:
+    """Whether a sign behind a name says nothing of it: at the end of a text, and of a word of a vocabulary."""
+    if name[-6:] in ('"token', "'token") and _LIKELY.match(text, end):
+        return True
+    return is_bare and bool((text[0] in "[{" and _end_in_json().match(text, end)) or _is_end_of_text(text, at, end))
 
 
 def _is_end_of_text(text: str, at: int, end: int) -> bool:
@@ -439,33 +458,36 @@ def _is_end_of_text(text: str, at: int, end: int) -> bool:
     return text.count(closing[1], max(first, text.rfind("\n", first, at)), at) % 2 == 1
 
 
-def _inside(text: str, at: int) -> tuple[int, int] | None:
-    """Where a list or an object begins and ends, with all that is in it; None when it is none, or one of a schema."""
-    opened = _INSIDE.match(text, at)
-    if opened is None:
-        return None
-    start = opened.end() - 1
-    # (what is told by its beginning is looked through once: all else goes, and is not looked at again)
-    end = _end_of_brackets(text, start, start + _NEAR)
-    if end - start == 2 or _SCHEMA.search(text, start, end):
-        return None
-    return start, end if end < start + _NEAR else _end_of_brackets(text, start, len(text))
+def _read_inside(text: str, start: int, mark: str, secrets: list[tuple[int, int]]) -> int:
+    """Find the secrets in a list or an object whose texts stand between such quotes; returns how far it was read.
 
-
-def _end_of_brackets(text: str, start: int, last: int) -> int:
-    """Where a list or an object ends; `last` when it does not so far."""
-    level, within = 0, ""
-    for found in _BRACKET.finditer(text, start, last):
-        if found[1]:
-            within = found[0] if not within else "" if within == found[0] else within
-        elif not within:
-            level += 1 if found[0] in "[{(" else -1
+    That is as far as it is plain: up to its end, a text with an escape, or some hundred characters.
+    """
+    level, at = 0, start
+    for found in _tokens(mark).finditer(text, start, start + _NEAR):
+        if found.start() != at:
+            break
+        at = found.end()
+        if found[1] is not None:
+            if not found[2] and _LEAF.fullmatch(found[1]):
+                secrets.append(found.span(1))
+        elif found[0] in "[{(":
+            level += 1
+        elif found[0] in "]})":
+            level -= 1
             if not level:
-                return found.end()
-    return last
+                break
+    return at
 
 
-def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int, int] | None:
+@functools.lru_cache(maxsize=64)
+def _tokens(mark: str) -> re.Pattern[str]:
+    """What JSON, or Python's notation, is made of: texts (with a colon behind it, a name), brackets, and the rest."""
+    quote = re.escape(mark)
+    return re.compile(rf"{quote}([^\"'\\\r\n]*){quote}({_BLANK}?:)?|[\[\]{{}}()]|[^\[\]{{}}()\"'\\]+|\\[nrt]")
+
+
+def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str) -> tuple[int, int] | None:
     """Where the value behind a secret's name begins and ends; None when it is none or redacted already."""
     quoted = _QUOTED.match(text, at)
     if quoted is not None:
@@ -484,7 +506,7 @@ def _secret_value(text: str, at: int, *, loose: int, in_json: bool) -> tuple[int
     # Numbers and words of JSON stay, or it would be JSON no more.
     if bare is None or in_json:
         return None
-    word = bare.group(1).partition("%26")[0]  # where the next one begins in a URL within a URL
+    word = bare.group(1).partition(until)[0] if until else bare.group(1)
     if len(word) < 4 or (len(word) < loose and not any(map(str.isdigit, word))):
         return None
     return bare.start(1), bare.start(1) + len(word)

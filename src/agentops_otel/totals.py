@@ -88,6 +88,10 @@ def _can_be_asked(attributes: Mapping[str, Any]) -> bool:
     return semconv.OPENAI_API_TYPE in attributes or attributes.get(semconv.PROVIDER_NAME) == "openai"
 
 
+def _model_of(attributes: Mapping[str, Any]) -> str:
+    return str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or "unknown")
+
+
 def _act(parent_id: int, kind: str | None, name: str) -> _Act | None:
     return (parent_id, kind, name) if kind in _ACTS else None
 
@@ -265,6 +269,7 @@ class Totals:
         self._unpriced = self._streams_without_usage = 0
         # Calls whose answer had no end yet, by its id: whether they count as unpriced, and as streams without usage.
         self._begun: dict[str, tuple[bool, bool]] = {}
+        self._going_on: dict[int, str] = {}  # calls that were counted before they have ended, and their models
         self._usage = Usage()
         self._cost: float | None = None
         self._slowest: tuple[str, float] | None = None
@@ -339,13 +344,21 @@ class Totals:
         return True
 
     def close(self) -> None:
-        """Count the calls that go on, such as streams that are left but not closed; their ends count no more."""
+        """Count the calls that go on, such as streams that are left but not closed, until their ends count."""
         with self._settled():
             above = self._with_llm_below | self._above_calls([])
             for span_id, (span, kind, _) in list(self._open.items()):
-                if kind == semconv.KIND_LLM and span_id not in above and self._open.pop(span_id, None) is not None:
-                    begun = plain_dict(span.attributes)
-                    self._count_call({name: begun[name] for name in _COUNTED.intersection(begun)}, failed=False)
+                if kind == semconv.KIND_LLM and span_id not in above and span_id not in self._going_on:
+                    self._going_on[span_id] = name = _model_of(plain_dict(span.attributes))
+                    self._count_going_on(name, 1)
+
+    def _count_going_on(self, name: str, number: int) -> None:
+        model = self._models.setdefault(name, ModelTotals())
+        model.calls += number
+        self._llm_calls += number
+        self._unpriced += number
+        if not model.calls:
+            del self._models[name]
 
     def settle(self) -> None:
         """Count what has ended so far, prices included, in the order in which it ended."""
@@ -398,6 +411,8 @@ class Totals:
         if span.kind != semconv.KIND_LLM:
             self._kinds[span.kind or ""] += 1
         elif span.span_id not in self._with_llm_below:
+            if (model := self._going_on.pop(span.span_id, None)) is not None:
+                self._count_going_on(model, -1)
             self._count_call(span.attributes, failed=span.failed)
             if span.ours and semconv.RESPONSE_ID in span.attributes:
                 self._answers.append(span)
@@ -452,8 +467,7 @@ class Totals:
         return sum(_taken(each.errors) for each in failures if each.ended <= started)
 
     def _count_call(self, attributes: Mapping[str, Any], *, failed: bool) -> None:
-        name = str(attributes.get(semconv.RESPONSE_MODEL) or attributes.get(semconv.REQUEST_MODEL) or "unknown")
-        model = self._models.setdefault(name, ModelTotals())
+        model = self._models.setdefault(_model_of(attributes), ModelTotals())
         response_id = attributes.get(semconv.RESPONSE_ID)
         begun = self._begun.pop(response_id, None) if isinstance(response_id, str) else None
         if begun is None:

@@ -83,3 +83,16 @@ def test_a_session_records_no_more_than_it_is_to(mode, texts):
     exception = next(event for event in found.events if event.name == "exception")
     assert exception.attributes["exception.type"] == "ValueError"
     assert next(event for event in found.events if event.name == "note").attributes["a"] == 1
+
+
+@pytest.mark.parametrize("mode", ["metadata", "off"])
+def test_what_counts_or_only_begins_alike_stays(mode):
+    """Numbers, roles, and a program's own attributes whose names begin as those of the talk do."""
+    kept = {
+        "events": 12, "completion": 0.93, "gen_ai.prompt_tokens": 5, "gen_ai.prompt_id": "abc", "request_data_size": 12,
+        "final_result_kind": "text", "gen_ai.completion.0.role": "assistant",
+        "retrieval.documents.0.document.score": 0.5,
+    }  # fmt: skip
+    said = {"prompt": "my prompt", "gen_ai.completion.0.content": "my answer", "llm.prompts.0": "my prompt"}
+    span = ReadableSpan("own", attributes={**kept, **said}, instrumentation_scope=InstrumentationScope("mine"))
+    assert withholding(Configuration(capture_content=mode))(span).attributes == kept

@@ -165,6 +165,11 @@ def _identity(plan: Plan, instance: Any, current: Context) -> tuple[str, dict[st
     if not plan.of_class:
         return plan.name, attributes, agent_id
     own = _read(object.__getattribute__, instance, "agentops_agent_name")
+    if own is None:
+        more = _read(
+            object.__getattribute__, instance, "__pydantic_extra__"
+        )  # where a model keeps what it does not know
+        own = more.get("agentops_agent_name") if isinstance(more, dict) else None
     name = own if isinstance(own, str) and own else type(instance).__name__
     attributes[plan.kind.name_key] = name
     return name, attributes, agent_id

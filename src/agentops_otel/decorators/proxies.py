@@ -84,6 +84,8 @@ class _RecordedMethod(Recorded):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         bound = self.__wrapped__.__get__(instance, owner)
+        if not callable(bound):  # a value of the instance's
+            return bound
         return self if bound is self.__wrapped__ else _recorded(_RecordedBound, bound, self._self_plan, instance)
 
     def __set_name__(self, owner: type, name: str) -> None:
