@@ -328,7 +328,7 @@ _OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(\\{{0,16}})([\"'
 _LINE: Final = re.compile(r"[^\r\n]*")
 # A call is none: `token=next(ids)`, `secret=os.getenv(name)`.
 _BARE: Final = re.compile(
-    rf"{_BLANK}{{0,8}}(?!(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,30}}(?:\.\w{{1,30}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
+    rf"{_BLANK}{{0,8}}(?!(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,63}}(?:\.\w{{1,64}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
 )
 # Headers with more than one word: all cookies, and what stands behind a scheme, its parameters too.
 _HEADER: Final = re.compile(r"(?:authorization|cookie)\Z", re.IGNORECASE)
