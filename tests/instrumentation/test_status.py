@@ -96,6 +96,19 @@ def test_a_description_that_cannot_be_loaded(monkeypatch):
     assert (of("fake").state, of("fake").reason) == ("failed", "ValueError: no such thing")
 
 
+def test_a_failure_is_over_when_it_can_be_loaded(monkeypatch):
+    """What has failed once, and not the next time, is patched."""
+    patch = fake(monkeypatch)
+    patch.active, patch.failure = True, "ValueError: not now"
+    module = ModuleType("fake._base_client")
+    module.SyncAPIClient = type(
+        "SyncAPIClient", (), {"request": lambda self: None, "_process_response": lambda self: None}
+    )
+    patch._patch(module)
+    assert (patch.failure, of("fake").state) == ("", "partly patched")
+    patch.remove()
+
+
 @pytest.mark.parametrize("name", sorted(_known._BUILT_IN))
 def test_the_table_of_sdks_is_true(name):
     """The modules that are waited for are those of the parts, and the file of an SDK keeps to its size."""

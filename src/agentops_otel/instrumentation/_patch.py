@@ -91,6 +91,7 @@ class Patch(msgspec.Struct):
         except Exception as error:
             self.failed(error)
             return
+        self.failure = ""
         self.installed = [target for target in self.installed if not target.is_gone()]
         for part in parts:
             if module.__name__ in part.modules:

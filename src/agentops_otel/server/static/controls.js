@@ -112,9 +112,9 @@ async function send(form, submitter) {
     headers: { Accept: "application/json", "X-AgentOps-Otel": "1" },
     body: new URLSearchParams(new FormData(form, submitter)),
   });
-  form.removeAttribute("aria-busy");
   const said = await answer.json();
   if (answer.ok && "stay" in form.dataset) {
+    form.removeAttribute("aria-busy");
     for (const button of form.querySelectorAll("[aria-pressed]")) button.setAttribute("aria-pressed", String(button === submitter));
     refresh();
     return;
@@ -123,8 +123,9 @@ async function send(form, submitter) {
     const target = new URL(said.go, location.href);
     if (target.href === location.href) location.reload();
     else location.assign(target);
-    return;
+    return; // busy until the other page is there
   }
+  form.removeAttribute("aria-busy");
   tell(form, [said.happened, said.meaning, said.todo].filter(Boolean).join(" "));
 }
 

@@ -50,6 +50,7 @@ function takeOver(html) {
   const fresh = page.getElementById("main");
   if (!fresh) return;
   if (waiting() && !fresh.querySelector("[data-waiting]")) {
+    if (document.querySelector("form[aria-busy]")) return; // it is about to go where its answer says
     // The first session: there is nothing to choose from yet.
     const rows = fresh.querySelectorAll("#rows a[href^='/s/']");
     location.replace(rows.length === 1 ? rows[0].getAttribute("href") : location.href);
