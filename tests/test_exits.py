@@ -515,7 +515,7 @@ def _assert_in_time(ended, source: str, way: str, variables: dict[str, str] | No
     if ended.seconds >= 2.5:
         with FaultServer() as well:
             control = _ended(source, well.url, way, {"DEAD": well.url, **(variables or {})})
-        assert ended.seconds < 2.5 + 2 * control.seconds, ended.err
+        assert ended.seconds < 3 + 2 * control.seconds, ended.err  # (the machine may be faster again)
 
 
 def _ended(source: str, url: str, way: str, variables: dict[str, str] | None = None):
