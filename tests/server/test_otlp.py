@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -415,6 +415,11 @@ _spans = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(_spans)
+@example(
+    ReceivedSpan(
+        "a" * 32, "b" * 16, None, "", attributes={"events": [], "pydantic_ai.all_messages": "llm"}, start_ns=1, end_ns=2
+    )
+)
 def test_a_span_of_anything_is_a_row_and_comes_back_as_the_same(span):
     """Normalising raises for nothing, says the same twice, and survives export and import."""
     row = normalize(span)

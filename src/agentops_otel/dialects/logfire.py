@@ -69,7 +69,7 @@ def content(attributes: Attributes, events: tuple[SpanEvent, ...], kind: Kind) -
         return Content(input=messages(get(_ALL_MESSAGES)), used=frozenset({_ALL_MESSAGES}))
     for name in _EVENTS:
         listed = opened(get(name))
-        if isinstance(listed, list):
+        if isinstance(listed, list) and listed:  # (one that is empty says nothing, and is left as it is)
             return _of_events(name, listed)
     request, answer = opened(get("request_data")), opened(get("response_data"))
     given = request.get("messages") if isinstance(request, dict) else None
