@@ -655,3 +655,8 @@ def scrub(text: str) -> str:
     if "%3" in text:
         text = _named_secrets(text, _ENCODED, loose=12)
     return text
+
+
+def one_line(text: object) -> str:
+    """Foreign text as one short printable line, without secrets: a backend may repeat the key that it refuses."""
+    return "".join(c if c.isprintable() else " " for c in scrub(str(text))[:200]).strip()

@@ -22,6 +22,7 @@ from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.ids import project_id
 from ..pipeline.overview import DestinationState, destination_state, state
 from ..pipeline.transports import open_transport
+from .journal import in_folder
 from .output import emit, progress
 
 if TYPE_CHECKING:
@@ -45,12 +46,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, text: str | None) -> fl
     help="Send also what was kept for this endpoint under another key, or without one, with the key that is set.",
 )
 @click.option("--timeout", metavar="SECONDS", callback=_seconds, help="The longest time (default: no limit).")
-@click.option(
-    "--journal-dir",
-    type=click.Path(file_okay=False),
-    metavar="FOLDER",
-    help="The journal's folder (default: AGENTOPS_JOURNAL_DIR).",
-)
+@in_folder
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects, one for each destination.")
 def command(
     endpoint: str | None, new_key_for: str | None, timeout: float, journal_dir: str | None, *, as_json: bool

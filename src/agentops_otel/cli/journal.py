@@ -6,7 +6,7 @@ import json
 import os
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,14 +16,16 @@ from ..pipeline.destination import Destination, journal_directory
 from ..pipeline.overview import DestinationState, state
 from .output import emit
 
-
-@click.command(short_help="Show what is in the journal.")
-@click.option(
+in_folder: Final = click.option(
     "--journal-dir",
     type=click.Path(file_okay=False),
     metavar="FOLDER",
     help="The journal's folder (default: AGENTOPS_JOURNAL_DIR).",
 )
+
+
+@click.command(short_help="Show what is in the journal.")
+@in_folder
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(journal_dir: str | None, *, as_json: bool) -> None:
     """Show what is in the journal, for each destination.

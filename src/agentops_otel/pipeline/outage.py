@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Final, NamedTuple
 
-from ..secrets import scrub
+from ..secrets import one_line
 
 USE_HTTP: Final = "use http://"
 USE_HTTPS: Final = "use https://"
@@ -54,21 +54,21 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
     if any(kind.__name__ == "HTTPException" for kind in type(error).__mro__):  # a header without end, or too many
         return Cause(_no_http(place))
     if isinstance(error, OSError) and error.strerror:
-        return Cause(f"{place}: {_line(error.strerror).lower()}")
+        return Cause(f"{place}: {one_line(error.strerror).lower()}")
     if isinstance(error, OSError) and str(error).startswith(_TUNNEL):
         why = str(error).removeprefix(_TUNNEL)
-        return Cause(f"{place} makes no connection: {_line(why)}", lasting=not why.startswith(_PASSING))
+        return Cause(f"{place} makes no connection: {one_line(why)}", lasting=not why.startswith(_PASSING))
     if isinstance(error, OSError) and error.args:  # a text of ours
-        return Cause(_line(error.args[0]), lasting=True)
+        return Cause(one_line(error.args[0]), lasting=True)
     return Cause(f"{place}: {type(error).__name__}")
 
 
 def _tls_failed(error: ssl.SSLError, place: str) -> Cause:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Cause(_not_trusted(place, _line(error.verify_message or "not valid")), lasting=True)
+        return Cause(_not_trusted(place, one_line(error.verify_message or "not valid")), lasting=True)
     if error.reason in _NOT_TLS:
         return Cause(_no_tls(place), lasting=True)
-    why = _line(error.reason or type(error).__name__).lower().replace("_", " ")
+    why = one_line(error.reason or type(error).__name__).lower().replace("_", " ")
     return Cause(f"TLS with {place} failed ({why}); if it does not speak TLS, {USE_HTTP}")
 
 
@@ -139,8 +139,3 @@ def _closed(place: str, *, secure: bool, grpc: bool = False) -> str:
     if grpc and not secure:
         hint = f"if it speaks HTTP and not gRPC, set protocol='http/protobuf'; {hint}"
     return f"{place} closed the connection without an answer; {hint}"
-
-
-def _line(text: object) -> str:
-    """Foreign text as one short printable line, without secrets."""
-    return "".join(c if c.isprintable() else " " for c in scrub(str(text))[:200]).strip()

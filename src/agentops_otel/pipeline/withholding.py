@@ -6,6 +6,7 @@ Ours never write it. Theirs have settings of their own, which need not say the s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -31,18 +32,10 @@ def withholding(config: Configuration) -> Withhold | None:
     """What takes it out of a span; None where all may be recorded."""
     if config.capture_content not in ("metadata", "off"):
         return None
-    return _without_texts if config.capture_content == "off" else _without_speech
+    return partial(_without, texts=_EXCEPTION_TEXTS if config.capture_content == "off" else ())
 
 
-def _without_speech(span: ReadableSpan) -> ReadableSpan:
-    return _without(span)
-
-
-def _without_texts(span: ReadableSpan) -> ReadableSpan:
-    return _without(span, *_EXCEPTION_TEXTS)
-
-
-def _without(span: ReadableSpan, *texts: str) -> ReadableSpan:
+def _without(span: ReadableSpan, texts: tuple[str, ...]) -> ReadableSpan:
     """A span of another tracer without what was said, and without these texts of its errors, which may quote it."""
     scope = span.instrumentation_scope
     if scope is None or scope.name == semconv.SCOPE_NAME:

@@ -13,7 +13,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from agentops_otel.pipeline.transports.acknowledgement import from_json, from_protobuf
-from agentops_otel.pipeline.transports.attempt import Reply, Verdict, one_line
+from agentops_otel.pipeline.transports.attempt import Reply, Verdict
+from agentops_otel.secrets import one_line
 
 MESSAGES = st.sampled_from(
     [(ExportTraceServiceResponse, "rejected_spans"), (ExportLogsServiceResponse, "rejected_log_records")]

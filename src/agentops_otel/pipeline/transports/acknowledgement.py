@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from .attempt import Reply, Verdict, one_line
+from ...secrets import one_line
+from .attempt import Reply, Verdict
 
 _REJECTED: Final = frozenset({"rejectedSpans", "rejected_spans", "rejectedLogRecords", "rejected_log_records"})
 _TEXTS: Final = ("errorMessage", "error_message")

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from ...secrets import scrub
-
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
@@ -66,8 +64,3 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Give up connections and files."""
-
-
-def one_line(text: object) -> str:
-    """Foreign text as one short printable line, without secrets: a backend may repeat the key that it refuses."""
-    return "".join(c if c.isprintable() else " " for c in scrub(str(text))[:200]).strip()

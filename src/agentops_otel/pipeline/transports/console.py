@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ... import semconv
 from ...figures import format_cost
-from .attempt import Reply, Verdict, one_line
+from ...secrets import one_line
+from .attempt import Reply, Verdict
 from .local import LocalTransport
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ...clock import monotonic
+from ...secrets import one_line
 from .. import outage
 from ..address import is_loopback, shown_url
 from ..tls import TlsFiles
 from .acknowledgement import from_json, from_protobuf
-from .attempt import MAX_RETRY_AFTER, Reply, Verdict, one_line
+from .attempt import MAX_RETRY_AFTER, Reply, Verdict
 from .headers import KEYS, compression, refused_credentials, request_headers
 from .otlp_logs import logs_request
 from .request import request_body
