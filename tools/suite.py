@@ -2,9 +2,12 @@
 
     python tools/suite.py [ENVIRONMENT ...] [-- PYTEST-ARGUMENT ...]
 
-tox prints pytest's closing line for each environment; the sum over all of them comes last, and an environment that
-failed without a failing test (lint, an installation) counts as one failure in it. AGENTOPS_TEST_REQUIRE_ALL=1 makes a
-missing server a failure; without it the tests that need one are skipped.
+As many environments run at once as the machine has processors, as most of the tests wait more than they compute: tox
+says when each has ended, and prints all that one has said which failed. A single environment prints as it goes.
+
+A line for each environment and the sum over all of them come last; an environment that failed without a failing test
+(lint, an installation) counts as one failure. AGENTOPS_TEST_REQUIRE_ALL=1 makes a missing server a failure; without it
+the tests that need one are skipped.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from tools.browser import BrowserError, installed  # noqa: E402
 
 WORK = ROOT / ".tox"
 REPORTS = WORK / "reports"
-DEFAULT = ("lint", "openai1", "openai2", "sdks", "sdks-oldest", "sdks-oldest-2", "oldest", "main")
+# The longest first, as the others fit beside it; then what soonest says that something is wrong.
+DEFAULT = ("main", "lint", "oldest", "sdks", "openai1", "openai2", "sdks-oldest", "sdks-oldest-2")
 NEEDS_BACKENDS = "main"
 
 
@@ -46,6 +50,9 @@ class Count:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
 def main(arguments: list[str]) -> int:
@@ -89,12 +96,18 @@ def _build_backends() -> bool:
 def _run(names: list[str], more: list[str], *, skip_missing: bool) -> Count:
     result = REPORTS / "tox.json"
     result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tox", "run", "-e", ",".join(names), "--result-json", str(result)]
+    tox = ["run"] if len(names) == 1 else ["run-parallel", "--parallel", "auto"]
+    if len(names) > 1 and not sys.stdout.isatty():
+        tox.append("--parallel-no-spinner")
+    command = [sys.executable, "-m", "tox", *tox, "-e", ",".join(names), "--result-json", str(result)]
     command += ["--skip-missing-interpreters", "true" if skip_missing else "false", *(["--", *more] if more else [])]
     code = subprocess.run(command, cwd=ROOT, env=_environ(), check=False).returncode
     total = Count()
     for name in names:
-        total.add(_count(name, result, skip_missing=skip_missing))
+        count = _count(name, result, skip_missing=skip_missing)
+        if count != Count():  # lint has no tests
+            print(f"{name}: {count}", flush=True)
+        total.add(count)
     if code != 0 and total.failed == 0:
         total.failed = 1
     return total
@@ -141,7 +154,7 @@ def _tests(report: Path) -> Count:
 
 
 def _close(count: Count) -> int:
-    print(f"total: {count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
+    print(f"total: {count}", flush=True)
     return 1 if count.failed else 0
 
 
