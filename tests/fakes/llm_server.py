@@ -291,8 +291,9 @@ class LlmServer:
         handler.close_connection = True
 
 
-# What an exporter sends that runs beside the tests: its backend had this port before.
-_OTLP: Final = frozenset({"/v1/traces", "/v1/logs", "/v1/metrics"})
+# What programs of other tests send that try again: an exporter whose backend had this port before, `tail` and a page
+# whose box had it.
+_NOT_FOR_US: Final = ("/v1/traces", "/v1/logs", "/v1/metrics", "/live")
 
 
 def _framed(event: Any, *, lines: bool) -> bytes:
@@ -320,7 +321,7 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            if self.path in _OTLP:
+            if self.path.partition("?")[0].endswith(_NOT_FOR_US):
                 self.send_error(404)
                 return
             request = Request(self.command, self.path, headers, raw)
