@@ -96,9 +96,10 @@ def _build_backends() -> bool:
 def _run(names: list[str], more: list[str], *, skip_missing: bool) -> Count:
     result = REPORTS / "tox.json"
     result.unlink(missing_ok=True)
-    tox = ["run"] if len(names) == 1 else ["run-parallel", "--parallel", "auto"]
-    if len(names) > 1 and not sys.stdout.isatty():
-        tox.append("--parallel-no-spinner")
+    tox = ["run"]
+    if len(names) > 1:
+        tox = ["run-parallel", "--parallel", "auto", *([] if sys.stdout.isatty() else ["--parallel-no-spinner"])]
+        print(f"Running {', '.join(names)}, several at once. A line says when each has ended.", flush=True)
     command = [sys.executable, "-m", "tox", *tox, "-e", ",".join(names), "--result-json", str(result)]
     command += ["--skip-missing-interpreters", "true" if skip_missing else "false", *(["--", *more] if more else [])]
     code = subprocess.run(command, cwd=ROOT, env=_environ(), check=False).returncode
