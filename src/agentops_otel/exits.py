@@ -17,6 +17,7 @@ from types import TracebackType
 
 from . import guard
 from .signals import Signals
+from .waker import Waker
 
 
 class Exits:
@@ -44,6 +45,7 @@ class Exits:
         self._excepthook = sys.excepthook
         self._thread_excepthook = threading.excepthook
         self._interrupted = False
+        self._waker = Waker()
 
     def install(self) -> None:
         """Install every hook."""
@@ -63,6 +65,7 @@ class Exits:
             threading.excepthook = self._thread_excepthook
         atexit.unregister(self.on_exit)
         self.signals.remove()
+        self._waker.stop()
 
     def after_fork(self) -> None:
         """In a forked child, which may be a worker process of multiprocessing."""
@@ -76,6 +79,7 @@ class Exits:
         from multiprocessing.util import Finalize
 
         Finalize(None, self.on_exit, exitpriority=0)
+        guard.run(self._waker.start)
 
     def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         self._note(error)

@@ -22,6 +22,7 @@ from .pipeline.delivery import EXPORTERS
 from .pipeline.resource import RESOURCES
 from .pipeline.worker import WORKERS
 from .signals import on_greenlets
+from .waker import WAKERS
 
 _LONGEST_WAIT: Final = 1.0  # seconds
 _SHORTEST_WAIT: Final = 0.02  # when a request to a backend that is down is under way
@@ -41,7 +42,7 @@ class _Pausable(Protocol):
 
 def _background() -> list[_Pausable]:
     """In the order in which they come to an end: workers and batchers wait for a request, and not the other way."""
-    return [*WORKERS, *BATCHERS, *EXPORTERS, *RESOURCES]
+    return [*WORKERS, *BATCHERS, *EXPORTERS, *RESOURCES, *WAKERS]
 
 
 def _before() -> None:

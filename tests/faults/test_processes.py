@@ -192,6 +192,25 @@ def test_k9_a_pool_that_is_terminated(site):
     _assert_whole(site, children=2, replayed=40)
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_k9_a_signal_that_comes_as_the_wait_begins(site, method):
+    """Python does not run a handler while the main thread waits; a child that is terminated dies all the same.
+
+    A pool sends SIGTERM just when its workers begin to wait, and waits for their death. Here another thread gets it,
+    which the main thread notices as little.
+    """
+    child = f"""
+from work import emit_and_miss_a_signal
+lock = context({method!r}).Lock()
+lock.acquire()
+process = context({method!r}).Process(target=emit_and_miss_a_signal, args=(lock,))
+process.start()
+process.join()
+assert process.exitcode == -signal.SIGTERM, process.exitcode
+"""
+    _run(site, HAND_ON + child)
+
+
 FORKS = """
 stop = threading.Event()
 def go_on():

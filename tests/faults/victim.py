@@ -19,6 +19,9 @@ DIED = "Process died (no end recorded)"
 NOT_ENDED = "Process exited without calling end_session()"
 _WORK = '''
 import os
+import signal
+import threading
+import time
 
 import agentops_otel as agentops
 from opentelemetry import trace
@@ -45,6 +48,18 @@ def tell(span_id):
 def join_and_emit(session_id):
     agentops.init(inherited_session_id=session_id)
     emit()
+
+
+def emit_and_miss_a_signal(lock):
+    """Wait without end, as a worker for its next task, and let another thread have the signal."""
+    emit()
+    threading.Thread(target=_send_here, daemon=True).start()
+    lock.acquire()
+
+
+def _send_here():
+    time.sleep(0.3)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 
 def say(text):
