@@ -15,11 +15,11 @@ import asyncio, multiprocessing, os, signal, sys, threading, time, types
 import agentops_otel as agentops
 
 def taken():
-    "The descriptor of the system's notes, whether somebody handles SIGURG, and our threads that wait."
+    "The descriptor of the system's notes, whether somebody handles SIGWINCH, and our threads that wait."
     number = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(number)
     threads = [thread.name for thread in threading.enumerate()].count("agentops-waker")
-    return number >= 200, signal.getsignal(signal.SIGURG) is not signal.SIG_DFL, threads
+    return number >= 200, signal.getsignal(signal.SIGWINCH) is not signal.SIG_DFL, threads
 
 def say(*told):
     os.write(1, (" ".join(map(str, told)) + "\\n").encode())
@@ -77,11 +77,11 @@ def test_shutdown_gives_back_what_was_taken():
 
 
 def test_what_a_program_uses_stays_its_own():
-    """A descriptor that was there before, what it does about SIGURG, Trio: nothing is watched then."""
+    """A descriptor that was there before, what it does about SIGWINCH, Trio: nothing is watched then."""
     assert said(
         """
         def work():
-            say(taken()[2], signal.getsignal(signal.SIGURG).name)
+            say(taken()[2], signal.getsignal(signal.SIGWINCH).name)
         def work_with_notes():
             agentops.shutdown()
             own = os.open(os.devnull, os.O_WRONLY | os.O_NONBLOCK)
@@ -90,9 +90,9 @@ def test_what_a_program_uses_stays_its_own():
             work()
             say(signal.set_wakeup_fd(-1) == own)
         in_worker(work_with_notes)
-        signal.signal(signal.SIGURG, signal.SIG_IGN)
+        signal.signal(signal.SIGWINCH, signal.SIG_IGN)
         in_worker(work)
-        signal.signal(signal.SIGURG, signal.SIG_DFL)
+        signal.signal(signal.SIGWINCH, signal.SIG_DFL)
         sys.modules["trio"] = types.ModuleType("trio")
         in_worker(work)
         """

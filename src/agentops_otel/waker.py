@@ -28,8 +28,9 @@ if sys.platform != "win32":
     import fcntl
 
     _WATCHED: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
-    # By default nothing is done for it, and few use it. A handler that does nothing ends the wait all the same.
-    _KNOCK: Final = signal.SIGURG
+    # "The terminal has another size": a worker shows nothing on one, and by default nothing is done. A handler that
+    # does nothing ends the wait all the same. Not SIGURG: libraries written in Go have their own handler of it.
+    _KNOCK: Final = signal.SIGWINCH
 _WAITS: Final = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)  # seconds before each knock: that thread may be slow to wait
 _END: Final = 0  # no signal has this number
 # Code that closes all it does not know gets the lowest numbers for its next files: notes must not go into these.
