@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -522,9 +523,33 @@ def _ended(source: str, url: str, way: str, variables: dict[str, str] | None = N
     with Program(source, {"SERVER": url, **(variables or {})}) as program:
         assert program.line() == "ready"
         program.mark = time.monotonic()
-        if way == "sigterm":
-            program.send(signal.SIGTERM)
-        return program.end()
+        with Stalls() as stalls:
+            if way == "sigterm":
+                program.send(signal.SIGTERM)
+            ended = program.end()
+    return replace(ended, seconds=ended.seconds - stalls.seconds)
+
+
+class Stalls:
+    """How long this machine ran nothing, as a thread that sleeps for a moment again and again tells."""
+
+    def __enter__(self):
+        self.seconds = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error):
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self):
+        last = time.monotonic()
+        while not self._done.wait(0.01):
+            now = time.monotonic()
+            self.seconds += max(0.0, now - last - 0.05)
+            last = now
 
 
 @pytest.mark.parametrize("way", ["exit", "sigterm"])
