@@ -21,6 +21,7 @@ import time
 import weakref
 from typing import Any, Final
 
+from .pipeline.descriptor import Descriptor
 from .pipeline.worker import ended
 from .signals import on_greenlets
 
@@ -49,7 +50,7 @@ class Waker:
 
     def _begin(self) -> None:
         """The state that belongs to one process."""
-        self._pipe: tuple[int, int] = (-1, -1)
+        self._pipe: tuple[Descriptor, Descriptor] | None = None
         self._watches = False
         self._thread: threading.Thread | None = None
         self._leaving: threading.Thread | None = None  # for a fork
@@ -59,8 +60,7 @@ class Waker:
         if sys.platform == "win32" or self._watches or not _is_free():
             return
         try:
-            if self._pipe[1] < 0:
-                self._pipe = _new_pipe()
+            self._pipe = self._pipe or _new_pipe()
             before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         except (OSError, ValueError):  # too few descriptors; a subinterpreter
             return
@@ -80,14 +80,14 @@ class Waker:
     def _give_back(self) -> None:
         self._watches = False
         before = signal.set_wakeup_fd(-1)
-        if before not in {self._pipe[1], -1}:  # of an event loop that has begun since
+        if self._pipe is not None and before not in {self._pipe[1], -1}:  # of an event loop that has begun since
             signal.set_wakeup_fd(before)
         if signal.getsignal(_KNOCK) is _nothing:
             signal.signal(_KNOCK, signal.SIG_DFL)
 
-    def _run(self) -> None:
+    def _run(self, notes: Descriptor) -> None:
         with contextlib.suppress(OSError):  # closed by the program
-            while _END not in (numbers := os.read(self._pipe[0], 64)) and numbers:
+            while notes.is_ours and _END not in (numbers := os.read(notes, 64)) and numbers:
                 if not _WATCHED.isdisjoint(numbers):
                     _knock()
 
@@ -95,10 +95,11 @@ class Waker:
 
     def hold(self) -> None:
         """End the thread until `release()`."""
-        if self._thread is not None:
+        if self._thread is not None and self._pipe is not None:
             self._leaving, self._thread = self._thread, None
-            with contextlib.suppress(OSError):
-                os.write(self._pipe[1], bytes([_END]))
+            if self._pipe[1].is_ours:
+                with contextlib.suppress(OSError):  # full: the thread is busy
+                    os.write(self._pipe[1], bytes([_END]))
 
     def join(self, until: float) -> bool:
         """Wait for the end of the thread until `until` (`monotonic()`); whether it has come."""
@@ -107,8 +108,8 @@ class Waker:
     def release(self) -> None:
         """Go on."""
         self._leaving = None
-        if self._watches and self._thread is None:
-            thread = threading.Thread(target=self._run, name="agentops-waker", daemon=True)
+        if self._watches and self._thread is None and self._pipe is not None:
+            thread = threading.Thread(target=self._run, args=self._pipe[:1], name="agentops-waker", daemon=True)
             with contextlib.suppress(RuntimeError):  # where no thread can be had
                 thread.start()
                 self._thread = thread
@@ -118,9 +119,8 @@ class Waker:
         if self._watches:
             with contextlib.suppress(ValueError):
                 self._give_back()
-        for end in self._pipe:
-            with contextlib.suppress(OSError):
-                os.close(end)
+        for end in self._pipe or ():
+            end.close()
         self._begin()
 
 
@@ -135,16 +135,16 @@ def _is_free() -> bool:
     )
 
 
-def _new_pipe() -> tuple[int, int]:
+def _new_pipe() -> tuple[Descriptor, Descriptor]:
     """A pipe whose ends have high numbers; a full one takes no more notes, as those in it are enough."""
     low = os.pipe()
     try:
-        high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _LOWEST) for end in low]
+        read, write = (Descriptor(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _LOWEST)) for end in low)
     finally:
         for end in low:
             os.close(end)
-    os.set_blocking(high[1], False)
-    return high[0], high[1]
+    os.set_blocking(write, False)
+    return read, write
 
 
 def _knock() -> None:
