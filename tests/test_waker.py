@@ -45,9 +45,8 @@ def said(source: str) -> list[str]:
 
 def test_a_worker_is_watched_and_its_parent_is_not():
     """Nothing is taken in a process that multiprocessing has not made."""
-    assert (
-        said(
-            """
+    assert said(
+        """
         in_worker(lambda: say(taken() == ALL))
         say(taken() == NOTHING)
         pid = os.fork()
@@ -56,9 +55,7 @@ def test_a_worker_is_watched_and_its_parent_is_not():
             os._exit(0)
         os.waitpid(pid, 0)
         """
-        )
-        == ["True"] * 3
-    )
+    ) == ["True", "True", "True"]
 
 
 def test_shutdown_gives_back_what_was_taken():
@@ -117,9 +114,8 @@ def test_an_event_loop_that_begins_later_has_its_signals():
 
 def test_a_worker_that_forks_is_watched_and_its_child_is_not():
     """The thread is not there at the fork, the child has nothing of it, and the worker goes on."""
-    assert (
-        said(
-            """
+    assert said(
+        """
         def work():
             pid = os.fork()
             if not pid:
@@ -129,9 +125,7 @@ def test_a_worker_that_forks_is_watched_and_its_child_is_not():
             say(taken() == ALL)
         in_worker(work)
         """
-        )
-        == ["True"] * 2
-    )
+    ) == ["True", "True"]
 
 
 def test_a_worker_that_becomes_a_daemon():
