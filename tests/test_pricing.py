@@ -17,7 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agentops_otel import pricing, semconv
-from agentops_otel.pricing import Cost, cost, span_cost
+from agentops_otel.pricing import Cost, Terms, cost, span_cost
 from agentops_otel.usage import USAGE_ATTRIBUTES, Usage
 
 MILLION = 1_000_000
@@ -140,8 +140,8 @@ def test_costs_what_the_price_list_says(provider, model, usage, dollars):
 
 def test_price_depends_on_the_time_of_day():
     """A model with off-peak prices costs what it cost when the call was made."""
-    peak = cost("deepseek", "deepseek-chat", Usage(MILLION), at=datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
-    night = cost("deepseek", "deepseek-chat", Usage(MILLION), at=datetime(2026, 1, 1, 20, tzinfo=timezone.utc))
+    peak = cost("deepseek", "deepseek-chat", Usage(MILLION), Terms(datetime(2026, 1, 1, 12, tzinfo=timezone.utc)))
+    night = cost("deepseek", "deepseek-chat", Usage(MILLION), Terms(datetime(2026, 1, 1, 20, tzinfo=timezone.utc)))
 
     assert peak is not None
     assert night is not None
@@ -161,13 +161,110 @@ def test_what_is_billed_is_the_price():
     assert span_cost(span | odd) == span_cost(span)
 
 
-def test_price_depends_on_the_service_tier():
-    """The priority tier costs more than the default one, and a tier nobody knows is the default."""
-    tiers = [
-        cost("openai", "gpt-4o", Usage(MILLION), service_tier=tier) for tier in ("default", "priority", "unheard of")
-    ]
+@pytest.mark.parametrize(
+    ("provider", "model", "tier", "dollars"),
+    [
+        *[("openai", "gpt-4o", tier, 2.5) for tier in ("", "default", "auto", "Standard")],
+        ("openai", "gpt-4o", "priority", 4.25),
+        ("openai", "gpt-5", "flex", 0.625),
+        ("openai", "gpt-4o", "scale", None),  # is paid for beforehand
+        ("openai", "gpt-4o", "unheard of", None),
+        ("anthropic", "claude-sonnet-4-5", "standard", 6),
+        ("anthropic", "claude-sonnet-4-5", "fast", None),
+        ("gcp.gemini", "gemini-2.5-flash", "on_demand", 0.3),
+        ("gcp.gemini", "gemini-2.5-flash", "traffic_type_unspecified", 0.3),
+        ("gcp.gemini", "gemini-2.5-flash", "flex", None),
+        ("gcp.vertex_ai", "gemini-2.5-flash", "provisioned_throughput", None),
+        ("azure.ai.openai", "gpt-4o", "default", 2.5),
+        ("azure.ai.openai", "gpt-4o", "priority", None),  # Azure borrows OpenAI's model, but not its tiers
+        ("aws.bedrock", "amazon.nova-lite-v1:0", "flex", None),
+        ("groq", "llama-3.3-70b-versatile", "on_demand", 0.59),
+        ("groq", "llama-3.3-70b-versatile", "flex", 0.59),  # costs the same there
+        ("groq", "llama-3.3-70b-versatile", "performance", None),
+    ],
+)
+def test_price_depends_on_the_service_tier(provider, model, tier, dollars):
+    """A tier costs what the table says of it; one that the table does not know has no cost, not the default's."""
+    priced = cost(provider, model, Usage(MILLION), Terms(service_tier=tier))
 
-    assert [priced and priced.amount for priced in tiers] == pytest.approx([2.5, 4.25, 2.5])
+    assert (priced and priced.amount) == (dollars and pytest.approx(dollars))
+
+
+PLACES = [
+    ("anthropic", "claude-opus-4-6", "api.anthropic.com", "", 1),
+    ("anthropic", "claude-opus-4-6", "api.anthropic.com", "global", 1),
+    ("anthropic", "claude-3-5-haiku-latest", "api.anthropic.com", "not_available", 1),
+    ("anthropic", "claude-opus-4-6", "api.anthropic.com", "us", 1.1),
+    ("anthropic", "claude-opus-4-6", "api.anthropic.com", "the moon", None),
+    ("openai", "gpt-5.4", "api.openai.com", "", 1),
+    ("openai", "gpt-5.4", "eu.api.openai.com", "", 1.1),
+    ("openai", "gpt-5.4-2026-03-05", "US.api.openai.com.", "", 1.1),
+    ("openai", "gpt-5.4", "eu.api.openai.com.example.com", "", 1),
+    ("openai", "gpt-4o", "eu.api.openai.com", "", 1),
+    ("openai", "gpt-5", "eu.api.openai.com", "", 1),
+    ("mistral_ai", "mistral-large-latest", "api.mistral.ai", "", 1),
+    ("mistral_ai", "mistral-large-latest", "api.eu.mistral.ai", "", 1.1),
+    ("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "api.together.xyz", "", 1),
+    ("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "ca-api.together.ai", "", 1.25),
+    ("gcp.vertex_ai", "claude-sonnet-4-5@20250929", "aiplatform.googleapis.com", "", 1),
+    ("gcp.vertex_ai", "claude-sonnet-4-5@20250929", "us-east5-aiplatform.googleapis.com", "", 1.1),
+    ("gcp.vertex_ai", "claude-sonnet-4-5@20250929", "aiplatform.eu.rep.googleapis.com", "", 1.1),
+    ("gcp.vertex_ai", "claude-3-5-haiku@20241022", "us-east5-aiplatform.googleapis.com", "", 1),
+    ("gcp.vertex_ai", "gemini-2.5-flash", "us-central1-aiplatform.googleapis.com", "", 1),
+    ("gcp.vertex_ai", "google/gemini-2.5-flash", "us-central1-aiplatform.googleapis.com", "", 1),
+]
+
+
+@pytest.mark.parametrize(("provider", "model", "host", "geo", "times"), PLACES)
+def test_price_depends_on_the_place(provider, model, host, geo, times):
+    """Where a provider takes more for calls that stay in a region, tokens cost more, and searches do not."""
+    plain = cost(provider, model, Usage(1000, 100)).amount
+    priced = cost(provider, model, Usage(1000, 100), Terms(host=host, geo=geo))
+
+    assert (priced and priced.amount) == (times and pytest.approx(plain * times))
+
+
+def test_a_search_costs_the_same_everywhere():
+    """What a region adds is added to tokens alone."""
+    terms = Terms(web_searches=3, geo="us")
+    plain = cost("anthropic", "claude-sonnet-4-5", Usage(1000, 100)).amount
+
+    assert cost("anthropic", "claude-sonnet-4-5", Usage(1000, 100), terms).amount == pytest.approx(plain * 1.1 + 0.03)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "tokens", "models", "is_known"),
+    [
+        ("anthropic", "claude-opus-4-6", 5000, ("claude-opus-4-6", "claude-opus-4-6"), True),
+        ("anthropic", "claude-opus-4-6", 5000, ("claude-opus-4-6", "claude-haiku-4-5"), False),
+        ("anthropic", "claude-opus-4-6", 5000, ("no model",), False),
+        ("anthropic", "claude-opus-4-6", 5000, ("",), False),
+        ("gcp.gemini", "gemini-2.5-pro", 200_000, ("gemini-2.5-pro", "gemini-2.5-pro"), True),
+        # Alone each of them may have been short enough for the lower price.
+        ("gcp.gemini", "gemini-2.5-pro", 200_001, ("gemini-2.5-pro", "gemini-2.5-pro"), False),
+    ],
+)
+def test_tokens_of_several_requests(provider, model, tokens, models, is_known):
+    """An answer that took several requests has a cost when all were the same model's, and short."""
+    usage = Usage(tokens, 100)
+    priced = cost(provider, model, usage, Terms(iterations=models))
+
+    assert priced == (cost(provider, model, usage) if is_known else None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage"),
+    [
+        ("openai", "gpt-4o-audio-preview", Usage(1000, 500, input_audio_tokens=800)),
+        ("openai", "gpt-4o-audio-preview", Usage(1000, 500, output_audio_tokens=400)),
+        ("azure.ai.openai", "gpt-4o-audio-preview", Usage(1000, 500, output_audio_tokens=400)),
+        ("cohere", "embed-v4.0", Usage(3010, 0, input_image_tokens=3000)),
+    ],
+)
+def test_sound_and_pictures_do_not_cost_what_text_costs(provider, model, usage):
+    """Where the table has no price for what is never priced as text, the call has no cost."""
+    assert cost(provider, model, usage) is None
+    assert cost(provider, model, Usage(usage.input_tokens, usage.output_tokens)) is not None
 
 
 @pytest.mark.parametrize(
@@ -181,6 +278,7 @@ def test_price_depends_on_the_service_tier():
         pytest.param("ibm.watsonx.ai", "gpt-4o", id="provider without prices"),
         pytest.param("my-openai-proxy", "gpt-4o", id="provider with a similar name"),
         pytest.param("openai", "whisper-1", id="priced by the hour"),
+        pytest.param("openai", "gpt-oss-120b", id="open weights, which OpenAI does not serve"),
     ],
 )
 def test_unknown_has_no_cost(provider, model):
@@ -243,7 +341,7 @@ def test_prices_that_change_are_asked_for_each_minute():
     for names in changing:
         model, owner = pricing._find(*names)
         for at in (datetime(2024, 6, 1, 4, tzinfo=timezone.utc), datetime(2026, 6, 1, 20, 59, tzinfo=timezone.utc)):
-            found = cost(*names, Usage(1000, 100), at=at)
+            found = cost(*names, Usage(1000, 100), Terms(at))
             if found is not None:
                 table = pricing._calculated(model, owner, Usage(1000, 100), at, None)
                 assert found.amount == pytest.approx(table, rel=1e-9)
@@ -257,7 +355,10 @@ def _looked_up(provider, model, usage, tier):
     if found is None:
         return None
     own = any(found[0] is each for each in found[1].models)
-    context = {"service_tier": tier} if own and tier else None
+    context = {"service_tier": tier} if tier and tier != "default" else None
+    known = [variant for variant in found[0].price_variants or () if variant.when == context]
+    if context and not (own and known):
+        return None
     listed = vars(found[0].get_prices(datetime.now(timezone.utc), context))
     prices = {name: price for name, price in listed.items() if price is not None}
     flat = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"} & prices.keys()
@@ -297,7 +398,7 @@ USAGES = st.builds(
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.integers(0, 5000), USAGES, st.sampled_from([None, "default", "flex", "priority", "batch"]))
+@given(st.integers(0, 5000), USAGES, st.sampled_from(["", "default", "flex", "priority", "batch"]))
 def test_a_remembered_price_is_the_price_to_the_last_digit(number, usage, tier):
     """For each model, tier and usage, what is remembered gives the very number that a look into the table gives."""
     models = [(provider.id, model.id) for provider in pricing._snapshot().providers for model in provider.models]
@@ -305,7 +406,7 @@ def test_a_remembered_price_is_the_price_to_the_last_digit(number, usage, tier):
     expected = _looked_up(provider, model, usage, tier)
     assume(expected is not None)
     for _ in range(2):
-        priced = cost(provider, model, usage, service_tier=tier)
+        priced = cost(provider, model, usage, Terms(service_tier=tier))
         assert priced is not None
         assert priced.amount == max(0.0, expected)
 
@@ -346,13 +447,11 @@ def test_span_cost_takes_the_model_that_answered():
         "gen_ai.request.model": "prod-chat",
         "gen_ai.response.model": "gpt-4o-2024-08-06",
         "gen_ai.usage.input_tokens": MILLION,
-        "openai.response.service_tier": "priority",
     }
 
     priced = span_cost(attributes)
 
     assert priced is not None
-    # Azure borrows OpenAI's model, but not its tiers.
     assert priced.amount == pytest.approx(2.5)
 
 
@@ -408,6 +507,23 @@ def test_attributes_survive_the_way_back():
         "agentops.price_table": "0.1.2",
     }
     assert span_cost(written) == priced
+
+
+def test_prices_file_knows_a_model_by_either_name(prices_file):
+    """The name that was asked for, as that of a deployment, is in the file; the answer says the model behind it."""
+    span = {"gen_ai.provider.name": "azure.ai.openai", "gen_ai.request.model": "prod-chat"}
+    span |= {"gen_ai.response.model": "gpt-4o-2024-08-06", "gen_ai.usage.input_tokens": MILLION}
+    prices_file({"azure.ai.openai/prod-chat": {"input": 2}, "gpt-4o-2024-08-06": {"input": 1}})
+    assert span_cost(span) == Cost(2.0, "local", "override:prices.json")
+
+    pricing._own_prices.cache_clear()
+    prices_file({"prod-chat": {"input": 3}, "azure.ai.openai/gpt-4o-2024-08-06": {"input": 1}})
+    assert span_cost(span) == Cost(1.0, "local", "override:prices.json")
+
+    pricing._own_prices.cache_clear()
+    prices_file({"prod-chat": {"input": 3}})
+    assert span_cost(span) == Cost(3.0, "local", "override:prices.json")
+    assert span_cost(span | {"gen_ai.request.model": ["prod-chat"]}).table == version("genai-prices")
 
 
 def test_prices_file_wins(prices_file):

@@ -40,6 +40,7 @@ import msgspec
 from . import semconv
 from .loading import apart_from_forks
 from .log import logger
+from .surcharges import surcharge
 from .usage import USAGE_ATTRIBUTES, Usage
 
 if TYPE_CHECKING:
@@ -59,8 +60,11 @@ PRICED_BY: Final = USAGE_ATTRIBUTES | {
     semconv.PRICE_TABLE,
     semconv.PROVIDER_NAME,
     semconv.REQUEST_MODEL,
+    semconv.RESPONSE_INFERENCE_GEO,
+    semconv.RESPONSE_ITERATIONS,
     semconv.RESPONSE_MODEL,
     semconv.RESPONSE_SERVICE_TIER,
+    semconv.SERVER_ADDRESS,
     semconv.USAGE_AUDIO_SECONDS,
     semconv.USAGE_WEB_SEARCHES,
 }
@@ -93,6 +97,17 @@ _MAKERS: Final = (
     (re.compile(r"claude-[^@]*$"), "anthropic"),
     (re.compile(r"grok-"), "x_ai"),
 )
+# Tiers that cost what the list says. A tier that the table has no price for has no cost.
+_LISTED_TIERS: Final = frozenset({"", "auto", "default", "on_demand", "standard", "unspecified"})
+# https://console.groq.com/docs/flex-processing
+_TIERS_AS_LISTED: Final = frozenset({("groq", "flex")})
+# What never costs the same as text at a provider.
+_APART: Final = {
+    "openai": ("input_audio", "output_audio"),
+    "azure": ("input_audio", "output_audio"),
+    "cohere": ("input_image",),
+}
+_OPEN_WEIGHTS: Final = "gpt-oss"  # anybody may serve them, and their maker does not
 _BEDROCK: Final = "aws.bedrock"
 _ROUTER: Final = "huggingface"  # each of the hosts that it sends calls to has prices of its own: `model:host`
 _RATES: Final = ("input", "output", "cache_read", "cache_write", "input_audio", "output_audio")
@@ -113,7 +128,13 @@ _ONE_CLASS: Final[Mapping[str, Usage]] = {
 _WITH_BOTH_TOTALS: Final = semconv.LLM_OPERATIONS - {semconv.OPERATION_EMBEDDINGS}
 _FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
 _UPDATER_NAMES: Final = ("UpdatePrices", "wait_prices_updated_async", "wait_prices_updated_sync")
-_OWN_PRICES: Final = ("input_image", "input_video", "output_image", "cache_write_1h")  # where the table has one
+_OWN_PRICES: Final = (  # where the table has one
+    "input_image",
+    "input_video",
+    "output_image",
+    "output_video",
+    "cache_write_1h",
+)
 _MILLION: Final = 1_000_000
 
 
@@ -125,31 +146,69 @@ class Cost(msgspec.Struct, frozen=True):
     table: str | None
 
 
-def cost(
-    provider: str,
-    model: str,
-    usage: Usage,
-    *,
-    at: datetime | None = None,
-    service_tier: str | None = None,
-    web_searches: int = 0,
-) -> Cost | None:
-    """What `usage` of a model costs; None when neither the prices file nor the table knows the model.
+class Terms(NamedTuple):
+    """What the price of a call depends on besides its tokens."""
+
+    at: datetime | None = None
+    """When the call was made, for prices that changed or that depend on the time of day; now when left out."""
+    service_tier: str = ""
+    """The provider's word for the tier that served the call, such as ``flex`` or ``priority``."""
+    web_searches: int = 0
+    """How many searches the provider has made for it; the prices file has no price for them."""
+    host: str = ""
+    """The ``server.address`` of the call: in some regions it costs more."""
+    geo: str = ""
+    """Where the answer says that the model has run, as Anthropic's does."""
+    asked: str = ""
+    """The model that was asked for, which the prices file may know by this name."""
+    iterations: tuple[str, ...] = ()
+    """The models of the requests that the provider has made for the answer, where they were several."""
+    billed: tuple[int | None, int | None] = (None, None)
+    """The input and output tokens that are billed, where the provider says that they are others."""
+    is_by_length: bool = False
+    """Whether sound is paid by its length, beside the tokens."""
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, AttributeValue]) -> Terms:
+        """What a span says of them."""
+        tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
+        models = attributes.get(semconv.RESPONSE_ITERATIONS)
+        return cls(
+            service_tier=_text(tier),
+            web_searches=_count(attributes.get(semconv.USAGE_WEB_SEARCHES)) or 0,
+            host=_text(attributes.get(semconv.SERVER_ADDRESS)),
+            geo=_text(attributes.get(semconv.RESPONSE_INFERENCE_GEO)),
+            asked=_text(attributes.get(semconv.REQUEST_MODEL)),
+            iterations=tuple(map(str, models)) if isinstance(models, (list, tuple)) else (),
+            billed=(
+                _count(attributes.get(semconv.BILLED_INPUT_TOKENS)),
+                _count(attributes.get(semconv.BILLED_OUTPUT_TOKENS)),
+            ),
+            is_by_length=attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None,
+        )
+
+
+_PLAIN: Final = Terms()
+
+
+def cost(provider: str, model: str, usage: Usage, terms: Terms = _PLAIN) -> Cost | None:
+    """What `usage` of a model costs; None when neither the prices file nor the table knows the price.
 
     Args:
         provider: A ``gen_ai.provider.name``.
-        at: When the call was made, for prices that changed or that depend on the time of day; now when left out.
-        service_tier: The provider's word for the tier that served the call, such as ``flex`` or ``priority``.
-        web_searches: How many searches the provider has made for it; the prices file has no price for them.
+        model: The model that answered.
     """
-    own = _own_cost(provider, model, usage)
+    if terms.is_by_length:
+        return None  # the words alone would be half of the price
+    usage = _billed(usage, *terms.billed)
+    own = _own_cost(provider, (model, terms.asked), usage)
     if own is not None:
         return own
     found = _find(provider, model)
     if found is None:
         return None
     try:
-        amount = _table_price(found, (provider, model), usage, at, service_tier, web_searches)
+        amount = _table_price(found, (provider, model), usage, terms)
     except ValueError as error:
         # Whatever came out would be invented.
         logger.debug("no cost for %r: %s", model, error)
@@ -197,16 +256,7 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
         return _sound_cost(provider, model, attributes.get(semconv.USAGE_AUDIO_SECONDS))
     if usage.missing and attributes.get(semconv.OPERATION_NAME) in _WITH_BOTH_TOTALS:
         return None  # half of a price is a wrong price
-    if attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None:
-        return None  # as is that of the words alone where sound is paid by its length
-    tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
-    return cost(
-        provider,
-        model,
-        _billed(usage, attributes),
-        service_tier=tier if isinstance(tier, str) else None,
-        web_searches=_count(attributes.get(semconv.USAGE_WEB_SEARCHES)) or 0,
-    )
+    return cost(provider, model, usage, Terms.of(attributes))
 
 
 def _sound_cost(provider: str, model: str, seconds: AttributeValue | None) -> Cost | None:
@@ -241,13 +291,15 @@ def _model_of(attributes: Mapping[str, AttributeValue], provider: AttributeValue
     return asked or answered if asked_first else answered or asked
 
 
-def _billed(usage: Usage, attributes: Mapping[str, AttributeValue]) -> Usage:
-    """The tokens that are billed, where the provider says that they are others; then no class of them is known."""
-    given = _count(attributes.get(semconv.BILLED_INPUT_TOKENS))
-    made = _count(attributes.get(semconv.BILLED_OUTPUT_TOKENS))
+def _billed(usage: Usage, given: int | None, made: int | None) -> Usage:
+    """The tokens that are billed; where they are others than those of the usage, no class of them is known."""
     if given is None and made is None:
         return usage
     return Usage(usage.input_tokens if given is None else given, usage.output_tokens if made is None else made)
+
+
+def _text(value: AttributeValue | None) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _count(value: AttributeValue | None) -> int | None:
@@ -356,6 +408,8 @@ def _find(provider: str, model: str) -> tuple[Any, Any] | None:
     name, model = _in_table(provider.strip().lower(), model)
     if snapshot is None or not model or not any(known.id == name for known in snapshot.providers):
         return None
+    if name == "openai" and model.lower().startswith(_OPEN_WEIGHTS):
+        return None
     try:
         table_provider, table_model = snapshot.find_provider_model(model, None, name, None)
     except LookupError:
@@ -374,30 +428,41 @@ def _in_table(provider: str, model: str) -> tuple[str, str]:
     return name, model
 
 
-def _table_price(
-    found: tuple[Any, Any],
-    names: tuple[str, str],
-    usage: Usage,
-    at: datetime | None,
-    service_tier: str | None,
-    web_searches: int,
-) -> float:
+def _table_price(found: tuple[Any, Any], names: tuple[str, str], usage: Usage, terms: Terms) -> float:
     """US dollars; ValueError when the table does not price all of it, or the classes do not fit into the totals."""
     model, provider = found
+    at = terms.at
     # The table's prices may change with the minute (some are lower at night), and to look them up takes longer than
     # everything else here.
     minute = 0 if _is_constant(*names) else int((time.time() if at is None else at.timestamp()) // 60)
-    prices = _prices_in(*names, minute, service_tier)
+    prices = _prices_in(*names, minute, _tier(provider.id, terms.service_tier))
     if not prices.for_tokens and usage:
-        raise ValueError("its price does not depend on tokens alone")
+        raise ValueError(f"its price does not depend on tokens alone, or not known for tier {terms.service_tier!r}")
+    if any(getattr(usage, name) for name in prices.missing):
+        raise ValueError("its sound or its pictures have no price")
+    times = surcharge(*names, terms.host, terms.geo)
+    if times is None:
+        raise ValueError(f"its price in {terms.geo!r} is not known")
     searched = 0.0
-    if web_searches:
+    if terms.web_searches:
         if prices.search is None:
             raise ValueError("its searches have no price")
-        searched = web_searches * prices.search
+        searched = terms.web_searches * prices.search
+    if terms.iterations:
+        if any((_find(names[0], each) or (None,))[0] is not model for each in terms.iterations):
+            raise ValueError("some of its tokens are another model's")
+        if usage.input_tokens > prices.flat_until:
+            raise ValueError("a long call costs more, and how long each of its calls was is not known")
     if usage.input_tokens <= prices.flat_until and not any(prices.special(usage)) and _fits(usage):
-        return prices.flat.amount(usage) + searched
-    return searched + _calculated(model, provider, usage, at or datetime.now(timezone.utc), prices.context)
+        return prices.flat.amount(usage) * times + searched
+    return searched + times * _calculated(model, provider, usage, at or datetime.now(timezone.utc), prices.context)
+
+
+def _tier(provider: str, tier: str) -> str | None:
+    """The tier, where it may have a price of its own."""
+    name = tier.lower()
+    is_listed = name in _LISTED_TIERS or name.endswith("_unspecified") or (provider, name) in _TIERS_AS_LISTED
+    return None if is_listed else name
 
 
 class _Prices(NamedTuple):
@@ -409,6 +474,7 @@ class _Prices(NamedTuple):
     special: Callable[[Usage], tuple[int, ...]]  # tokens that have a price of their own, which is not in `flat`
     context: Mapping[str, str] | None  # what the prices depend on besides the time
     search: float | None = None  # of one search of the web
+    missing: tuple[str, ...] = ()  # tokens that need a price of their own, and have none
 
 
 @lru_cache(maxsize=1024)
@@ -427,19 +493,34 @@ def _prices_in(provider: str, model: str, minute: int, service_tier: str | None)
     if found is None:
         return _Prices(False, _Rates.of({"input": 0.0}), -1, _special({}), None)
     table_model, table_provider = found
-    # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from another.
-    own = any(table_model is each for each in table_provider.models)
-    # Anthropic calls a tier a speed.
-    context = dict.fromkeys(("service_tier", "speed"), service_tier) if own and service_tier else None
-    listed = vars(table_model.get_prices(datetime.fromtimestamp(minute * 60, timezone.utc), context))
+    at, context = datetime.fromtimestamp(minute * 60, timezone.utc), None
+    is_known = True
+    if service_tier:
+        # Anthropic calls a tier a speed.
+        context = dict.fromkeys(("service_tier", "speed"), service_tier)
+        # As the table does: a tier's prices belong to the provider's own models, not to the ones it borrows from
+        # another.
+        own = any(table_model is each for each in table_provider.models)
+        is_known = own and _has_tier(table_model, context, at)
+    listed = vars(table_model.get_prices(at, context))
     prices = {name: price for name, price in listed.items() if price is not None}
     search = prices.get("web_searches_kcount")
     return _Prices(
-        bool(prices.keys() & _FOR_TOKENS),
+        is_known and bool(prices.keys() & _FOR_TOKENS),
         *_flat_rates(prices),
         _special(prices),
         context,
         float(search) / 1000 if isinstance(search, Decimal) else None,
+        tuple(f"{name}_tokens" for name in _APART.get(table_provider.id, ()) if f"{name}_mtok" not in prices),
+    )
+
+
+def _has_tier(model: Any, context: Mapping[str, str], at: datetime) -> bool:
+    """Whether the table has prices of a model for what they depend on."""
+    return any(
+        all(context.get(name) == value for name, value in variant.when.items())
+        for variant in getattr(model, "price_variants", None) or ()
+        if variant.constraint is None or variant.constraint.active(at)
     )
 
 
@@ -514,12 +595,14 @@ def _cached_media(counts: Mapping[str, int], usage: Usage) -> dict[str, int]:
 # prices
 
 
-def _own_cost(provider: str, model: str, usage: Usage) -> Cost | None:
+def _own_cost(provider: str, models: tuple[str, ...], usage: Usage) -> Cost | None:
+    """The price of the first model that the file knows, with its provider or without."""
     path = os.environ.get(PRICES_FILE)
     if not path:
         return None
     prices = _own_prices(path)
-    rates = prices.get(f"{provider}/{model}") or prices.get(model)
+    names = (*(f"{provider}/{model}" for model in models), *models)
+    rates = next((prices[name] for name in names if name in prices), None)
     amount = None if rates is None else at_rates(rates, usage)
     return None if amount is None else Cost(amount, semconv.COST_SOURCE_LOCAL, f"override:{Path(path).name}")
 

@@ -142,6 +142,7 @@ USAGE_CACHE_READ_AUDIO_TOKENS: Final = "gen_ai.usage.audio.cache_read.input_toke
 USAGE_CACHE_READ_IMAGE_TOKENS: Final = "gen_ai.usage.image.cache_read.input_tokens"
 USAGE_OUTPUT_TEXT_TOKENS: Final = "gen_ai.usage.text.output_tokens"
 USAGE_OUTPUT_IMAGE_TOKENS: Final = "gen_ai.usage.image.output_tokens"
+USAGE_OUTPUT_VIDEO_TOKENS: Final = "gen_ai.usage.video.output_tokens"
 USAGE_OUTPUT_AUDIO_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 
 # Sound that is paid by its length.
@@ -193,6 +194,8 @@ OPENAI_API_TYPE: Final = "openai.api.type"
 # Of other providers.
 REQUEST_SERVICE_TIER: Final = "agentops.request.service_tier"
 RESPONSE_SERVICE_TIER: Final = "agentops.response.service_tier"
+RESPONSE_INFERENCE_GEO: Final = "agentops.response.inference_geo"
+RESPONSE_ITERATIONS: Final = "agentops.response.iterations"
 
 # Agents, workflows, tools, actions, errors.
 AGENT_NAME: Final = "gen_ai.agent.name"

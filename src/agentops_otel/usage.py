@@ -43,6 +43,7 @@ class Usage:
     """Those of `cache_read_tokens` that are sound, which have a price of their own."""
     cache_read_image_tokens: int = 0
     """Those that are pictures."""
+    output_video_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
@@ -108,6 +109,7 @@ _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "cache_write_1h_tokens": (semconv.USAGE_CACHE_WRITE_1H_TOKENS,),
     "cache_read_audio_tokens": (semconv.USAGE_CACHE_READ_AUDIO_TOKENS,),
     "cache_read_image_tokens": (semconv.USAGE_CACHE_READ_IMAGE_TOKENS,),
+    "output_video_tokens": (semconv.USAGE_OUTPUT_VIDEO_TOKENS,),
 }
 _NAMES: Final = (*_TOTALS, *_CLASSES)
 _NONE: Final = Usage()

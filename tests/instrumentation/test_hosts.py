@@ -89,7 +89,7 @@ def test_provider_and_price_of_a_host(url, provider, model, dollars):
     """Each host has its provider's name, and that provider's price for its models."""
     assert sdk.provider(openai.OpenAI, urlsplit(url).hostname) == provider
     # DeepSeek's prices depend on the time of day.
-    priced = pricing.cost(provider, model, USAGE, at=datetime.now(timezone.utc).replace(hour=20))
+    priced = pricing.cost(provider, model, USAGE, pricing.Terms(datetime.now(timezone.utc).replace(hour=20)))
     if dollars is ...:  # whatever it costs today
         assert priced is not None
         assert priced.amount > 0

@@ -7,7 +7,7 @@ USAGE = {
     "completion_tokens": 48,
     "total_tokens": 105,
     "prompt_tokens_details": {"cached_tokens": 32},
-    "service_tier": "flex",
+    "service_tier": "default",
 }
 CALLS = [
     {"id": "D681PevKs", "index": 0, "function": {"name": "weather", "arguments": '{"city":"Paris"}'}},

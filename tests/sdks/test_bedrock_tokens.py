@@ -11,7 +11,8 @@ import pytest
 from agentops_otel import pricing, semconv
 from agentops_otel.instrumentation import _bedrock_models
 from agentops_otel.instrumentation.readers import invoke_model
-from agentops_otel.instrumentation.readers.converse import model_of, write_counts
+from agentops_otel.instrumentation.readers.converse import model_of, response, write_counts
+from agentops_otel.instrumentation.readers.converse_fold import ConverseFold
 from tests.sdks import answers_bedrock as answers
 from tests.sdks.answers_bedrock import CLAUDE, INVOKED, LLAMA, NOVA, TITAN, TITAN_EMBED, USAGE
 
@@ -176,3 +177,29 @@ def test_the_head_of_a_result():
         semconv.USAGE_OUTPUT_TOKENS: 48,
         semconv.RESPONSE_SERVICE_TIER: "flex",
     }
+
+
+@pytest.mark.parametrize(
+    ("tier", "latency", "served"),
+    [
+        (None, None, None),
+        ("default", None, "default"),
+        ("default", "standard", "default"),
+        (None, "optimized", "optimized"),
+        ("default", "optimized", "optimized"),
+        ("flex", "optimized", "flex"),
+        (7, "standard", None),
+    ],
+)
+def test_less_latency_is_a_tier(tier, latency, served):
+    """It has prices of its own, in each way to call a model."""
+    said = {"output": {}, "serviceTier": {"type": tier}, "performanceConfig": {"latency": latency}}
+    fold = ConverseFold()
+    fold.extend([{"metadata": {name: said[name] for name in ("serviceTier", "performanceConfig")}}])
+    for answer in (said, fold.response()):
+        seen = {}
+        response(answer, seen)
+        assert seen.get(semconv.RESPONSE_SERVICE_TIER) == served
+    seen = {}
+    invoke_model.head({"serviceTier": tier, "performanceConfigLatency": latency}, seen)
+    assert seen.get(semconv.RESPONSE_SERVICE_TIER) == served

@@ -363,6 +363,8 @@ def test_a_mocked_answer_is_a_call(spans, server, call, streamed):
     span = spans.one()
     assert span.attributes[semconv.PROVIDER_NAME] == "anthropic"
     assert "Paris" in span.attributes[semconv.OUTPUT_MESSAGES]
+    assert not span.attributes.get(semconv.USAGE_INPUT_TOKENS)
+    assert not span.attributes.get(semconv.COST_AMOUNT)
     assert server.requests == []
 
 

@@ -167,7 +167,7 @@ def test_chat(client, server, spans):
         semconv.RESPONSE_ID: "cf79f7daaee244b1",
         semconv.RESPONSE_MODEL: MODEL,
         semconv.RESPONSE_FINISH_REASONS: ("stop",),
-        semconv.RESPONSE_SERVICE_TIER: "flex",
+        semconv.RESPONSE_SERVICE_TIER: "default",
         semconv.SERVER_ADDRESS: "127.0.0.1",
         semconv.SERVER_PORT: server.port,
         semconv.REQUEST_ID: "m1",

@@ -23,12 +23,14 @@ from .readers.audio import TRANSCRIPT
 from .readers.embeddings import EMBEDDINGS
 from .readers.form import FILES
 from .readers.images import IMAGES
-from .readers.litellm_answer import PROVIDER, HiddenFold, opened, request, response
+from .readers.litellm_answer import PROVIDER, HiddenFold, mocked, opened, request, response
 from .readers.litellm_providers import asked
 from .readers.rerank import RERANK
 
 
 def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Request | None]:
+    mocks = replace(endpoint, response=partial(mocked, endpoint.response))
+
     def read(_instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request | None:
         body = {**dict(zip(names, args, strict=False)), **kwargs}
         if body.get("acompletion") is True:  # the coroutine that is returned makes the call
@@ -41,7 +43,8 @@ def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], 
             body["response_format"] = {"type": "json_schema"}
         url = body.get("api_base") or body.get("base_url")
         server = server_at(provider, url) if isinstance(url, str) else Server(provider)
-        return Request(endpoint, body, server, stream=body.get("stream") is True, keys=(body.get("api_key"),))
+        read_as = mocks if body.get("mock_response") is not None else endpoint
+        return Request(read_as, body, server, stream=body.get("stream") is True, keys=(body.get("api_key"),))
 
     return read
 

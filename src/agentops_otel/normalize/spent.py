@@ -49,7 +49,8 @@ def cost_of(
     if usage.missing and said.text("operation") not in _WITHOUT_OUTPUT:
         return None, None  # half of a price is a wrong price
     at = datetime.fromtimestamp(span.start_ns / 1e9, timezone.utc)
-    price = pricing.cost(provider, model, usage, at=at, service_tier=said.text("service_tier"))
+    terms = pricing.Terms.of(span.attributes)._replace(at=at, service_tier=said.text("service_tier") or "")
+    price = pricing.cost(provider, model, usage, terms)
     if price is None or not price.amount <= _MOST_DOLLARS:
         return None, None
     return Cost(price.amount, price.source), price.table

@@ -114,11 +114,38 @@ COUNTED = {
             ],
         },
         Usage(128000, 4500, 5000),
+        None,  # some of its tokens are the advisor's
+    ),
+    "compacted, and nothing else": (
+        {
+            "input_tokens": 23000,
+            "output_tokens": 1000,
+            "iterations": [
+                {"type": "compaction", "input_tokens": 100000, "output_tokens": 3500, "cache_read_input_tokens": 5000},
+                {"type": "message", "input_tokens": 23000, "output_tokens": 1000, "model": SONNET},
+            ],
+        },
+        Usage(128000, 4500, 5000),
         0.438,
     ),
+    "of one iteration": (
+        {
+            "input_tokens": 1000,
+            "output_tokens": 50,
+            "iterations": [{"type": "fallback_message", "input_tokens": 1000, "output_tokens": 50, "model": "other"}],
+        },
+        Usage(1000, 50),
+        0.00375,
+    ),
+    "in the US": (
+        {"input_tokens": 1000, "output_tokens": 50, "inference_geo": "us"},
+        Usage(1000, 50),
+        0.00375 * 1.1,
+    ),
+    "faster": ({"input_tokens": 1000, "output_tokens": 50, "speed": "fast"}, Usage(1000, 50), None),
 }
 # Where the list's own reader differs: it does not look into iterations.
-OTHERWISE = {"compacted"}
+OTHERWISE = {"compacted", "compacted, and nothing else"}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -136,7 +163,32 @@ def test_tokens_by_class_and_their_price(kind, stream):
     assert found.cache_read_tokens == expected.cache_read_tokens
     assert found.cache_write_tokens == expected.cache_write_tokens
     assert found.reasoning_tokens == expected.reasoning_tokens
-    assert span_cost(attributes).amount == pytest.approx(dollars, rel=1e-12)
+    priced = span_cost(attributes)
+    assert (priced and priced.amount) == (dollars and pytest.approx(dollars, rel=1e-12))
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_free"),
+    [
+        ({}, True),
+        ({"content": None}, True),
+        ({"stop_reason": "end_turn"}, False),
+        ({"content": [{"type": "text", "text": "I"}]}, False),
+        ({"id": "msg_bdrk_1"}, False),
+        ({"id": "msg_vrtx_1"}, False),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_refusal_without_output_is_free(changed, is_free, stream):
+    """Anthropic does not bill it; its tokens are still told."""
+    answer = answers.message(usage={"input_tokens": 1000, "output_tokens": 1}, model=SONNET)
+    answer |= {"content": [], "stop_reason": "refusal", **changed}
+    if stream:
+        answer = folded(answers.events({**answer, "content": answer["content"] or []})).response()
+    attributes = {semconv.PROVIDER_NAME: "anthropic", semconv.OPERATION_NAME: "chat"}
+    reader.response(answer, attributes)
+    assert attributes[semconv.USAGE_INPUT_TOKENS] == 1000
+    assert span_cost(attributes).amount == (0 if is_free else pytest.approx(0.003015))
 
 
 @pytest.mark.parametrize("kind", COUNTED.keys() - OTHERWISE)

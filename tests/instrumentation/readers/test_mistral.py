@@ -129,7 +129,7 @@ def test_the_tier_that_served():
     """It stands in the usage."""
     attributes = {}
     mistral_chat.response(answers.chat(), attributes)
-    assert attributes[semconv.RESPONSE_SERVICE_TIER] == "flex"
+    assert attributes[semconv.RESPONSE_SERVICE_TIER] == "default"
 
 
 # ---- requests ----

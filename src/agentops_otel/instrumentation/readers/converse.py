@@ -41,6 +41,7 @@ _FINISH: Final = {
     "malformed_model_output": "error",
     "malformed_tool_use": "error",
 }
+_OPTIMIZED: Final = "optimized"
 _MEDIA: Final = ("image", "document", "video", "audio")
 # The media types that are not the modality and the format.
 _TYPES: Final = {
@@ -240,13 +241,19 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     if reason and isinstance(reason, str):
         attributes[semconv.RESPONSE_FINISH_REASONS] = (reason,)
     write_counts(fields(response.get("usage")), attributes)
-    tier = fields(response.get("serviceTier")).get("type")
-    if tier and isinstance(tier, str):
-        attributes[semconv.RESPONSE_SERVICE_TIER] = tier
+    latency = fields(response.get("performanceConfig")).get("latency")
+    write_tier(fields(response.get("serviceTier")).get("type"), latency, attributes)
     invoked = fields(fields(response.get("trace")).get("promptRouter")).get("invokedModelId")
     if invoked and isinstance(invoked, str):
         attributes[semconv.RESPONSE_MODEL] = model_of(invoked)
     return None if reason else failure(value, response, "output")
+
+
+def write_tier(tier: Any, latency: Any, attributes: Attributes) -> None:
+    """The tier that served a call; answers with less latency are one, too: they have prices of their own."""
+    said = latency if latency == _OPTIMIZED and tier in (None, "default") else tier
+    if said and isinstance(said, str):
+        attributes[semconv.RESPONSE_SERVICE_TIER] = said
 
 
 def output(value: Any, content: Content) -> list[Message]:

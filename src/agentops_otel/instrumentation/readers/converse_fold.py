@@ -12,7 +12,7 @@ from ... import guard
 from .._content import NOTHING, as_text, fields, items
 from .usage import count
 
-_LAST: Final = ("usage", "serviceTier", "trace")
+_LAST: Final = ("usage", "serviceTier", "performanceConfig", "trace")
 
 
 class _Block:

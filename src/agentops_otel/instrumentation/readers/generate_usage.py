@@ -45,9 +45,14 @@ def write_usage(usage: Mapping[str, Any], attributes: Attributes, *, only_input:
     cached_sound = _by_modality(usage, _CACHED).get("audio_tokens")
     if cached_sound:
         attributes[semconv.USAGE_CACHE_READ_AUDIO_TOKENS] = cached_sound
-    tier = said(usage, "serviceTier") or said(usage, "trafficType")  # Google AI's word, and Vertex AI's
-    if isinstance(tier, str) and tier:
-        attributes[semconv.RESPONSE_SERVICE_TIER] = tier.removeprefix("ON_DEMAND_").lower()
+    tier = traffic_tier(said(usage, "serviceTier") or said(usage, "trafficType"))  # Google AI's word, and Vertex AI's
+    if tier:
+        attributes[semconv.RESPONSE_SERVICE_TIER] = tier
+
+
+def traffic_tier(said: Any) -> str:
+    """The tier that Google AI or Vertex AI says; empty when it is no text."""
+    return said.removeprefix("ON_DEMAND_").lower() if isinstance(said, str) else ""
 
 
 def _output(usage: Mapping[str, Any], total_in: int | None, thoughts: int) -> int | None:

@@ -47,9 +47,7 @@ def head(result: Mapping[str, Any], attributes: Attributes) -> None:
     headers = fields(said.get("HTTPHeaders"))
     counts = {field: headers[name] for name, field in _HEADERS.items() if name in headers}
     converse.write_counts(counts, attributes)
-    tier = result.get("serviceTier")
-    if tier and isinstance(tier, str):
-        attributes[semconv.RESPONSE_SERVICE_TIER] = tier
+    converse.write_tier(result.get("serviceTier"), result.get("performanceConfigLatency"), attributes)
 
 
 def invoked(endpoint: Endpoint) -> Endpoint:

@@ -8,11 +8,15 @@ from typing import Any, Final
 from ... import semconv
 from .._content import fields
 from .._endpoint import Attributes, Failure, Fold, Server, server_at
+from .generate_usage import traffic_tier
 from .litellm_providers import named
-from .usage import count
+from .messages import FAST
+from .usage import count, write_geo
 
 PROVIDER: Final = "custom_llm_provider"
 _HIDDEN: Final = "_hidden_params"
+_LIVE: Final = "_live"
+_LATE: Final = ("server_tool_use", "speed", "inference_geo")  # only in what LiteLLM counts at the end
 _STATE_COST: Final = frozenset({"openrouter"})  # what other answers say is LiteLLM's own reckoning
 _HEADERS: Final = {
     "llm_provider-x-request-id": (semconv.REQUEST_ID, str),
@@ -48,13 +52,17 @@ class HiddenFold:
     def response(self) -> Mapping[str, Any]:
         """The answer so far; its usage stands beside it where the program has not asked for it."""
         answer = self._fold.response()
-        return {**answer, "usage": answer.get("usage") or self._usage, _HIDDEN: self._hidden}
+        usage = answer.get("usage") or self._usage
+        if usage:
+            late = fields(fields(self._hidden.get(_LIVE)).get("usage"))
+            usage = {**fields(usage), **{name: late[name] for name in _LATE if late.get(name)}}
+        return {**answer, "usage": usage, _HIDDEN: self._hidden}
 
 
 def opened(value: Any) -> Any:
     """An answer or a chunk as it is now: once a stream has ended, LiteLLM puts its own count into the last chunk."""
     hidden = _hidden(value)
-    return {**fields(value), _HIDDEN: {**hidden}} if hidden.get("usage") is not None else value
+    return {**fields(value), _HIDDEN: {**hidden, _LIVE: hidden}} if hidden.get("usage") is not None else value
 
 
 def _hidden(value: Any) -> Mapping[str, Any]:
@@ -96,20 +104,38 @@ def response(read: Callable[[Any, Attributes], Failure | None], value: Any, attr
     return failure
 
 
+def mocked(read: Callable[[Any, Attributes], Failure | None], value: Any, attributes: Attributes) -> Failure | None:
+    """What an answer says that LiteLLM itself has made: nobody was asked."""
+    failure = read(value, attributes)
+    _nobody_was_asked(attributes)
+    return failure
+
+
+def _nobody_was_asked(attributes: Attributes) -> None:
+    for name in [name for name in attributes if name.startswith("gen_ai.usage.")]:
+        attributes[name] = 0
+
+
 def _tokens(said: Mapping[str, Any], hidden: Mapping[str, Any], attributes: Attributes) -> None:
     """What LiteLLM does to a usage."""
     if attributes.get(semconv.PROVIDER_NAME) not in _STATE_COST:
         for name in (semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE):
             attributes.pop(name, None)
-    if hidden.get("cache_hit") is True:  # its own cache: nobody was asked
-        for name in [name for name in attributes if name.startswith("gen_ai.usage.")]:
-            attributes[name] = 0
+    if hidden.get("cache_hit") is True:  # its own cache
+        _nobody_was_asked(attributes)
         return
     if attributes.get(semconv.USAGE_CACHE_READ_TOKENS) or attributes.get(semconv.USAGE_CACHE_WRITE_TOKENS):
         attributes.pop(semconv.USAGE_INPUT_TEXT_TOKENS, None)  # here the rest of the input, also where all is text
     if attributes.get(semconv.USAGE_INPUT_TOKENS) == 0 and attributes.get(semconv.USAGE_OUTPUT_TOKENS):
         del attributes[semconv.USAGE_INPUT_TOKENS]  # a stream of Anthropic's in old releases
-    written = fields(fields(fields(said.get("usage")).get("prompt_tokens_details")).get("cache_creation_token_details"))
+    usage = fields(said.get("usage"))
+    write_geo(usage, attributes)
+    # Anthropic's fast answers, and the tiers of Vertex AI.
+    traffic = fields(hidden.get("provider_specific_fields")).get("traffic_type")
+    tier = FAST if usage.get("speed") == FAST else traffic_tier(traffic)
+    if tier:
+        attributes[semconv.RESPONSE_SERVICE_TIER] = tier
+    written = fields(fields(usage.get("prompt_tokens_details")).get("cache_creation_token_details"))
     hour = count(written.get("ephemeral_1h_input_tokens"))
     if hour:
         attributes[semconv.USAGE_CACHE_WRITE_1H_TOKENS] = hour

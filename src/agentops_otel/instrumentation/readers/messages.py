@@ -16,7 +16,7 @@ from .._endpoint import Attributes, Failure
 from .answer import failure
 from .messages_parts import message_parts
 from .request import output_type, role_of, strings
-from .usage import count, write_cost, write_searches, write_tokens
+from .usage import count, write_cost, write_geo, write_searches, write_tokens
 
 _COUNTS: Final = (("max_tokens", semconv.REQUEST_MAX_TOKENS), ("top_k", semconv.REQUEST_TOP_K))
 _NUMBERS: Final = (("temperature", semconv.REQUEST_TEMPERATURE), ("top_p", semconv.REQUEST_TOP_P))
@@ -31,7 +31,10 @@ _FINISH: Final = {
     "refusal": "content_filter",
 }
 _COMPACTION: Final = "compaction"
-_FAST: Final = "fast"
+# Without any output it is not billed, by Anthropic itself: https://platform.claude.com/docs/en/release-notes/overview
+_REFUSAL: Final = "refusal"
+_OTHER_HOSTS: Final = ("msg_bdrk_", "msg_vrtx_")
+FAST: Final = "fast"
 
 # ---- requests ----
 
@@ -118,6 +121,8 @@ def response(value: Any, attributes: Attributes) -> Failure | None:
     if _is_compacted(answer.get("content")):
         attributes[semconv.CONVERSATION_COMPACTED] = True
     usage(fields(answer.get("usage")), attributes)
+    if reason == _REFUSAL and not answer.get("content") and not str(answer.get("id")).startswith(_OTHER_HOSTS):
+        attributes[semconv.BILLED_INPUT_TOKENS] = attributes[semconv.BILLED_OUTPUT_TOKENS] = 0
     return failure(value, answer, "content")
 
 
@@ -155,9 +160,13 @@ class _Tokens(NamedTuple):
 def usage(said: Mapping[str, Any], attributes: Attributes) -> None:
     """The tokens of an answer, the tier that served it, and what it has cost if the host says so."""
     found = _tokens(said)
-    for each in map(fields, items(said.get("iterations"))):
+    iterations = [fields(each) for each in items(said.get("iterations"))]
+    for each in iterations:
         if each.get("type") == _COMPACTION:
             found = found.plus(_tokens(each))
+    if len(iterations) > 1:
+        models = (each.get("model") or attributes.get(semconv.RESPONSE_MODEL) for each in iterations)
+        attributes[semconv.RESPONSE_ITERATIONS] = tuple(model if isinstance(model, str) else "" for model in models)
     fresh, made, read, written, written_1h = found
     thinking = count(fields(said.get("output_tokens_details")).get("thinking_tokens")) or 0
     if any(found):
@@ -172,9 +181,10 @@ def usage(said: Mapping[str, Any], attributes: Attributes) -> None:
             reasoning=thinking if made is not None and thinking <= made else 0,
         )
     # Fast answers have prices of their own, and no other tier.
-    tier = _FAST if said.get("speed") == _FAST else said.get("service_tier")
+    tier = FAST if said.get("speed") == FAST else said.get("service_tier")
     if isinstance(tier, str) and tier:
         attributes[semconv.RESPONSE_SERVICE_TIER] = tier
+    write_geo(said, attributes)
     write_cost(said, attributes)
     write_searches(said, attributes)
 

@@ -55,9 +55,12 @@ _MADE: Final = {
     "text_tokens": semconv.USAGE_OUTPUT_TEXT_TOKENS,
     "image_tokens": semconv.USAGE_OUTPUT_IMAGE_TOKENS,
     "audio_tokens": semconv.USAGE_OUTPUT_AUDIO_TOKENS,
+    "video_tokens": semconv.USAGE_OUTPUT_VIDEO_TOKENS,
 }
 _COST: Final = ("cost", "total_cost", "estimated_cost")  # OpenRouter, Perplexity and others; DeepInfra
-_COSTS: Final = frozenset(_COST)
+_TICKS: Final = "cost_in_usd_ticks"  # xAI's, ten thousand million to the dollar
+_A_DOLLAR: Final = 10**10  # https://docs.x.ai/developers/cost-tracking
+_COSTS: Final = frozenset((*_COST, _TICKS))
 _COST_TOTAL: Final = ("total_cost", "total", "amount", "cost", "usd")
 
 
@@ -302,6 +305,13 @@ def write_searches(said: Mapping[str, Any], attributes: Attributes) -> None:
         attributes[semconv.USAGE_WEB_SEARCHES] = searches
 
 
+def write_geo(said: Mapping[str, Any], attributes: Attributes) -> None:
+    """Where the model has run, where the answer says so as Anthropic's does: in some places it costs more."""
+    geo = said.get("inference_geo")
+    if geo and isinstance(geo, str):
+        attributes[semconv.RESPONSE_INFERENCE_GEO] = geo
+
+
 def _cost(said: Mapping[str, Any]) -> float | None:
     """A number, or an object with the total; with a key of the caller's own, what the model's host takes comes to it.
 
@@ -325,7 +335,8 @@ def _stated(said: Mapping[str, Any]) -> float | None:
             found = _amount(amount)
             if found is not None:
                 return found
-    return None
+    ticks = count(said.get(_TICKS))
+    return None if ticks is None else ticks / _A_DOLLAR
 
 
 def _amount(value: Any) -> float | None:

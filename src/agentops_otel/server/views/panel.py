@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from itertools import takewhile
 from typing import Any, Final
 
-from ... import pricing, semconv
+from ... import pricing
 from ...figures import format_count
 from ...rows import Message, SpanBody, SpanRow
 from ...usage import Usage
@@ -145,14 +145,12 @@ def _price_of(span: SpanRow, usage: Usage, rates: Mapping[str, float] | None) ->
     if rates is not None:
         return pricing.at_rates(rates, usage)
     said = span.body.attributes if span.body else {}
-    tier = said.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or said.get(semconv.RESPONSE_SERVICE_TIER)
     try:
         at = datetime.fromtimestamp(span.start_ns / 1e9, timezone.utc)
     except (OverflowError, ValueError, OSError):
         return None
-    found = pricing.cost(
-        span.provider or "", span.model or "", usage, at=at, service_tier=tier if isinstance(tier, str) else None
-    )
+    terms = pricing.Terms.of(said)._replace(at=at, web_searches=0, billed=(None, None))
+    found = pricing.cost(span.provider or "", span.model or "", usage, terms)
     return None if found is None else found.amount
 
 
