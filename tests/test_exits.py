@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -193,6 +194,36 @@ def test_hooks_of_the_user_are_called(server):
     assert ended.out.splitlines() == ["user thread hook KeyError", "user excepthook ValueError"], ended.err
     states = [attributes(span).get("agentops.session.end_state_reason") for span in server.spans()]
     assert states == ["shutdown() was called without end_session()", "ValueError: bad luck"]
+
+
+CONSOLE = """
+import code, os, sys
+import agentops_otel as agentops
+%s
+agentops.init(endpoint=os.environ["SERVER"], summary=False)
+
+class Remote(code.InteractiveConsole):
+    lines = []
+    def write(self, text):
+        self.lines.append(text)
+
+remote = Remote()
+remote.push("1/0")
+remote.push("1 +")
+print("".join(remote.lines))
+"""
+
+
+@pytest.mark.parametrize("hook", ["", "sys.excepthook = lambda *given: print('mine', given[0].__name__)"])
+def test_an_error_in_a_console_is_not_the_programs(server, hook):
+    """A console shows it as it would without us, wherever it writes to, and the session goes on."""
+    ended = run(CONSOLE % hook, {"SERVER": server.url})
+    plain = run((CONSOLE % hook).replace("agentops.init", "dict"), {"SERVER": server.url})
+    assert (ended.code, ended.err) == (0, "")
+    assert "ZeroDivisionError" in ended.out
+    if not hook or sys.version_info >= (3, 13):  # before, a hook also got the frames of the console
+        assert ended.out == plain.out
+    assert end_of(server) == ("Indeterminate", NOT_ENDED)
 
 
 def test_hooks_installed_after_ours_stay(server):

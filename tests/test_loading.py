@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 
@@ -60,3 +62,34 @@ def test_a_fork_does_not_wait_for_ever(monkeypatch):
     assert loading._importing.locked()
     loading.release()
     assert not loading._importing.locked()
+
+
+def test_a_file_of_the_program_named_secrets(tmp_path):
+    """It stands before the module of the standard library, and holds keys as a rule."""
+    (tmp_path / "secrets.py").write_text('KEY = "mine"\n')
+    (tmp_path / "main.py").write_text(
+        "import agentops_otel as agentops, secrets\n"
+        "agentops.init(endpoint='http://127.0.0.1:9', summary=False)\n"
+        "agentops.record(agentops.ActionEvent('x'))\n"
+        "agentops.end_session('Success')\n"
+        "print(secrets.KEY)\n"
+    )
+    variables = {**os.environ, "AGENTOPS_JOURNAL_DIR": str(tmp_path / "journal")}
+    done = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "mine\n"
+    assert "internal error" not in done.stderr
+
+
+def test_prices_while_memory_is_traced(tmp_path):
+    """With tracemalloc on, the table of prices would take minutes to load: calls have no cost, and one line says so."""
+    program = (
+        "import tracemalloc; tracemalloc.start()\n"
+        "from agentops_otel.pricing import cost\n"
+        "from agentops_otel.usage import Usage\n"
+        "print(cost('openai', 'gpt-4o', Usage(1)), cost('openai', 'gpt-4o', Usage(1)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "None None\n"
+    assert done.stderr.count("costs are not computed") == 1

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -69,3 +72,23 @@ def test_standard_error_that_is_closed_at_the_exit(closing):
         """
     )
     assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize("summary", ["True", "False"])
+@pytest.mark.parametrize("stderr", ["| true", "2> /dev/full"])
+def test_standard_error_that_takes_nothing(stderr, summary, tmp_path):
+    """Neither a reader that has gone nor a full disk changes the exit code: nothing of ours waits in a buffer."""
+    program = f"""
+        import os, time
+        import agentops_otel as agentops
+        agentops.init(endpoint="http://127.0.0.1:9", summary={summary})
+        agentops.record(agentops.ActionEvent("x"))
+        time.sleep(0.2)
+    """
+    (tmp_path / "program.py").write_text(textwrap.dedent(program))
+    command = f"{shlex.quote(sys.executable)} program.py {'2>&1 >/dev/null ' if '|' in stderr else ''}{stderr}"
+    variables = {**os.environ, "AGENTOPS_JOURNAL_DIR": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=tmp_path, env=variables, timeout=60, check=False
+    )
+    assert done.returncode == 0

@@ -12,12 +12,16 @@ import contextlib
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
+from typing import Any, Final
 
 from . import guard
 from .signals import Signals
 from .waker import Waker
+
+_CONSOLES: Final = ("code", "codeop")
 
 
 class Exits:
@@ -81,10 +85,23 @@ class Exits:
         Finalize(None, self.on_exit, exitpriority=0)
         guard.run(self._waker.start)
 
-    def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    def _on_exception(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        console = _console()
+        if console is not None:  # the program goes on
+            self._show(console, kind, error, trace)
+            return
         self._note(error)
         self._interrupted = isinstance(error, KeyboardInterrupt)
-        self._excepthook(kind, error, traceback)
+        self._excepthook(kind, error, trace)
+
+    def _show(self, console: Any, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Show the error of a line in a console as the console itself does without a hook of ours."""
+        if self._excepthook is not sys.__excepthook__:
+            self._excepthook(kind, error, trace)
+            return
+        while trace is not None and trace.tb_frame.f_globals.get("__name__") in _CONSOLES:
+            trace = trace.tb_next
+        console.write("".join(traceback.format_exception(kind, error, trace)))
 
     def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
@@ -109,6 +126,21 @@ class Exits:
             guard.report("the exit hook")
         if self._interrupted:
             _remember_interrupt()
+
+
+def _console() -> Any:
+    """The interactive console whose line has failed, if one calls the hook; it may write to somewhere else.
+
+    A console of the module `code` calls a hook that is not Python's own, and writes nothing itself
+    (https://docs.python.org/3/library/code.html#code.InteractiveInterpreter.showtraceback).
+    """
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  (documented, and there in CPython)
+    while frame is not None:
+        console = frame.f_locals.get("self") if frame.f_globals.get("__name__") in _CONSOLES else None
+        if callable(getattr(console, "write", None)):
+            return console
+        frame = frame.f_back
+    return None
 
 
 def is_interrupt(error: BaseException | None) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from .log import logger
+from .text import stops
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,7 +50,7 @@ def run(hook: Callable[..., R], *args: Any) -> R | None:
     """What `hook(*args)` returns, or None when it failed, which is reported once for each hook.
 
     The gate between a hook of ours and the user's call. Only `Exception` is caught: a KeyboardInterrupt that arrives
-    while a hook runs belongs to the user.
+    while a hook runs belongs to the user, as does what the program's own handler of a signal raises.
     """
     try:
         return hook(*args)
@@ -71,7 +72,7 @@ def report(where: str, *, ours: bool = True) -> None:
     error = sys.exc_info()[1]
     if error is None:
         return
-    if reraise and ours:
+    if (reraise and ours) or stops(error):
         raise error
     try:
         if where in _reported:

@@ -5,10 +5,13 @@ Without a logging configuration Python prints the bare text on standard error, a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
+import select
 from collections.abc import Iterator
+from io import BufferedWriter, TextIOWrapper
 from typing import Any, Final
 
 SPEAKER: Final = "agentops-otel: "
@@ -40,12 +43,38 @@ def is_closed(stream: Any) -> bool:
     if getattr(stream, "closed", False) is True:
         return True
     try:
-        os.fstat(stream.fileno())
+        descriptor = stream.fileno()
+        os.fstat(descriptor)
+        return _has_no_reader(descriptor)
     except OSError as error:  # also `io.UnsupportedOperation`, of a stream in memory
         return error.errno == errno.EBADF
     except Exception:
         return False
-    return False
+
+
+def _has_no_reader(descriptor: int) -> bool:
+    """Whether it is the end of a pipe whose other end is closed."""
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def write_line(stream: Any, line: str) -> None:
+    """Write a line to a stream, past the buffer of a file: a line that a full disk does not take would stay there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    stream.flush()
+    if type(stream) is not TextIOWrapper or type(stream.buffer) is not BufferedWriter:
+        stream.write(f"{line}\n")
+        stream.flush()
+        return
+    data = f"{line}{os.linesep}".encode(stream.encoding, stream.errors or "strict")
+    while data:
+        data = data[os.write(stream.fileno(), data) :]
 
 
 def _writes_nowhere(handler: logging.Handler) -> bool:
@@ -62,6 +91,12 @@ def _past_closed_streams(record: logging.LogRecord) -> bool:
     error gets the line.
     """
     handlers = list(_handlers())
+    last: Any = logging.lastResort
+    if not handlers and last is not None and last.stream is not None and not is_closed(last.stream):
+        if record.levelno >= last.level:
+            with contextlib.suppress(Exception):
+                write_line(last.stream, last.format(record))
+        return False
     able = [handler for handler in handlers if not _writes_nowhere(handler)]
     if able and len(able) == len(handlers):
         return True

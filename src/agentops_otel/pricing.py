@@ -25,6 +25,7 @@ import os
 import re
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -346,6 +347,9 @@ def _snapshot() -> Any | None:
     Not `genai_prices.data_snapshot.get_snapshot()`: that one changes under us when the program runs the updater of
     genai-prices.
     """
+    if tracemalloc.is_tracing():
+        logger.warning("costs are not computed while tracemalloc traces: it takes minutes to load the price table then")
+        return None
     try:
         _import_without_updater()
         from genai_prices.data import providers
@@ -437,7 +441,7 @@ def _table_price(found: tuple[Any, Any], names: tuple[str, str], usage: Usage, t
     minute = 0 if _is_constant(*names) else int((time.time() if at is None else at.timestamp()) // 60)
     prices = _prices_in(*names, minute, _tier(provider.id, terms.service_tier))
     if not prices.for_tokens and usage:
-        raise ValueError(f"its price does not depend on tokens alone, or not known for tier {terms.service_tier!r}")
+        raise ValueError("its price does not depend on tokens alone, or is not known for its service tier")
     if any(getattr(usage, name) for name in prices.missing):
         raise ValueError("its sound or its pictures have no price")
     times = surcharge(*names, terms.host, terms.geo)

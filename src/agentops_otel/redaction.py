@@ -150,6 +150,8 @@ class Redactor:
             clean = self._clean(span)
             return clean if self._hook is None else self._hooked(clean, self._hook)
         except Exception as error:  # (fail closed: what could not be looked at does not leave)
+            if stops(error):
+                raise
             self._report(f"a span could not be redacted ({type(error).__name__})")
             return _bare(span)
 

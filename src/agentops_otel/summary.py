@@ -16,7 +16,7 @@ from typing import Final, TextIO
 import msgspec
 
 from .figures import format_cost, format_count, format_duration, format_losses
-from .log import SPEAKER, is_closed, logger
+from .log import SPEAKER, is_closed, logger, write_line
 from .usage import Usage
 
 _STREAM_USAGE_HINT: Final = "pass stream_options={'include_usage': True} or stream_usage=True"
@@ -327,8 +327,7 @@ def print_summary(facts: Summary, stream: TextIO | None = None, *, in_log: bool 
             return False
         if out is None or is_closed(out):  # pythonw has no standard error
             return False
-        out.write(_for_stream(facts, out) + "\n")
-        out.flush()
+        write_line(out, _for_stream(facts, out))
     except Exception:  # (a summary is not worth an exception: the pipe is closed, the disk is full)
         return False
     return True

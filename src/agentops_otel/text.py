@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 import traceback
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 MAX_LENGTH: Final = 65536
 # A whole JSON text: `max_length` is for each string in it.
@@ -111,8 +113,28 @@ def stops(error: BaseException) -> bool:
     """Whether an exception is not the fault of the code that it came out of, and has to pass."""
     kind = type(error)
     if issubclass(kind, Exception) or kind is BaseException:
-        return False
+        return _is_of_signal_handler(error)
     return kind.__module__.partition(".")[0] in _STOPPING
+
+
+def _is_of_signal_handler(error: BaseException) -> bool:
+    """Whether a signal handler of the program has raised it, wherever that came: time limits are made so.
+
+    Celery's SoftTimeLimitExceeded is one (https://docs.celeryq.dev/en/stable/userguide/workers.html#time-limits).
+    """
+    frames = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return not frames.isdisjoint(map(_code_of, map(signal.getsignal, signal.valid_signals())))
+
+
+def _code_of(handler: Any) -> Any:
+    while isinstance(handler, partial):
+        handler = handler.func
+    if isinstance(handler, int) or handler is None:  # SIG_DFL, SIG_IGN, one that was not set by Python
+        return None
+    function = getattr(handler, "__func__", handler)
+    if not hasattr(function, "__code__"):  # an object that can be called
+        function = type(handler).__call__
+    return getattr(function, "__code__", None)
 
 
 def unprintable(value: object, error: BaseException) -> str:

@@ -28,9 +28,10 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from inspect import getattr_static
 from itertools import islice
 from json.encoder import encode_basestring
-from types import GeneratorType
+from types import GeneratorType, MemberDescriptorType
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -40,7 +41,7 @@ from . import media
 from .figures import format_count
 from .log import logger
 from .secrets import is_secret_name
-from .text import MAX_LENGTH, MAX_TEXTS, clean_text, limit, longest, plain_text, shown, unprintable
+from .text import MAX_LENGTH, MAX_TEXTS, clean_text, limit, longest, plain_text, shown, stops, unprintable
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 1000
@@ -50,6 +51,11 @@ MAX_NODES: Final = 10_000
 _INT64: Final = 1 << 63
 _OURS: Final = f"{__package__}."
 _PLAIN: Final = (str, bool, int, float)
+# What `str()` and `repr()` of these say, they may ask a database for: a query set runs its query.
+_DATABASES: Final = ("django.db.", "mongoengine.")
+# Mappings that are changed by reading them: a cache knows which of its items was used last.
+_REMEMBERING: Final = ("cachetools", "shelve", "h5py", "zarr")
+_NOT_HELD: Final = object()
 _Json: TypeAlias = "str | bool | int | float | list[_Json] | dict[str, _Json] | None"
 
 
@@ -206,6 +212,8 @@ def plain_texts(*values: object, max_length: int = MAX_LENGTH, depth: int = MAX_
     try:
         return _plain_texts(values, max_length, depth)
     except Exception as error:  # (whatever the quick way cannot do, the walk can)
+        if stops(error):
+            raise
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
         return None
 
@@ -294,6 +302,8 @@ def plain_json(value: object) -> str | None:
     try:
         text = _encode(value).decode()
     except Exception as error:  # (the value may have been changed meanwhile, too)
+        if stops(error):
+            raise
         logger.debug("the quick way to JSON failed: %s", type(error).__name__)
         return None
     most = longest()
@@ -383,11 +393,17 @@ class _Walk:
             return self._list(value, len(value), depth)
         if issubclass(kind, AbstractSet):
             # In the order of their text, because a set's own order differs from run to run.
-            return self._list(sorted(islice(value, MAX_ITEMS), key=lambda item: shown(item, 100)), len(value), depth)
+            return self._list(sorted(islice(value, MAX_ITEMS), key=lambda item: _said(item, 100)), len(value), depth)
+        if issubclass(kind, dict):
+            return self._dict(dict.items(value), len(value), depth)
         if issubclass(kind, Mapping):
+            if _is_of(kind, _REMEMBERING):
+                return self._text(f"<{kind.__name__} of {format_count(len(value), 'item')}>")
             return self._dict(value.items(), len(value), depth)
         if _is_proxy(kind):
             return self._text(f"<{kind.__name__}>")
+        if _is_of(kind, _DATABASES):
+            return self._text(_said(value, self._max_length))
         fields = _fields(value)
         if fields is not None:
             return self._dict(fields.items(), len(fields), depth)
@@ -436,7 +452,7 @@ class _Walk:
             if self._nodes <= 0 or self._characters <= 0:
                 break
             seen += 1
-            name = self._text(key) if isinstance(key, str) else self._text(shown(key, 1000))
+            name = self._text(key) if isinstance(key, str) else self._text(_said(key, 1000))
             if type(key) is str and key in kinds:
                 kept[name] = self._text(media.of_data(item, kinds[key]))
             else:
@@ -449,6 +465,21 @@ class _Walk:
 def _is_proxy(kind: type) -> bool:
     """Whether its objects say that they are of another class: a lazy one makes what it stands for at any question."""
     return any("__class__" in vars(base) for base in kind.__mro__ if base is not object)
+
+
+def _is_of(kind: type, packages: tuple[str, ...]) -> bool:
+    """Whether a class or one that it is made from comes from one of these packages."""
+    return any(str(base.__module__).startswith(packages) for base in kind.__mro__)
+
+
+def _said(value: Any, max_length: int) -> str:
+    """What an object says of itself, if it can say so without asking a database."""
+    kind = type(value)
+    if not _is_of(kind, _DATABASES):
+        return shown(value, max_length)
+    key = getattr(getattr(getattr(kind, "_meta", None), "pk", None), "attname", None)  # of a model of Django's
+    held = vars(value).get(key) if isinstance(key, str) else None
+    return f"<{kind.__name__}>" if held is None else f"<{kind.__name__} {shown(held, 100)}>"
 
 
 def _number(value: float) -> float | str:
@@ -471,8 +502,26 @@ def _bytes_text(data: bytes) -> str:
 def _fields(value: Any) -> dict[str, Any] | None:
     """The fields of a dataclass or a pydantic model, read without calling any method of it."""
     if dataclasses.is_dataclass(type(value)):
-        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+        held = ((field.name, _held(value, field.name)) for field in dataclasses.fields(value))
+        return {name: item for name, item in held if item is not _NOT_HELD}
     if hasattr(type(value), "model_fields") or hasattr(type(value), "__fields__"):
         extra = getattr(value, "__pydantic_extra__", None)
         return {**vars(value), **(extra if isinstance(extra, dict) else {})}
     return None
+
+
+def _held(value: Any, name: str) -> Any:
+    """A field that the object itself holds, or its class; one that a descriptor would have to make is not asked for.
+
+    An attribute of SQLAlchemy's that is not loaded would be read from the database, and what waits be written first.
+    """
+    own = getattr(value, "__dict__", None)
+    if isinstance(own, dict) and name in own:
+        return own[name]
+    found = getattr_static(type(value), name, _NOT_HELD)
+    if isinstance(found, MemberDescriptorType):  # a slot
+        try:
+            return found.__get__(value)
+        except AttributeError:
+            return None
+    return _NOT_HELD if hasattr(type(found), "__get__") else found

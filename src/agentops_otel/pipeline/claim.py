@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import time
 from bisect import bisect_right
 from collections import defaultdict
@@ -58,7 +57,7 @@ def lock_file(writer: str) -> str:
 
 def writer_name() -> str:
     """A new name for this process's folder; such names sort by age."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def writers(destination: Folder) -> list[str]:

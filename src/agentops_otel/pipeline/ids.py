@@ -8,8 +8,8 @@ samplers look, so that a ratio of 0.1 would keep nothing
 from __future__ import annotations
 
 import hashlib
+import os
 import random
-import secrets
 import uuid
 from contextvars import ContextVar
 from typing import Final
@@ -28,7 +28,7 @@ _numbers: Final = random.Random()  # noqa: S311  (no secret)
 def new_session_id() -> str:
     """128 random bits as UUID text; neither the trace id nor the root span id made from it is zero."""
     while True:
-        number = secrets.randbits(128)
+        number = int.from_bytes(os.urandom(16), "big")  # not of the module `secrets`: programs have a file of this name
         if number >> 64:
             return str(uuid.UUID(int=number))
 
