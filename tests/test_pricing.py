@@ -488,7 +488,10 @@ def test_names_all_that_span_cost_reads():
     spans = [
         Noted(**{"gen_ai.usage.cost.amount": 0.5}),
         Noted(**usage),
-        Noted(**usage, **{"gen_ai.provider.name": "openai", "gen_ai.response.model": "gpt-4o"}),
+        Noted(
+            **usage,
+            **{"gen_ai.provider.name": "openai", "gen_ai.response.model": "gpt-4o", semconv.USAGE_WEB_SEARCHES: 1},
+        ),
     ]
     for span in spans:
         span_cost(span)

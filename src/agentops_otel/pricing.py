@@ -49,9 +49,18 @@ if TYPE_CHECKING:
 
 
 PRICES_FILE: Final = "AGENTOPS_PRICES_FILE"
+_RARE_TERMS: Final = frozenset(
+    {
+        semconv.BILLED_INPUT_TOKENS,
+        semconv.BILLED_OUTPUT_TOKENS,
+        semconv.RESPONSE_INFERENCE_GEO,
+        semconv.RESPONSE_ITERATIONS,
+        semconv.USAGE_AUDIO_SECONDS,
+        semconv.USAGE_WEB_SEARCHES,
+    }
+)
 PRICED_BY: Final = USAGE_ATTRIBUTES | {
-    semconv.BILLED_INPUT_TOKENS,
-    semconv.BILLED_OUTPUT_TOKENS,
+    *_RARE_TERMS,
     semconv.COST_AMOUNT,
     semconv.COST_CURRENCY,
     semconv.COST_SOURCE,
@@ -61,13 +70,9 @@ PRICED_BY: Final = USAGE_ATTRIBUTES | {
     semconv.PRICE_TABLE,
     semconv.PROVIDER_NAME,
     semconv.REQUEST_MODEL,
-    semconv.RESPONSE_INFERENCE_GEO,
-    semconv.RESPONSE_ITERATIONS,
     semconv.RESPONSE_MODEL,
     semconv.RESPONSE_SERVICE_TIER,
     semconv.SERVER_ADDRESS,
-    semconv.USAGE_AUDIO_SECONDS,
-    semconv.USAGE_WEB_SEARCHES,
 }
 """The names of the attributes that `span_cost()` reads."""
 
@@ -173,18 +178,20 @@ class Terms(NamedTuple):
     def of(cls, attributes: Mapping[str, AttributeValue]) -> Terms:
         """What a span says of them."""
         tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
-        models = attributes.get(semconv.RESPONSE_ITERATIONS)
-        return cls(
+        usual = cls(
             service_tier=_text(tier),
-            web_searches=_count(attributes.get(semconv.USAGE_WEB_SEARCHES)) or 0,
             host=_text(attributes.get(semconv.SERVER_ADDRESS)),
-            geo=_text(attributes.get(semconv.RESPONSE_INFERENCE_GEO)),
             asked=_text(attributes.get(semconv.REQUEST_MODEL)),
+        )
+        if _RARE_TERMS.isdisjoint(attributes):
+            return usual
+        models = attributes.get(semconv.RESPONSE_ITERATIONS)
+        given, made = attributes.get(semconv.BILLED_INPUT_TOKENS), attributes.get(semconv.BILLED_OUTPUT_TOKENS)
+        return usual._replace(
+            web_searches=_count(attributes.get(semconv.USAGE_WEB_SEARCHES)) or 0,
+            geo=_text(attributes.get(semconv.RESPONSE_INFERENCE_GEO)),
             iterations=tuple(map(str, models)) if isinstance(models, (list, tuple)) else (),
-            billed=(
-                _count(attributes.get(semconv.BILLED_INPUT_TOKENS)),
-                _count(attributes.get(semconv.BILLED_OUTPUT_TOKENS)),
-            ),
+            billed=(_count(given), _count(made)),
             is_by_length=attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None,
         )
 
@@ -245,6 +252,8 @@ def context_window(provider: str, model: str) -> int | None:
 
 def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
     """What a finished LLM span cost: the cost it carries, else the price of its usage; None when neither is known."""
+    if not isinstance(attributes, dict):  # reading the SDK's mapping takes a lock
+        attributes = {name: attributes[name] for name in PRICED_BY.intersection(attributes)}
     stated = stated_cost(attributes)
     if stated is not None:
         return stated
