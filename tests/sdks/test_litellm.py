@@ -22,6 +22,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # importing it asks the net
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import litellm
+    import litellm.types.utils as litellm_types
     from litellm import acompletion as held_acompletion
     from litellm import completion as held
 
@@ -482,6 +483,45 @@ def test_tokens_and_cost(spans, server, model, answer, name, usage, cost):
     assert found.amount == pytest.approx(float(expected.total_price), rel=1e-12)
     if cost is not None:
         assert found.amount == pytest.approx(cost, rel=1e-12)
+
+
+def _events(usage):
+    """The stream of Anthropic's whose answer has this usage."""
+    begun = {**ANTHROPIC, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+    return [
+        {"type": "message_start", "message": begun},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Paris"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+
+
+@pytest.mark.skipif(
+    not hasattr(litellm_types, "UnreportedUsage"), reason="older releases leave out what the usage says of the price"
+)
+@pytest.mark.parametrize("way", ["whole", "streamed", "streamed with usage"])
+def test_what_the_usage_says_of_the_price(spans, server, way):
+    """Fast answers, their place and searches of the web are on the span, whichever way the answer comes."""
+    usage = {"input_tokens": 1000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 2}}
+    usage |= {"inference_geo": "us", "speed": "fast"}
+    server.then(Reply({**ANTHROPIC, "usage": usage} if way == "whole" else _events(usage)))
+    found = litellm.completion(
+        model="anthropic/claude-opus-5",
+        messages=ASKED,
+        api_base=server.url,
+        api_key="sk-test",
+        speed="fast",
+        stream=way != "whole",
+        **({"stream_options": {"include_usage": True}} if way == "streamed with usage" else {}),
+    )
+    if way != "whole":
+        assert list(found)
+    attributes = spans.one().attributes
+    assert attributes[semconv.USAGE_WEB_SEARCHES] == 2
+    assert attributes[semconv.RESPONSE_INFERENCE_GEO] == "us"
+    assert attributes[semconv.RESPONSE_SERVICE_TIER] == "fast"
 
 
 _odd = st.recursive(
