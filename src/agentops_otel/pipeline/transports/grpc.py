@@ -52,7 +52,8 @@ class GrpcTransport:
         self._target = authority if parts.port or self._secure else f"{authority.rstrip(':')}:4317"
         self.name: str = f"{parts.scheme}://{self._target}"
         headers = request_headers(config, url)
-        self._metadata = tuple(headers.items())
+        of_logs = request_headers(config._for_logs(), config._signal_endpoint("logs"))
+        self._metadata = {_TRACES_METHOD: tuple(headers.items()), _LOGS_METHOD: tuple(of_logs.items())}
         self._credentials = refused_credentials(config, headers)
         self._compression = {_TRACES_METHOD: compression("traces"), _LOGS_METHOD: compression("logs")}
         self._answered = False
@@ -99,7 +100,7 @@ class GrpcTransport:
         export = channel.unary_unary(method)  # bytes in, bytes out
         try:
             packing = getattr(grpc.Compression, _GRPC_COMPRESSION[self._compression[method]])
-            answer = export(body, timeout=timeout, metadata=self._metadata, compression=packing)
+            answer = export(body, timeout=timeout, metadata=self._metadata[method], compression=packing)
         except grpc.RpcError as error:
             if method == _LOGS_METHOD and error.code().name == "UNIMPLEMENTED":
                 return Reply(Verdict.UNSUPPORTED, "UNIMPLEMENTED")
