@@ -131,13 +131,13 @@ PARENT = {"x-agentops-parent-key": "parent"}
         ),
     ],
 )
-@pytest.mark.parametrize("protocol", ["http/protobuf"])
+@BOTH
 def test_each_backend_gets_its_own_headers(
     protocol: str, variables: Any, arguments: Any, with_spans: Any, with_events: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the signals go to two backends, none gets a key that was meant for the other."""
     with FaultServer(protocol) as one, FaultServer(protocol) as two:
-        monkeypatch.setenv(f"{OTLP}TRACES_ENDPOINT", f"{one.url}/v1/traces")
+        monkeypatch.setenv(f"{OTLP}TRACES_ENDPOINT", f"{one.url}/v1/traces")  # gRPC makes no use of a path
         monkeypatch.setenv(f"{OTLP}LOGS_ENDPOINT", f"{two.url}/v1/logs")
         for name, value in variables.items():
             monkeypatch.setenv(OTLP + name, value)
