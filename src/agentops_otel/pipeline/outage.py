@@ -7,6 +7,7 @@ import ssl
 from typing import Final, NamedTuple
 
 from ..secrets import one_line
+from .tls import NotPossible
 
 USE_HTTP: Final = "use http://"
 USE_HTTPS: Final = "use https://"
@@ -37,6 +38,8 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
         secure: over TLS.
         answered: this server has answered before.
     """
+    if isinstance(error, NotPossible):
+        return Cause(str(error), lasting=True)
     if isinstance(error, ssl.SSLError):
         return _tls_failed(error, place)
     if isinstance(error, (socket.gaierror, UnicodeError)):  # the latter of a name that cannot be one
@@ -58,8 +61,6 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
     if isinstance(error, OSError) and str(error).startswith(_TUNNEL):
         why = str(error).removeprefix(_TUNNEL)
         return Cause(f"{place} makes no connection: {one_line(why)}", lasting=not why.startswith(_PASSING))
-    if isinstance(error, OSError) and error.args:  # a text of ours
-        return Cause(one_line(error.args[0]), lasting=True)
     return Cause(f"{place}: {type(error).__name__}")
 
 

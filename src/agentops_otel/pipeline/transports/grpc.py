@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from ...log import logger
 from .. import outage
 from ..address import is_loopback
-from ..tls import TlsFiles
+from ..tls import NotPossible, TlsFiles, load_client_certificate
 from .acknowledgement import from_protobuf
 from .attempt import MAX_RETRY_AFTER, Reply, Verdict
 from .headers import compression, refused_credentials, request_headers
@@ -106,6 +107,8 @@ class GrpcTransport:
             return Reply(Verdict.REFUSED, outage.NO_GRPC)
         try:
             channel = self._open_channel(grpc, way)
+        except NotPossible as error:
+            return Reply(Verdict.REFUSED, str(error))
         except OSError as error:
             return Reply(Verdict.REFUSED, f"{error.filename} cannot be read ({(error.strerror or '').lower()})")
         export = channel.unary_unary(method)  # bytes in, bytes out
@@ -156,7 +159,10 @@ class GrpcTransport:
         trusted = self._tls.certificate or self._tls.authorities
         if not self._tls.certificate and not os.path.isfile(trusted or ""):  # a folder is of no use here
             trusted = None
-        files = (trusted, self._tls.client_key, self._tls.client_certificate)
+        # gRPC takes a key that it cannot read for no error of the call, and writes about it to standard error.
+        load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self._tls)
+        certificate = self._tls.client_certificate
+        files = (trusted, certificate and (self._tls.client_key or certificate), certificate)
         credentials = grpc.ssl_channel_credentials(*(_content(file) for file in files))
         return grpc.secure_channel(way.target, credentials, options)
 
