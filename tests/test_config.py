@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 import agentops_otel as agentops
-from agentops_otel import api
+from agentops_otel import api, environment
 from agentops_otel.config import EXPORT_SETTINGS, SETTINGS, Configuration, Settings
 from agentops_otel.exceptions import ConfigurationError
 from agentops_otel.testing import SpanCapture
@@ -382,6 +382,40 @@ def test_a_wrong_endpoint_shows_no_password(endpoint, monkeypatch, caplog):
     shown = f"{raised.value} {caplog.messages} {Configuration(endpoint='http://ada:geheim@host/?key=geheim')!r}"
     assert "geheim" not in shown
     assert "http://host" in shown
+
+
+# What a person may paste into the wrong place: a key as it is, behind a name, within a URL, and behind other words.
+PASTED = [
+    f"{before}{secret}{after}"
+    for secret in ("sk-proj-geheim0123456789geheim", "http://ada:geheim@host", "ftp://ada:geheim@host/{trace_id}/ ?q")
+    for before, after in (("", ""), ("a=1,", ""), ("api_key=", " b"), ("x" * 60 + " ", ""), ("", "x" * 60))
+]
+
+
+@pytest.mark.parametrize("value", PASTED)
+def test_nothing_that_is_printed_or_raised_has_a_secret_in_it(value, monkeypatch, caplog):
+    """Whatever setting or variable gets a secret by mistake: neither an error, a warning nor a `repr()` repeats it."""
+    said = []
+    for setting in SETTINGS:
+        for given in (value, [value], {value: 1}, {"a": [value]}):
+            try:
+                said.append(repr(Configuration(**{setting.name: given})))
+            except ConfigurationError as error:
+                said.append(str(error))
+    variables = {name for setting in SETTINGS for name in (*setting.env, *setting.otel)} | {
+        *environment.CHECKS,
+        *environment._BELOW,
+        *(f"OTEL_EXPORTER_OTLP_{signal}_{what}" for signal in ("TRACES", "LOGS") for what in ("ENDPOINT", "HEADERS")),
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_LOGS_EXPORTER",
+    }
+    for name in variables:
+        monkeypatch.setenv(name, value)
+    said += [repr(Configuration()), repr(Configuration(protocol="grpc"))]
+    for name in (*environment.CHECKS, *environment._BELOW):
+        environment.value(name)
+    assert len(caplog.messages) > 40
+    assert [line for line in (*said, *caplog.messages) if "geheim" in line] == []
 
 
 @pytest.mark.parametrize(

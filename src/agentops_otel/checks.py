@@ -155,6 +155,15 @@ def authorization(url: str) -> str | None:
     return "Basic " + base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
 
 
+def without_secrets(url: str) -> str:
+    """A URL, valid or not, without what may be user, password, or a key in the query."""
+    address, mark, _ = url.partition("?")
+    if mark and "@" in url[len(address) :] and "@" not in address:
+        return f"{url.partition('//')[0]}//…"  # the password may have the question mark in it
+    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
+    return scheme + slashes + rest.rpartition("@")[2]
+
+
 def as_endpoint(value: object, protocol: str = "http/protobuf") -> str:
     """A URL, or a path for protocol `file`; with gRPC also `host:port`, which is made a URL."""
     text = as_text(value)

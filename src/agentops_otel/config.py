@@ -193,16 +193,9 @@ def _shown(name: str, value: object) -> str:
     """A value as an error message may show it: one short line, never a secret."""
     if name in _SECRET:
         return f"<{type(value).__name__}, not shown>"
-    return environment.shown(_without_secrets(value) if name == "endpoint" and isinstance(value, str) else value)
-
-
-def _without_secrets(url: str) -> str:
-    """An endpoint, valid or not, without what may be user, password, or a key in the query."""
-    address, mark, _ = url.partition("?")
-    if mark and "@" in url[len(address) :] and "@" not in address:
-        return f"{url.partition('//')[0]}//…"  # the password may have the question mark in it
-    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
-    return scheme + slashes + rest.rpartition("@")[2]
+    if isinstance(value, str) and (name == "endpoint" or (name == "trace_url" and "@" in value)):
+        value = checks.without_secrets(value)
+    return environment.shown(value)
 
 
 def _from_environment(setting: Setting[Any], check: Callable[[object], Any]) -> tuple[Any, str | None]:
