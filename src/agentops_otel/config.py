@@ -156,7 +156,7 @@ class _Table:
     summary: Setting[bool] = Setting(checks.as_flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",))
     shutdown_timeout: Setting[float] = Setting(checks.as_seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
             ("AGENTOPS_SHUTDOWN_TIMEOUT",))
-    artifact_store: Setting[str | None] = Setting(checks.as_text, None,
+    artifact_store: Setting[str | None] = Setting(checks.as_file, None,
             "Folder or fsspec URL for the files of a session, such as its video; `artifacts` in the user's data directory when none is given.",
             ("AGENTOPS_ARTIFACT_STORE",))
     journal: Setting[Journal] = Setting(checks.as_one_of(*JOURNALS), "disk",
