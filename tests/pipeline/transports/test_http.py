@@ -27,6 +27,11 @@ from tests.pipeline.exporting import COMPRESSION, EVENT, KEY, ONE_ATTEMPT, deliv
         pytest.param("-5", 0.0, id="negative"),
         pytest.param("soon", None, id="nonsense"),
         pytest.param("nan", None, id="nan"),
+        pytest.param("inf", 300.0, id="endless"),
+        pytest.param("Fri, 31 Dec 9999999999999999999 23:59:59 GMT", None, id="year"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 +99999999999999", None, id="zone"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 -2359", 300.0, id="last day"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 +2359", 0.0, id="first day"),
         pytest.param(None, None, id="absent"),
     ],
 )
