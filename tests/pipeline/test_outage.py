@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel.config import Configuration
-from agentops_otel.pipeline import ids
+from agentops_otel.pipeline import ids, outage
 from agentops_otel.pipeline.transports import open_transport
 from agentops_otel.pipeline.transports.attempt import Reply, Verdict
 from tests.fakes import fault_server
@@ -142,6 +142,36 @@ def test_grpc_to_an_http_port(web_server: str) -> None:
             reply = send(f"http://{place}", protocol="grpc")
             assert reply.verdict is Verdict.REFUSED
             assert reply.reason.startswith(f"{place} does not speak gRPC: set protocol='http/protobuf'")
+
+
+def test_grpc_of_a_server_that_is_not_ready() -> None:
+    """A server that answers UNAVAILABLE was reached, and that is what the line says; once it is gone, it was not."""
+    with FaultServer("grpc", fault_server.status(503)) as server:
+        reply = send(server.url, protocol="grpc")
+        assert reply.verdict is Verdict.RETRY
+        assert reply.reason == f"UNAVAILABLE, as {server.url.removeprefix('http://')} has answered"
+    assert "answered" not in send(server.url, protocol="grpc").reason
+
+
+@pytest.mark.parametrize(
+    ("details", "answered"),
+    [
+        ("", True),
+        ("no healthy upstream", True),
+        ("upstream connect error or disconnect/reset before headers. delayed connect error: Connection refused", True),
+        ("failed to connect to all addresses; last error: UNKNOWN: ipv4:1.2.3.4:1: No route to host", False),
+        ("Socket closed", False),
+        ("recvmsg:Connection reset by peer", False),
+        ("GOAWAY received", False),
+    ],
+)
+def test_who_says_that_grpc_is_unavailable(details: str, answered: bool) -> None:
+    """A proxy's or a server's own words are told apart from those of the client library about a connection."""
+    cause = outage.grpc_failed("UNAVAILABLE", details, "host:1", secure=False, answered=True)
+    assert cause.text == (
+        "UNAVAILABLE, as host:1 has answered" if answered else "UNAVAILABLE (no connection to host:1)"
+    )
+    assert not cause.lasting
 
 
 def test_grpc_to_a_port_that_only_hangs_up() -> None:
