@@ -426,6 +426,19 @@ def test_a_host_name_that_cannot_be_one(host: str) -> None:
     assert send(f"http://{host}:4318").reason.startswith(f"the host name {host!r} cannot be resolved")
 
 
+@pytest.mark.skipif(sys.platform != "linux" or not socket.has_ipv6, reason="zones by number, as Linux has them")
+def test_an_address_with_a_zone() -> None:
+    """The zone is written `%25` in a URL, and `%` for the system."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as unused:
+            port = unused.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    for zone in ("%251", "%1"):
+        told = f"nothing listens at [::1%1]:{port} (connection refused)"
+        assert send(f"http://[::1{zone}]:{port}").reason == told
+
+
 def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the environment names as the way out is used, with its password, except for what NO_PROXY names."""
     with FaultServer() as proxy:
