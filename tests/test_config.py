@@ -11,9 +11,10 @@ import uuid
 import pytest
 
 import agentops_otel as agentops
-from agentops_otel import api
+from agentops_otel import api, environment
 from agentops_otel.config import EXPORT_SETTINGS, SETTINGS, Configuration, Settings
 from agentops_otel.exceptions import ConfigurationError
+from agentops_otel.pipeline.transports.file import file_path
 from agentops_otel.testing import SpanCapture
 
 # For every setting that the environment can give: three texts, and what each of them means.
@@ -55,7 +56,18 @@ COUNTLESS = (2**63 - 1, 2**63, 10**400)
 WRONG = {
     "api_key": ["a b", "schlüssel", 17],
     "parent_key": ["a\nb"],
-    "endpoint": ["localhost:4318", "ftp://a", "http://", "http://a:port", "", 4318, "/a\0b", "file:///a%00b"],
+    "endpoint": [
+        "localhost:4318",
+        "ftp://a",
+        "http://",
+        "http://a:port",
+        "",
+        4318,
+        "/a\0b",
+        "file:///a%00b",
+        "file://a/b",
+        "file://",
+    ],
     "max_wait_time": [0, -1, "x", 1.5, True],
     "max_queue_size": [0, "many"],
     "default_tags": [[1], [""], 7, {"a": 1}, b"x"],
@@ -75,7 +87,7 @@ WRONG = {
     "stream_usage": ["x"],
     "summary": [3],
     "shutdown_timeout": [-0.1],
-    "artifact_store": ["", 3],
+    "artifact_store": ["", 3, "file://a/b", "file://[a/b"],
     "journal": ["tape", True],
     "journal_dir": ["", 3, "a\0b", "\ud83d"],
     "exporter": ["x", SpanCapture],
@@ -384,6 +396,40 @@ def test_a_wrong_endpoint_shows_no_password(endpoint, monkeypatch, caplog):
     assert "http://host" in shown
 
 
+# What a person may paste into the wrong place: a key as it is, behind a name, within a URL, and behind other words.
+PASTED = [
+    f"{before}{secret}{after}"
+    for secret in ("sk-proj-geheim0123456789geheim", "http://ada:geheim@host", "ftp://ada:geheim@host/{trace_id}/ ?q")
+    for before, after in (("", ""), ("a=1,", ""), ("api_key=", " b"), ("x" * 60 + " ", ""), ("", "x" * 60))
+]
+
+
+@pytest.mark.parametrize("value", PASTED)
+def test_nothing_that_is_printed_or_raised_has_a_secret_in_it(value, monkeypatch, caplog):
+    """Whatever setting or variable gets a secret by mistake: neither an error, a warning nor a `repr()` repeats it."""
+    said = []
+    for setting in SETTINGS:
+        for given in (value, [value], {value: 1}, {"a": [value]}):
+            try:
+                said.append(repr(Configuration(**{setting.name: given})))
+            except ConfigurationError as error:
+                said.append(str(error))
+    variables = {name for setting in SETTINGS for name in (*setting.env, *setting.otel)} | {
+        *environment.CHECKS,
+        *environment._BELOW,
+        *(f"OTEL_EXPORTER_OTLP_{signal}_{what}" for signal in ("TRACES", "LOGS") for what in ("ENDPOINT", "HEADERS")),
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_LOGS_EXPORTER",
+    }
+    for name in variables:
+        monkeypatch.setenv(name, value)
+    said += [repr(Configuration()), repr(Configuration(protocol="grpc"))]
+    for name in (*environment.CHECKS, *environment._BELOW):
+        environment.value(name)
+    assert len(caplog.messages) > 40
+    assert [line for line in (*said, *caplog.messages) if "geheim" in line] == []
+
+
 @pytest.mark.parametrize(
     ("variables", "arguments", "protocol", "exports", "logs"),
     [
@@ -449,6 +495,35 @@ def test_an_empty_key_is_none(monkeypatch):
     assert "api_key" not in Configuration(" ")._given
     monkeypatch.setenv("AGENTOPS_API_KEY", "key")
     assert Configuration("", parent_key="").api_key == "key"
+
+
+@pytest.mark.parametrize("setting", ["endpoint", "artifact_store"])
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file://tmp/x.jsonl", "/tmp/x.jsonl"),
+        ("file://Host/x.jsonl", "/Host/x.jsonl"),
+        ("file://./x.jsonl", "./x.jsonl"),
+        ("file://~/x.jsonl", "~/x.jsonl"),
+        ("file://ada:geheim@host/x.jsonl", "/host/x.jsonl"),
+    ],
+)
+def test_a_file_of_another_host(setting, url, path, monkeypatch, caplog):
+    """Two slashes name a host: what was most likely meant is told, and nothing is written elsewhere."""
+    with pytest.raises(ConfigurationError) as raised:
+        Configuration(**{setting: url})
+    told = f"expected a path such as {path}, or a URL with three slashes such as file:///tmp/traces.jsonl"
+    assert str(raised.value).endswith(told)
+    monkeypatch.setenv(f"AGENTOPS_{setting.upper()}", url)
+    assert getattr(Configuration(), setting) is None
+    assert told in caplog.text
+    assert "geheim" not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["file:///x", "file://localhost/x", "file:/x"])
+def test_a_file_of_this_machine(url):
+    """RFC 8089 knows three forms of the same."""
+    assert file_path(Configuration(endpoint=url).endpoint) == "/x"
 
 
 def test_a_file_endpoint_means_the_file_protocol():

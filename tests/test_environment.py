@@ -38,6 +38,7 @@ WRONG = dict.fromkeys(environment.CHECKS, "b@d") | {
     "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "ftp://nowhere",
     "OTEL_EXPORTER_OTLP_HEADERS": "no-equals-sign",
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a name=1",
+    "OTEL_EXPORTER_OTLP_LOGS_HEADERS": "another name=1",
     "OTEL_TRACES_EXPORTER": "zipkin",
     "OTEL_LOGS_EXPORTER": "zipkin",
     "OTEL_BSP_SCHEDULE_DELAY": "0",
@@ -49,7 +50,6 @@ WRONG = dict.fromkeys(environment.CHECKS, "b@d") | {
 # ours, by nobody at all. For some of them any text is right.
 ELSEWHERE = {
     "OTEL_CONFIG_FILE",
-    "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
     "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
     "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
@@ -156,6 +156,15 @@ def test_wrong_values_of_all_variables_at_once():
             assert f"{name}={WRONG[name]!r}" in line
     (line,) = _recorded({"OTEL_TRACES_SAMPLER": sampler})
     assert line.startswith(f"agentops-otel: OTEL_TRACES_SAMPLER={sampler!r} is ignored: expected")
+
+
+def test_a_program_prints_no_secret_that_a_variable_has():
+    """Also not of the variables that are read while something is recorded."""
+    names = {*WRONG, "AGENTOPS_SESSION_ID", "AGENTOPS_PRICES_FILE", "AGENTOPS_TRACE_URL", "TRACEPARENT", "HTTPS_PROXY"}
+    ended = run(PROGRAM, dict.fromkeys(names, "http://ada:geheim@host/?api_key=geheim0123456789"))
+    assert ended.code == 0, ended.err
+    assert "AGENTOPS_SESSION_ID" in ended.err
+    assert "geheim" not in ended.out + ended.err
 
 
 @pytest.mark.parametrize(("name", "value"), CRASH_ALONE)

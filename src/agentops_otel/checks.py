@@ -137,6 +137,29 @@ def as_one_of(*words: str, **aliases: str) -> Callable[[object], str]:
     return check
 
 
+def as_file(value: object) -> str:
+    """A text that may be a ``file:`` URL, and then names a file of this machine.
+
+    https://www.rfc-editor.org/rfc/rfc8089#section-2: behind two slashes stands a host.
+    """
+    text = as_text(value)
+    if not text.lower().startswith("file:"):
+        return text
+    expected = "a path, or a URL with three slashes such as file:///tmp/traces.jsonl"
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        raise NotValid(expected) from None
+    host = url.netloc.rpartition("@")[2]
+    if host.lower() not in ("", "localhost"):
+        path = host + url.path
+        path = path if path.startswith(PATHS) else f"/{path}"
+        raise NotValid(expected.replace("a path", f"a path such as {path}"))
+    if not as_path(unquote(url.path) or "/").strip("/"):
+        raise NotValid(expected)
+    return text
+
+
 _HOST_AND_PORT: Final = re.compile(r"(?:[^/?#\s\[\]:]+:[^/?#\s]*@)?(?:[^/?#@\s\[\]:]+|\[[0-9A-Fa-f:.%]+\]):\d+")
 
 
@@ -153,6 +176,15 @@ def authorization(url: str) -> str | None:
         return None
     name, _, password = user.partition(":")
     return "Basic " + base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+
+
+def without_secrets(url: str) -> str:
+    """A URL, valid or not, without what may be user, password, or a key in the query."""
+    address, mark, _ = url.partition("?")
+    if mark and "@" in url[len(address) :] and "@" not in address:
+        return f"{url.partition('//')[0]}//…"  # the password may have the question mark in it
+    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
+    return scheme + slashes + rest.rpartition("@")[2]
 
 
 def as_endpoint(value: object, protocol: str = "http/protobuf") -> str:
@@ -175,8 +207,7 @@ def as_endpoint(value: object, protocol: str = "http/protobuf") -> str:
     except ValueError:
         raise NotValid("a URL with a port from 0 to 65535, such as http://localhost:4318") from None
     if url.scheme == "file":
-        as_path(unquote(url.path) or "/")
-        return text.rstrip("/")
+        return as_file(text).rstrip("/")
     if url.scheme in ("http", "https") and url.hostname and text.isprintable() and " " not in text:
         return url._replace(path=url.path.rstrip("/"), fragment="").geturl()
     raise NotValid(expected)

@@ -156,7 +156,7 @@ class _Table:
     summary: Setting[bool] = Setting(checks.as_flag, True, "Print a summary to standard error when a session ends. Unless it is set, the first session alone is printed where that is no terminal; the others are lines of level INFO in the log.", ("AGENTOPS_SUMMARY",))
     shutdown_timeout: Setting[float] = Setting(checks.as_seconds, 2.0, "Longest time in seconds that ending a session and leaving the process may take together.",
             ("AGENTOPS_SHUTDOWN_TIMEOUT",))
-    artifact_store: Setting[str | None] = Setting(checks.as_text, None,
+    artifact_store: Setting[str | None] = Setting(checks.as_file, None,
             "Folder or fsspec URL for the files of a session, such as its video; `artifacts` in the user's data directory when none is given.",
             ("AGENTOPS_ARTIFACT_STORE",))
     journal: Setting[Journal] = Setting(checks.as_one_of(*JOURNALS), "disk",
@@ -177,6 +177,9 @@ class _Table:
 SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(row for row in vars(_Table).values() if isinstance(row, Setting))
 
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+_LOGS_HEADERS: Final = msgspec.structs.replace(
+    _Table.headers, env=(), otel=("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+)
 # What decides where spans go and how they are batched: sessions that agree on these share one pipeline.
 EXPORT_SETTINGS: Final = (
     "api_key", "key_replaced", "parent_key", "endpoint", "max_wait_time", "max_queue_size", "protocol", "headers", "timeout", "service_name",
@@ -190,16 +193,9 @@ def _shown(name: str, value: object) -> str:
     """A value as an error message may show it: one short line, never a secret."""
     if name in _SECRET:
         return f"<{type(value).__name__}, not shown>"
-    return environment.shown(_without_secrets(value) if name == "endpoint" and isinstance(value, str) else value)
-
-
-def _without_secrets(url: str) -> str:
-    """An endpoint, valid or not, without what may be user, password, or a key in the query."""
-    address, mark, _ = url.partition("?")
-    if mark and "@" in url[len(address) :] and "@" not in address:
-        return f"{url.partition('//')[0]}//…"  # the password may have the question mark in it
-    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
-    return scheme + slashes + rest.rpartition("@")[2]
+    if isinstance(value, str) and (name == "endpoint" or (name == "trace_url" and "@" in value)):
+        value = checks.without_secrets(value)
+    return environment.shown(value)
 
 
 def _from_environment(setting: Setting[Any], check: Callable[[object], Any]) -> tuple[Any, str | None]:
@@ -273,6 +269,7 @@ class Configuration(_Table):
     _disabled: bool
     _exporters: Mapping[str, str]  # by signal
     _signal_endpoints: Mapping[str, str | None]
+    _logs_headers: Mapping[str, str]  # what OpenTelemetry's variables say for log events
 
     def __init__(self, api_key: str | None = None, **settings: Unpack[Settings]) -> None:
         arguments: dict[str, Any] = {"api_key": api_key, **settings}
@@ -313,11 +310,13 @@ class Configuration(_Table):
         self.__dict__.update(self._from_opentelemetry())
 
     def _from_opentelemetry(self) -> dict[str, Any]:
-        """What variables say that belong to no setting: the console, endpoints of one signal, limits."""
+        """What variables say that belong to no setting: the console, endpoints and headers of one signal, limits."""
         limit = environment.length_limit()
+        check = functools.partial(checks.as_headers, protocol=self.protocol)
         more: dict[str, Any] = {
             "_disabled": environment.flag("OTEL_SDK_DISABLED"),
             "_signal_endpoints": {signal: self._own_endpoint(signal) for signal in ("traces", "logs")},
+            "_logs_headers": MappingProxyType(_from_environment(_LOGS_HEADERS, check)[0]),
         }
         if limit is not None:
             more["max_content_length"] = min(self.max_content_length, max(limit, 1))
@@ -349,10 +348,8 @@ class Configuration(_Table):
         """This configuration with what `other` was given as arguments."""
         if other is None:
             return self
-        merged = object.__new__(Configuration)
-        merged.__dict__.update(self.__dict__)
-        merged.__dict__.update({name: getattr(other, name) for name in other._given})
-        merged.__dict__["_given"] = self._given | other._given
+        given = {name: getattr(other, name) for name in other._given}
+        merged = self._changed(**given, _given=self._given | other._given)
         if other._given & {"endpoint", "protocol"} and "exporter" not in other._given:
             merged.__dict__["exporter"] = None
         if "endpoint" in other._given and "protocol" not in other._given:
@@ -372,8 +369,22 @@ class Configuration(_Table):
 
     def _without_key(self) -> Configuration:
         """This configuration for a place that its key is not for."""
+        return self._changed(api_key=None, parent_key=None)
+
+    def _for_logs(self) -> Configuration:
+        """This configuration as it holds for log events.
+
+        Keys and headers that were given to us are for where spans go, and for no other place. A variable of
+        OpenTelemetry's is for the signal that it names:
+        https://opentelemetry.io/docs/specs/otel/protocol/exporter/#configuration-options
+        """
+        elsewhere = _origin(self._signal_endpoint("logs")) != _origin(self._signal_endpoint("traces"))
+        other = self._without_key() if elsewhere else self
+        return other._changed(headers=self._logs_headers) if elsewhere or not self._names("headers") else other
+
+    def _changed(self, **values: Any) -> Configuration:
         other = object.__new__(Configuration)
-        other.__dict__.update(self.__dict__, api_key=None, parent_key=None)
+        other.__dict__.update(self.__dict__, **values)
         return other
 
     def _environ(self) -> dict[str, str]:
@@ -492,6 +503,11 @@ class Configuration(_Table):
 def _is_left_out(name: str, value: object) -> bool:
     """Whether an argument counts as left out; `api_key=os.environ.get("KEY", "")` can be empty, and then there is no key."""
     return value is None or (name in ("api_key", "parent_key") and isinstance(value, str) and not value.strip())
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
 
 
 def _as_text(value: object) -> str:

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .log import logger
-from .text import unprintable
+from .secrets import scrub
+from .text import plain_text, unprintable
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
@@ -62,9 +63,9 @@ def ignored() -> list[str]:
 
 
 def shown(value: object) -> str:
-    """A value as a message may show it: one short line, whatever its class does."""
+    """A value as a message may show it: one short line without secrets, whatever its class does."""
     try:
-        text = repr(value)
+        text = scrub(plain_text(repr(value)))
     except BaseException as error:
         text = unprintable(value, error)
     return text if len(text) <= 80 else text[:77] + "..."

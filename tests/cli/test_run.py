@@ -137,6 +137,54 @@ def test_there_is_no_such_program(start, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "mode", "text", "told"),
+    [
+        (
+            "./a b.py",
+            0o644,
+            "print(1)",
+            "./a b.py is not executable: say what runs it, such as python './a b.py', or chmod +x './a b.py'",
+        ),
+        (
+            "plain.py",
+            0o644,
+            "print(1)",
+            "plain.py is not executable: say what runs it, such as python plain.py, or chmod +x plain.py",
+        ),
+        ("tool", 0o755, "#!/bin/sh", "there is no program tool on the PATH: for the file of that name, say ./tool"),
+        (
+            "./tool.py",
+            0o755,
+            "print(1)",
+            "./tool.py cannot be run (exec format error): say what runs it, such as python ./tool.py",
+        ),
+        (
+            "./tool.py",
+            0o755,
+            "#!/no/python",
+            "./tool.py cannot be run (no such file or directory): say what runs it, such as python ./tool.py",
+        ),
+        (".", 0o755, "", "there is no program ."),
+    ],
+)
+def test_a_file_that_is_no_program(tmp_path, name, mode, text, told):
+    """What is wrong with it is told, and what to type instead."""
+    if name != ".":
+        (tmp_path / name).write_text(f"{text}\n")
+        (tmp_path / name).chmod(mode)
+    done = subprocess.run(
+        [sys.executable, "-m", "agentops_otel", "run", "--no-box", "--", name],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, f"agentops-otel run: {told}\n")
+
+
 def test_a_box_is_started_where_none_is(start):
     """The summary links to the page of what the new box has acknowledged; a second run finds the box."""
     with socket.create_server(("127.0.0.1", 0)) as unused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel.config import Configuration
-from agentops_otel.pipeline import ids
+from agentops_otel.pipeline import ids, outage
 from agentops_otel.pipeline.transports import open_transport
 from agentops_otel.pipeline.transports.attempt import Reply, Verdict
 from tests.fakes import fault_server
@@ -142,6 +144,36 @@ def test_grpc_to_an_http_port(web_server: str) -> None:
             assert reply.reason.startswith(f"{place} does not speak gRPC: set protocol='http/protobuf'")
 
 
+def test_grpc_of_a_server_that_is_not_ready() -> None:
+    """A server that answers UNAVAILABLE was reached, and that is what the line says; once it is gone, it was not."""
+    with FaultServer("grpc", fault_server.status(503)) as server:
+        reply = send(server.url, protocol="grpc")
+        assert reply.verdict is Verdict.RETRY
+        assert reply.reason == f"UNAVAILABLE, as {server.url.removeprefix('http://')} has answered"
+    assert "answered" not in send(server.url, protocol="grpc").reason
+
+
+@pytest.mark.parametrize(
+    ("details", "answered"),
+    [
+        ("", True),
+        ("no healthy upstream", True),
+        ("upstream connect error or disconnect/reset before headers. delayed connect error: Connection refused", True),
+        ("failed to connect to all addresses; last error: UNKNOWN: ipv4:1.2.3.4:1: No route to host", False),
+        ("Socket closed", False),
+        ("recvmsg:Connection reset by peer", False),
+        ("GOAWAY received", False),
+    ],
+)
+def test_who_says_that_grpc_is_unavailable(details: str, answered: bool) -> None:
+    """A proxy's or a server's own words are told apart from those of the client library about a connection."""
+    cause = outage.grpc_failed("UNAVAILABLE", details, "host:1", secure=False, answered=True)
+    assert cause.text == (
+        "UNAVAILABLE, as host:1 has answered" if answered else "UNAVAILABLE (no connection to host:1)"
+    )
+    assert not cause.lasting
+
+
 def test_grpc_to_a_port_that_only_hangs_up() -> None:
     """A server that says nothing may speak HTTP, or expect TLS: both mends, the likelier one first."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -260,6 +292,90 @@ def test_a_client_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
         assert send(f"https://localhost:{server.port}").verdict is Verdict.ACCEPTED
 
 
+def write_encrypted(path: Path, key: bytes, form: serialization.PrivateFormat) -> None:
+    loaded = serialization.load_pem_private_key(key, None)
+    hidden = serialization.BestAvailableEncryption(b"geheim")
+    path.write_bytes(loaded.private_bytes(serialization.Encoding.PEM, form, hidden))
+
+
+@pytest.mark.parametrize("form", [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL])
+@pytest.mark.parametrize("apart", [True, False])
+@BOTH
+def test_an_encrypted_key(
+    protocol: str, apart: bool, form: serialization.PrivateFormat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The line names the file and what to do, in whatever form and wherever the key is."""
+    mine, key = trustme.CA().issue_cert("client"), tmp_path / "key.pem"
+    write_encrypted(key, mine.private_key_pem.bytes(), form)
+    certificate = tmp_path / "certificate.pem" if apart else key
+    with certificate.open("ab") as file:
+        file.write(mine.cert_chain_pems[0].bytes())
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(certificate))
+    if apart:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", str(key))
+    reply = send("https://127.0.0.1:9", protocol=protocol)
+    assert reply.verdict is Verdict.REFUSED
+    assert reply.reason == (
+        f"the key in {key} is encrypted: write it without its pass phrase "
+        "(openssl pkey -in FILE -out NEW), and name that file in OTEL_EXPORTER_OTLP_CLIENT_KEY"
+    )
+
+
+def test_an_encrypted_key_leaves_standard_input_to_the_program(tmp_path: Path) -> None:
+    """OpenSSL asks for no pass phrase, neither at the terminal nor of what the program reads."""
+    mine = trustme.CA().issue_cert("client")
+    mine.cert_chain_pems[0].write_to_path(str(tmp_path / "certificate.pem"))
+    write_encrypted(tmp_path / "key.pem", mine.private_key_pem.bytes(), serialization.PrivateFormat.PKCS8)
+    program = "import agentops_otel; agentops_otel.init(); agentops_otel.flush(); print('read', input())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            "HOME": str(tmp_path),
+            "AGENTOPS_ENDPOINT": "https://127.0.0.1:9",
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(tmp_path / "certificate.pem"),
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(tmp_path / "key.pem"),
+        },
+        input="first line\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,  # without a terminal, at which OpenSSL would ask first
+        check=False,
+    )
+    assert done.stdout == "read first line\n"
+    assert "pass phrase:" not in done.stderr
+
+
+@BOTH
+def test_a_client_key_that_does_not_fit(protocol: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A key that is not there, not one, or of another certificate is told in words, not in OpenSSL's."""
+    authority = trustme.CA()
+    mine, certificate, key = authority.issue_cert("client"), tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(mine.cert_chain_pems[0].bytes())
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(certificate))
+    assert send("https://127.0.0.1:9", protocol=protocol).reason == (
+        f"the client certificate {certificate} cannot be read (not in PEM form); "
+        "where its key is in another file, name that in OTEL_EXPORTER_OTLP_CLIENT_KEY"
+    )
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", str(key))
+    for content, why in (
+        (b"no key", "not in PEM form"),
+        (authority.issue_cert("other").private_key_pem.bytes(), "key values mismatch"),
+    ):
+        key.write_bytes(content)
+        reply = send("https://127.0.0.1:9", protocol=protocol)
+        assert reply.verdict is Verdict.REFUSED
+        assert reply.reason == f"the client certificate {certificate} with the key {key} cannot be read ({why})"
+
+
+def test_a_log_of_tls_keys_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The line names the file that is wrong, not the trusted certificates."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "nowhere" / "keys"))
+    assert send("https://127.0.0.1:9").reason == (
+        f"{tmp_path}/nowhere/keys cannot be written (no such file or directory): unset SSLKEYLOGFILE"
+    )
+
+
 def test_a_file_that_is_no_certificate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The file is named, and no span is lost by it."""
     (tmp_path / "file.pem").write_text("no certificate")
@@ -308,6 +424,19 @@ def test_a_proxy_that_is_no_url(monkeypatch: pytest.MonkeyPatch, url: str) -> No
 def test_a_host_name_that_cannot_be_one(host: str) -> None:
     """A name that cannot be asked for is told as one that is not known."""
     assert send(f"http://{host}:4318").reason.startswith(f"the host name {host!r} cannot be resolved")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not socket.has_ipv6, reason="zones by number, as Linux has them")
+def test_an_address_with_a_zone() -> None:
+    """The zone is written `%25` in a URL, and `%` for the system."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as unused:
+            port = unused.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    for zone in ("%251", "%1"):
+        told = f"nothing listens at [::1%1]:{port} (connection refused)"
+        assert send(f"http://[::1{zone}]:{port}").reason == told
 
 
 def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from ..checks import without_secrets
 from ..figures import format_count
 from .output import emit, emit_json
 from .source import Source, reads
@@ -23,7 +24,9 @@ def command(source: Source, *, as_json: bool) -> None:
     now_ns = time.time_ns()
     if source.url:
         source.send(recorded(now_ns))
-        emit_json({"sent": True}) if as_json else emit(f"Recorded sessions were sent to {source.url}.\n")
+        emit_json({"sent": True}) if as_json else emit(
+            f"Recorded sessions were sent to {without_secrets(source.url)}.\n"
+        )
         return
     with source.store(create=True) as store:
         ids = load(store, now_ns)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from ..checks import without_secrets
 from ..clock import monotonic
 from ..config import Configuration
 from ..figures import format_count
@@ -83,7 +84,8 @@ def _flush(
     meant, mine = Destination.read(folder), Destination.of(own)
     if meant is None and mine is not None and mine.folder(directory) == folder:
         meant = mine  # the file is damaged, but the folder's name says the same
-    config = own if "endpoint" in own._given else _configuration(meant, own, new_key_for)
+    named = without_secrets(own.endpoint or "") if "endpoint" in own._given else None
+    config = _configuration(meant, own, new_key_for) if named is None else own
     replayed = Replayed()
     done = False
     why: str | None = "" if meant is None else _key_needed(meant)
@@ -93,7 +95,7 @@ def _flush(
         exporter = DeliveryExporter(open_transport(config), patience=float("inf"))
         exporter.deadline = deadline if math.isfinite(deadline) else None
         try:
-            with progress(f"flush to {meant.endpoint if meant else own.endpoint}", before.left) as settled:
+            with progress(f"flush to {meant.endpoint if meant else named}", before.left) as settled:
                 done = replay(folder, exporter, deadline, replayed, settled=settled)
             why = "the time is up" if replayed.late or monotonic() >= deadline else exporter.last_error
             if exporter.key_refused:
@@ -109,7 +111,7 @@ def _flush(
         if done and after.read_only:
             done, why = False, f"{folder} cannot be written, and nothing is sent that would stay there"
     return {
-        "destination": (own.endpoint if "endpoint" in own._given else None) or (meant.endpoint if meant else folder),
+        "destination": named or (meant.endpoint if meant else folder),
         "folder": folder,
         "found": replayed.sent + replayed.rejected + left,
         "sessions": before.sessions,

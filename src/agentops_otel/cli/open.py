@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from ..checks import without_secrets
 from . import browser
 from .output import emit, emit_json
 from .source import DEFAULT_URL, NotThere, Source, newest, request
@@ -48,7 +49,7 @@ def box_at(url: str) -> str:
         about = json.loads(request(url, "GET", "/.well-known/agentops-otel"))
         if about.get("name") == "agentops-otel":
             return str(about["address"])
-    raise click.ClickException(f"no box answers at {url}: run agentops-otel up")
+    raise click.ClickException(f"no box answers at {without_secrets(url)}: run agentops-otel up")
 
 
 def link_to(address: str, path: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Final, TextIO
 
 import click
 
+from ..secrets import scrub
+
 # Whole sequences first, so that nothing of a hidden link or a title stays behind (ECMA-48).
 _SEQUENCES: Final = re.compile(
     r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)"  # operating system commands, such as links (OSC 8)
@@ -62,9 +64,9 @@ def _write(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line on the standard error, where there is one."""
+    """Print a line on the standard error, where there is one; without secrets, as it may repeat what was given."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
-        sys.stderr.write(f"{clean(text)}\n")
+        sys.stderr.write(f"{clean(scrub(text))}\n")
         sys.stderr.flush()
 
 

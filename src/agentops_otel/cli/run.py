@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -45,7 +46,7 @@ def command(program: tuple[str, ...], port: int, *, no_box: bool) -> int:
     program's own, and so are signals: on POSIX the program takes this process's place.
     """
     if shutil.which(program[0]) is None:
-        raise click.ClickException(f"there is no program {program[0]}")
+        raise click.ClickException(_why_not(program[0]))
     environ = {**os.environ, **_instrumented(os.environ)}
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         environ["AGENTOPS_ENDPOINT"] = f"http://127.0.0.1:{port}"
@@ -54,8 +55,25 @@ def command(program: tuple[str, ...], port: int, *, no_box: bool) -> int:
         if not no_box:
             _ensure_box(port)
     if sys.platform != "win32":
-        os.execvpe(program[0], program, environ)  # noqa: S606  (what the user asked for)
+        try:
+            os.execvpe(program[0], program, environ)  # noqa: S606  (what the user asked for)
+        except OSError as error:  # a script without its first line, or one that names what is not there
+            why = (error.strerror or type(error).__name__).lower()
+            raise click.ClickException(f"{program[0]} cannot be run ({why}): {_interpreted(program[0])}") from None
     return subprocess.run(program, env=environ, check=False).returncode  # noqa: S603  (as above)
+
+
+def _why_not(name: str) -> str:
+    """What is wrong with a name that is none of a program."""
+    if not os.path.isfile(name):
+        return f"there is no program {name}"
+    if not os.access(name, os.X_OK):
+        return f"{name} is not executable: {_interpreted(name)}, or chmod +x {shlex.quote(name)}"
+    return f"there is no program {name} on the PATH: for the file of that name, say {shlex.quote(f'./{name}')}"
+
+
+def _interpreted(name: str) -> str:
+    return f"say what runs it, such as python {shlex.quote(name)}"
 
 
 def _instrumented(environ: Mapping[str, str]) -> dict[str, str]:

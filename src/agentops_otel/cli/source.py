@@ -19,6 +19,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from ..checks import without_secrets
+
 if TYPE_CHECKING:
     from ..server.store import Store
 
@@ -132,7 +134,9 @@ class Source:
         try:
             return body.decode() if is_file else json.loads(body)
         except ValueError:
-            raise click.ClickException(f"{self.url} answers, but it is no box of agentops-otel") from None
+            raise click.ClickException(
+                f"{without_secrets(str(self.url))} answers, but it is no box of agentops-otel"
+            ) from None
 
 
 def _view(path: str) -> tuple[Any, dict[str, str]]:
@@ -174,10 +178,10 @@ def request(url: str, method: str, path: str, body: bytes | None = None) -> byte
             said = answer.read()
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise click.ClickException(f"nothing answers at {url}: {why}") from None
+        raise click.ClickException(f"nothing answers at {without_secrets(url)}: {why}") from None
     if answer.status != 200:
         kind = NotThere if answer.status == 404 else click.ClickException
-        raise kind(f"{url} answers {answer.status}: {_reason(said)}")
+        raise kind(f"{without_secrets(url)} answers {answer.status}: {_reason(said)}")
     return said
 
 

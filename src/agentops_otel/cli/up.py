@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from .. import viewer
+from ..checks import without_secrets
 from ..version import __version__
 from . import browser
 from .open import link_to
@@ -22,7 +23,7 @@ def _trace_url(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     if text is not None and not viewer.is_template(text):
         is_variable = ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT
         hint = viewer.VARIABLE if is_variable else "--trace-url"
-        raise click.BadParameter(f"expected {viewer.EXPECTED}, got {text!r}", param_hint=hint)
+        raise click.BadParameter(f"expected {viewer.EXPECTED}, got {without_secrets(text)!r}", param_hint=hint)
     return text
 
 

@@ -172,7 +172,7 @@ class Connections:
 
     def _opened(self, parts: SplitResult, proxy: SplitResult | None) -> Any:
         first = parts if proxy is None else proxy
-        host, port = first.hostname, _port(first)  # without a port, the end of an IPv6 address would be taken for one
+        host, port = _host(first), _port(first)  # without a port, the end of an IPv6 address would be taken for one
         if parts.scheme == "http":
             connection = _http.HTTPConnection(host, port)
             connection.response_class = _Response
@@ -182,7 +182,7 @@ class Connections:
         connection = _http.HTTPSConnection(host, port, context=self._context)
         connection.response_class = _Response
         if proxy is not None:
-            connection.set_tunnel(parts.hostname, parts.port or 443, _proxy_authorization(proxy))
+            connection.set_tunnel(_host(parts), parts.port or 443, _proxy_authorization(proxy))
         return connection
 
 
@@ -193,13 +193,18 @@ def _close(connection: Any, descriptor: Descriptor) -> None:
     connection.close()
 
 
+def _host(parts: SplitResult) -> str:
+    """The host; the zone of a link-local address as `socket` takes it: https://www.rfc-editor.org/rfc/rfc6874."""
+    return (parts.hostname or "").replace("%25", "%")
+
+
 def _port(parts: SplitResult) -> int:
     return _PORTS[parts.scheme] if parts.port is None else parts.port
 
 
 def _place(parts: SplitResult) -> str:
     """Host and port for messages, an IPv6 address in its brackets."""
-    host = parts.hostname or ""
+    host = _host(parts)
     return f"{f'[{host}]' if ':' in host else host}:{_port(parts)}"
 
 

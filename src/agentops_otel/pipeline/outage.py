@@ -7,6 +7,7 @@ import ssl
 from typing import Final, NamedTuple
 
 from ..secrets import one_line
+from .tls import NotPossible
 
 USE_HTTP: Final = "use http://"
 USE_HTTPS: Final = "use https://"
@@ -18,6 +19,13 @@ _CA: Final = "set OTEL_EXPORTER_OTLP_CERTIFICATE to the file of its certificate 
 _TLS_ALERT: Final = "\x15\x03"
 _TUNNEL: Final = "Tunnel connection failed: "
 _PASSING: Final = ("429", "502", "503", "504")
+# Words of gRPC's client library, about a connection that it has not, or no more. A server that answers has others.
+_OF_THE_CLIENT: Final = (
+    *("failed to connect", "no connection", "channel", "handshake", "proxy"),
+    *("dns", "name resolution", "errors resolving", "lookup"),
+    *("socket", "connection reset", "broken pipe", "recvmsg", "sendmsg", "eof", "transport closed", "stream removed"),
+    *("goaway", "keepalive", "ping timeout"),
+)
 _HTTP2_SETTINGS: Final = "\x04"  # the type of the frame that a server sends first, behind three bytes of length
 
 
@@ -37,6 +45,8 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
         secure: over TLS.
         answered: this server has answered before.
     """
+    if isinstance(error, NotPossible):
+        return Cause(str(error), lasting=True)
     if isinstance(error, ssl.SSLError):
         return _tls_failed(error, place)
     if isinstance(error, (socket.gaierror, UnicodeError)):  # the latter of a name that cannot be one
@@ -58,8 +68,6 @@ def connection_failed(error: BaseException, place: str, *, secure: bool, answere
     if isinstance(error, OSError) and str(error).startswith(_TUNNEL):
         why = str(error).removeprefix(_TUNNEL)
         return Cause(f"{place} makes no connection: {one_line(why)}", lasting=not why.startswith(_PASSING))
-    if isinstance(error, OSError) and error.args:  # a text of ours
-        return Cause(one_line(error.args[0]), lasting=True)
     return Cause(f"{place}: {type(error).__name__}")
 
 
@@ -96,6 +104,8 @@ def grpc_failed(code: str, details: str, place: str, *, secure: bool, answered: 
             f"{place} does not speak gRPC: set protocol='http/protobuf', or use the port for gRPC (usually 4317)",
             lasting=True,
         )
+    if not any(words in details.lower() for words in _OF_THE_CLIENT):
+        return Cause(f"{code}, as {place} has answered")
     if "Connection refused" in details:
         return Cause(_nothing_listens(place))
     if "CERTIFICATE_VERIFY_FAILED" in details:

@@ -125,7 +125,7 @@ class SessionProvider:
         """What cleans the spans of a session: the user's hook and the length limit; our own keys go from all spans."""
         for secret in config._secrets:
             secrets.learn(secret)
-        for name, value in config.headers.items():
+        for name, value in (*config.headers.items(), *config._for_logs().headers.items()):
             secrets.learn(value, certain=secrets.is_secret_name(name))
         return Redactor(config.redact, max_length=config.max_content_length, withhold=withholding(config))
 

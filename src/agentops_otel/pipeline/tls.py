@@ -55,17 +55,43 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
 
             context.load_verify_locations(certifi.where())
     except OSError as error:
+        if error.filename is not None and error.filename == os.environ.get("SSLKEYLOGFILE"):
+            raise NotPossible(f"{error.filename} cannot be written ({_said(error)}): unset SSLKEYLOGFILE") from error
         raise NotPossible(f"the trusted certificates in {named} cannot be read ({_said(error)})") from error
     context.set_alpn_protocols(["http/1.1"])
-    if files.client_certificate:
-        try:
-            context.load_cert_chain(files.client_certificate, files.client_key)
-        except OSError as error:
-            raise NotPossible(
-                f"the client certificate {files.client_certificate} cannot be read ({_said(error)})"
-            ) from error
+    load_client_certificate(context, files)
     return context
 
 
+def load_client_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:
+    """Let a context show the client certificate, where one is named.
+
+    Raises:
+        NotPossible: the certificate or its key cannot be used.
+    """
+    certificate, key = files.client_certificate, files.client_key
+    if certificate is None:
+        return
+
+    def pass_phrase() -> str:
+        # Without this function OpenSSL asks at the terminal, and takes what is meant for the program:
+        # https://docs.python.org/3/library/ssl.html#ssl.SSLContext.load_cert_chain
+        raise NotPossible(
+            f"the key in {key or certificate} is encrypted: write it without its pass phrase "
+            "(openssl pkey -in FILE -out NEW), and name that file in OTEL_EXPORTER_OTLP_CLIENT_KEY"
+        )
+
+    try:
+        context.load_cert_chain(certificate, key, password=pass_phrase)
+    except NotPossible:
+        raise
+    except OSError as error:
+        named = f"{certificate} with the key {key}" if key else certificate
+        mend = "" if key else "; where its key is in another file, name that in OTEL_EXPORTER_OTLP_CLIENT_KEY"
+        raise NotPossible(f"the client certificate {named} cannot be read ({_said(error)}){mend}") from error
+
+
 def _said(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):  # OpenSSL names no reason where it finds nothing between BEGIN and END
+        return error.reason.lower().replace("_", " ") if error.reason else "not in PEM form"
     return (error.strerror or type(error).__name__).lower()

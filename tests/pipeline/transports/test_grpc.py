@@ -10,8 +10,11 @@ from contextlib import contextmanager
 import pytest
 from opentelemetry.sdk.resources import Resource
 
+from agentops_otel.config import Configuration
+from agentops_otel.pipeline.transports import open_transport
+from agentops_otel.pipeline.transports.attempt import Verdict
 from tests.fakes.fault_server import FaultServer
-from tests.pipeline.exporting import COMPRESSION, EVENT, delivering, make_spans
+from tests.pipeline.exporting import COMPRESSION, EVENT, delivering, free_port, make_spans
 
 
 @contextmanager
@@ -59,3 +62,44 @@ def test_compression_of_grpc(
         if traces is not None:
             assert bytes([len(traces)]) + traces.encode() in of_traces
         assert len(server.span_ids()) == len(server.logs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "spans", "events"),
+    [
+        ({"ENDPOINT": "{0}"}, 0, 0),
+        ({"ENDPOINT": "{0}", "LOGS_ENDPOINT": "{1}"}, 0, 1),
+        ({"ENDPOINT": "{1}", "TRACES_ENDPOINT": "{0}"}, 0, 1),
+        ({"TRACES_ENDPOINT": "{0}", "LOGS_ENDPOINT": "{1}"}, 0, 1),
+        ({"TRACES_ENDPOINT": "{0}", "LOGS_ENDPOINT": "{0}"}, 0, 0),
+    ],
+)
+def test_addresses_of_the_signals(
+    variables: dict[str, str], spans: int, events: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each signal goes to its own address, over one channel where they are the same."""
+    with FaultServer("grpc") as one, FaultServer("grpc") as two:
+        servers = one, two
+        for name, url in variables.items():
+            monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", url.format(one.url, two.url))
+        transport = open_transport(Configuration(protocol="grpc"))
+        assert transport.send(make_spans("a"), 5.0).verdict is Verdict.ACCEPTED
+        assert transport.send_events([EVENT], Resource({}), 5.0).verdict is Verdict.ACCEPTED
+        assert [len(server.spans()) for server in servers] == [n == spans for n in (0, 1)]
+        assert [len(server.logs()) for server in servers] == [n == events for n in (0, 1)]
+        assert len(transport._channels) == len({spans, events})
+        transport.close()
+        assert not transport._channels
+
+
+def test_log_events_that_cannot_be_sent_leave_the_spans_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong at the one address says nothing of the other."""
+    with FaultServer("grpc") as one:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", one.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+        transport = open_transport(Configuration(protocol="grpc"))
+        reply = transport.send_events([EVENT], Resource({}), 5.0)
+        assert reply.verdict is Verdict.RETRY
+        assert reply.reason.startswith("nothing listens at 127.0.0.1:")
+        assert transport.send(make_spans("a"), 5.0).verdict is Verdict.ACCEPTED
+        transport.close()

@@ -27,6 +27,11 @@ from tests.pipeline.exporting import COMPRESSION, EVENT, KEY, ONE_ATTEMPT, deliv
         pytest.param("-5", 0.0, id="negative"),
         pytest.param("soon", None, id="nonsense"),
         pytest.param("nan", None, id="nan"),
+        pytest.param("inf", 300.0, id="endless"),
+        pytest.param("Fri, 31 Dec 9999999999999999999 23:59:59 GMT", None, id="year"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 +99999999999999", None, id="zone"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 -2359", 300.0, id="last day"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 +2359", 0.0, id="first day"),
         pytest.param(None, None, id="absent"),
     ],
 )
@@ -168,8 +173,7 @@ def test_logs_that_go_elsewhere_get_no_key_that_was_not_meant_for_there(monkeypa
     """Which credentials go along is decided by the address of the signal."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://ada:geheim@one/v1/traces")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://two/v1/logs")
-    transport = HttpTransport(Configuration(headers={"x": "1"}))
-    assert transport._sent_headers["authorization"].startswith("Basic ")
-    assert "authorization" not in transport._sent_with_logs
-    assert transport._sent_with_logs["x"] == "1"
-    assert transport._sent_with_logs["content-type"] == "application/x-protobuf"
+    transport = HttpTransport(Configuration())
+    assert transport._traces.headers["authorization"].startswith("Basic ")
+    assert "authorization" not in transport._logs.headers
+    assert transport._logs.headers["content-type"] == "application/x-protobuf"

@@ -15,7 +15,7 @@ from ..ids import project_id
 if TYPE_CHECKING:
     from ...config import Configuration
 
-KEYS: Final = ("authorization", "x-agentops-parent-key")
+_KEYS: Final = ("authorization", "x-agentops-parent-key")
 _told: set[str] = set()  # hosts that were warned about once
 
 
@@ -36,8 +36,9 @@ def request_headers(config: Configuration, url: str) -> dict[str, str]:
     parts = urlsplit(url)
     if keys and parts.scheme == "http" and not is_loopback(parts.hostname) and not insecure():
         keys.clear()
-        if shown_url(url) not in _told:
-            _told.add(shown_url(url))
+        host = parts.netloc.rpartition("@")[2]
+        if host not in _told:
+            _told.add(host)
             logger.warning(
                 "%s not sent to %s because the connection is not encrypted: use https, or set "
                 "OTEL_EXPORTER_OTLP_INSECURE=true if the network is trusted",
@@ -46,7 +47,7 @@ def request_headers(config: Configuration, url: str) -> dict[str, str]:
             )
     sent = {**keys, **config.headers}
     for name, value in sent.items():  # a backend may repeat them
-        secrets.learn(value, certain=name in KEYS or secrets.is_secret_name(name))
+        secrets.learn(value, certain=name in _KEYS or secrets.is_secret_name(name))
     return sent
 
 

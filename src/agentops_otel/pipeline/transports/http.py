@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from ...clock import monotonic
@@ -20,7 +20,7 @@ from ..address import is_loopback, shown_url
 from ..tls import TlsFiles
 from .acknowledgement import from_json, from_protobuf
 from .attempt import MAX_RETRY_AFTER, Reply, Verdict
-from .headers import KEYS, compression, refused_credentials, request_headers
+from .headers import compression, refused_credentials, request_headers
 from .otlp_logs import logs_request
 from .request import request_body
 
@@ -41,10 +41,31 @@ _PACKED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "deflate": lambda body: zlib.compress(body, 1),  # HTTP's "deflate" is zlib's format (RFC 9110, 8.4.1.2)
     "none": bytes,
 }
+_OF_EACH_REQUEST: Final = {
+    "content-type": "application/x-protobuf",
+    "accept-encoding": "identity",
+    "user-agent": "agentops-otel",
+}
 # What Go's and nginx's servers say, in plain text, to a request without TLS.
 _HTTPS_WANTED: Final = re.compile(rb"HTTP request (was sent )?to (an )?HTTPS", re.IGNORECASE)
 _BOX_HEADER: Final = "x-agentops-otel"
 _BOX_URL: Final = re.compile(r'url="(https?://[0-9A-Za-z.:\[\]-]+)"')
+
+
+class _Way(NamedTuple):
+    """How the requests of one signal go."""
+
+    url: str
+    headers: Mapping[str, str]
+    packing: str
+
+    @classmethod
+    def of(cls, signal: str, config: Configuration) -> _Way:
+        url, packing = config._signal_endpoint(signal), compression(signal)
+        headers = {**request_headers(config, url), **_OF_EACH_REQUEST}
+        if packing != "none":
+            headers["content-encoding"] = packing
+        return cls(_without_user(url), headers, packing)
 
 
 class HttpTransport:
@@ -55,25 +76,11 @@ class HttpTransport:
     """
 
     def __init__(self, config: Configuration) -> None:
-        self._traces = _without_user(config._signal_endpoint("traces"))
-        self._logs = _without_user(config._signal_endpoint("logs"))
-        self.name: str = shown_url(self._traces)
+        self._traces = _Way.of("traces", config)
+        self._logs = _Way.of("logs", config._for_logs())
+        self.name: str = shown_url(self._traces.url)
         self.box: str | None = None
-        self._sent_headers = {
-            **request_headers(config, config._signal_endpoint("traces")),
-            "content-type": "application/x-protobuf",
-            "accept-encoding": "identity",
-            "user-agent": "agentops-otel",
-        }
-        # Keys and the like are for one backend: where logs go elsewhere, what is sent there depends on that way.
-        elsewhere = urlsplit(self._traces)[:2] != urlsplit(self._logs)[:2]
-        keys = request_headers(config, config._signal_endpoint("logs")) if elsewhere else {}
-        own = {name: text for name, text in self._sent_headers.items() if not elsewhere or name not in KEYS}
-        self._sent_with_logs = {**own, **keys}
-        self._compression = {
-            url: compression(signal) for signal, url in (("logs", self._logs), ("traces", self._traces))
-        }
-        self._credentials = refused_credentials(config, self._sent_headers)
+        self._credentials = refused_credentials(config, self._traces.headers)
         self._tls = TlsFiles.from_environment()
         self._connections: Connections | None = None
         self._answered = False  # this process has had an answer: a connection may be kept, and stale
@@ -108,40 +115,37 @@ class HttpTransport:
             self._connections.close()
         self._connections, self._answered = None, False
 
-    def _exchange(self, url: str, body: bytes, timeout: float, unsupported: frozenset[int] = frozenset()) -> Reply:
+    def _exchange(self, way: _Way, body: bytes, timeout: float, unsupported: frozenset[int] = frozenset()) -> Reply:
         until = monotonic() + timeout
         may_be_stale = self._answered
-        body = _PACKED[self._compression[url]](body)
+        body = _PACKED[way.packing](body)
         try:
-            answer = self._post(url, body, until)
+            answer = self._post(way, body, until)
         except Exception as error:
             # A server may close a kept connection in the moment we use it; that is no outage.
             if not may_be_stale or isinstance(error, TimeoutError):
-                return self._unanswered(error, url)
+                return self._unanswered(error, way.url)
             self.reset()
             try:
-                answer = self._post(url, body, until)
+                answer = self._post(way, body, until)
             except Exception as second:
-                return self._unanswered(second, url)
+                return self._unanswered(second, way.url)
         self._answered = True
         if answer.status in unsupported:
             return Reply(Verdict.UNSUPPORTED, str(answer.status))
         if 200 <= answer.status < 300:
             reply = _acknowledgement(answer)
             if reply.verdict is Verdict.ACCEPTED:
-                self.box = _box(answer.headers.get(_BOX_HEADER), url)
+                self.box = _box(answer.headers.get(_BOX_HEADER), way.url)
             return reply
-        return _http_failure(answer, url, self._credentials)
+        return _http_failure(answer, way.url, self._credentials)
 
-    def _post(self, url: str, body: bytes, until: float) -> Answer:
+    def _post(self, way: _Way, body: bytes, until: float) -> Answer:
         if self._connections is None:
             from ..connection import Connections
 
             self._connections = Connections(self._tls)
-        headers = self._sent_with_logs if url == self._logs else self._sent_headers
-        if (packing := self._compression[url]) != "none":
-            headers = {**headers, "content-encoding": packing}
-        return self._connections.post(url, body, headers, until)
+        return self._connections.post(way.url, body, way.headers, until)
 
     def _unanswered(self, error: Exception, url: str) -> Reply:
         place = self._connections.place if self._connections is not None else shown_url(url)
@@ -217,8 +221,8 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(value)
-        except ValueError:
+            when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
+            seconds = (when - datetime.now(timezone.utc)).total_seconds()
+        except (ValueError, OverflowError):  # the latter of a year or a zone that is too large
             return None
-        when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
-        seconds = (when - datetime.now(timezone.utc)).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER) if not math.isnan(seconds) else None
