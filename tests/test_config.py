@@ -279,6 +279,27 @@ def test_the_address_of_a_signal(monkeypatch, arguments, environment, signal, ad
 
 
 @pytest.mark.parametrize(
+    ("traces", "logs", "has_key"),
+    [
+        ("https://a/v1/traces", "https://a/v1/logs", True),
+        ("https://a:443/v1/traces", "https://A/other", True),
+        ("http://ada:x@a/v1/traces", "http://a:80/v1/logs", True),
+        ("https://a/v1/traces", "http://a/v1/logs", False),
+        ("https://a/v1/traces", "https://a:4318/v1/logs", False),
+        ("https://a/v1/traces", "https://b.a/v1/logs", False),
+        ("https://a/v1/traces", "https://b@a.b/v1/logs", False),
+    ],
+)
+def test_where_the_key_goes_along_with_log_events(traces, logs, has_key, monkeypatch):
+    """To the origin of the spans: its scheme, host and port, however they are written."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", logs)
+    ours = Configuration("k", headers={"x": "1"})
+    assert (ours._for_logs().api_key, dict(ours._for_logs().headers)) == (("k", {"x": "1"}) if has_key else (None, {}))
+    assert (ours.api_key, dict(ours.headers)) == ("k", {"x": "1"})
+
+
+@pytest.mark.parametrize(
     ("arguments", "environment", "named"),
     [
         ({}, {}, False),

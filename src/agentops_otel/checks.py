@@ -145,18 +145,18 @@ def as_file(value: object) -> str:
     text = as_text(value)
     if not text.lower().startswith("file:"):
         return text
-    expected = "a path, or a URL with three slashes such as file:///tmp/traces.jsonl"
+    right = "a URL with three slashes such as file:///tmp/traces.jsonl"
     try:
         url = urlsplit(text)
     except ValueError:
-        raise NotValid(expected) from None
+        raise NotValid(right) from None
     host = url.netloc.rpartition("@")[2]
     if host.lower() not in ("", "localhost"):
         path = host + url.path
         path = path if path.startswith(PATHS) else f"/{path}"
-        raise NotValid(expected.replace("a path", f"a path such as {path}"))
+        raise NotValid(f"a path such as {path}, or {right}")
     if not as_path(unquote(url.path) or "/").strip("/"):
-        raise NotValid(expected)
+        raise NotValid(right)
     return text
 
 

@@ -24,9 +24,8 @@ def command(source: Source, *, as_json: bool) -> None:
     now_ns = time.time_ns()
     if source.url:
         source.send(recorded(now_ns))
-        emit_json({"sent": True}) if as_json else emit(
-            f"Recorded sessions were sent to {without_secrets(source.url)}.\n"
-        )
+        place = without_secrets(source.url)
+        emit_json({"sent": True}) if as_json else emit(f"Recorded sessions were sent to {place}.\n")
         return
     with source.store(create=True) as store:
         ids = load(store, now_ns)
