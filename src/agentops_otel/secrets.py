@@ -6,6 +6,7 @@ stands and whatever it looks like; shapes and names are the net for all others.
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import re
@@ -128,24 +129,41 @@ def _divided(anchor: str, start: str) -> tuple[str, str]:
     return re.escape(before + anchor), re.escape(after)
 
 
+# Words with hyphens between them, and numbers: the class of an element, the name of a package. The case of letters does
+# not change in a word, as it does all the time in what is made by chance.
+_WORD_OF_A_NAME: Final = r"(?:(?:[A-Z]?[a-z]{1,19}|[A-Z]{2,19})[0-9]{0,2}|[0-9]{1,4})"
+_HYPHENATED: Final = rf"(?:{_WORD_OF_A_NAME}[_-]{{1,2}}){{1,15}}(?:{_WORD_OF_A_NAME})?"
+
+
 def _key(anchor: str, starts: Iterable[str], characters: str, least: int) -> str:
     """A pattern for keys from the anchor on; the group is what is left of the beginning.
 
-    It is not a word when there is a digit in it, or when it is longer than words are.
+    It is not a word when there is a digit in it, or when it is longer than words are; and no name made of words.
     """
     rests: dict[str, list[str]] = {}
     for before, after in (_divided(anchor, start) for start in starts):
         rests.setdefault(before, []).append(after)
     ends = "|".join(f"(?<={before}){_begins(before)}(?:{'|'.join(after)})" for before, after in rests.items())
     no_digits = characters.replace("0-9", "")
-    is_no_word = f"(?=[{no_digits}]{{0,39}}[0-9]|[A-Za-z*]{{20}}|[{characters}]{{40}})"
-    return f"({ends}){is_no_word}[{characters}]{{{least},}}"
+    letters, is_no_name = "A-Za-z*", ""
+    if characters.endswith("-"):
+        letters, is_no_name = no_digits, f"(?!{_HYPHENATED}(?![{characters}]))"
+    is_no_word = f"(?=[{no_digits}]{{0,39}}[0-9]|[{letters}]{{20}}|[{characters}]{{40}})"
+    return f"({ends}){is_no_word}{is_no_name}[{characters}]{{{least},}}"
 
 
 def _shown(anchor: str) -> Callable[[re.Match[str]], str]:
     """A replacement that leaves the beginning of a key."""
     behind = "…" + REDACTED
     return lambda found: f"{anchor}{found[found.lastindex or 0]}{behind}"
+
+
+def _without_basic(found: re.Match[str]) -> str:
+    """`Basic` without what is behind it, when that is a user and a password: what has no colon is another word."""
+    encoded = found[2].replace("\\", "").rstrip("=")
+    user, colon, _ = base64.b64decode(encoded[: len(encoded) // 4 * 4]).partition(b":")
+    is_user = colon and user.decode(errors="surrogateescape").isprintable()
+    return found[1] + REDACTED if is_user else found[0]
 
 
 def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
@@ -203,11 +221,8 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         r"(?=asic[ \t\\%])",
         (
             (
-                (
-                    rf"({_word('Basic', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9+/]{{0,64}}[0-9=])"
-                    r"(?:[A-Za-z0-9+]|\\{0,20}/){12,}={0,2}"
-                ),
-                _kept(),
+                rf"({_word('Basic', 'A-Za-z0-9_')}{_BLANK}{{1,4}})((?:[A-Za-z0-9+]|\\{{0,20}}/){{8,}}={{0,2}})",
+                _without_basic,
             ),
         ),
     ),
@@ -326,9 +341,9 @@ _ENCODED: Final = re.compile(rf"%3[aAdD](?<={_LETTERS}%3[aAdD])(?<={_TAIL}%3[aAd
 _QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
 _OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(\\{{0,16}})([\"'])""")
 _LINE: Final = re.compile(r"[^\r\n]*")
-# A call is none: `token=next(ids)`, `secret=os.getenv(name)`.
+# A call is none: `token=next(ids)`, `secret=os.getenv(name)`; nor is a link, of which what is secret has a shape.
 _BARE: Final = re.compile(
-    rf"{_BLANK}{{0,8}}(?!(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,63}}(?:\.\w{{1,64}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
+    rf"{_BLANK}{{0,8}}(?!https?:/|(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,63}}(?:\.\w{{1,64}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
 )
 # Headers with more than one word: all cookies, and what stands behind a scheme, its parameters too.
 _HEADER: Final = re.compile(r"(?:authorization|cookie)\Z", re.IGNORECASE)
@@ -345,9 +360,11 @@ _INSIDE: Final = re.compile(rf"{_BLANK}{{0,8}}(?=[\[{{(])")
 _NEAR: Final = 1000
 _LEAF: Final = re.compile(r"(?=[^0-9]*[0-9])\S{8,}")
 _NAME_QUOTE: Final = re.compile(rf"{_QUOTE} ?\Z")
-# Behind the token of a vocabulary: how likely it was.
+# Behind the token of a vocabulary or of an analysed text: how likely it was, where it stands
+# (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-analyze).
 _LIKELY: Final = re.compile(
-    rf"[^\r\n]{{0,64}}?{_QUOTE},\s{{0,4}}{_QUOTE}(?:logprob{_QUOTE}\s?:\s?[-0]|bytes{_QUOTE}\s?:\s?(?:\[|null))"
+    rf"[^\r\n]{{0,64}}?{_QUOTE},(?:\s|\\{{1,16}}[nrt]){{0,16}}{_QUOTE}"
+    rf"(?:logprob{_QUOTE}\s?:\s?[-0]|bytes{_QUOTE}\s?:\s?(?:\[|null)|start_offset{_QUOTE}\s?:\s?[0-9])"
 )
 # A quote that ends the text in which the name stands: `input("password: ")`.
 _ENDS_CALL: Final = re.compile(rf"{_BLANK}{{0,8}}({_QUOTE})[ \t]{{0,8}}[)\]}},;]")
@@ -646,7 +663,8 @@ def scrub(text: str) -> str:
         # (`find()` is many times as fast as a pattern)
         if anchor in text and sign.search(text, text.find(anchor)) is not None:
             for secret, replacement in secrets():
-                text = secret.sub(replacement, text)
+                clean = secret.sub(replacement, text)
+                text = text if clean == text else clean  # (a replacement may leave all as it was)
     if ":" in text:
         text = _named_secrets(text, _COLON, loose=20)
     if "=" in text and _EQUALS.search(text, text.find("=")) is not None:
