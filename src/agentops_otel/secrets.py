@@ -82,7 +82,7 @@ _KEYS: Final = (
     ("AKIA ASIA", "A-Z0-9", 12),  # AWS
     ("ghp_ gho_ ghu_ ghs_ ghr_", "A-Za-z0-9", 16),  # GitHub
     ("github_pat_", "A-Za-z0-9_", 16),
-    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat-", "A-Za-z0-9_.-", 16),  # GitLab
+    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt- glagent- gloas- glffct-", "A-Za-z0-9_.-", 16),  # GitLab
     ("xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-", "A-Za-z0-9-", 8),  # Slack
     ("sk_live_ sk_test_ rk_live_ rk_test_", "A-Za-z0-9", 8),  # Stripe
     ("whsec_", "A-Za-z0-9+/=", 16),
@@ -97,11 +97,33 @@ _KEYS: Final = (
     ("figd_ glsa_ glc_", "A-Za-z0-9_=-", 20),  # Figma, Grafana
     ("sbp_ sb_secret_", "A-Za-z0-9_-", 20),  # Supabase
     ("sntrys_ sntryu_", "A-Za-z0-9_=+/", 20),  # Sentry
-    ("pscale_tkn_ pscale_pw_", "A-Za-z0-9_.-", 20),  # PlanetScale
+    ("pscale_tkn_ pscale_pw_ pscale_oauth_", "A-Za-z0-9_.-", 20),  # PlanetScale
     ("PMAK- NRAK-", "A-Za-z0-9-", 20),  # Postman, New Relic
+    ("hvs. hvb. hvr.", "A-Za-z0-9_-", 24),  # HashiCorp Vault
+    ("dapi", "a-f0-9", 32),  # Databricks
+    ("dckr_pat_ dckr_oat_", "A-Za-z0-9_-", 20),  # Docker
+    ("ATATT3", "A-Za-z0-9_=-", 60),  # Atlassian
+    ("dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", "A-Za-z0-9_.-", 40),  # Doppler
+    ("tskey-", "A-Za-z0-9-", 20),  # Tailscale
+    ("nfp_", "A-Za-z0-9_", 36),  # Netlify
+    ("xkeysib- xsmtpsib-", "A-Za-z0-9-", 40),  # Brevo
+    ("sgp_", "A-Za-z0-9_", 40),  # Sourcegraph
+    ("rubygems_", "a-f0-9", 48),
+    ("pylf_v1_ pylf_v2_", "A-Za-z0-9_", 30),  # Logfire
+    ("phx_", "A-Za-z0-9_", 40),  # PostHog
+    ("CFPAT-", "A-Za-z0-9_-", 40),  # Contentful
+    ("pul-", "a-f0-9", 40),  # Pulumi
+    ("ops_eyJ", "A-Za-z0-9+/=_-", 80),  # 1Password
+    ("AQ.Ab8", "A-Za-z0-9_-", 40),  # Google
+    ("1//0", "A-Za-z0-9_-", 40),
+    ("EAAA", "A-Za-z0-9_-", 56),  # Square
+    ("AGE-SECRET-KEY-1", "A-Z0-9", 58),
+    ("fm2_", "A-Za-z0-9+/=", 80),  # Fly
+    ("HRKU-AA", "A-Za-z0-9_-", 58),  # Heroku
+    ("tfp_", "A-Za-z0-9_.=-", 50),  # Typeform
 )
-# Rare characters: the search looks for the first of them that is in a beginning.
-_ANCHORS: Final = "-_JIG9"
+# Rare characters, the rarest first: the search looks for the first of them that is in a beginning.
+_ANCHORS: Final = "-_JIG9Q./TAp"
 
 _Replacement: TypeAlias = Callable[[re.Match[str]], str]
 _Secret: TypeAlias = tuple[str, _Replacement]
@@ -121,7 +143,9 @@ def _key_shapes() -> Iterator[_Shape]:
     for anchor, bodies in by_anchor.items():
         keys = "|".join(_key(anchor, starts, *body) for body, starts in bodies.items())
         near = "".join(sorted({start.partition(anchor)[0][-1] for starts in bodies.values() for start in starts}))
-        yield anchor, _sign(anchor, bodies.values()), ((f"{anchor}(?<=[{near}]{anchor})(?:{keys})", _shown(anchor)),)
+        literal = re.escape(anchor)
+        shape = f"{literal}(?<=[{near}]{literal})(?:{keys})"
+        yield anchor, _sign(anchor, bodies.values()), ((shape, _shown(anchor)),)
 
 
 def _divided(anchor: str, start: str) -> tuple[str, str]:
@@ -177,6 +201,12 @@ def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
     return f"(?<=(?:{quick}){re.escape(anchor)})(?:{ends})"
 
 
+_SLASH: Final = r"(?:\\{0,20}/|%2[Ff])"
+# 17 to 19 digits in base64.
+_DISCORD_NUMBER: Final = "|".join(
+    rf"(?<=(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){{5}}[A-Za-z0-9]{{{rest}}}\.)" for rest in (3, 4, 6)
+)
+
 _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "-",
@@ -225,6 +255,40 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
                 _without_basic,
             ),
         ),
+    ),
+    (
+        ".",
+        r"(?<=hooks\.)(?=slack)|(?<=[dp]\.)(?:(?<=discord\.)|(?<=discordapp\.))(?=com)",
+        # The address of a webhook is all that it takes to write there.
+        (
+            (
+                rf"(\.slack(?:-gov)?\.com{_SLASH}(?:services|triggers|workflows){_SLASH})(?:[A-Za-z0-9_-]|{_SLASH}){{20,}}",
+                _kept("…"),
+            ),
+            (
+                rf"(\.com{_SLASH}api{_SLASH}(?:v[0-9]{{1,2}}{_SLASH})?webhooks{_SLASH}[0-9]{{16,20}}{_SLASH})[A-Za-z0-9_-]{{40,}}",
+                _kept("…"),
+            ),
+        ),
+    ),
+    (
+        ".",
+        r"(?=[A-Za-z0-9_-]{6}\.)(?<=[A-Za-z0-9]{20}\.)",
+        # Of a bot of Discord: its number in base64, when, and a signature
+        # (https://discord.com/developers/docs/reference#authentication).
+        ((rf"(\.(?:{_DISCORD_NUMBER})[A-Za-z0-9_-]{{6}}\.)[A-Za-z0-9_-]{{27,}}", _kept("…")),),
+    ),
+    (
+        "A",
+        "(?<=[0-9]:A)(?=A)",
+        # Of a bot of Telegram (https://core.telegram.org/bots/api#authorizing-your-bot).
+        (("(A(?<=[0-9]{6}:A)A)[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])", _kept("…")),),
+    ),
+    (
+        "~",
+        "(?<=[0-9]Q~)",
+        # The secret of a client in Microsoft Entra.
+        ((r"(~(?<=[A-Za-z0-9_~.-]{3}[0-9]Q~))[A-Za-z0-9_~.-]{31,}", _kept("…")),),
     ),
     (
         "-",
