@@ -201,6 +201,9 @@ def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
     return f"(?<=(?:{quick}){re.escape(anchor)})(?:{ends})"
 
 
+_USER_AND_PASSWORD: Final = (
+    r"(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}(?:@[^\s/@,?#\"'<>\\]{1,64}){0,2}|[^\s/@:\"'<>\\]{20,128})(?=@)"
+)
 _SLASH: Final = r"(?:\\{0,20}/|%2[Ff])"
 # 17 to 19 digits in base64.
 _DISCORD_NUMBER: Final = "|".join(
@@ -310,12 +313,11 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "@",
         r"(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[/]",
-        # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
+        # User and password of a URL, also of one in parts; a user alone, as in ssh://git@host, is none unless it is as
+        # long as a key.
         (
-            (
-                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}(?:@[^\s/@,?#\"'<>\\]{1,64}){0,2}|[^\s/@:\"'<>\\]{20,128})(?=@)",
-                _kept(),
-            ),
+            (rf"(:(?:\\{{0,20}}/){{2}}){_USER_AND_PASSWORD}", _kept()),
+            (rf"(netloc(?:{_QUOTE})? ?[:=] ?{_QUOTE}){_USER_AND_PASSWORD}", _kept()),
         ),
     ),
 )
@@ -368,11 +370,11 @@ _NO_SECRET_TOKEN: Final = re.compile(
 )
 # The last letters of those names, with the sign that stands behind them.
 _LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS")
-_LETTERS: Final = rf"[eErRwWsSiIaAlLoO][{''.join(sorted(_LAST_LETTERS))}]"
+_LETTERS: Final = rf"[eErRwWsSiIaAlLoOuU][{''.join(sorted(_LAST_LETTERS))}]"
 _TAIL: Final = (
     r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
     r"|[sS][sS][wW][dD]|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))"
-    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS])"
+    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE])"
 )
 
 
@@ -393,7 +395,15 @@ def _behind_a_name(sign: str) -> str:
     return rf"{sign}(?:{plain}|(?<=[\"' \t]{sign})(?:{quoted}|{deeper}|{aligned})|(?<=\\t{sign}))"
 
 
+def _behind_a_first(sign: str) -> str:
+    """A pattern for the sign behind a name in quotes, which are as deep as JSON lies within JSON."""
+    plain = rf"(?<={_LETTERS}[\"']{sign})(?<={_TAIL}[\"']{sign})"
+    deeper = "|".join(rf"(?<={_LETTERS}\\{{{count}}}[\"']{sign})" for count in range(1, 17))
+    return rf"{sign}(?:{plain}|(?<=\\[\"']{sign})(?:{deeper}))"
+
+
 _COLON: Final = re.compile(_behind_a_name(":"))
+_COMMA: Final = re.compile(_behind_a_first(","))
 # With that of a signature in a URL, which lets in whoever has it: one search finds both, because each takes time.
 _EQUALS: Final = re.compile(_behind_a_name("=") + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
 _SIGNATURE: Final = re.compile(
@@ -436,6 +446,13 @@ _SCHEME: Final = re.compile(
     rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
 _SPACE: Final = r"(?:\s|\\{1,16}[nrt]){0,64}"
+# A list or a tuple of two, as headers are: `["x-api-key", "..."]`. A second one that may be another word stays.
+_PAIR: Final = re.compile(rf"[\[(]{_SPACE}[bBuU]?(\\{{0,16}}[\"'])\w[\w.-]*\1\Z")
+_SECOND: Final = re.compile(rf"{_SPACE}(?=[bBuU]?\\{{0,16}}[\"'])")
+_ENDS_PAIR: Final = re.compile(rf"{_QUOTE}{_SPACE},?{_SPACE}[\])]")
+_NO_WORD: Final = re.compile(r"(?![<{$%\[])(?=\S*[^A-Za-z_.\s-]|\S{12})\S{4,}")
+# An object with a name and a value: {"name": "API_KEY", "value": "..."}, in YAML and XML, too.
+_NAME_OF_VALUE: Final = re.compile(rf"(?i:name|key)(?:{_QUOTE})?\s?[:=]\s?(?:{_QUOTE})?[\w.-]{{2,60}}\Z")
 
 
 @functools.cache
@@ -487,9 +504,7 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         if at < done:
             continue
         before = text[max(at - 60, 0) : at]
-        name = before.rstrip("\\\"' \t")
-        while name.endswith("\\t"):
-            name = name[:-2].rstrip("\\\"' \t")
+        name = _name(text, at, before)
         if name[-1:] not in _LAST_LETTERS or not is_secret_name(name):
             continue
         named += 1
@@ -498,19 +513,59 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         if _is_none(text, at, end, name, is_bare=name == before):
             continue
         quote = _NAME_QUOTE.search(before, max(len(before) - 18, 0))
-        opened = None if quote is None else _INSIDE.match(text, end)
-        if quote is not None and opened is not None:  # the names in there are looked at, too
+        opened = None if quote is None or sign is _COMMA else _INSIDE.match(text, end)
+        if opened is not None and quote is not None:  # the names in there are looked at, too
             if opened.end() >= read:
                 read = _read_inside(text, opened.end(), quote[0].rstrip(), spans)
             continue
-        header = _HEADER_VALUE.match(text, end) if quote is None and found[0] == ":" and _HEADER.search(name) else None
-        # (where the next parameter begins in a URL within a URL)
-        until = "%26" if sign is _ENCODED else ""
-        span = header.span(1) if header else _secret_value(text, end, loose, in_json=quote is not None, until=until)
+        if sign is _COMMA:
+            span = _second(text, at, end, name)
+        else:
+            span = _value(text, end, name, sign, loose, in_json=quote is not None)
         if span is not None:
             spans.append(span)
             done = span[1]
     return _without(text, spans) if spans else text
+
+
+def _name(text: str, at: int, before: str) -> str:
+    """The name that ends where a sign stands, or the one whose value is behind that sign; `before`: what ends there."""
+    name = _stripped(before, "\\\"' \t")
+    if name[-5:].lower() != "value":
+        return name
+    start = at - len(before) + len(name) - 5
+    named = _stripped(text[max(start - 160, 0) : start], "\\\"' \t\r\n,")
+    is_pair = named[-1:] in _LAST_LETTERS and is_secret_name(named) and _NAME_OF_VALUE.search(named)
+    return named if is_pair else ""
+
+
+def _stripped(text: str, characters: str) -> str:
+    """`text` without these characters, and blanks as JSON writes them, at its end."""
+    text = text.rstrip(characters)
+    while text.endswith(("\\t", "\\n", "\\r")):
+        text = text[:-2].rstrip(characters)
+    return text
+
+
+def _value(
+    text: str, at: int, name: str, sign: re.Pattern[str], loose: int, *, in_json: bool
+) -> tuple[int, int] | None:
+    """Where the value behind a name and its sign begins and ends: all of a header, else the secret."""
+    header = _HEADER_VALUE.match(text, at) if sign is _COLON and not in_json and _HEADER.search(name) else None
+    # (where the next parameter begins in a URL within a URL)
+    until = "%26" if sign is _ENCODED else ""
+    return header.span(1) if header else _secret_value(text, at, loose, in_json=in_json, until=until)
+
+
+def _second(text: str, at: int, end: int, name: str) -> tuple[int, int] | None:
+    """Where the second of two texts begins and ends; None when there are not two, or when it may be another word."""
+    second = _SECOND.match(text, end)
+    if second is None or _PAIR.search(text, max(at - 120, 0), at) is None:
+        return None
+    span = _secret_value(text, second.end(), 0, in_json=True)
+    if span is None or _ENDS_PAIR.match(text, span[1]) is None:
+        return None
+    return span if _HEADER.search(name) or _NO_WORD.fullmatch(text, *span) else None
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -568,7 +623,7 @@ def _tokens(mark: str) -> re.Pattern[str]:
     return re.compile(rf"{quote}([^\"'\\\r\n]*){quote}({_BLANK}?:)?|[\[\]{{}}()]|[^\[\]{{}}()\"'\\]+|\\[nrt]")
 
 
-def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str) -> tuple[int, int] | None:
+def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str = "") -> tuple[int, int] | None:
     """Where the value behind a secret's name begins and ends; None when it is none or redacted already."""
     quoted = _QUOTED.match(text, at)
     if quoted is not None:
@@ -736,6 +791,8 @@ def scrub(text: str) -> str:
         text = _named_secrets(text, _EQUALS, loose=12)
     if "%3" in text:
         text = _named_secrets(text, _ENCODED, loose=12)
+    if "," in text:
+        text = _named_secrets(text, _COMMA, loose=0)
     return text
 
 
