@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 from types import GeneratorType, MappingProxyType
 from typing import NamedTuple
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -22,7 +23,7 @@ from agentops_otel import text, values
 from agentops_otel.decorators import tool
 from agentops_otel.media import KEYS
 from agentops_otel.redaction import Redactor
-from agentops_otel.secrets import is_secret_name
+from agentops_otel.secrets import is_secret_name, scrub
 from agentops_otel.testing import captured_session
 from agentops_otel.text import MAX_LENGTH
 from agentops_otel.values import sanitize, to_json, to_text
@@ -237,13 +238,43 @@ class Rows(UserList):
     ("value", "shown"),
     [
         (Ordered(a=1), '{"a":1}'), (defaultdict(int, a=1), '{"a":1}'), (ChainMap({"a": 1}), '{"a":1}'),
-        (Rows([1]), "[1]"), (frozenset({1}), "[1]"), (Pair(1, "x"), '[1,"x"]'),
+        (Rows([1]), "[1]"), (frozenset({1}), "[1]"), (Pair(1, "x"), '{"a":1,"b":"x"}'),
         (type("Yes", (int,), {})(1), 1), (type("Odd", (list,), {})([1]), (1,)),
     ],
 )  # fmt: skip
 def test_ordinary_subclasses_are_shown_as_what_they_are(value, shown):
     """Mappings, lists, numbers, whatever their own class."""
     assert sanitize(value) == shown
+
+
+class Credentials(NamedTuple):
+    """As the SDK of AWS hands them out."""
+
+    access_key: str
+    secret_key: str
+    token: str
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Credentials("id", "Zq8Tn2Lw9Xb4Vc7", "Zq8Tn2Lw9Xb4Vc7"),
+        [Credentials("id", "Zq8Tn2Lw9Xb4Vc7", "Zq8Tn2Lw9Xb4Vc7")],
+        {"a": ({"b": Credentials("id", "Zq8Tn2Lw9Xb4Vc7", "Zq8Tn2Lw9Xb4Vc7")},)},
+        namedtuple("Login", "user password")("ada", "Zq8Tn2Lw9Xb4Vc7"),  # noqa: PYI024
+        urlsplit("postgres://app:Zq8Tn2Lw9Xb4Vc7@db:5432/x?token=Zq8Tn2Lw9Xb4Vc7"),
+        {"headers": [(b"x-api-key", b"Zq8Tn2Lw9Xb4Vc7"), (b"cookie", b"sid=Zq8Tn2Lw9Xb4Vc7"), (b"accept", b"*/*")]},
+        [*{"x-api-key": "Zq8Tn2Lw9Xb4Vc7", "accept": "*/*"}.items()],
+        [{"name": "OPENAI_API_KEY", "value": "Zq8Tn2Lw9Xb4Vc7"}],
+    ],
+)
+def test_names_beside_a_value_say_that_it_is_a_secret(value):
+    """Those of a named tuple's fields, of a header in a pair, of an object with a name and a value."""
+    for shown in (to_json(value), to_json({"result": to_json(value)})):
+        clean = scrub(shown)
+        assert "Zq8Tn2" in shown
+        assert "Zq8Tn2" not in clean
+        assert json.loads(clean)
 
 
 @pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["list", "dict"])

@@ -6,6 +6,7 @@ stands and whatever it looks like; shapes and names are the net for all others.
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import re
@@ -81,7 +82,7 @@ _KEYS: Final = (
     ("AKIA ASIA", "A-Z0-9", 12),  # AWS
     ("ghp_ gho_ ghu_ ghs_ ghr_", "A-Za-z0-9", 16),  # GitHub
     ("github_pat_", "A-Za-z0-9_", 16),
-    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat-", "A-Za-z0-9_.-", 16),  # GitLab
+    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt- glagent- gloas- glffct-", "A-Za-z0-9_.-", 16),  # GitLab
     ("xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-", "A-Za-z0-9-", 8),  # Slack
     ("sk_live_ sk_test_ rk_live_ rk_test_", "A-Za-z0-9", 8),  # Stripe
     ("whsec_", "A-Za-z0-9+/=", 16),
@@ -96,11 +97,33 @@ _KEYS: Final = (
     ("figd_ glsa_ glc_", "A-Za-z0-9_=-", 20),  # Figma, Grafana
     ("sbp_ sb_secret_", "A-Za-z0-9_-", 20),  # Supabase
     ("sntrys_ sntryu_", "A-Za-z0-9_=+/", 20),  # Sentry
-    ("pscale_tkn_ pscale_pw_", "A-Za-z0-9_.-", 20),  # PlanetScale
+    ("pscale_tkn_ pscale_pw_ pscale_oauth_", "A-Za-z0-9_.-", 20),  # PlanetScale
     ("PMAK- NRAK-", "A-Za-z0-9-", 20),  # Postman, New Relic
+    ("hvs. hvb. hvr.", "A-Za-z0-9_-", 24),  # HashiCorp Vault
+    ("dapi", "a-f0-9", 32),  # Databricks
+    ("dckr_pat_ dckr_oat_", "A-Za-z0-9_-", 20),  # Docker
+    ("ATATT3", "A-Za-z0-9_=-", 60),  # Atlassian
+    ("dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", "A-Za-z0-9_.-", 40),  # Doppler
+    ("tskey-", "A-Za-z0-9-", 20),  # Tailscale
+    ("nfp_", "A-Za-z0-9_", 36),  # Netlify
+    ("xkeysib- xsmtpsib-", "A-Za-z0-9-", 40),  # Brevo
+    ("sgp_", "A-Za-z0-9_", 40),  # Sourcegraph
+    ("rubygems_", "a-f0-9", 48),
+    ("pylf_v1_ pylf_v2_", "A-Za-z0-9_", 30),  # Logfire
+    ("phx_", "A-Za-z0-9_", 40),  # PostHog
+    ("CFPAT-", "A-Za-z0-9_-", 40),  # Contentful
+    ("pul-", "a-f0-9", 40),  # Pulumi
+    ("ops_eyJ", "A-Za-z0-9+/=_-", 80),  # 1Password
+    ("AQ.Ab8", "A-Za-z0-9_-", 40),  # Google
+    ("1//0", "A-Za-z0-9_-", 40),
+    ("EAAA", "A-Za-z0-9_-", 56),  # Square
+    ("AGE-SECRET-KEY-1", "A-Z0-9", 58),
+    ("fm2_", "A-Za-z0-9+/=", 80),  # Fly
+    ("HRKU-AA", "A-Za-z0-9_-", 58),  # Heroku
+    ("tfp_", "A-Za-z0-9_.=-", 50),  # Typeform
 )
-# Rare characters: the search looks for the first of them that is in a beginning.
-_ANCHORS: Final = "-_JIG9"
+# Rare characters, the rarest first: the search looks for the first of them that is in a beginning.
+_ANCHORS: Final = "-_JIG9Q./TAp"
 
 _Replacement: TypeAlias = Callable[[re.Match[str]], str]
 _Secret: TypeAlias = tuple[str, _Replacement]
@@ -120,7 +143,9 @@ def _key_shapes() -> Iterator[_Shape]:
     for anchor, bodies in by_anchor.items():
         keys = "|".join(_key(anchor, starts, *body) for body, starts in bodies.items())
         near = "".join(sorted({start.partition(anchor)[0][-1] for starts in bodies.values() for start in starts}))
-        yield anchor, _sign(anchor, bodies.values()), ((f"{anchor}(?<=[{near}]{anchor})(?:{keys})", _shown(anchor)),)
+        literal = re.escape(anchor)
+        shape = f"{literal}(?<=[{near}]{literal})(?:{keys})"
+        yield anchor, _sign(anchor, bodies.values()), ((shape, _shown(anchor)),)
 
 
 def _divided(anchor: str, start: str) -> tuple[str, str]:
@@ -128,24 +153,41 @@ def _divided(anchor: str, start: str) -> tuple[str, str]:
     return re.escape(before + anchor), re.escape(after)
 
 
+# Words with hyphens between them, and numbers: the class of an element, the name of a package. The case of letters does
+# not change in a word, as it does all the time in what is made by chance.
+_WORD_OF_A_NAME: Final = r"(?:(?:[A-Z]?[a-z]{1,19}|[A-Z]{2,19})[0-9]{0,2}|[0-9]{1,4})"
+_HYPHENATED: Final = rf"(?:{_WORD_OF_A_NAME}[_-]{{1,2}}){{1,15}}(?:{_WORD_OF_A_NAME})?"
+
+
 def _key(anchor: str, starts: Iterable[str], characters: str, least: int) -> str:
     """A pattern for keys from the anchor on; the group is what is left of the beginning.
 
-    It is not a word when there is a digit in it, or when it is longer than words are.
+    It is not a word when there is a digit in it, or when it is longer than words are; and no name made of words.
     """
     rests: dict[str, list[str]] = {}
     for before, after in (_divided(anchor, start) for start in starts):
         rests.setdefault(before, []).append(after)
     ends = "|".join(f"(?<={before}){_begins(before)}(?:{'|'.join(after)})" for before, after in rests.items())
     no_digits = characters.replace("0-9", "")
-    is_no_word = f"(?=[{no_digits}]{{0,39}}[0-9]|[A-Za-z*]{{20}}|[{characters}]{{40}})"
-    return f"({ends}){is_no_word}[{characters}]{{{least},}}"
+    letters, is_no_name = "A-Za-z*", ""
+    if characters.endswith("-"):
+        letters, is_no_name = no_digits, f"(?!{_HYPHENATED}(?![{characters}]))"
+    is_no_word = f"(?=[{no_digits}]{{0,39}}[0-9]|[{letters}]{{20}}|[{characters}]{{40}})"
+    return f"({ends}){is_no_word}{is_no_name}[{characters}]{{{least},}}"
 
 
 def _shown(anchor: str) -> Callable[[re.Match[str]], str]:
     """A replacement that leaves the beginning of a key."""
     behind = "…" + REDACTED
     return lambda found: f"{anchor}{found[found.lastindex or 0]}{behind}"
+
+
+def _without_basic(found: re.Match[str]) -> str:
+    """`Basic` without what is behind it, when that is a user and a password: what has no colon is another word."""
+    encoded = found[2].replace("\\", "").rstrip("=")
+    user, colon, _ = base64.b64decode(encoded[: len(encoded) // 4 * 4]).partition(b":")
+    is_user = colon and user.decode(errors="surrogateescape").isprintable()
+    return found[1] + REDACTED if is_user else found[0]
 
 
 def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
@@ -158,6 +200,15 @@ def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
     ends = "|".join(f"(?<={before}){f'(?={after})' if after else ''}" for before, after in whole)
     return f"(?<=(?:{quick}){re.escape(anchor)})(?:{ends})"
 
+
+_USER_AND_PASSWORD: Final = (
+    r"(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}(?:@[^\s/@,?#\"'<>\\]{1,64}){0,2}|[^\s/@:\"'<>\\]{20,128})(?=@)"
+)
+_SLASH: Final = r"(?:\\{0,20}/|%2[Ff])"
+# 17 to 19 digits in base64.
+_DISCORD_NUMBER: Final = "|".join(
+    rf"(?<=(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){{5}}[A-Za-z0-9]{{{rest}}}\.)" for rest in (3, 4, 6)
+)
 
 _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
@@ -203,13 +254,44 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         r"(?=asic[ \t\\%])",
         (
             (
-                (
-                    rf"({_word('Basic', 'A-Za-z0-9_')}{_BLANK}{{1,4}})(?=[A-Za-z0-9+/]{{0,64}}[0-9=])"
-                    r"(?:[A-Za-z0-9+]|\\{0,20}/){12,}={0,2}"
-                ),
-                _kept(),
+                rf"({_word('Basic', 'A-Za-z0-9_')}{_BLANK}{{1,4}})((?:[A-Za-z0-9+]|\\{{0,20}}/){{8,}}={{0,2}})",
+                _without_basic,
             ),
         ),
+    ),
+    (
+        ".",
+        r"(?<=hooks\.)(?=slack)|(?<=[dp]\.)(?:(?<=discord\.)|(?<=discordapp\.))(?=com)",
+        # The address of a webhook is all that it takes to write there.
+        (
+            (
+                rf"(\.slack(?:-gov)?\.com{_SLASH}(?:services|triggers|workflows){_SLASH})(?:[A-Za-z0-9_-]|{_SLASH}){{20,}}",
+                _kept("…"),
+            ),
+            (
+                rf"(\.com{_SLASH}api{_SLASH}(?:v[0-9]{{1,2}}{_SLASH})?webhooks{_SLASH}[0-9]{{16,20}}{_SLASH})[A-Za-z0-9_-]{{40,}}",
+                _kept("…"),
+            ),
+        ),
+    ),
+    (
+        ".",
+        r"(?=[A-Za-z0-9_-]{6}\.)(?<=[A-Za-z0-9]{20}\.)",
+        # Of a bot of Discord: its number in base64, when, and a signature
+        # (https://discord.com/developers/docs/reference#authentication).
+        ((rf"(\.(?:{_DISCORD_NUMBER})[A-Za-z0-9_-]{{6}}\.)[A-Za-z0-9_-]{{27,}}", _kept("…")),),
+    ),
+    (
+        "A",
+        "(?<=[0-9]:A)(?=A)",
+        # Of a bot of Telegram (https://core.telegram.org/bots/api#authorizing-your-bot).
+        (("(A(?<=[0-9]{6}:A)A)[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])", _kept("…")),),
+    ),
+    (
+        "~",
+        "(?<=[0-9]Q~)",
+        # The secret of a client in Microsoft Entra.
+        ((r"(~(?<=[A-Za-z0-9_~.-]{3}[0-9]Q~))[A-Za-z0-9_~.-]{31,}", _kept("…")),),
     ),
     (
         "-",
@@ -231,12 +313,11 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "@",
         r"(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[/]",
-        # User and password of a URL; a user alone, as in ssh://git@host, is none unless it is as long as a key.
+        # User and password of a URL, also of one in parts; a user alone, as in ssh://git@host, is none unless it is as
+        # long as a key.
         (
-            (
-                r"(:(?:\\{0,20}/){2})(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}(?:@[^\s/@,?#\"'<>\\]{1,64}){0,2}|[^\s/@:\"'<>\\]{20,128})(?=@)",
-                _kept(),
-            ),
+            (rf"(:(?:\\{{0,20}}/){{2}}){_USER_AND_PASSWORD}", _kept()),
+            (rf"(netloc(?:{_QUOTE})? ?[:=] ?{_QUOTE}){_USER_AND_PASSWORD}", _kept()),
         ),
     ),
 )
@@ -289,11 +370,11 @@ _NO_SECRET_TOKEN: Final = re.compile(
 )
 # The last letters of those names, with the sign that stands behind them.
 _LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS")
-_LETTERS: Final = rf"[eErRwWsSiIaAlLoO][{''.join(sorted(_LAST_LETTERS))}]"
+_LETTERS: Final = rf"[eErRwWsSiIaAlLoOuU][{''.join(sorted(_LAST_LETTERS))}]"
 _TAIL: Final = (
     r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
     r"|[sS][sS][wW][dD]|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))"
-    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS])"
+    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE])"
 )
 
 
@@ -314,7 +395,15 @@ def _behind_a_name(sign: str) -> str:
     return rf"{sign}(?:{plain}|(?<=[\"' \t]{sign})(?:{quoted}|{deeper}|{aligned})|(?<=\\t{sign}))"
 
 
+def _behind_a_first(sign: str) -> str:
+    """A pattern for the sign behind a name in quotes, which are as deep as JSON lies within JSON."""
+    plain = rf"(?<={_LETTERS}[\"']{sign})(?<={_TAIL}[\"']{sign})"
+    deeper = "|".join(rf"(?<={_LETTERS}\\{{{count}}}[\"']{sign})" for count in range(1, 17))
+    return rf"{sign}(?:{plain}|(?<=\\[\"']{sign})(?:{deeper}))"
+
+
 _COLON: Final = re.compile(_behind_a_name(":"))
+_COMMA: Final = re.compile(_behind_a_first(","))
 # With that of a signature in a URL, which lets in whoever has it: one search finds both, because each takes time.
 _EQUALS: Final = re.compile(_behind_a_name("=") + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
 _SIGNATURE: Final = re.compile(
@@ -326,9 +415,9 @@ _ENCODED: Final = re.compile(rf"%3[aAdD](?<={_LETTERS}%3[aAdD])(?<={_TAIL}%3[aAd
 _QUOTED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(?:"([^"\\]*(?:\\.[^"\\]*)*)|'([^'\r\n]*))""", re.DOTALL)
 _OPENED: Final = re.compile(rf"""{_BLANK}{{0,8}}[bBuUrR]{{0,2}}(\\{{0,16}})([\"'])""")
 _LINE: Final = re.compile(r"[^\r\n]*")
-# A call is none: `token=next(ids)`, `secret=os.getenv(name)`.
+# A call is none: `token=next(ids)`, `secret=os.getenv(name)`; nor is a link, of which what is secret has a shape.
 _BARE: Final = re.compile(
-    rf"{_BLANK}{{0,8}}(?!(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,63}}(?:\.\w{{1,64}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
+    rf"{_BLANK}{{0,8}}(?!https?:/|(?:[A-Za-z_]{{1,64}}|[A-Za-z_]\w{{0,63}}(?:\.\w{{1,64}}){{1,6}})\()([^\s\"'&;,<>(){{}}\[\]\\|`]+)"
 )
 # Headers with more than one word: all cookies, and what stands behind a scheme, its parameters too.
 _HEADER: Final = re.compile(r"(?:authorization|cookie)\Z", re.IGNORECASE)
@@ -345,9 +434,11 @@ _INSIDE: Final = re.compile(rf"{_BLANK}{{0,8}}(?=[\[{{(])")
 _NEAR: Final = 1000
 _LEAF: Final = re.compile(r"(?=[^0-9]*[0-9])\S{8,}")
 _NAME_QUOTE: Final = re.compile(rf"{_QUOTE} ?\Z")
-# Behind the token of a vocabulary: how likely it was.
+# Behind the token of a vocabulary or of an analysed text: how likely it was, where it stands
+# (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-analyze).
 _LIKELY: Final = re.compile(
-    rf"[^\r\n]{{0,64}}?{_QUOTE},\s{{0,4}}{_QUOTE}(?:logprob{_QUOTE}\s?:\s?[-0]|bytes{_QUOTE}\s?:\s?(?:\[|null))"
+    rf"[^\r\n]{{0,64}}?{_QUOTE},(?:\s|\\{{1,16}}[nrt]){{0,16}}{_QUOTE}"
+    rf"(?:logprob{_QUOTE}\s?:\s?[-0]|bytes{_QUOTE}\s?:\s?(?:\[|null)|start_offset{_QUOTE}\s?:\s?[0-9])"
 )
 # A quote that ends the text in which the name stands: `input("password: ")`.
 _ENDS_CALL: Final = re.compile(rf"{_BLANK}{{0,8}}({_QUOTE})[ \t]{{0,8}}[)\]}},;]")
@@ -355,6 +446,13 @@ _SCHEME: Final = re.compile(
     rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
 _SPACE: Final = r"(?:\s|\\{1,16}[nrt]){0,64}"
+# A list or a tuple of two, as headers are: `["x-api-key", "..."]`. A second one that may be another word stays.
+_PAIR: Final = re.compile(rf"[\[(]{_SPACE}[bBuU]?(\\{{0,16}}[\"'])\w[\w.-]*\1\Z")
+_SECOND: Final = re.compile(rf"{_SPACE}(?=[bBuU]?\\{{0,16}}[\"'])")
+_ENDS_PAIR: Final = re.compile(rf"{_QUOTE}{_SPACE},?{_SPACE}[\])]")
+_NO_WORD: Final = re.compile(r"(?![<{$%\[])(?=\S*[^A-Za-z_.\s-]|\S{12})\S{4,}")
+# An object with a name and a value: {"name": "API_KEY", "value": "..."}, in YAML and XML, too.
+_NAME_OF_VALUE: Final = re.compile(rf"(?i:name|key)(?:{_QUOTE})?\s?[:=]\s?(?:{_QUOTE})?[\w.-]{{2,60}}\Z")
 
 
 @functools.cache
@@ -406,9 +504,7 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         if at < done:
             continue
         before = text[max(at - 60, 0) : at]
-        name = before.rstrip("\\\"' \t")
-        while name.endswith("\\t"):
-            name = name[:-2].rstrip("\\\"' \t")
+        name = _name(text, at, before)
         if name[-1:] not in _LAST_LETTERS or not is_secret_name(name):
             continue
         named += 1
@@ -417,19 +513,59 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         if _is_none(text, at, end, name, is_bare=name == before):
             continue
         quote = _NAME_QUOTE.search(before, max(len(before) - 18, 0))
-        opened = None if quote is None else _INSIDE.match(text, end)
-        if quote is not None and opened is not None:  # the names in there are looked at, too
+        opened = None if quote is None or sign is _COMMA else _INSIDE.match(text, end)
+        if opened is not None and quote is not None:  # the names in there are looked at, too
             if opened.end() >= read:
                 read = _read_inside(text, opened.end(), quote[0].rstrip(), spans)
             continue
-        header = _HEADER_VALUE.match(text, end) if quote is None and found[0] == ":" and _HEADER.search(name) else None
-        # (where the next parameter begins in a URL within a URL)
-        until = "%26" if sign is _ENCODED else ""
-        span = header.span(1) if header else _secret_value(text, end, loose, in_json=quote is not None, until=until)
+        if sign is _COMMA:
+            span = _second(text, at, end, name)
+        else:
+            span = _value(text, end, name, sign, loose, in_json=quote is not None)
         if span is not None:
             spans.append(span)
             done = span[1]
     return _without(text, spans) if spans else text
+
+
+def _name(text: str, at: int, before: str) -> str:
+    """The name that ends where a sign stands, or the one whose value is behind that sign; `before`: what ends there."""
+    name = _stripped(before, "\\\"' \t")
+    if name[-5:].lower() != "value":
+        return name
+    start = at - len(before) + len(name) - 5
+    named = _stripped(text[max(start - 160, 0) : start], "\\\"' \t\r\n,")
+    is_pair = named[-1:] in _LAST_LETTERS and is_secret_name(named) and _NAME_OF_VALUE.search(named)
+    return named if is_pair else ""
+
+
+def _stripped(text: str, characters: str) -> str:
+    """`text` without these characters, and blanks as JSON writes them, at its end."""
+    text = text.rstrip(characters)
+    while text.endswith(("\\t", "\\n", "\\r")):
+        text = text[:-2].rstrip(characters)
+    return text
+
+
+def _value(
+    text: str, at: int, name: str, sign: re.Pattern[str], loose: int, *, in_json: bool
+) -> tuple[int, int] | None:
+    """Where the value behind a name and its sign begins and ends: all of a header, else the secret."""
+    header = _HEADER_VALUE.match(text, at) if sign is _COLON and not in_json and _HEADER.search(name) else None
+    # (where the next parameter begins in a URL within a URL)
+    until = "%26" if sign is _ENCODED else ""
+    return header.span(1) if header else _secret_value(text, at, loose, in_json=in_json, until=until)
+
+
+def _second(text: str, at: int, end: int, name: str) -> tuple[int, int] | None:
+    """Where the second of two texts begins and ends; None when there are not two, or when it may be another word."""
+    second = _SECOND.match(text, end)
+    if second is None or _PAIR.search(text, max(at - 120, 0), at) is None:
+        return None
+    span = _secret_value(text, second.end(), 0, in_json=True)
+    if span is None or _ENDS_PAIR.match(text, span[1]) is None:
+        return None
+    return span if _HEADER.search(name) or _NO_WORD.fullmatch(text, *span) else None
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -487,7 +623,7 @@ def _tokens(mark: str) -> re.Pattern[str]:
     return re.compile(rf"{quote}([^\"'\\\r\n]*){quote}({_BLANK}?:)?|[\[\]{{}}()]|[^\[\]{{}}()\"'\\]+|\\[nrt]")
 
 
-def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str) -> tuple[int, int] | None:
+def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str = "") -> tuple[int, int] | None:
     """Where the value behind a secret's name begins and ends; None when it is none or redacted already."""
     quoted = _QUOTED.match(text, at)
     if quoted is not None:
@@ -646,7 +782,8 @@ def scrub(text: str) -> str:
         # (`find()` is many times as fast as a pattern)
         if anchor in text and sign.search(text, text.find(anchor)) is not None:
             for secret, replacement in secrets():
-                text = secret.sub(replacement, text)
+                clean = secret.sub(replacement, text)
+                text = text if clean == text else clean  # (a replacement may leave all as it was)
     if ":" in text:
         text = _named_secrets(text, _COLON, loose=20)
     if "=" in text and _EQUALS.search(text, text.find("=")) is not None:
@@ -654,6 +791,8 @@ def scrub(text: str) -> str:
         text = _named_secrets(text, _EQUALS, loose=12)
     if "%3" in text:
         text = _named_secrets(text, _ENCODED, loose=12)
+    if "," in text:
+        text = _named_secrets(text, _COMMA, loose=0)
     return text
 
 

@@ -12,7 +12,8 @@ How values are written:
   ``"Infinity"`` and ``"-Infinity"``;
 * bytes become their text when they are UTF-8, else base64; pictures, sound and files become references (`media.py`);
 * dates and times become ISO 8601;
-* a list of values of one plain type stays a list; None and everything structured become JSON text;
+* a list of values of one plain type stays a list; None and everything structured become JSON text, a named tuple an
+  object;
 * nesting is cut below 16, lists and mappings behind 1,000 items, both with a mark.
 """
 
@@ -132,7 +133,7 @@ def _attribute(value: Any, max_length: int) -> AttributeValue:
     if issubclass(kind, float):
         return float(value)  # NaN and infinity too, which JSON has to write as text
     if issubclass(kind, (list, tuple)):
-        items = _plain_list(value, max_length)
+        items = None if _is_named(kind) else _plain_list(value, max_length)
         return to_json(value, max_length=max_length) if items is None else items
     if value is None or issubclass(kind, dict):
         return to_json(value, max_length=max_length)
@@ -388,7 +389,9 @@ class _Walk:
         finally:
             self._open.discard(id(value))
 
-    def _container(self, value: Any, kind: type, depth: int) -> _Json:
+    def _container(self, value: Any, kind: type[Any], depth: int) -> _Json:
+        if _is_named(kind):  # (the names say which are secrets)
+            return self._dict(zip(kind._fields, value, strict=False), len(kind._fields), depth)
         if issubclass(kind, (list, tuple, range, deque)):
             return self._list(value, len(value), depth)
         if issubclass(kind, AbstractSet):
@@ -460,6 +463,14 @@ class _Walk:
         if length > seen:
             kept["…"] = format_count(length - seen, "more item")
         return kept
+
+
+def _is_named(kind: type[Any]) -> bool:
+    """Whether its objects are named tuples, by the one sign that all of them have.
+
+    https://docs.python.org/3/library/collections.html#collections.somenamedtuple._fields
+    """
+    return issubclass(kind, tuple) and type(getattr(kind, "_fields", None)) is tuple
 
 
 def _is_proxy(kind: type) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import openai
 import pytest
@@ -33,6 +33,7 @@ class Repeating(LlmServer):
 
     def reply_to(self, request: Request) -> Reply:
         repeated = [value for name, value in request.headers.items() if not name.lower().startswith("user-agent")]
+        repeated += [value for _, value in parse_qsl(urlsplit(request.path).query)]
         return Reply({"error": {"message": f"refused: {repeated}", "code": "invalid_api_key"}}, 401)
 
 
@@ -55,6 +56,8 @@ CLIENTS = {
     "authorization": lambda url: _open(
         openai.OpenAI, url, api_key="none", default_headers={"Authorization": f"Token {KEY}"}
     ),
+    "query": lambda url: _open(openai.OpenAI, url, api_key="none", default_query={"Subscription-Key": KEY}),
+    "key of a query": lambda url: _open(openai.AsyncOpenAI, url, api_key="none", default_query={"key": KEY}),
     "azure": lambda url: _azure(openai.AzureOpenAI, url, api_key=KEY),
     "async azure": lambda url: _azure(openai.AsyncAzureOpenAI, url, api_key=KEY),
     "azure token": lambda url: _azure(openai.AzureOpenAI, url, azure_ad_token=KEY),
@@ -112,6 +115,20 @@ def test_a_header_of_one_call_goes_verbatim(agentops_session):
         client.chat.completions.create(**CALL, extra_headers={"x-token": KEY})
     assert KEY not in str([dict(span.attributes) for span in agentops_session.spans])
     assert KEY not in str([span.status.description for span in agentops_session.spans])
+
+
+def test_a_key_in_the_query_of_one_call_goes_verbatim(agentops_session):
+    """It is learnt from the request, each time; a version, a model and a place in a list stay what they are."""
+    secrets.forget()
+    ordinary = {"api-version": "2024-05-01-preview", "model": "gpt-4o-mini-2024-07-18", "after": "msg_abc123def456ghi7"}
+    keys = [f"{KEY}{number}" for number in range(2)]
+    with LlmServer() as server, _open(openai.OpenAI, server.url, api_key="none") as client:
+        for key in keys:
+            server.then(Reply(chat({"content": f"the key is {key}"})))
+            client.chat.completions.create(**CALL, extra_query={**ordinary, "api_key": key})
+    said = str([dict(span.attributes) for span in agentops_session.spans])
+    assert said.count("the key is [redacted]") == 2
+    assert scrub(text := " ".join(ordinary.values())) is text
 
 
 async def _key():

@@ -14,7 +14,7 @@ import pytest
 from genai_prices import extract_usage
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel import guard, instrumentation, pricing, semconv
+from agentops_otel import guard, instrumentation, pricing, secrets, semconv
 from tests.fakes import llm_server
 from tests.fakes.statement_fault import StatementFault, probes
 from tests.fakes.talk_server import CUT, END, TalkServer
@@ -397,8 +397,14 @@ def test_odd_events(talk, spans):
     assert usage(found["resp_1"])["output_tokens"] == 121
 
 
-def test_a_key_in_an_error(spans):
+@pytest.mark.parametrize(
+    ("let_in", "asked"),
+    [({"api_key": "my-own-secret-key"}, {}), ({"api_key": "none"}, {"extra_query": {"key": "my-own-secret-key"}})],
+    ids=["header", "query"],
+)
+def test_a_key_in_an_error(let_in, asked, spans):
     """The key of the connection leaves in no text."""
+    secrets.forget()
     error = {
         "type": "invalid_request_error",
         "code": "invalid_api_key",
@@ -406,7 +412,7 @@ def test_a_key_in_an_error(spans):
     }
     with TalkServer(GREETING) as talk:
         talk.then([{"type": "error", "error": error}])
-        with connected(openai.OpenAI(api_key="my-own-secret-key", websocket_base_url=talk.url)) as connection:
+        with connected(openai.OpenAI(**let_in, websocket_base_url=talk.url), **asked) as connection:
             connection.response.create()
             while connection.recv().type != "error":
                 pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -104,11 +104,12 @@ class ConnectionInstrumentation:
         """What the handshake says: the host, the model, and what the client lets itself in with."""
         asked = getattr(getattr(connection, "_connection", None), "request", None)
         headers = getattr(asked, "headers", {})
+        url = urlsplit(f"//{headers.get('Host', '')}{getattr(asked, 'path', '')}")
         try:
             _credentials.learn_headers(headers)
+            _credentials.learn_query(parse_qsl(url.query))
         except Exception:
-            guard.report("the headers of a connection")
-        url = urlsplit(f"//{headers.get('Host', '')}{getattr(asked, 'path', '')}")
+            guard.report("what a connection lets itself in with")
         host = url.hostname or ""
         query = parse_qs(url.query)
         models = query.get("model") or query.get("deployment") or [""]

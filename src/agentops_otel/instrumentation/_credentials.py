@@ -5,7 +5,9 @@ Error texts of providers repeat keys, and a key of an own gateway has no shape b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from .. import secrets
 from ._content import NOTHING
@@ -24,11 +26,15 @@ _OPEN: Final = (
     "trace",
     "user-agent",
 )
+# Parameters of a URL that let in, and whose name does not say so: of Google, and of Azure's functions
+# (https://learn.microsoft.com/azure/azure-functions/function-keys-how-to). A model, a version of an API or the place in
+# a list is no secret, whatever it looks like.
+_PARAMETERS: Final = ("code", "key")
 _MOST_PLAIN: Final = 1024
 _plain: Final[set[tuple[bytes, bytes]]] = set()  # headers of requests that are no secrets; nearly all come again
 # Headers that need no look as long as no other secret is learnt: that may displace those that were learnt from them.
-# The list is that of the last request, which is compared faster than a set is asked.
-_looked_at: tuple[object, list[Any], set[tuple[bytes, bytes]]] = (None, [], set())
+# The list is that of the last request, which is compared faster than a set is asked; with its query.
+_looked_at: tuple[object, list[Any], bytes, set[tuple[bytes, bytes]]] = (None, [], b"", set())
 _LENGTH: Final = (b"Content-Length", b"content-length")
 
 
@@ -37,25 +43,28 @@ def learn(client: Any) -> None:
     for name in _ATTRIBUTES:
         secrets.learn(getattr(client, name, None))
     learn_headers(getattr(client, "default_headers", NOTHING))
+    learn_query(getattr(client, "default_query", NOTHING).items())
 
 
 def learn_sent(holder: Any) -> None:
-    """Learn what the request of a response or an error was sent with: its own headers, a key that was made for it."""
+    """Learn what the request of a response or an error was sent with: its own headers and query, a key made for it."""
     global _looked_at  # noqa: PLW0603
     try:
-        headers = holder.request.headers
+        headers, query = holder.request.headers, holder.request.url.query
         # (`raw` makes a list of pairs anew each time)
         lines = headers._list if hasattr(headers, "_list") else headers.raw  # noqa: SLF001
         if lines and lines[-1][-2] in _LENGTH:  # of the body: another one each time
             lines = lines[:-1]
-        forms, last, known = _looked_at
-        if forms is secrets.forms and lines == last:
+        forms, last, last_query, known = _looked_at
+        if forms is secrets.forms and lines == last and query == last_query:
             return
         sent = headers.raw
     except (AttributeError, RuntimeError):  # httpx raises the latter for a response that nobody has asked for
         return
+    if query:
+        learn_query(parse_qsl(query.decode()))
     if forms is secrets.forms and known.issuperset(sent):
-        _looked_at = forms, lines, known
+        _looked_at = forms, lines, query, known
         return
     for pair in sent:
         if pair in _plain:
@@ -66,13 +75,21 @@ def learn_sent(holder: Any) -> None:
                 _plain.clear()
             _plain.add(pair)
     fresh = secrets.forms is not forms or len(known) >= _MOST_PLAIN
-    _looked_at = secrets.forms, lines, {*sent} if fresh else known.union(sent)
+    _looked_at = secrets.forms, lines, query, {*sent} if fresh else known.union(sent)
 
 
 def learn_headers(headers: Any) -> None:
     """Learn the values of headers that are secrets, or may be."""
     for name, value in headers.items():
         _learn_header(name, value)
+
+
+def learn_query(parameters: Iterable[tuple[str, Any]]) -> None:
+    """Learn the values of a URL's parameters that are secrets by their name."""
+    for name, value in parameters:
+        lower = name.lower()
+        if lower in _PARAMETERS or secrets.is_secret_name(lower):
+            secrets.learn(value)
 
 
 def _learn_header(name: str, value: Any) -> bool:
