@@ -190,6 +190,12 @@ def _without_basic(found: re.Match[str]) -> str:
     return found[1] + REDACTED if is_user else found[0]
 
 
+def _without_element(found: re.Match[str]) -> str:
+    """An element of XML without its text, when its name is that of a secret and its text is no ordinary word."""
+    is_secret = is_secret_name(found[2]) and _NO_WORD.fullmatch(found[3])
+    return found[1] + REDACTED if is_secret else found[0]
+
+
 def _sign(anchor: str, starts: Iterable[list[str]]) -> str:
     """A pattern that finds all of `starts`, and first looks only at the two characters before the anchor."""
     every = {start for group in starts for start in group}
@@ -311,6 +317,32 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         ),
     ),
     (
+        "-",
+        r"(?=u[ \t\\\"'])|(?=user[ \t=\\\"'])(?<=--)",
+        # User and password of curl; what a variable says is none (https://curl.se/docs/manpage.html#-u).
+        (
+            (
+                (
+                    r"(curl(?:(?!curl)[^|;]){0,300}?(?:\s|\\[nrt]|[\"'])-(?:u|-user)"
+                    rf"(?:=|{_BLANK}{{1,4}}|{_QUOTE},{_BLANK}{{0,4}})(?:{_QUOTE})?[^\s:\"'\\]{{1,64}}:)"
+                    r"(?![$%<{\[])[^\s\"'\\]{1,128}"
+                ),
+                _kept(),
+            ),
+        ),
+    ),
+    (
+        "<",
+        r"(?=\\{0,16}/[A-Za-z])",
+        # <password>...</password>
+        (
+            (
+                r"(<([\w:.-]{2,60})(?:\s[^<>]{0,200})?>\s{0,64})([^<>\s\\]{4,256})(?=\s{0,64}<\\{0,16}/\2>)",
+                _without_element,
+            ),
+        ),
+    ),
+    (
         "@",
         r"(?<=[^\s/:\"'<>\\@]@)[A-Za-z0-9\[/]",
         # User and password of a URL, also of one in parts; a user alone, as in ssh://git@host, is none unless it is as
@@ -356,10 +388,21 @@ _SHAPES: Final = _compiled()
 
 # A name whose value is a secret, as a whole word: `max_tokens` and `token_count` are none.
 _NAME: Final = re.compile(
-    r"(?:(?:access|account|api|auth|encryption|master|private|secret|signing|subscription)[-_ ]?key|authorization"
-    r"|cookies?|credentials?|passphrase|passw(?:or)?d|secret|token)\Z",
+    r"(?:(?:access|account|api|auth|encryption|master|private|secret|signing|subscription)[-_ ]?keys?|authorization"
+    r"|cookies?|credentials?|passphrase|passw(?:or)?ds?|secrets?|token)\Z",
     re.IGNORECASE,
 )
+# Short for a password, in a name that says whose.
+_SHORT_NAME: Final = re.compile(
+    r"(?:admin|auth|database|db|email|ftp|imap|ldap|login|mail|mongo|mysql|pg|postgres|proxy|redis|root|sftp|smtp|sql|ssh"
+    r"|sudo|user|vnc|vpn)[-_]?(?:pass|pwd)\Z",
+    re.IGNORECASE,
+)
+# These alone are words and the working directory, too: only what looks like a secret is one behind them.
+_WEAK_NAME: Final = re.compile(
+    r"(?i:(?<![A-Za-z])pwd|(?<![A-Za-z_-])pass(?=\s*=|\\{0,16}[\"']))[\\\"'\s\]]{0,18}[:=]\Z"
+)
+_WEAK_VALUE: Final = re.compile(r"(?![$<{%\[.~])(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[^\s/\\]{4,}")
 # Before `token`, these words say that it marks a place in a list or in a vocabulary.
 _WORD: Final = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[-_. ]?\Z")
 _NO_SECRET_TOKEN: Final = re.compile(
@@ -370,11 +413,12 @@ _NO_SECRET_TOKEN: Final = re.compile(
 )
 # The last letters of those names, with the sign that stands behind them.
 _LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS")
-_LETTERS: Final = rf"[eErRwWsSiIaAlLoOuU][{''.join(sorted(_LAST_LETTERS))}]"
+_LETTERS: Final = rf"[eErRwWsSiIaAlLoOuUdDtTyY][{''.join(sorted(_LAST_LETTERS))}]"
 _TAIL: Final = (
     r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
     r"|[sS][sS][wW][dD]|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))"
-    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE])"
+    r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE]"
+    r"|[pP][aA][sS][sS]|(?s:.)[pP][wW][dD]|[oO][rR][dD][sS]|[kK][eE][yY][sS]|[rR][eE][tT][sS])"
 )
 
 
@@ -382,17 +426,20 @@ def _behind_a_name(sign: str) -> str:
     # From the cheap to the dear: two letters, then four; first without a quote, then with one, then with an escaped
     # one. Its backslashes are 1, 3 or 7, as deep as JSON lies within JSON; `repr()` makes other numbers of them, and
     # some write a blank before the sign. There only the two letters are looked for: four take longer to compile than
-    # to ask `is_secret_name()`.
+    # to ask `is_secret_name()`. In Markdown asterisks or a backtick stand there.
     def name(end: str, *, whole: bool = True) -> str:
         return f"(?<={_LETTERS}{end})" + (f"(?<={_TAIL}{end})" if whole else "")
 
-    plain, quoted, escaped = (name(end) for end in (sign, rf"[\"' ]{sign}", rf"[\\\"'][\"' ]{sign}"))
+    plain, quoted, escaped = (name(end) for end in (sign, rf"[\"' *`]{sign}", rf"[\\\"'*][\"' *]{sign}"))
     more = "|".join(name(rf"\\{{{count}}}[\"']{sign}", whole=count in (3, 7)) for count in range(2, 17))
-    spaced = "|".join(name(rf"\\{{{count}}}[\"'] {sign}", whole=False) for count in (1, 3, 7))
-    deeper = rf"(?<=[\\\"'][\"' ]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{more})|(?<=\\[\"'] {sign})(?:{spaced}))"
+    spaced = "|".join(name(rf"\\{{{count}}}[\"'] {sign}", whole=False) for count in (1, 2, 3, 7))
+    deeper = rf"(?<=[\\\"'*][\"' *]{sign})(?:{escaped}|(?<=\\\\[\"']{sign})(?:{more})|(?<=\\[\"'] {sign})(?:{spaced}))"
     # Where names are aligned, or a tab stands behind them, blanks are sign enough.
     aligned = rf"(?<=[ \t][ \t]{sign})|(?<=\t{sign})"
-    return rf"{sign}(?:{plain}|(?<=[\"' \t]{sign})(?:{quoted}|{deeper}|{aligned})|(?<=\\t{sign}))"
+    # `environ["API_KEY"] = "..."`
+    item = rf"(?<=[\"']\]{sign})|(?<=[\"']\] {sign})"
+    spaced_out = rf"(?<=[\"' \t*`]{sign})(?:{quoted}|{deeper}|{aligned})"
+    return rf"{sign}(?:{plain}|{spaced_out}|(?<=\\t{sign})|(?<=[ \]]{sign})(?:{item}))"
 
 
 def _behind_a_first(sign: str) -> str:
@@ -446,9 +493,16 @@ _SCHEME: Final = re.compile(
     rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
 _SPACE: Final = r"(?:\s|\\{1,16}[nrt]){0,64}"
+# What may stand before a value. In Markdown: `**password:** x`, with a backtick; in JSON and the like a text may stand
+# on the next line; in YAML it is indented there, and of what looks like that only one word with a digit is a value.
+_MARKED: Final = re.compile(rf"(?:{_BLANK}{{0,8}}\*{{1,3}})?(?:{_BLANK}{{0,8}}`{{1,3}})?")
+_BEFORE_TEXT: Final = re.compile(rf"{_SPACE}(?=[bBuU]?{_QUOTE})")
+_BEFORE_LINE: Final = re.compile(
+    rf"{_BLANK}{{0,8}}(?:[|>][+-]?)?(?:\r?\n|(?:\\{{1,16}}r)?\\{{1,16}}n)[ \t]{{1,32}}"
+    r"(?=[^\s0-9]{0,64}[0-9])(?=[^\s\"'\\:()=,;\[\]{}<>#`]{8,}[ \t]{0,8}(?:[\r\n]|\\{0,16}[\"']|\\{1,16}[nr]|\Z))"
+)
 # A list or a tuple of two, as headers are: `["x-api-key", "..."]`. A second one that may be another word stays.
 _PAIR: Final = re.compile(rf"[\[(]{_SPACE}[bBuU]?(\\{{0,16}}[\"'])\w[\w.-]*\1\Z")
-_SECOND: Final = re.compile(rf"{_SPACE}(?=[bBuU]?\\{{0,16}}[\"'])")
 _ENDS_PAIR: Final = re.compile(rf"{_QUOTE}{_SPACE},?{_SPACE}[\])]")
 _NO_WORD: Final = re.compile(r"(?![<{$%\[])(?=\S*[^A-Za-z_.\s-]|\S{12})\S{4,}")
 # An object with a name and a value: {"name": "API_KEY", "value": "..."}, in YAML and XML, too.
@@ -472,7 +526,8 @@ _MOST_NAMED: Final = 5000
 
 def is_secret_name(text: str) -> bool:
     """Whether `text` ends with a secret's name: ``OPENAI_API_KEY``, ``accessToken``, ``request.header.cookie``."""
-    found = _NAME.search(text, max(len(text) - 20, 0))
+    names = _SHORT_NAME if text[-4:].lower().endswith(("pass", "pwd")) else _NAME
+    found = names.search(text, max(len(text) - 20, 0))
     if found is None:
         return False
     at = found.start()
@@ -498,14 +553,15 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
     if first is None:
         return text
     spans: list[tuple[int, int]] = []
-    done = named = read = 0
+    done = named = read = weak = 0
     for found in sign.finditer(text, first.start()):
         at, end = found.span()
         if at < done:
             continue
         before = text[max(at - 60, 0) : at]
         name = _name(text, at, before)
-        if name[-1:] not in _LAST_LETTERS or not is_secret_name(name):
+        is_weak = name[-1:] not in _LAST_LETTERS or not is_secret_name(name)
+        if is_weak and (at < weak or not _is_weak(text, at - len(before) + len(name), end)):
             continue
         named += 1
         if named > _MOST_NAMED:
@@ -521,16 +577,21 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         if sign is _COMMA:
             span = _second(text, at, end, name)
         else:
-            span = _value(text, end, name, sign, loose, in_json=quote is not None)
-        if span is not None:
-            spans.append(span)
-            done = span[1]
+            is_item = before.rstrip(" ").endswith("]")  # (what is assigned to it bare is a variable)
+            span = _value(text, end, name, sign, loose, in_json=quote is not None or is_item)
+        if span is None:
+            continue
+        if is_weak and _WEAK_VALUE.fullmatch(text, *span) is None:
+            weak = span[1]  # (a long one is read once)
+            continue
+        spans.append(span)
+        done = span[1]
     return _without(text, spans) if spans else text
 
 
 def _name(text: str, at: int, before: str) -> str:
     """The name that ends where a sign stands, or the one whose value is behind that sign; `before`: what ends there."""
-    name = _stripped(before, "\\\"' \t")
+    name = _stripped(before, "\\\"' \t*`]")
     if name[-5:].lower() != "value":
         return name
     start = at - len(before) + len(name) - 5
@@ -547,6 +608,11 @@ def _stripped(text: str, characters: str) -> str:
     return text
 
 
+def _is_weak(text: str, at: int, end: int) -> bool:
+    """Whether the name that ends at `at` is a weak one, whose sign ends at `end`."""
+    return text[at - 2 : at].lower() in ("ss", "wd") and _WEAK_NAME.search(text, max(at - 4, 0), end) is not None
+
+
 def _value(
     text: str, at: int, name: str, sign: re.Pattern[str], loose: int, *, in_json: bool
 ) -> tuple[int, int] | None:
@@ -559,10 +625,9 @@ def _value(
 
 def _second(text: str, at: int, end: int, name: str) -> tuple[int, int] | None:
     """Where the second of two texts begins and ends; None when there are not two, or when it may be another word."""
-    second = _SECOND.match(text, end)
-    if second is None or _PAIR.search(text, max(at - 120, 0), at) is None:
+    if _PAIR.search(text, max(at - 120, 0), at) is None:
         return None
-    span = _secret_value(text, second.end(), 0, in_json=True)
+    span = _secret_value(text, end, 0, in_json=True)
     if span is None or _ENDS_PAIR.match(text, span[1]) is None:
         return None
     return span if _HEADER.search(name) or _NO_WORD.fullmatch(text, *span) else None
@@ -625,16 +690,14 @@ def _tokens(mark: str) -> re.Pattern[str]:
 
 def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str = "") -> tuple[int, int] | None:
     """Where the value behind a secret's name begins and ends; None when it is none or redacted already."""
-    quoted = _QUOTED.match(text, at)
-    if quoted is not None:
-        start, end = quoted.span(quoted.lastindex or 0)
-        if end == len(text):  # a quote that nothing closes: it was cut off, or is no such quote
-            end = _end_of_line(text, start)
-        return (start, end) if end > start and not text.startswith(REDACTED, start) else None
-    opened = _OPENED.match(text, at)
-    if opened is not None:
-        start, end = opened.end(), _closing(text, opened.end(), opened[2], len(opened[1]))
-        return (start, end) if end > start and not text.startswith(REDACTED, start) else None
+    if text[at - 1 : at + 1] in (":=", "=>"):  # what is not quoted there is code
+        span = _quoted(text, at + 1)
+        return span if span and _NO_WORD.fullmatch(text, *span) and "|" not in text[slice(*span)] else None
+    before = (_BEFORE_TEXT if in_json else _BEFORE_LINE).match(text, at) or _MARKED.match(text, at)
+    at = at if before is None else before.end()
+    span = _quoted(text, at)
+    if span is not None:
+        return span
     scheme = _SCHEME.match(text, at)
     if scheme is not None:
         return scheme.span(1)
@@ -646,6 +709,20 @@ def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str =
     if len(word) < 4 or (len(word) < loose and not any(map(str.isdigit, word))):
         return None
     return bare.start(1), bare.start(1) + len(word)
+
+
+def _quoted(text: str, at: int) -> tuple[int, int] | None:
+    """Where a value in quotes begins and ends; None when there is none, or it is empty or redacted already."""
+    quoted, opened = _QUOTED.match(text, at), _OPENED.match(text, at)
+    if quoted is not None:
+        start, end = quoted.span(quoted.lastindex or 0)
+        if end == len(text):  # a quote that nothing closes: it was cut off, or is no such quote
+            end = _end_of_line(text, start)
+    elif opened is not None:
+        start, end = opened.end(), _closing(text, opened.end(), opened[2], len(opened[1]))
+    else:
+        return None
+    return (start, end) if end > start and not text.startswith(REDACTED, start) else None
 
 
 def _closing(text: str, start: int, quote: str, depth: int) -> int:
