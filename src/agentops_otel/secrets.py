@@ -392,12 +392,12 @@ _NAME: Final = re.compile(
     r"|cookies?|credentials?|passphrase|passw(?:or)?ds?|secrets?|token)\Z",
     re.IGNORECASE,
 )
-# Short for a password, in a name that says whose.
-_SHORT_NAME: Final = re.compile(
-    r"(?:admin|auth|database|db|email|ftp|imap|ldap|login|mail|mongo|mysql|pg|postgres|proxy|redis|root|sftp|smtp|sql|ssh"
-    r"|sudo|user|vnc|vpn)[-_]?(?:pass|pwd)\Z",
-    re.IGNORECASE,
-)
+# Whose password it is, in a name that says so in short: DB_PASS, smtp-pwd.
+_SHORT: Final = ("pass", "pwd")
+_OWNERS: Final = (
+    "admin", "auth", "database", "db", "email", "ftp", "imap", "ldap", "login", "mail", "mongo", "mysql", "pg", "postgres",
+    "proxy", "redis", "root", "sftp", "smtp", "sql", "ssh", "sudo", "user", "vnc", "vpn",
+)  # fmt: skip
 # These alone are words and the working directory, too: only what looks like a secret is one behind them.
 _WEAK_NAME: Final = re.compile(
     r"(?i:(?<![A-Za-z])pwd|(?<![A-Za-z_-])pass(?=\s*=|\\{0,16}[\"']))[\\\"'\s\]]{0,18}[:=]\Z"
@@ -524,13 +524,27 @@ _MOST_QUOTES: Final = 100
 _MOST_NAMED: Final = 5000
 
 
+def _start_of_name(text: str) -> int:
+    found = _NAME.search(text, max(len(text) - 20, 0))
+    return -1 if found is None else found.start()
+
+
+def _start_of_short_name(text: str) -> int:
+    stem = text[-20:].lower()
+    stem = stem[:-4] if stem.endswith(_SHORT[0]) else stem[:-3]
+    left = len(text[-20:]) - len(stem)
+    if stem.endswith(("-", "_")):
+        stem, left = stem[:-1], left + 1
+    if not stem.endswith(_OWNERS):
+        return -1
+    return len(text) - left - max(len(owner) for owner in _OWNERS if stem.endswith(owner))
+
+
 def is_secret_name(text: str) -> bool:
     """Whether `text` ends with a secret's name: ``OPENAI_API_KEY``, ``accessToken``, ``request.header.cookie``."""
-    names = _SHORT_NAME if text[-4:].lower().endswith(("pass", "pwd")) else _NAME
-    found = names.search(text, max(len(text) - 20, 0))
-    if found is None:
+    at = _start_of_short_name(text) if text[-4:].lower().endswith(_SHORT) else _start_of_name(text)
+    if at < 0:
         return False
-    at = found.start()
     before = text[at - 1 : at]
     if before.isascii() and before.isalpha() and not (text[at].isupper() and before.islower()):
         # (`PGPASSWORD`: no other word ends so)
