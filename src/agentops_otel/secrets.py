@@ -395,8 +395,8 @@ _NAME: Final = re.compile(
 # Whose password it is, in a name that says so in short: DB_PASS, smtp-pwd.
 _SHORT: Final = ("pass", "pwd")
 _OWNERS: Final = (
-    "admin", "auth", "database", "db", "email", "ftp", "imap", "ldap", "login", "mail", "mongo", "mysql", "pg", "postgres",
-    "proxy", "redis", "root", "sftp", "smtp", "sql", "ssh", "sudo", "user", "vnc", "vpn",
+    "admin", "auth", "database", "db", "email", "ftp", "imap", "ldap", "login", "mail", "mongo", "mysql", "pg",
+    "postgres", "proxy", "redis", "root", "sftp", "smtp", "sql", "ssh", "sudo", "user", "vnc", "vpn",
 )  # fmt: skip
 # These alone are words and the working directory, too: only what looks like a secret is one behind them.
 _WEAK_NAME: Final = re.compile(
