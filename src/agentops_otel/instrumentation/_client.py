@@ -118,7 +118,7 @@ class ClientInstrumentation:
         if endpoint is None or (context.CURRENT.get() and is_suppressed()):
             return None
         around = under_way.get()
-        if around is not None and around.is_inside and around.sdk is not self._sdk:
+        if around is not None and around.is_inside and around.sdk.is_built_on_others:
             return None  # another SDK makes its call with this one
         try:
             server = self._server(client)
