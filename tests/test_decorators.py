@@ -2250,3 +2250,30 @@ def test_an_agent_is_named_by_a_field_that_its_model_does_not_know(capture):
 
     Robot(agentops_agent_name="Bob").run()
     assert capture.spans[0].name == "invoke_agent Bob"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="nothing can be marked before")
+@pytest.mark.parametrize("kind", ["function", "partial", "object"])
+@pytest.mark.parametrize("returned", [asyncio.ensure_future, lambda coroutine: coroutine], ids=["task", "coroutine"])
+async def test_a_function_that_is_marked_as_a_coroutine_function(capture, kind, returned):
+    """It runs at the call, returns what it returned without us, and keeps its mark."""
+    called = []
+
+    def function(x):
+        called.append(x)
+        return returned(asyncio.sleep(0, x))
+
+    class Callable:
+        def __call__(self, x):
+            return function(x)
+
+    made = {"function": function, "partial": functools.partial(function), "object": Callable()}[kind]
+    inspect.markcoroutinefunction(function if kind == "partial" else made)
+    decorated = action("f")(made)
+    assert inspect.iscoroutinefunction(decorated)
+    result = decorated(1)
+    assert called == [1]
+    assert asyncio.isfuture(result) == (returned is asyncio.ensure_future)
+    assert await result == 1
+    await asyncio.sleep(0)
+    assert names(capture) == ["f"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import gc
 import inspect
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -11,6 +14,7 @@ import weakref
 from importlib import import_module
 from types import ModuleType
 
+import cloudpickle
 import openai
 import pytest
 import wrapt
@@ -161,6 +165,78 @@ def test_signatures_stay():
         assert inspect.signature(_base_client.SyncAPIClient.request) == before
         assert _base_client.AsyncAPIClient.request.__name__ == "request"
         assert inspect.iscoroutinefunction(_base_client.AsyncAPIClient.request)
+
+
+SENT = [pickle.dumps, pickle._dumps, functools.partial(pickle.dumps, protocol=2), cloudpickle.dumps]
+
+
+@pytest.mark.parametrize("send", SENT, ids=["pickle", "in Python", "older", "cloudpickle"])
+@pytest.mark.parametrize("cls", [openai.OpenAI, openai.AsyncOpenAI])
+def test_a_patched_method_is_sent_as_a_function_is(record, cls, send):
+    """By its name: another process without us gets the SDK's own; one that was held when it came off does, too."""
+    name = f"{cls.__mro__[1].__name__}.request"
+    sent = send(cls.request)
+    record()
+    held = cls.request
+    assert held is cls.request
+    assert send(held) == sent
+    assert name.encode() in sent or send is SENT[2]
+    assert pickle.loads(send(functools.partial(held, 1))).func is held
+    instrumentation.uninstrument()
+    assert pickle.loads(sent) is cls.request is not held
+    assert send is cloudpickle.dumps or pickle.loads(send(held)) is cls.request
+
+
+def test_a_patched_method_is_copied_as_a_function_is(record):
+    """It is its own copy."""
+    record()
+    held = openai.OpenAI.request
+    assert copy.copy(held) is copy.deepcopy(held) is copy.deepcopy({"request": held})["request"] is held
+
+
+class _Stub(_base_client.SyncAPIClient):
+    """A client that can be sent, and says which it is."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __getstate__(self):
+        return self.name
+
+    def __setstate__(self, name):
+        self.name = name
+
+    def __eq__(self, other):
+        return self.name == other.name
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("send", [*SENT, None], ids=["pickle", "in Python", "older", "cloudpickle", "deep copy"])
+def test_a_bound_method_is_sent_with_its_client(record, send):
+    """Also one of a copied client is recorded, and belongs to the copy."""
+    record()
+    client = _Stub("one")
+    found = copy.deepcopy(client.request) if send is None else pickle.loads(send(client.request))
+    assert type(found) is type(client.request)
+    assert found.__self__ == client
+    assert found.__self__ is not client
+    assert copy.copy(client.request) == client.request
+
+
+def test_a_method_is_called_on_its_class(client, spans):
+    """With the client as its first argument, as a subclass does that has a `request` of its own."""
+
+    class Own(openai.OpenAI):
+        def request(self, *args, **kwargs):
+            return openai.OpenAI.request(self, *args, **kwargs)
+
+    with Own(api_key="k", base_url=client.base_url, http_client=openai.DefaultHttpxClient(verify=False)) as own:
+        own.chat.completions.create(**CHAT)
+    spans.one()
+    for wrong in (openai.OpenAI.request, lambda: openai.OpenAI.request(self=client)):
+        with pytest.raises(TypeError, match=r"request\(\) missing \d required"):
+            wrong()
 
 
 def test_clients_of_both_copies_are_recorded(server, record, provider, monkeypatch):

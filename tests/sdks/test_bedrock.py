@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -615,6 +617,24 @@ def test_stubbed_answers_are_recorded(client, spans):
     with stubber:
         assert client.invoke_model(modelId=model, body=json.dumps(body))["body"].read() == data
     assert tokens(spans.one()) == (57, 48, 20, 12)
+
+
+def test_a_body_is_copied_as_without_us(client, spans):
+    """What can be copied of it can be, and is another one."""
+    model, body, answer, _ = INVOKED["claude"]
+    data = json.dumps(answer).encode()
+    stubber = Stubber(client)
+    stubber.add_response(
+        "invoke_model", {"body": StreamingBody(io.BytesIO(data), len(data)), "contentType": "application/json"}
+    )
+    with stubber:
+        response = client.invoke_model(modelId=model, body=json.dumps(body))["body"]._raw_stream
+    for other in (copy.copy(response), copy.deepcopy(response), pickle.loads(pickle.dumps(response))):
+        assert type(other) is io.BytesIO
+        assert other.read() == data
+    assert not spans()
+    assert response.read() == data
+    spans.one()
 
 
 # ---- what requests and answers say ----

@@ -22,14 +22,15 @@ from tests.sdks.case import cases
 CASES = list(cases())
 STREAMED = [case for case in CASES if case.stream is not None]
 WAYS = ("sync", "async")
-# Says which chunk the user did not ask for; where it cannot, the user gets that chunk and not one too few. The last one
-# hands over what the SDK's generator has returned, which cannot fail.
+# Says which chunk the user did not ask for; where it cannot, the user gets that chunk and not one too few. The last two
+# hand over what the SDK's generator has returned, and look a method up; neither can fail.
 UNGUARDED = (
     "chat.py is_usage_only:",
     "_client.py _returned: question",
     "_stream.py _read: if hidden is None",
     "_stream.py __anext__: if hidden is None",
     "_pieces.py _read: return end.value",
+    "_wrapped.py __get__: return self if instance is None",
 )
 TRIED = set()  # statements, in this process
 
@@ -152,6 +153,61 @@ async def test_a_call_is_one_span_with_tokens(case, way, record, provider, serve
     assert semconv.RESEND_COUNT not in seen
     assert semconv.ERROR_TYPE not in seen
     assert len(server.requests) == 2
+
+
+def _through_openai(server, hook):
+    """A call of OpenAI's SDK with an event hook of its HTTP client."""
+    openai = pytest.importorskip("openai")
+    http = openai.DefaultHttpxClient(verify=False, event_hooks={"request": [hook]})
+    with openai.OpenAI(api_key="k", base_url=server.url, max_retries=0, http_client=http) as client:
+        client.chat.completions.create(model="outer", messages=[])
+
+
+def _through_bedrock(server, hook):
+    """A call of boto3 with an event handler."""
+    test_bedrock = pytest.importorskip("tests.sdks.test_bedrock")
+
+    def before(request, **_):
+        hook(request)
+        server.then(Reply(test_bedrock.answers.converse()))
+
+    client = test_bedrock.connect(server)
+    client.meta.events.register("before-send.bedrock-runtime.*", before)
+    client.converse(**{**test_bedrock.ASK, "modelId": "outer"})
+
+
+INNER = [(case, read) for case in CASES for read in (False, True) if not read or case.stream is not None]
+
+
+@pytest.mark.parametrize("through", [_through_openai, _through_bedrock])
+@pytest.mark.parametrize(("case", "read"), INNER, ids=[f"{case}{' stream' if read else ''}" for case, read in INNER])
+def test_a_call_inside_a_call_of_another_sdk(through, case, read, record, provider, server):
+    """What asks a judge before a request is sent: two calls, both counted. Only LiteLLM's are made by other SDKs."""
+    if through is _through_bedrock and case.name.startswith("bedrock"):
+        pytest.skip("the same SDK")
+    reply = Reply(case.events, headers=case.headers) if read else Reply(case.answer)
+    record()
+    through(server, lambda _request: asyncio.run(_reply(case, "sync", server, reply, read=read)))
+    assert sorted(span.name for span in provider.capture.spans) == sorted([case.span, "chat outer"])
+    inner, outer = sorted(provider.capture.spans, key=lambda span: span.name == "chat outer")
+    assert _tokens(inner.attributes)[0] == case.tokens[0]
+    assert inner.parent == outer.parent
+    assert len(server.requests) == 2
+
+
+@ways(CASES, ["async"])
+async def test_a_call_inside_an_asynchronous_call(case, way, record, provider, server):
+    """The same with an asynchronous client."""
+    openai = pytest.importorskip("openai")
+
+    async def hook(_request):
+        await _reply(case, way, server, Reply(case.answer))
+
+    record()
+    http = openai.DefaultAsyncHttpxClient(verify=False, event_hooks={"request": [hook]})
+    async with openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0, http_client=http) as client:
+        await client.chat.completions.create(model="outer", messages=[])
+    assert [span.name for span in provider.capture.spans] == [case.span, "chat outer"]
 
 
 async def _reply(case, way, server, reply, *, read=False, most=None):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import functools
 import gc
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cloudpickle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -411,6 +415,27 @@ def test_it_comes_off(record, server, openai_kwargs):
     assert litellm.completion is held
     instrumentation.uninstrument()
     assert (litellm.completion, held, litellm.CustomStreamWrapper.__next__) == before
+
+
+@pytest.mark.parametrize("name", ["completion", "acompletion", "embedding"])
+def test_a_function_is_sent_and_copied_as_a_function_is(record, name):
+    """A pool, a data class, Dask: by its name, so that a process without us finds LiteLLM's own."""
+
+    @dataclass
+    class Model:
+        call: object
+
+    before = [send(getattr(litellm, name)) for send in (pickle.dumps, cloudpickle.dumps)]
+    record()
+    function = getattr(litellm, name)
+    assert [send(function) for send in (pickle.dumps, cloudpickle.dumps)] == before
+    assert copy.copy(function) is copy.deepcopy(function) is function
+    assert asdict(Model(function))["call"] is function
+    for send in (pickle.dumps, cloudpickle.dumps):
+        assert pickle.loads(send(functools.partial(function, model="m"))).func is function
+    assert cloudpickle.loads(cloudpickle.dumps(lambda: function))() is function
+    instrumentation.uninstrument()
+    assert pickle.loads(pickle.dumps(function)) is getattr(litellm, name) is not function
 
 
 ANTHROPIC = {

@@ -7,6 +7,7 @@ function returns to be awaited or iterated later is followed (`following.py`): t
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -165,11 +166,22 @@ def maker_for(function: Callable[..., Any]) -> Maker:
     for candidate in (function, own_call):
         if inspect.isasyncgenfunction(candidate):
             return _of_async_generator
-        if inspect.iscoroutinefunction(candidate):
+        if inspect.iscoroutinefunction(candidate) and _is_coroutine_code(candidate):
             return _of_coroutine
         if inspect.isgeneratorfunction(candidate):
             return _of_generator
     return _of_function
+
+
+def _is_coroutine_code(function: Any) -> bool:
+    """Whether a function runs when it is awaited. One that is only marked runs at the call, and may return a task.
+
+    https://docs.python.org/3/library/inspect.html#inspect.markcoroutinefunction
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & inspect.CO_COROUTINE)
 
 
 def _references() -> int:

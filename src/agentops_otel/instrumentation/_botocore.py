@@ -6,6 +6,7 @@ object; of the body only the HTTP response inside, by one that looks the same an
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -134,6 +135,15 @@ class Kept(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  #
     def __init__(self, inner: Any, document: Document) -> None:
         super().__init__(inner)
         self._self_document = document
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+    def __copy__(self) -> Any:
+        return copy.copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)
 
     def _self_call(
         self, wrapped: Callable[..., Any], took: Took, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = NOTHING

@@ -78,10 +78,12 @@ class CallInstrumentation:
         if not self.active or (context.CURRENT.get() and is_suppressed()):
             return None
         around = under_way.get()
-        if around is not None and around.is_inside:  # the outermost client makes the call
-            if around.by is self:  # and sends it again
+        if around is not None and around.is_inside:
+            if around.by is self:  # sends it again
                 around.retries += 1
-            return None
+            # The outermost makes the call. What another SDK does in here, in an event hook, say, is a call of its own.
+            if around.sdk.is_built_on_others or around.sdk.name == self._sdk.name:
+                return None
         return self._read(instance, args, kwargs)
 
     def _begin_now(self, request: Request) -> Call | None:

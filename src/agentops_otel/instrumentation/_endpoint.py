@@ -136,6 +136,7 @@ class Sdk(msgspec.Struct, frozen=True, kw_only=True):
     """What is particular to an SDK, whatever of it is wrapped."""
 
     name: str
+    is_built_on_others: bool = False  # what other SDKs do inside its calls is part of them
     error_code: Callable[[BaseException], str | None] = no_code  # the provider's own code, if an exception carries one
     response_headers: Mapping[bytes, tuple[str, type]] = {}  # lower-case header -> attribute and its type
     # What a result, or the `response` of an exception, says beside the answer.

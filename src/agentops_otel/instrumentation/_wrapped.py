@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import weakref
-from collections.abc import Callable, Mapping
-from inspect import iscoroutinefunction
+from collections.abc import Callable, Iterator, Mapping
+from inspect import iscoroutinefunction, isfunction
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,13 +22,59 @@ REPLACED: Final = "replaced by somebody else"
 _MOST_WRAPPERS: Final = 16  # of others around ours
 
 
+class _Bound(wrapt.BoundFunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+    """One that was looked up on an instance. It is copied and pickled as a method is."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        instance = copy.deepcopy(self._self_instance, memo)
+        return self._self_parent.__get__(instance, type(instance))
+
+
 class Wrapper(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]  # by release
-    """Ours, so that it is known again where it stands."""
+    """Ours, so that it is known again where it stands. It is copied and pickled as a function is.
+
+    Pickled by its name, it is the SDK's own function where it arrives, unless we are there, too:
+    https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled
+    """
+
+    __bound_function_wrapper__ = _Bound
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        wrapped: Any = self.__wrapped__
+        if not isfunction(wrapped):
+            return wrapped.__reduce_ex__(protocol)
+        if self.is_active():
+            return wrapped.__qualname__
+        return resolve_name, (f"{wrapped.__module__}:{wrapped.__qualname__}",)  # the name is the original's again
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
 
     def is_active(self) -> bool:
         """Whether it is not one that was taken back and that somebody else has put here again."""
         wrapper: Any = self._self_wrapper  # a method of an instrumentation
         return bool(wrapper.__self__.active)
+
+
+class _Method(Wrapper):
+    """One of a class, on which it is looked up as a function is: the very object each time."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else super().__get__(instance, owner)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if not args:
+            return self.__wrapped__(**kwargs)
+        return super().__get__(args[0], type(args[0]))(*args[1:], **kwargs)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -46,11 +94,7 @@ class Target(msgspec.Struct, frozen=True):
         if owner is None:
             return ABSENT
         held = owner.__dict__.get(self.name)
-        for _ in range(_MOST_WRAPPERS):
-            if isinstance(held, Wrapper):
-                return LIVE
-            held = getattr(held, "__wrapped__", None)
-        return REPLACED
+        return LIVE if any(isinstance(each, Wrapper) for each in inner(held)) else REPLACED
 
     def restore(self) -> None:
         """Put the original back, unless somebody else has wrapped the attribute after us.
@@ -88,8 +132,27 @@ def wrap_method(
             return None
         original = original.__wrapped__
     chosen = around_async if around_async is not None and iscoroutinefunction(original) else around
-    setattr(owner, name, Wrapper(original, chosen))
+    return _put(label, owner, name, original, instrumentation, chosen)
+
+
+def wrap_own(owner: type, name: str, instrumentation: Any, around: Around) -> Target:
+    """Wrap what a class itself has under a name."""
+    label = f"{owner.__module__}.{owner.__qualname__}.{name}"
+    return _put(label, owner, name, owner.__dict__[name], instrumentation, around)
+
+
+def _put(label: str, owner: type, name: str, original: Any, instrumentation: Any, around: Around) -> Target:
+    setattr(owner, name, (_Method if isfunction(original) else Wrapper)(original, around))
     return Target(label, name, weakref.ref(owner), instrumentation)
+
+
+def inner(function: Any) -> Iterator[object]:
+    """A function and what it is wrapped around, as far as it says so."""
+    for _ in range(_MOST_WRAPPERS):
+        if function is None:
+            return
+        yield function
+        function = getattr(function, "__wrapped__", None)
 
 
 class Held(msgspec.Struct, frozen=True):

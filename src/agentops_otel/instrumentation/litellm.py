@@ -78,7 +78,7 @@ _CALLS: Final = {
     "responses": _reader(_endpoint(RESPONSES), "input", "model"),
     "rerank": _reader(_endpoint(RERANK), "model", "query", "documents", "custom_llm_provider", "top_n"),
 }
-SDK: Final = Sdk(name="litellm", error_code=error_code, opened=opened, follow=follow)
+SDK: Final = Sdk(name="litellm", is_built_on_others=True, error_code=error_code, opened=opened, follow=follow)
 INTEGRATION: Final = Integration(
     "litellm",
     "litellm",
