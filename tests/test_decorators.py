@@ -2277,3 +2277,30 @@ async def test_a_function_that_is_marked_as_a_coroutine_function(capture, kind, 
     assert await result == 1
     await asyncio.sleep(0)
     assert names(capture) == ["f"]
+
+
+@pytest.mark.parametrize("allowed", [(), ("run",)], ids=["all", "some"])
+def test_a_class_that_takes_no_attributes(capture, caplog, allowed):
+    """It comes back as it is, with one warning."""
+
+    class Closed(type):
+        def __setattr__(cls, name, value):
+            if name not in allowed:
+                raise AttributeError(f"{name} is refused")
+            super().__setattr__(name, value)
+
+    class Desk(metaclass=Closed):
+        def run(self):
+            return 1
+
+        def stop(self):
+            return 2
+
+    before = dict(vars(Desk))
+    assert agent(Desk) is Desk
+    assert dict(vars(Desk)) == before
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "Desk is not recorded, because it takes no attributes: AttributeError: " in record.getMessage()
+    assert Desk().run() == 1
+    assert names(capture) == []

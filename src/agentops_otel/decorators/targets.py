@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import weakref
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
+from ..log import logger
 from ..lookalike import called_by
 from .call import WRAPPERS
 from .plan import ACTION, AGENT, TOOL, WORKFLOW, Kind, Parameters, Plan, make_plan, summary_of
@@ -34,7 +36,11 @@ def decorate(kind: Kind, target: Any, name: str | None, description: str | None,
 
 
 def _decorate_class(kind: Kind, cls: type, name: str | None, description: str | None, extra: Mapping[str, Any]) -> type:
-    """Wrap the class's own public methods and `__call__`; methods with a decorator of their own keep it."""
+    """Wrap the class's own public methods and `__call__`; methods with a decorator of their own keep it.
+
+    A class whose metaclass refuses attributes stays as it is.
+    """
+    made: dict[str, Any] = {}
     for attribute, member in _entries(kind, cls).items():
         own = name or cls.__name__
         if kind in (TOOL, ACTION) and attribute != "__call__":
@@ -42,12 +48,24 @@ def _decorate_class(kind: Kind, cls: type, name: str | None, description: str | 
         about = description or summary_of(cls if kind is AGENT else member)
         plan = make_plan(kind, member, own, about, extra)
         parameters = msgspec.structs.replace(plan.parameters, is_method=True, names=_without_first(plan.parameters))
-        setattr(cls, attribute, _wrap(member, msgspec.structs.replace(plan, of_class=True, parameters=parameters)))
+        made[attribute] = _wrap(member, msgspec.structs.replace(plan, of_class=True, parameters=parameters))
     # On a protocol they would be members, which a class needs to satisfy it.
     if kind is AGENT and not vars(cls).get("_is_protocol"):
-        cls.agentops_agent_id = _AgentId()  # type: ignore[attr-defined]
+        made["agentops_agent_id"] = _AgentId()
         if name is not None:
-            cls.agentops_agent_name = name  # type: ignore[attr-defined]
+            made["agentops_agent_name"] = name
+    before = dict(vars(cls))
+    done: list[str] = []
+    try:
+        for attribute, member in made.items():
+            setattr(cls, attribute, member)
+            done.append(attribute)
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            for attribute in done:
+                setattr(cls, attribute, before[attribute]) if attribute in before else delattr(cls, attribute)
+        shown = f"{cls.__module__}.{cls.__qualname__}", type(error).__name__, error
+        logger.warning("@%s: %.200s is not recorded, because it takes no attributes: %s: %.200s", kind.name, *shown)
     return cls
 
 
