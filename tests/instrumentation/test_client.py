@@ -159,7 +159,7 @@ def test_few_refusing_hosts_are_remembered(client, record, monkeypatch):
     """What is remembered of hosts is bounded."""
     monkeypatch.setattr(_stream_usage, "_MOST_HOSTS", 2)
     record(stream_usage=True)
-    hosts = PATCHES["openai"].installed[0]._base.instrumentation._hosts
+    hosts = PATCHES["openai"].installed[0].instrumentation._hosts
     with StrictServer(REFUSALS["pydantic"]) as strict:
         for path in "abc":
             own = client.with_options(base_url=f"{strict.url}/{path}")

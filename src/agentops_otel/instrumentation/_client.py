@@ -40,11 +40,11 @@ class _Known:
 class ClientInstrumentation:
     """The wrappers of a client class, or of several whose methods do not call each other."""
 
-    def __init__(self, sdk: StainlessSdk, hosts: Hosts) -> None:
+    def __init__(self, sdk: StainlessSdk) -> None:
         self._sdk = sdk
         self.active = True
         self._clients: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
-        self._hosts = hosts
+        self._hosts = Hosts(sdk)
 
     def request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Around `SyncAPIClient.request(cast_to, options, *, stream, stream_cls)`."""

@@ -18,7 +18,6 @@ from ._client import ClientInstrumentation
 from ._connections import ConnectionInstrumentation
 from ._endpoint import Endpoint, Sdk, StainlessSdk, Talk
 from ._iterators import IteratorInstrumentation
-from ._stream_usage import Hosts
 from ._subclasses import Family
 from ._wrapped import Around, wrap_functions, wrap_method
 
@@ -70,24 +69,23 @@ def stainless(sdk: StainlessSdk, module: str) -> Part:
     """
 
     def install(found: ModuleType) -> Iterable[Installed | None]:
-        hosts = Hosts(sdk)
         for name, way in (("SyncAPIClient", _sync), ("AsyncAPIClient", _async)):
-            family = Family(found, name, partial(way, sdk, hosts))
+            family = Family(found, name, partial(way, sdk))
             yield family if family.is_new else None
-        around = ClientInstrumentation(sdk, hosts)
+        around = ClientInstrumentation(sdk)
         yield wrap_method(found, "SyncAPIClient._process_response", around, around.process_response)
         yield wrap_method(found, "AsyncAPIClient._process_response", around, around.process_response)
 
     return Part((module,), install)
 
 
-def _sync(sdk: StainlessSdk, hosts: Hosts) -> tuple[ClientInstrumentation, Around]:
-    around = ClientInstrumentation(sdk, hosts)
+def _sync(sdk: StainlessSdk) -> tuple[ClientInstrumentation, Around]:
+    around = ClientInstrumentation(sdk)
     return around, around.request
 
 
-def _async(sdk: StainlessSdk, hosts: Hosts) -> tuple[ClientInstrumentation, Around]:
-    around = ClientInstrumentation(sdk, hosts)
+def _async(sdk: StainlessSdk) -> tuple[ClientInstrumentation, Around]:
+    around = ClientInstrumentation(sdk)
     return around, around.async_request
 
 
