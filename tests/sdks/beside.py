@@ -1,7 +1,6 @@
 """Calls openai while another instrumentation of it is on, and says what was recorded, as a line of JSON a case.
 
-A program of its own, because instrumentations do not come off again:
-`python -m tests.sdks.beside MODULE PROVIDER ORDER`, where the order is `ours first` or `theirs first`.
+A program of its own, because instrumentations do not come off again: `python -m tests.sdks.beside MODULE PROVIDER`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import importlib
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -37,12 +36,8 @@ STREAM = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 
 
 @contextmanager
-def session(kind: str, first: Callable[[TracerProvider], None] = lambda provider: None) -> Iterator[Any]:
-    """A session on a provider of ours, or on one of the program's whose exporter is called before us.
-
-    Args:
-        first: called with the provider before openai is recorded.
-    """
+def session(kind: str) -> Iterator[Any]:
+    """A session on a provider of ours, or on one of the program's whose exporter is called before us."""
     recorded, exported = SpanCapture(), SpanCapture()
     if kind == "ours":
         house = House(recorded)
@@ -60,7 +55,6 @@ def session(kind: str, first: Callable[[TracerProvider], None] = lambda provider
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
     place = {"session_id": SESSION, "trace_id": spans.trace_id, "root": root}
     context.set_process(context.Scope(tracer, Configuration(), **place))
-    first(provider)
     instrumentation.instrument("openai")
     try:
         with use_span(root):
@@ -116,17 +110,12 @@ async def _async_cases(client: openai.AsyncOpenAI, say: Any) -> None:
     say("async response")
 
 
-def main(module: str, kind: str, order: str) -> None:
+def main(module: str, kind: str) -> None:
     guard.reraise = True
-
-    def theirs(provider: Any) -> None:
+    with session(kind) as world, LlmServer() as server:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            importlib.import_module(module).OpenAIInstrumentor().instrument(tracer_provider=provider)
-
-    with session(kind, theirs if order == "theirs first" else lambda provider: None) as world, LlmServer() as server:
-        if order == "ours first":
-            theirs(world.provider)
+            importlib.import_module(module).OpenAIInstrumentor().instrument(tracer_provider=world.provider)
 
         def say(case: str) -> None:
             print(json.dumps({"case": case, **outcome(world)}))

@@ -38,7 +38,7 @@ class _Known:
 
 
 class ClientInstrumentation:
-    """The wrappers of a client class, or of several whose methods do not call each other."""
+    """The wrappers of one SDK's client classes."""
 
     def __init__(self, sdk: StainlessSdk) -> None:
         self._sdk = sdk
@@ -118,11 +118,8 @@ class ClientInstrumentation:
         if endpoint is None or (context.CURRENT.get() and is_suppressed()):
             return None
         around = under_way.get()
-        if around is not None and around.is_inside:
-            if around.sdk.is_built_on_others:
-                return None  # another SDK makes its call with this one
-            if around.client is client and around.by is not self:
-                return None  # the `request` of a subclass has come to that of its base
+        if around is not None and around.is_inside and around.sdk.is_built_on_others:
+            return None  # another SDK makes its call with this one
         try:
             server = self._server(client)
             url = _options.given(args, kwargs).url
@@ -144,7 +141,6 @@ class ClientInstrumentation:
         stream, headers = kwargs.get("stream") is True, options.headers
         raw = headers.get(_RAW_HEADER) if isinstance(headers, Mapping) else None
         call = Call(scope, self._sdk, endpoint, server, body, stream=stream, raw=raw)
-        call.by, call.client = self, client
         quiet = self._sdk.quiet
         is_traced = bool(quiet) and all(hasattr(options, name) for name in quiet)  # by release
         call.args, call.kwargs = _options.changed(args, kwargs, quiet) if is_traced else (args, kwargs)

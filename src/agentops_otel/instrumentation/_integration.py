@@ -6,7 +6,6 @@ The builders here say *how* something is wrapped; the files say *what*.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from types import ModuleType
 from typing import Protocol
 
@@ -18,8 +17,7 @@ from ._client import ClientInstrumentation
 from ._connections import ConnectionInstrumentation
 from ._endpoint import Endpoint, Sdk, StainlessSdk, Talk
 from ._iterators import IteratorInstrumentation
-from ._subclasses import Family
-from ._wrapped import Around, wrap_functions, wrap_method
+from ._wrapped import wrap_functions, wrap_method
 
 
 class Installed(Protocol):
@@ -69,24 +67,13 @@ def stainless(sdk: StainlessSdk, module: str) -> Part:
     """
 
     def install(found: ModuleType) -> Iterable[Installed | None]:
-        for name, way in (("SyncAPIClient", _sync), ("AsyncAPIClient", _async)):
-            family = Family(found, name, partial(way, sdk))
-            yield family if family.is_new else None
         around = ClientInstrumentation(sdk)
+        yield wrap_method(found, "SyncAPIClient.request", around, around.request)
+        yield wrap_method(found, "AsyncAPIClient.request", around, around.async_request)
         yield wrap_method(found, "SyncAPIClient._process_response", around, around.process_response)
         yield wrap_method(found, "AsyncAPIClient._process_response", around, around.process_response)
 
     return Part((module,), install)
-
-
-def _sync(sdk: StainlessSdk) -> tuple[ClientInstrumentation, Around]:
-    around = ClientInstrumentation(sdk)
-    return around, around.request
-
-
-def _async(sdk: StainlessSdk) -> tuple[ClientInstrumentation, Around]:
-    around = ClientInstrumentation(sdk)
-    return around, around.async_request
 
 
 def connections(

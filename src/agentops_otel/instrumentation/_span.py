@@ -57,7 +57,6 @@ class Call:
         args, kwargs: what the SDK's `request` is called with.
         attempts: how often a function of the SDK's that sends one request was seen to be called.
         by: what has begun it; a function of the SDK's that calls itself is known by that.
-        client: the client that makes it, as long as the SDK is working on it.
         question: what our request asks that the caller's own does not.
         response: the HTTP response, as soon as the SDK has it.
         retries: how often the SDK has sent the request again.
@@ -67,8 +66,8 @@ class Call:
 
     __slots__ = (
         "_attributes", "_chunk_times", "_end_time", "_open", "_server", "_start", "_started", "_timed", "_tokens",
-        "args", "around", "attempts", "body", "by", "client", "endpoint", "kwargs", "question", "raw", "response",
-        "retries", "scope", "sdk", "status", "stream",
+        "args", "around", "attempts", "body", "by", "endpoint", "kwargs", "question", "raw", "response", "retries",
+        "scope", "sdk", "status", "stream",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +93,6 @@ class Call:
         self.question: Question | None = None
         self.response: Any = None
         self.by: object = None
-        self.client: object = None
         self.attempts = 0
         self.retries = 0
         self.sdk = sdk
@@ -145,7 +143,6 @@ class Call:
 
     def leave(self) -> None:
         """The SDK's call is over; in the frame of `begin()`. Cannot fail."""
-        self.client = None
         while self._tokens:
             try:
                 context.leave(self._tokens.pop())

@@ -156,7 +156,7 @@ def follow(call: Call, stream: Any, hidden: Hidden) -> None:
     """Follow a parsed stream, sync or async, to its end."""
     reading = Reading(call)
     response = stream.response
-    if hasattr(stream._iterator, "__anext__"):  # noqa: SLF001  (another tool's proxy of a stream has both ways of reading)
+    if hasattr(stream, "__anext__"):
         stream._iterator = AsyncChunks(stream._iterator, reading, hidden)  # noqa: SLF001  (keeps the stream itself)
         reading.watch(response, aclose=partial(aclose, reading, response))
     else:
@@ -167,7 +167,7 @@ def follow(call: Call, stream: Any, hidden: Hidden) -> None:
 def hide(stream: Any, hidden: Callable[[Any], bool]) -> None:
     """Keep the chunk that we asked for from the caller, of a stream that could not be followed."""
     chunks = stream._iterator  # noqa: SLF001  (as above)
-    if hasattr(chunks, "__anext__"):
+    if hasattr(stream, "__anext__"):
         shown = (chunk async for chunk in chunks if not hidden(chunk))
         stream._iterator = shown  # noqa: SLF001
     else:

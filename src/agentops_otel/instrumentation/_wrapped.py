@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction, isfunction
 from pkgutil import resolve_name
 from types import ModuleType
@@ -94,7 +94,11 @@ class Target(msgspec.Struct, frozen=True):
         if owner is None:
             return ABSENT
         held = owner.__dict__.get(self.name)
-        return LIVE if any(isinstance(each, Wrapper) for each in inner(held)) else REPLACED
+        for _ in range(_MOST_WRAPPERS):
+            if isinstance(held, Wrapper):
+                return LIVE
+            held = getattr(held, "__wrapped__", None)
+        return REPLACED
 
     def restore(self) -> None:
         """Put the original back, unless somebody else has wrapped the attribute after us.
@@ -132,27 +136,8 @@ def wrap_method(
             return None
         original = original.__wrapped__
     chosen = around_async if around_async is not None and iscoroutinefunction(original) else around
-    return _put(label, owner, name, original, instrumentation, chosen)
-
-
-def wrap_own(owner: type, name: str, instrumentation: Any, around: Around) -> Target:
-    """Wrap what a class itself has under a name."""
-    label = f"{owner.__module__}.{owner.__qualname__}.{name}"
-    return _put(label, owner, name, owner.__dict__[name], instrumentation, around)
-
-
-def _put(label: str, owner: type, name: str, original: Any, instrumentation: Any, around: Around) -> Target:
-    setattr(owner, name, (_Method if isfunction(original) else Wrapper)(original, around))
+    setattr(owner, name, (_Method if isfunction(original) else Wrapper)(original, chosen))
     return Target(label, name, weakref.ref(owner), instrumentation)
-
-
-def inner(function: Any) -> Iterator[object]:
-    """A function and what it is wrapped around, as far as it says so."""
-    for _ in range(_MOST_WRAPPERS):
-        if function is None:
-            return
-        yield function
-        function = getattr(function, "__wrapped__", None)
 
 
 class Held(msgspec.Struct, frozen=True):
