@@ -371,11 +371,8 @@ def test_broken_pipe_is_silent():
     ours, theirs = os.pipe()
     os.close(ours)
     stream = os.fdopen(theirs, "w", encoding="utf-8")
-    try:
-        print_summary(SUCCESS, stream)
-    finally:
-        with pytest.raises(BrokenPipeError):  # what could not be written is still in the buffer
-            stream.close()
+    assert print_summary(SUCCESS, stream) is False
+    stream.close()  # nothing of ours is left in its buffer
 
 
 @pytest.mark.parametrize(

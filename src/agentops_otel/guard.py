@@ -72,7 +72,7 @@ def report(where: str, *, ours: bool = True) -> None:
     error = sys.exc_info()[1]
     if error is None:
         return
-    if (reraise and ours) or stops(error):
+    if (reraise and ours) or (isinstance(error, Exception) and stops(error)):
         raise error
     try:
         if where in _reported:

@@ -341,6 +341,7 @@ os._exit(0)  # the handler would have much to say at the end
 READS_ARGUMENTS = "reads what the user has given: what is wrong with that, he must hear"
 ASKS_FOR_USAGE = "says which chunk the user did not ask for; where it cannot, he gets that chunk and not one too few"
 UNGUARDED = {
+    "_wrapped.py __get__: return self if instance is None": "it looks a method up, as Python itself does",
     "checks.py": READS_ARGUMENTS,
     "config.py": READS_ARGUMENTS,
     "environment.py value:": READS_ARGUMENTS,
