@@ -48,7 +48,20 @@ class OpenCall(Protocol):
         """End it; nothing is known of its result."""
 
 
-class _Followed(wrapt.ObjectProxy):  # type: ignore[type-arg]
+class StandIn(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+    """Stands for an object while the program has it. It is copied and pickled as that object."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+    def __copy__(self) -> Any:
+        return copy.copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)
+
+
+class _Followed(StandIn):
     """Something that goes on after the call that returned it, and the call's span with it."""
 
     def __init__(self, wrapped: Any, call: OpenCall, owner: object = None) -> None:
@@ -60,15 +73,6 @@ class _Followed(wrapt.ObjectProxy):  # type: ignore[type-arg]
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__reduce_ex__(protocol)
-
-    def __copy__(self) -> Any:
-        return copy.copy(self.__wrapped__)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copy.deepcopy(self.__wrapped__, memo)
 
     def _self_step(self, step: Callable[..., Any], *args: Any) -> Any:
         call = self._self_call

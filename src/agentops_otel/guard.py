@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from .log import logger
-from .text import stops
+from .text import is_of_signal_handler
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,7 +72,7 @@ def report(where: str, *, ours: bool = True) -> None:
     error = sys.exc_info()[1]
     if error is None:
         return
-    if (reraise and ours) or (isinstance(error, Exception) and stops(error)):
+    if (reraise and ours) or is_of_signal_handler(error):
         raise error
     try:
         if where in _reported:

@@ -91,20 +91,16 @@ def _past_closed_streams(record: logging.LogRecord) -> bool:
     error gets the line.
     """
     handlers = list(_handlers())
-    last: Any = logging.lastResort
-    if not handlers and last is not None and last.stream is not None and not is_closed(last.stream):
-        if record.levelno >= last.level:
-            with contextlib.suppress(Exception):
-                write_line(last.stream, last.format(record))
-        return False
     able = [handler for handler in handlers if not _writes_nowhere(handler)]
     if able and len(able) == len(handlers):
         return True
-    if not able and logging.lastResort is not None and not _writes_nowhere(logging.lastResort):
-        able = [logging.lastResort]
     for handler in able:
         if record.levelno >= handler.level:
             handler.handle(record)
+    last: Any = logging.lastResort
+    if not able and last is not None and record.levelno >= last.level and not _writes_nowhere(last):
+        with contextlib.suppress(Exception):
+            write_line(last.stream, last.format(record))
     return False
 
 

@@ -453,7 +453,7 @@ def _table_price(found: tuple[Any, Any], names: tuple[str, str], usage: Usage, t
         raise ValueError("its price does not depend on tokens alone, or is not known for its service tier")
     if any(getattr(usage, name) for name in prices.missing):
         raise ValueError("its sound or its pictures have no price")
-    times = surcharge(*names, terms.host, terms.geo)
+    times = surcharge(names[1], terms.host, terms.geo)
     if times is None:
         raise ValueError(f"its price in {terms.geo!r} is not known")
     searched = 0.0

@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 class _Region(NamedTuple):
     """Where a provider takes more: a pattern for the whole host, how many times the price, and for which models."""
 
-    provider: str
     host: re.Pattern[str]
     times: float
     models: re.Pattern[str] = re.compile("")
@@ -23,19 +22,17 @@ class _Region(NamedTuple):
 _REGIONS: Final = (
     # Models of 2026-03-05 and later: https://developers.openai.com/api/docs/guides/data-residency
     _Region(
-        "openai",
         re.compile(r"[a-z]{2}\.api\.openai\.com"),
         1.1,
         re.compile(r"(ft:)?(gpt-(5\.[4-9]|[6-9]|realtime-2\.[1-9]))"),
     ),
     # https://docs.mistral.ai/inference/regional-inference
-    _Region("mistral_ai", re.compile(r"api\.(eu|us)\.mistral\.ai"), 1.1),
+    _Region(re.compile(r"api\.(eu|us)\.mistral\.ai"), 1.1),
     # https://docs.together.ai/docs/serverless/geo-specific-inference
-    _Region("together", re.compile(r"(us|ca)-api\.together\.(ai|xyz)"), 1.25),
+    _Region(re.compile(r"(us|ca)-api\.together\.(ai|xyz)"), 1.25),
     # Regions and groups of regions, for Claude 4.5 and Gemini 3.1 and later:
     # https://cloud.google.com/vertex-ai/generative-ai/pricing
     _Region(
-        "gcp.vertex_ai",
         re.compile(r"[a-z0-9-]+-aiplatform\.googleapis\.com|aiplatform\.[a-z]{2}\.rep\.googleapis\.com"),
         1.1,
         re.compile(
@@ -49,11 +46,10 @@ _ANTHROPIC: Final = {"": 1.0, "global": 1.0, "not_available": 1.0, "us": 1.1}
 
 
 @lru_cache(maxsize=1024)
-def surcharge(provider: str, model: str, host: str = "", geo: str = "") -> float | None:
+def surcharge(model: str, host: str = "", geo: str = "") -> float | None:
     """How many times the list price the tokens of a call cost; None where that is not known.
 
     Args:
-        provider: A ``gen_ai.provider.name``.
         model: The model that answered.
         host: The ``server.address`` of the call.
         geo: Where the answer says that the model has run, such as ``us``; empty when it does not say.
@@ -62,6 +58,6 @@ def surcharge(provider: str, model: str, host: str = "", geo: str = "") -> float
         return _ANTHROPIC.get(geo.lower())
     host, model = host.lower().rstrip("."), model.lower()
     for region in _REGIONS:
-        if region.provider == provider and region.host.fullmatch(host) and region.models.match(model):
+        if region.host.fullmatch(host) and region.models.match(model):
             return region.times
     return 1.0

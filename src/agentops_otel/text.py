@@ -113,11 +113,11 @@ def stops(error: BaseException) -> bool:
     """Whether an exception is not the fault of the code that it came out of, and has to pass."""
     kind = type(error)
     if issubclass(kind, Exception) or kind is BaseException:
-        return _is_of_signal_handler(error)
+        return is_of_signal_handler(error)
     return kind.__module__.partition(".")[0] in _STOPPING
 
 
-def _is_of_signal_handler(error: BaseException) -> bool:
+def is_of_signal_handler(error: BaseException) -> bool:
     """Whether a signal handler of the program has raised it, wherever that came: time limits are made so.
 
     Celery's SoftTimeLimitExceeded is one (https://docs.celeryq.dev/en/stable/userguide/workers.html#time-limits).

@@ -406,7 +406,7 @@ class _Walk:
         if _is_proxy(kind):
             return self._text(f"<{kind.__name__}>")
         if _is_of(kind, _DATABASES):
-            return self._text(_said(value, self._max_length))
+            return self._text(_named(value))
         fields = _fields(value)
         if fields is not None:
             return self._dict(fields.items(), len(fields), depth)
@@ -485,10 +485,13 @@ def _is_of(kind: type, packages: tuple[str, ...]) -> bool:
 
 def _said(value: Any, max_length: int) -> str:
     """What an object says of itself, if it can say so without asking a database."""
+    return _named(value) if _is_of(type(value), _DATABASES) else shown(value, max_length)
+
+
+def _named(value: Any) -> str:
+    """An object that asks a database for what it says, by its class; a model of Django's with its key."""
     kind = type(value)
-    if not _is_of(kind, _DATABASES):
-        return shown(value, max_length)
-    key = getattr(getattr(getattr(kind, "_meta", None), "pk", None), "attname", None)  # of a model of Django's
+    key = getattr(getattr(getattr(kind, "_meta", None), "pk", None), "attname", None)
     held = vars(value).get(key) if isinstance(key, str) else None
     return f"<{kind.__name__}>" if held is None else f"<{kind.__name__} {shown(held, 100)}>"
 

@@ -606,8 +606,8 @@ def test_results_are_equal_with_and_without_us(name, client, server, spans):
     spans.one()
 
 
-def test_stubbed_answers_are_recorded(client, spans):
-    """Answers that botocore's own stubs give, in memory, are read as others are."""
+def stubbed(client):
+    """The body of an answer that botocore's own stub gives, in memory, and its bytes."""
     model, body, answer, _ = INVOKED["claude"]
     data = json.dumps(answer).encode()
     stubber = Stubber(client)
@@ -615,20 +615,20 @@ def test_stubbed_answers_are_recorded(client, spans):
         "invoke_model", {"body": StreamingBody(io.BytesIO(data), len(data)), "contentType": "application/json"}
     )
     with stubber:
-        assert client.invoke_model(modelId=model, body=json.dumps(body))["body"].read() == data
+        return client.invoke_model(modelId=model, body=json.dumps(body))["body"], data
+
+
+def test_stubbed_answers_are_recorded(client, spans):
+    """Answers that botocore's own stubs give, in memory, are read as others are."""
+    body, data = stubbed(client)
+    assert body.read() == data
     assert tokens(spans.one()) == (57, 48, 20, 12)
 
 
 def test_a_body_is_copied_as_without_us(client, spans):
     """What can be copied of it can be, and is another one."""
-    model, body, answer, _ = INVOKED["claude"]
-    data = json.dumps(answer).encode()
-    stubber = Stubber(client)
-    stubber.add_response(
-        "invoke_model", {"body": StreamingBody(io.BytesIO(data), len(data)), "contentType": "application/json"}
-    )
-    with stubber:
-        response = client.invoke_model(modelId=model, body=json.dumps(body))["body"]._raw_stream
+    body, data = stubbed(client)
+    response = body._raw_stream
     for other in (copy.copy(response), copy.deepcopy(response), pickle.loads(pickle.dumps(response))):
         assert type(other) is io.BytesIO
         assert other.read() == data

@@ -6,14 +6,12 @@ object; of the body only the HTTP response inside, by one that looks the same an
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import wrapt
-
 from .. import guard, semconv
+from ..following import StandIn
 from ._content import NOTHING
 from ._pieces import Pieces
 from ._raw import Body
@@ -129,21 +127,12 @@ Took = Callable[[Document, Any, tuple[Any, ...], Mapping[str, Any]], None]
 """Takes in what a method has returned that reads: its result and its arguments."""
 
 
-class Kept(wrapt.ObjectProxy):  # type: ignore[misc, type-arg, unused-ignore]  # by release
+class Kept(StandIn):
     """Something that is read; what comes is kept."""
 
     def __init__(self, inner: Any, document: Document) -> None:
         super().__init__(inner)
         self._self_document = document
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__reduce_ex__(protocol)
-
-    def __copy__(self) -> Any:
-        return copy.copy(self.__wrapped__)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copy.deepcopy(self.__wrapped__, memo)
 
     def _self_call(
         self, wrapped: Callable[..., Any], took: Took, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = NOTHING
