@@ -98,6 +98,31 @@ print(threads)
     assert names(server) == ["a", "b", "session"]
 
 
+@pytest.mark.parametrize("when", ["before the first span", "with spans that wait", "after a flush"])
+def test_under_gevent_a_child_runs_no_greenlet_of_its_parent(server, when):
+    """gevent's `subprocess` forks; whoever switches in the child lets it go on as the parent, and fork again."""
+    pytest.importorskip("gevent")
+    record = "record('a')"
+    before = {
+        "before the first span": "",
+        "with spans that wait": record,
+        "after a flush": f"{record}; agentops.flush(20)",
+    }
+    source = f"""
+{before[when]}
+said = [gevent.spawn(subprocess.check_output, ["echo", "x"]) for _ in range(3)]  # as many again in each child
+gevent.joinall(said)
+record("b")
+agentops.end_session("Success")
+print([each.value for each in said])
+"""
+    ended = run(
+        "import gevent, gevent.monkey\ngevent.monkey.patch_all()\n" + HEAD + source, {"AGENTOPS_ENDPOINT": server.url}
+    )
+    assert ended.out.strip() == str([b"x\n"] * 3), ended.err
+    assert names(server) == [*(["a"] if before[when] else []), "b", "session"]
+
+
 def test_the_threads_come_back(server):
     """After a fork spans are sent as before, without a flush, also those that waited before it."""
     source = """

@@ -120,6 +120,7 @@ READERS = [
     lambda function: inspect.unwrap(function).__globals__,
     lambda function: (function.__name__, function.__qualname__, function.__module__, function.__doc__),
     lambda function: function.__annotations__,
+    lambda function: (function.__defaults__, function.__kwdefaults__),
     inspect.isfunction,
     inspect.iscoroutinefunction,
     inspect.isgeneratorfunction,

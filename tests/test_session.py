@@ -415,6 +415,25 @@ def test_a_block_that_is_left_in_another_context(capture):
     assert len(roots(capture)) == 1
 
 
+def test_a_generator_keeps_its_session_when_each_step_has_a_context_of_its_own(capture):
+    """As Starlette runs the steps of a body that is no asynchronous generator."""
+
+    @agentops.agent
+    def answer():
+        for n in range(3):
+            dig()
+            yield n
+
+    def body():
+        with agentops.session():
+            yield from answer()
+
+    steps = body()
+    assert [contextvars.copy_context().run(next, steps, None) for _ in range(4)] == [0, 1, 2, None]
+    assert [span.name for span in capture.spans].count("execute_tool dig") == 3
+    assert len({span.context.trace_id for span in capture.spans}) == 1
+
+
 # Other instrumentation
 
 

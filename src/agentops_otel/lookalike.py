@@ -58,8 +58,7 @@ def lookalike(function: FunctionType, call: FunctionType) -> FunctionType:
         code = code.replace(co_flags=code.co_flags | inspect.CO_ITERABLE_COROUTINE)
     # With the function's globals, in which FastAPI, Pydantic and others look up annotations that are text.
     made = FunctionType(code, function.__globals__, function.__name__, None, closure)
-    if shown is None:
-        made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+    made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
     functools.update_wrapper(made, function)
     if shared:
         made.__dict__ = function.__dict__

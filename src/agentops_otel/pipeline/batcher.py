@@ -2,6 +2,9 @@
 
 The only file that touches private names of it, because a processor that was shut down takes no span any more, and each
 new one stays registered for every later fork. Where the names are not there, the thread stays during a fork.
+
+The SDK's own handler starts a thread in each forked child. Under gevent that is a switch to another greenlet: those of
+the parent would go on in the child, before a `subprocess` becomes another program, and fork again. So it starts none.
 """
 
 from __future__ import annotations
@@ -19,6 +22,31 @@ from .worker import ended
 _NEEDED: Final = ("_queue", "emit", "_shutdown", "_worker_awaken", "_worker_thread", "worker")
 
 
+class _NoThread:
+    """Stands where the SDK's handler in a forked child puts its thread."""
+
+    name = "OtelBatchSpanRecordProcessor"
+
+    def start(self) -> None:
+        """Leave it to `Batcher.start()`."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Return at once: there is nothing to wait for."""
+
+    def is_alive(self) -> bool:
+        return False
+
+
+class _WorkerThread:
+    """The attribute `_worker_thread` of the SDK's processor: what the SDK sets in a forked child is not taken."""
+
+    def __get__(self, inner: Any, owner: type) -> Any:
+        return vars(inner)["_worker_thread"]
+
+    def __set__(self, inner: Any, thread: threading.Thread) -> None:
+        vars(inner)["_worker_thread"] = _NoThread()
+
+
 class Batcher(BatchSpanProcessor):
     """Collects finished spans and hands them to the exporter in batches, on a thread of its own.
 
@@ -34,6 +62,9 @@ class Batcher(BatchSpanProcessor):
         self._largest = min(batch, size)
         inner = getattr(self, "_batch_processor", None)
         self._inner: Any = inner if all(hasattr(inner, name) for name in _NEEDED) else None
+        if self._inner is not None:
+            kind = type(inner)
+            self._inner.__class__ = type(kind.__name__, (kind,), {"_worker_thread": _WorkerThread()})
         self._begin()
         BATCHERS.add(self)
 
@@ -80,7 +111,7 @@ class Batcher(BatchSpanProcessor):
                 thread.start()
             except RuntimeError:  # the interpreter is about to end
                 return
-            inner._worker_thread = thread  # noqa: SLF001
+            vars(inner)["_worker_thread"] = thread
             self._is_ended = False
 
     def hold(self) -> None:
@@ -108,7 +139,7 @@ class Batcher(BatchSpanProcessor):
             self._held, self._leaving, self.was_held = False, None, True
 
     def after_fork(self) -> None:
-        """In a forked child, before the SDK's own handler, which empties the queue and starts a thread."""
+        """In a forked child, before the SDK's own handler, which empties the queue."""
         if self._held:
             self._inner._shutdown = False  # noqa: SLF001
         self._begin()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -73,9 +74,11 @@ class SessionTracerProvider(TracerProvider):
             leaf.offer(tracer, self._limits, self._processors, sessions)
 
     def _handle_fork(self) -> None:
-        """Newer SDKs describe the forked process here, and read the environment for it."""
-        with environment.usable():
-            super()._handle_fork()
+        """Describe no forked process here, as newer SDKs do in threads of a pool: `HostResource` knows it at need.
+
+        Under gevent to wait for a thread lets the greenlets of the parent go on in the child.
+        """
+        self._tracers_lock = threading.Lock()
 
     def get_tracer(self, instrumenting_module_name: str, *about: Any, **more: Any) -> Tracer:
         """The SDK's tracer, whose spans without a parent join the current session."""
