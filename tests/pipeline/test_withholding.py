@@ -96,3 +96,21 @@ def test_what_counts_or_only_begins_alike_stays(mode):
     said = {"prompt": "my prompt", "gen_ai.completion.0.content": "my answer", "llm.prompts.0": "my prompt"}
     span = ReadableSpan("own", attributes={**kept, **said}, instrumentation_scope=InstrumentationScope("mine"))
     assert withholding(Configuration(capture_content=mode))(span).attributes == kept
+
+
+@pytest.mark.parametrize("mode", ["metadata", "off"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.user.message", "gen_ai.task.input", "gen_ai.response.text", "gcp.vertex.agent.llm_request",
+        "gcp.vertex.agent.tool_call_args", "mlflow.spanInputs", "haystack.component.input",
+        "haystack.pipeline.output_data.answers", "lk.user_transcript", "crewai.task.description",
+        "semantic_kernel.function.arguments", "mcp.request.argument.query",
+    ],
+)  # fmt: skip
+def test_what_frameworks_record_by_names_of_their_own_is_left_out(name, mode):
+    """Spans that a framework makes itself, without an instrumentation."""
+    span = ReadableSpan(
+        "call", attributes={name: "my prompt", "mine": "kept"}, instrumentation_scope=InstrumentationScope("framework")
+    )
+    assert withholding(Configuration(capture_content=mode))(span).attributes == {"mine": "kept"}
