@@ -92,6 +92,21 @@ def test_totals_are_those_of_the_calls():
     assert sum(use.calls for use in found.models) == 2
 
 
+@pytest.mark.parametrize("kind", ["tool", "agent", "workflow", "session"])
+def test_a_call_that_asks_for_what_makes_the_next_one_counts(kind):
+    """Google's Agent Development Kit leaves a call's span open around the tool or agent that it asks for."""
+    found = row(
+        root(),
+        call(2, 1, 9, tokens=100, cost=0.03),
+        span(3, "step", "handle", 2, 8, parent=2),
+        span(4, kind, "helper", 2, 8, parent=3),
+        call(5, 3, 7, parent=4, tokens=100, cost=0.01),
+        call(6, 4, 6, parent=5, tokens=100, cost=0.01),  # which 5 wraps
+    )
+    assert (found.llm_calls, found.usage.input_tokens) == (2, 200)
+    assert found.cost == pytest.approx(0.04)
+
+
 def test_small_costs_do_not_get_lost():
     """The cost is the exact sum, in whatever order the calls come."""
     spans = [call(n, n, n + 0.5, cost=0.1) for n in range(2, 12)]

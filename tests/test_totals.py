@@ -153,13 +153,30 @@ def test_two_calls_side_by_side_in_a_wrapper(feed, start):
     assert (found.llm_calls, found.usage.input_tokens) == (2, 2000)
 
 
-def test_a_call_in_a_tool_in_a_call(feed, start):
-    """A tool that asks a model counts as a tool, and its call as a call."""
-    tool = start("execute_tool", attributes={semconv.OPERATION_NAME: "execute_tool"})
+@pytest.mark.parametrize("operation", ["execute_tool", "invoke_agent", "invoke_workflow"])
+@pytest.mark.parametrize("first", ["inner", "outer"])
+def test_a_call_in_a_tool_in_a_call(feed, start, operation, first):
+    """A call that stays open while the tool or agent that it asked for calls a model is no wrapper of that call."""
+    outer = start("call_llm", attributes=CHAT)
+    step = start("step", outer)
+    tool = start(operation, step, attributes={semconv.OPERATION_NAME: operation})
+    inner = start("chat", start("http", tool), attributes=CHAT)
+    for span in [inner, tool, step, outer] if first == "inner" else [outer, step, tool, inner]:
+        end(span, USAGE if span in (inner, outer) else {})
+    found = feed.totals.snapshot()
+    assert (found.tool_calls, found.llm_calls) == (operation == "execute_tool", 2)
+    assert (found.usage.input_tokens, found.cost) == (2000, pytest.approx(2 * COST))
+
+
+def test_a_wrapper_of_a_call_whose_tool_calls(feed, start):
+    """The call right below it makes it a wrapper."""
+    outer = start("ChatOpenAI", attributes=CHAT)
+    end(start("chat", outer, attributes=CHAT), USAGE)
+    tool = start("execute_tool", outer, attributes={semconv.OPERATION_NAME: "execute_tool"})
     end(start("chat", tool, attributes=CHAT), USAGE)
     end(tool)
-    found = feed.totals.snapshot()
-    assert (found.tool_calls, found.llm_calls) == (1, 1)
+    end(outer, USAGE)
+    assert feed.totals.snapshot().llm_calls == 2
 
 
 def test_an_error_counts_once(feed, start):

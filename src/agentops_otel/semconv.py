@@ -26,6 +26,8 @@ KIND_LLM: Final = "llm"
 KIND_ERROR: Final = "error"
 KIND_STEP: Final = "step"
 KIND_RETRIEVAL: Final = "retrieval"
+CALLED_KINDS: Final = frozenset({KIND_SESSION, KIND_AGENT, KIND_WORKFLOW, KIND_TOOL})
+"""What a call of a model asks for: a call below one of these is another call, and not the same once more."""
 
 # Session root span.
 PROJECT_ID: Final = "agentops.project.id"

@@ -1,9 +1,9 @@
 """What a session did so far: calls, tools, actions, errors, tokens and cost, counted while its spans start and end.
 
-Only *leaf* LLM spans count: a span that wraps another LLM span, or an agent span that carries the sums of its calls,
-would count the same tokens twice. An error counts once, where it happened, however many enclosing spans fail with it;
-it is *recovered* when a later call of the same tool, model or agent under the same parent succeeds, or when a span
-around it ends well.
+Only LLM spans count that wrap no other one: that, or an agent span that carries the sums of its calls, would count the
+same tokens twice. What lies below a tool or an agent that a call has asked for is another call. An error counts once,
+where it happened, however many enclosing spans fail with it; it is *recovered* when a later call of the same tool,
+model or agent under the same parent succeeds, or when a span around it ends well.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ class Totals:
         self._settling = threading.RLock()
         self.longest_wait = _LONGEST_WAIT
         """Seconds to wait for another thread that counts; little when a signal handler may have stopped it for good."""
-        self._with_llm_below: set[int] = set()  # spans above an LLM call
+        self._with_llm_below: set[int] = set()  # spans around an LLM call
         self._above: dict[int, int] = {}  # the spans around open ones that are in another trace, so not their parents
         self._answers: deque[_Ended] = deque(maxlen=_MOST_ANSWERS)  # calls of ours that have been counted
         self._unhandled: dict[int, list[_Errors]] = {}  # right below each open span
@@ -392,12 +392,12 @@ class Totals:
                 guard.report("the totals of a session")
 
     def _above_calls(self, batch: list[_Ended]) -> set[int]:
-        """The spans above each LLM call, ended or going on: a stream may outlive the span around it."""
+        """The spans around each LLM call, ended or going on: a stream may outlive the span around it."""
         known = [(span.span_id, span.parent_id, span.kind) for span in batch]
         above_of = self._above.get
         for span_id, (span, kind, _) in list(self._open.items()):
             known.append((span_id, above_of(span_id) or _parent_id(span), kind))
-        parents = {span_id: parent_id for span_id, parent_id, _ in known}
+        parents = {span_id: parent_id for span_id, parent_id, kind in known if kind not in semconv.CALLED_KINDS}
         found: set[int] = set()
         for parent_id in (parent_id for _, parent_id, kind in known if kind == semconv.KIND_LLM):
             above = parent_id

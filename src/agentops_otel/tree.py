@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Final, TypeAlias
 
+from . import semconv
 from .rows import SpanRow
 
 Key: TypeAlias = tuple[str, str]
@@ -20,7 +21,7 @@ class Tree:
     Parents that form a circle, which only a broken sender says, do no harm to `parent` and `calls`.
     """
 
-    __slots__ = ("_above_llm", "_children", "by_key", "spans")
+    __slots__ = ("_above_llm", "_around_call", "_children", "by_key", "spans")
 
     def __init__(self, spans: Iterable[SpanRow]) -> None:
         self.by_key: dict[Key, SpanRow] = {}
@@ -28,16 +29,18 @@ class Tree:
         self.spans: list[SpanRow] = _each_once(spans)
         """By start."""
         self.by_key = {(span.trace_id, span.span_id): span for span in self.spans}
-        self._above_llm = self._find_above_llm()
+        self._above_llm = self._find_above_llm(frozenset())
+        self._around_call = self._find_above_llm(semconv.CALLED_KINDS)
         self._children: dict[Key | None, list[SpanRow]] | None = None
 
-    def _find_above_llm(self) -> set[Key]:
+    def _find_above_llm(self, ends: frozenset[str]) -> set[Key]:
+        """The spans above LLM spans, each time up to the first of these kinds."""
         known, above = self.by_key, set[Key]()
         for span in self.spans:
             if span.kind != "llm":
                 continue
             key = (span.trace_id, span.parent_id or "")
-            while key not in above and (parent := known.get(key)) is not None:
+            while key not in above and (parent := known.get(key)) is not None and parent.kind not in ends:
                 above.add(key)
                 key = (parent.trace_id, parent.parent_id or "")
         return above
@@ -47,8 +50,8 @@ class Tree:
         return None if span.parent_id is None else self.by_key.get((span.trace_id, span.parent_id))
 
     def is_call(self, span: SpanRow) -> bool:
-        """Whether it is a call of a model: an LLM span without an LLM span below it, which would count twice."""
-        return span.kind == "llm" and (span.trace_id, span.span_id) not in self._above_llm
+        """Whether it is a call of a model: an LLM span around another one would count the same twice."""
+        return span.kind == "llm" and (span.trace_id, span.span_id) not in self._around_call
 
     def has_llm_below(self, span: SpanRow) -> bool:
         """Whether a span stands above an LLM span."""

@@ -142,6 +142,21 @@ def test_a_span_around_a_call_becomes_a_step(world, dialect, settled):
         assert [is_step(span) for span in exporter.spans if span.name == "foreign"] == [True]
 
 
+@pytest.mark.parametrize("operation", ["execute_tool", "invoke_agent"])
+def test_a_span_that_asks_for_what_makes_a_call_stays_a_call(world, operation):
+    """Between them lies a tool or an agent, so they are two calls; so is one of another tracer in a call of ours."""
+    outer = world.foreign(**GENAI)
+    between = world.foreign(outer, "between", **{semconv.OPERATION_NAME: operation})
+    ours = world.call(between)
+    again = world.foreign(ours, "tool in ours", **{semconv.OPERATION_NAME: operation})
+    inner = world.foreign(again, "inner", **GENAI)
+    for each in (inner, again, ours, between, outer):
+        end(each, **(MODEL | USAGE if each in (inner, ours, outer) else {}))
+    assert not any(is_step(span) for span in world.recorded().values() if semconv.SPAN_KIND in span.attributes)
+    totals = world.session.totals.snapshot()
+    assert (totals.llm_calls, totals.usage.input_tokens) == (3, 3000)
+
+
 def test_a_span_around_a_call_that_goes_on_becomes_a_step(world):
     """A stream may outlive the span around it."""
     outer = world.foreign(**GENAI)

@@ -11,6 +11,7 @@ import pytest
 
 from agentops_otel.rows import Message, SessionEvent, SpanBody, SpanRow
 from agentops_otel.server import demo
+from agentops_otel.server.export import csv_text
 from agentops_otel.server.markdown import session_markdown
 from agentops_otel.server.otlp.file import read
 from agentops_otel.server.page import Asked
@@ -125,6 +126,15 @@ def test_markdown_keeps_hostile_text_inside_of_its_fence(store):
     assert sum(line.startswith("# ") for line in outside) == 1
 
 
+@pytest.mark.parametrize("ending", ["\r", "\r\n", "\n\r"])
+def test_markdown_keeps_every_ending_of_a_line_inside_of_its_fence(store, ending):
+    """In Markdown a carriage return ends a line too."""
+    add_call(store, prompt=f"hello{ending * 2}# heading{ending * 2}![x](https://e.test/p.png)", answer="hi")
+    lines = re.split(r"\r\n|\r|\n", markdown(asked(store)).body)
+    assert [line.strip() for line in lines if line.startswith("  ") and line.strip().startswith(("# ", "![x]"))] != []
+    assert sum(line.startswith(("# ", "![x]")) for line in lines) == 1  # the title
+
+
 def test_markdown_says_how_it_ended_and_what_it_cost(store):
     """The first lines are what one wants to know first."""
     ids = demo.load(store, NOW_NS)
@@ -166,6 +176,11 @@ def test_csv_of_sessions_has_a_line_a_session_and_no_formula(store):
     assert ours["asked"].startswith("'=HYPERLINK")
     assert ours["ending"].startswith("'=1+1")
     assert not any(cell.startswith(("=", "@")) for line in lines for cell in line.values())
+
+
+def test_csv_has_no_character_that_a_terminal_obeys():
+    """Line breaks and tabs stay."""
+    assert csv_text(["a"], [["x\x1b]0;title\x07\x9b1my\tz\r\n"]]) == 'a\r\n"x]0;title1my\tz\r\n"\r\n'
 
 
 def test_download_is_named_after_its_session(store):

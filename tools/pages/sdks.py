@@ -25,7 +25,7 @@ WORDS = {
     ),
     "groq": (
         "chat completions, embeddings, speech, transcriptions, translations, batches, the tools that it runs itself",
-        "files; compound systems and Whisper have no cost",
+        "files; compound systems have no cost, nor has Whisper where the answer does not say how long the sound is",
     ),
     "together": (
         "chat completions, completions, embeddings, rankings, pictures, speech, transcriptions, translations",

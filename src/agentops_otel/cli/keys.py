@@ -50,7 +50,7 @@ def create(project: str, source: Source, *, as_json: bool) -> None:
     with source.store(create=True) as store:
         key = store.create_key(project, time.time_ns())
     emit_json({"project": project, "key": key}) if as_json else emit(f"{key}\n")
-    tell(f"Set it where programs of {project} run: AGENTOPS_API_KEY={key}") if not as_json else None
+    tell(f"Set AGENTOPS_API_KEY to it where programs of {project} run.") if not as_json else None
 
 
 @command.command(short_help="Refuse a key from now on.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -17,6 +18,8 @@ from .views.session import Session, Waterfall
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet compute a cell: https://owasp.org/www-community/attacks/CSV_Injection"""
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def session_html(page: Session, waterfall: Waterfall, now_ns: int) -> str:
@@ -57,6 +60,6 @@ def _cell(value: object) -> object:
     if isinstance(value, (tuple, list)):
         value = ", ".join(map(str, value))
     if isinstance(value, str):
-        clean = value.replace("\0", "")
+        clean = _CONTROLS.sub("", value)
         return f"'{clean}" if clean.startswith(_FORMULA) else clean
     return value

@@ -19,6 +19,8 @@ from .views.session import Fold, Piece, Session, Step, StepError, Story
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _SPACE: Final = re.compile(r"\s+")
 _FENCE: Final = re.compile(r"`{3,}")
+_BREAK: Final = re.compile(r"\r\n?")
+"""What ends a line too: https://spec.commonmark.org/0.31.2/#line-ending"""
 _LONGEST: Final = 20_000
 """Characters of one text: an issue of GitHub holds 65,536 in all."""
 
@@ -137,7 +139,7 @@ def _error(error: StepError) -> Iterator[str]:
 
 def _fenced(text: str, language: str = "") -> str:
     """A text in a fence that is longer than any in it."""
-    cut = text[:_LONGEST]
+    cut = _BREAK.sub("\n", text[:_LONGEST])
     fence = "`" * max(3, 1 + max((len(found) for found in _FENCE.findall(cut)), default=0))
     rest = f"\n… {len(text) - _LONGEST:,} more characters" if len(text) > _LONGEST else ""
     return f"{fence}{language}\n{cut.rstrip()}{rest}\n{fence}"
