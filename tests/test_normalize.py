@@ -244,6 +244,11 @@ def test_the_price_is_that_of_the_day_of_the_call():
     row = normalize(span(said))
     assert row.cost == pytest.approx(2.5)
     assert normalize(span({**said, "gen_ai.request.model": "nobody-knows"})).cost is None
+    assert normalize(span({**said, "openai.request.service_tier": "scale"})).cost is None  # the answer says none
+    arn = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc123def456"
+    bedrock = {**said, "gen_ai.provider.name": "aws.bedrock", "gen_ai.response.model": "claude-3-haiku-20240307"}
+    assert normalize(span({**bedrock, "gen_ai.request.model": arn})).cost is None
+    assert normalize(span({**bedrock, "gen_ai.request.model": "anthropic.claude-3-haiku-20240307-v1:0"})).cost
 
 
 def test_a_message_is_a_message():

@@ -126,7 +126,6 @@ def prices_file(tmp_path, monkeypatch):
         pytest.param("cohere", "command-r-plus", Usage(1000, 0), 1000 * 2.5 / MILLION, id="cohere"),
         pytest.param("moonshot_ai", "kimi-k2-0905-preview", Usage(1000, 0), 1000 * 0.6 / MILLION, id="moonshot"),
         pytest.param("aws.bedrock", "amazon.nova-lite-v1:0", Usage(1000, 0), 1000 * 0.06 / MILLION, id="bedrock"),
-        pytest.param("perplexity", "sonar", Usage(1000, 0), 1000 * 1 / MILLION + 12 / 1000, id="price per request"),
     ],
 )
 def test_costs_what_the_price_list_says(provider, model, usage, dollars):
@@ -186,6 +185,25 @@ def test_what_is_billed_is_the_price():
 def test_price_depends_on_the_service_tier(provider, model, tier, dollars):
     """A tier costs what the table says of it; one that the table does not know has no cost, not the default's."""
     priced = cost(provider, model, Usage(MILLION), Terms(service_tier=tier))
+
+    assert (priced and priced.amount) == (dollars and pytest.approx(dollars))
+
+
+@pytest.mark.parametrize(
+    ("tiers", "dollars"),
+    [
+        ({semconv.OPENAI_REQUEST_SERVICE_TIER: "flex"}, 0.625),
+        ({semconv.OPENAI_REQUEST_SERVICE_TIER: "auto"}, 1.25),
+        ({semconv.OPENAI_REQUEST_SERVICE_TIER: "flex", semconv.OPENAI_RESPONSE_SERVICE_TIER: "default"}, 1.25),
+        ({semconv.OPENAI_REQUEST_SERVICE_TIER: 1}, 1.25),
+        ({semconv.REQUEST_SERVICE_TIER: "scale"}, None),
+        ({semconv.REQUEST_SERVICE_TIER: "standard_only"}, 1.25),
+    ],
+)
+def test_the_tier_that_was_asked_for_holds_where_none_is_said(tiers, dollars):
+    """An answer that does not say its tier is not taken for one at the list's price."""
+    span = {semconv.PROVIDER_NAME: "openai", semconv.RESPONSE_MODEL: "gpt-5", "gen_ai.usage.input_tokens": MILLION}
+    priced = span_cost(span | tiers)
 
     assert (priced and priced.amount) == (dollars and pytest.approx(dollars))
 
@@ -302,7 +320,7 @@ def test_quick_way_equals_the_table(tokens):
         for model in provider.models:
             found = pricing._find(provider.id, model.id)
             prices = pricing._prices_in(provider.id, model.id, int(at.timestamp() // 60), None)
-            if found and tokens <= prices.flat_until and not any(prices.special(usage)):
+            if found and prices.for_tokens and tokens <= prices.flat_until and not any(prices.special(usage)):
                 compared += 1
                 table = pricing._calculated(*found, usage, at, None)
                 assert prices.flat.amount(usage) == pytest.approx(table, rel=1e-9), model.id
@@ -313,7 +331,16 @@ def test_quick_way_equals_the_table(tokens):
 @pytest.mark.parametrize("tokens", [1000, 250_000])
 @pytest.mark.parametrize(
     ("provider", "model", "dollars"),
-    [("anthropic", "claude-sonnet-4-5", 0.03), ("openai", "gpt-5", 0.03), ("x_ai", "grok-4", None)],
+    [
+        ("anthropic", "claude-sonnet-4-5", 0.03),
+        ("openai", "gpt-5", 0.03),
+        ("openai", "o3", 0.03),
+        # Without reasoning it depends on the tool, which nobody says.
+        ("openai", "gpt-4o", None),
+        ("openai", "gpt-4.1-mini-2025-04-14", None),
+        ("azure.ai.openai", "gpt-4o", None),
+        ("x_ai", "grok-4", None),
+    ],
 )
 def test_searches_have_a_price_of_their_own(provider, model, dollars, tokens):
     """Three searches cost what the list says; where it says nothing, the call has no cost instead of half of one."""
@@ -650,11 +677,24 @@ def test_the_rates_are_those_of_the_prices_file(prices_file):
     assert pricing.rates("any", "own") == pytest.approx({"input": 2, "cache_read": 2, "cache_write": 2, "output": 8})
 
 
-def test_a_price_per_request_is_no_part_of_the_rates():
-    """A model that is also paid per request has the rates of its tokens alone."""
-    rates = pricing.rates("perplexity", "sonar")
-    assert rates["input"] == pytest.approx(1.0)
-    assert rates["output"] == pytest.approx(1.0)
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("perplexity", "sonar"),  # the table has the price of a request with the largest search
+        ("openai", "gpt-4o-search-preview"),
+        ("openai", "gpt-4o-mini-search-preview-2025-03-11"),  # the table takes it for gpt-4o-mini
+        ("openai", "gpt-5-search-api"),
+        ("azure.ai.openai", "gpt-4o-search-preview"),
+    ],
+)
+def test_a_model_that_always_searches_has_no_price_of_its_own(provider, model, prices_file):
+    """How much it searches is a part of the price, and is not said; a prices file may say one."""
+    assert cost(provider, model, Usage(1000, 100)) is None
+    assert pricing.rates(provider, model) is None
+    free = cost(provider, model, Usage())
+    assert free is None or free.amount == 0  # (Azure has no price for it)
+    prices_file({model: {"input": 1, "output": 1}})
+    assert cost(provider, model, Usage(MILLION)).amount == 1
 
 
 def test_the_price_of_an_inference_profile_is_in_the_request():
@@ -664,3 +704,29 @@ def test_the_price_of_an_inference_profile_is_in_the_request():
     names = ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "mine")
     costs = [span_cost({**usage, **answered, "gen_ai.request.model": name}).amount for name in names]
     assert costs == [pytest.approx(3), pytest.approx(3.3), pytest.approx(3.3)]
+
+
+ARNS = {
+    ":foundation-model/anthropic.claude-3-haiku-20240307-v1:0": 0.25,
+    "123456789012:inference-profile/us.anthropic.claude-3-haiku-20240307-v1:0": 0.25,
+    "123456789012:custom-model/anthropic.claude-3-haiku-20240307-v1:0/abcdef": None,
+    "123456789012:custom-model/anthropic.claude-3-haiku-20240307-v1:0:200k/abcdef": None,
+    "123456789012:provisioned-model/abc123def456": None,
+    "123456789012:imported-model/abc123def456": None,
+    "123456789012:custom-model-deployment/abc123def456": None,
+    "123456789012:application-inference-profile/abc123def456": None,
+}
+
+
+@pytest.mark.parametrize("name", ARNS)
+@pytest.mark.parametrize("answered", ["claude-3-haiku-20240307", None])
+def test_an_arn_that_does_not_say_the_model_has_no_price(name, answered, prices_file):
+    """What is bought or trained on Bedrock does not cost what its base model does, whatever the answer says."""
+    arn = f"arn:aws:bedrock:us-east-1:{name}"
+    span = {"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": arn, "gen_ai.usage.input_tokens": MILLION}
+    if answered:
+        span["gen_ai.response.model"] = answered
+    priced, dollars = span_cost(span), ARNS[name]
+    assert (priced and priced.amount) == (dollars and pytest.approx(dollars))
+    prices_file({arn: {"input": 7}})
+    assert span_cost(span).amount == 7

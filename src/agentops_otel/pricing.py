@@ -59,19 +59,25 @@ _RARE_TERMS: Final = frozenset(
         semconv.USAGE_WEB_SEARCHES,
     }
 )
+# Where the answer does not say the tier, it is the one that was asked for.
+_TIERS: Final = (
+    semconv.OPENAI_RESPONSE_SERVICE_TIER,
+    semconv.RESPONSE_SERVICE_TIER,
+    semconv.OPENAI_REQUEST_SERVICE_TIER,
+    semconv.REQUEST_SERVICE_TIER,
+)
 PRICED_BY: Final = USAGE_ATTRIBUTES | {
     *_RARE_TERMS,
+    *_TIERS,
     semconv.COST_AMOUNT,
     semconv.COST_CURRENCY,
     semconv.COST_SOURCE,
     semconv.OLD_PROVIDER_NAME,
-    semconv.OPENAI_RESPONSE_SERVICE_TIER,
     semconv.OPERATION_NAME,
     semconv.PRICE_TABLE,
     semconv.PROVIDER_NAME,
     semconv.REQUEST_MODEL,
     semconv.RESPONSE_MODEL,
-    semconv.RESPONSE_SERVICE_TIER,
     semconv.SERVER_ADDRESS,
 }
 """The names of the attributes that `span_cost()` reads."""
@@ -104,7 +110,7 @@ _MAKERS: Final = (
     (re.compile(r"grok-"), "x_ai"),
 )
 # Tiers that cost what the list says. A tier that the table has no price for has no cost.
-_LISTED_TIERS: Final = frozenset({"", "auto", "default", "on_demand", "standard", "unspecified"})
+_LISTED_TIERS: Final = frozenset({"", "auto", "default", "on_demand", "standard", "standard_only", "unspecified"})
 # https://console.groq.com/docs/flex-processing
 _TIERS_AS_LISTED: Final = frozenset({("groq", "flex")})
 # What never costs the same as text at a provider.
@@ -114,6 +120,15 @@ _APART: Final = {
     "cohere": ("input_image",),
 }
 _OPEN_WEIGHTS: Final = "gpt-oss"  # anybody may serve them, and their maker does not
+# They search for each answer, which is paid apart, and do not say how often:
+# https://developers.openai.com/api/docs/pricing
+_ALWAYS_SEARCHING: Final = re.compile(r"-search-(preview|api)")
+# Without reasoning, a search costs more or less by the kind of the tool, which an answer's usage does not say: the same
+# page.
+_BY_KIND_OF_SEARCH: Final = re.compile(r"gpt-4")
+# An ARN on Bedrock that does not say the price: of capacity that is bought, of a model that is trained, of a profile of
+# one's own. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
+_OPAQUE: Final = re.compile(r"arn:(?![^/]*:(foundation-model|inference-profile|(default-)?prompt-router)/)")
 _BEDROCK: Final = "aws.bedrock"
 _ROUTER: Final = "huggingface"  # each of the hosts that it sends calls to has prices of its own: `model:host`
 _RATES: Final = ("input", "output", "cache_read", "cache_write", "input_audio", "output_audio")
@@ -132,7 +147,10 @@ _ONE_CLASS: Final[Mapping[str, Usage]] = {
     "output": Usage(0, 1000),
 }
 _WITH_BOTH_TOTALS: Final = semconv.LLM_OPERATIONS - {semconv.OPERATION_EMBEDDINGS}
-_FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok", "requests_kcount"})
+_FOR_TOKENS: Final = frozenset({"input_mtok", "output_mtok"})
+# What a request costs by itself depends on how much it searches, which a span does not say; the table has the dearest.
+# https://docs.perplexity.ai/getting-started/pricing
+_FOR_REQUESTS: Final = "requests_kcount"
 _UPDATER_NAMES: Final = ("UpdatePrices", "wait_prices_updated_async", "wait_prices_updated_sync")
 _OWN_PRICES: Final = (  # where the table has one
     "input_image",
@@ -158,7 +176,7 @@ class Terms(NamedTuple):
     at: datetime | None = None
     """When the call was made, for prices that changed or that depend on the time of day; now when left out."""
     service_tier: str = ""
-    """The provider's word for the tier that served the call, such as ``flex`` or ``priority``."""
+    """The provider's word for the tier that served the call, such as ``flex`` or ``priority``; else what was asked."""
     web_searches: int = 0
     """How many searches the provider has made for it; the prices file has no price for them."""
     host: str = ""
@@ -177,9 +195,8 @@ class Terms(NamedTuple):
     @classmethod
     def of(cls, attributes: Mapping[str, AttributeValue]) -> Terms:
         """What a span says of them."""
-        tier = attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER) or attributes.get(semconv.RESPONSE_SERVICE_TIER)
         usual = cls(
-            service_tier=_text(tier),
+            service_tier=_text(next(filter(None, map(attributes.get, _TIERS)), None)),
             host=_text(attributes.get(semconv.SERVER_ADDRESS)),
             asked=_text(attributes.get(semconv.REQUEST_MODEL)),
         )
@@ -238,9 +255,8 @@ def rates(provider: str, model: str) -> Mapping[str, float] | None:
 
 
 def _rate(provider: str, model: str, thousand: Usage) -> float | None:
-    """The price of two thousand tokens less that of one thousand: what a request costs by itself is in neither."""
-    once, twice = cost(provider, model, thousand), cost(provider, model, thousand + thousand)
-    return None if once is None or twice is None else (twice.amount - once.amount) * 1000
+    priced = cost(provider, model, thousand)
+    return None if priced is None else priced.amount * 1000
 
 
 def context_window(provider: str, model: str) -> int | None:
@@ -259,7 +275,7 @@ def span_cost(attributes: Mapping[str, AttributeValue]) -> Cost | None:
         return stated
     usage = Usage.from_attributes(attributes)
     provider = attributes.get(semconv.PROVIDER_NAME) or attributes.get(semconv.OLD_PROVIDER_NAME)
-    model = _model_of(attributes, provider)
+    model = model_of(attributes.get(semconv.REQUEST_MODEL), attributes.get(semconv.RESPONSE_MODEL), provider)
     if not isinstance(provider, str) or not isinstance(model, str):
         return None
     if usage is None:
@@ -290,14 +306,16 @@ def _sound_cost(provider: str, model: str, seconds: AttributeValue | None) -> Co
     return Cost(float(price.total_price), semconv.COST_SOURCE_LOCAL, table_version())
 
 
-def _model_of(attributes: Mapping[str, AttributeValue], provider: AttributeValue | None) -> AttributeValue | None:
-    """The model that answered, else the one asked for; where the price is that of the longer name, the other way round.
+def model_of(asked: object, answered: object, provider: object) -> object:
+    """The model that answered, else the one asked for; where only the longer name has the price, the other way round.
 
-    Only the request says the host behind a router, and the inference profile on Bedrock, which has a price of its own.
+    Only the request says the host behind a router, and on Bedrock the inference profile, which has a price of its own,
+    or what else an ARN stands for.
     """
-    asked, answered = attributes.get(semconv.REQUEST_MODEL), attributes.get(semconv.RESPONSE_MODEL)
-    is_part = isinstance(asked, str) and isinstance(answered, str) and answered in asked
-    asked_first = provider == _ROUTER or (provider == _BEDROCK and is_part)
+    if provider == _BEDROCK and isinstance(asked, str):
+        asked_first = bool(_OPAQUE.search(asked)) or (isinstance(answered, str) and answered in asked)
+    else:
+        asked_first = provider == _ROUTER
     return asked or answered if asked_first else answered or asked
 
 
@@ -419,7 +437,12 @@ def _find(provider: str, model: str) -> tuple[Any, Any] | None:
     """
     snapshot = _snapshot()
     name, model = _in_table(provider.strip().lower(), model)
-    if snapshot is None or not model or not any(known.id == name for known in snapshot.providers):
+    if (
+        snapshot is None
+        or not model
+        or _OPAQUE.search(model)
+        or not any(known.id == name for known in snapshot.providers)
+    ):
         return None
     if name == "openai" and model.lower().startswith(_OPEN_WEIGHTS):
         return None
@@ -517,9 +540,10 @@ def _prices_in(provider: str, model: str, minute: int, service_tier: str | None)
         is_known = own and _has_tier(table_model, context, at)
     listed = vars(table_model.get_prices(at, context))
     prices = {name: price for name, price in listed.items() if price is not None}
-    search = prices.get("web_searches_kcount")
+    search = None if _BY_KIND_OF_SEARCH.match(table_model.id) else prices.get("web_searches_kcount")
+    for_tokens = _FOR_REQUESTS not in prices and not _ALWAYS_SEARCHING.search(model.lower())
     return _Prices(
-        is_known and bool(prices.keys() & _FOR_TOKENS),
+        is_known and for_tokens and bool(prices.keys() & _FOR_TOKENS),
         *_flat_rates(prices),
         _special(prices),
         context,
@@ -540,13 +564,13 @@ def _has_tier(model: Any, context: Mapping[str, str], at: datetime) -> bool:
 def _flat_rates(prices: Mapping[str, Any]) -> tuple[_Rates, float]:
     """The prices as plain rates, and up to how many input tokens they hold.
 
-    Beyond that the table has to calculate (about 80 us): long calls cost more, or each request has a price.
+    Beyond that the table has to calculate (about 80 us): long calls cost more.
     """
     named = {short: prices[name] for name, short in _FLAT if name in prices}
     rates = {short: getattr(price, "base", price) for short, price in named.items()}
     starts = (tier.start for price in named.values() for tier in getattr(price, "tiers", ()))
     until = min(starts, default=math.inf)
-    if "requests_kcount" in prices or not all(isinstance(rate, Decimal) for rate in rates.values()):
+    if not all(isinstance(rate, Decimal) for rate in rates.values()):
         rates, until = {}, -1
     return _Rates.of({"input": 0.0} | {short: float(rate) for short, rate in rates.items()}), until
 

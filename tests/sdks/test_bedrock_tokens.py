@@ -127,11 +127,16 @@ def test_a_model_is_found_by_its_arn(name):
 
 
 @pytest.mark.parametrize(
-    "arn", ["application-inference-profile/a1b2", "provisioned-model/a1b2", "custom-model/a1b2", "prompt/P:1"]
+    "arn", ["application-inference-profile/a1b2", "provisioned-model/a1b2", f"custom-model/{CLAUDE}/a1b2", "prompt/P:1"]
 )
 def test_an_arn_that_does_not_say_the_model_stays(arn):
     """Of a deployment the model is not known, and neither is a price; its name may stand in a prices file."""
     assert model_of(ACCOUNT + arn) == ACCOUNT + arn
+    for endpoint, answer in (
+        (_bedrock_models.CONVERSE, converse(inputTokens=9, outputTokens=9, totalTokens=18)),
+        (_bedrock_models.MESSAGES, answers.MESSAGE),  # which names the base model
+    ):
+        assert pricing.span_cost(written(endpoint, answer, ACCOUNT + arn)) is None
 
 
 @pytest.mark.parametrize(

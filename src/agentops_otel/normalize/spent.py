@@ -49,8 +49,10 @@ def cost_of(
     if usage.missing and said.text("operation") not in _WITHOUT_OUTPUT:
         return None, None  # half of a price is a wrong price
     at = datetime.fromtimestamp(span.start_ns / 1e9, timezone.utc)
-    terms = pricing.Terms.of(span.attributes)._replace(at=at, service_tier=said.text("service_tier") or "")
-    price = pricing.cost(provider, model, usage, terms)
+    priced = pricing.model_of(said.text("request_model"), said.text("response_model"), provider)
+    terms = pricing.Terms.of(span.attributes)
+    terms = terms._replace(at=at, service_tier=said.text("service_tier") or terms.service_tier)
+    price = pricing.cost(provider, priced if isinstance(priced, str) else model, usage, terms)
     if price is None or not price.amount <= _MOST_DOLLARS:
         return None, None
     return Cost(price.amount, price.source), price.table

@@ -150,7 +150,8 @@ def _price_of(span: SpanRow, usage: Usage, rates: Mapping[str, float] | None) ->
     except (OverflowError, ValueError, OSError):
         return None
     terms = pricing.Terms.of(said)._replace(at=at, web_searches=0, billed=(None, None))
-    found = pricing.cost(span.provider or "", span.model or "", usage, terms)
+    model = pricing.model_of(span.request_model, span.model, span.provider)
+    found = pricing.cost(span.provider or "", str(model or ""), usage, terms)
     return None if found is None else found.amount
 
 
