@@ -53,6 +53,7 @@ _RARE_TERMS: Final = frozenset(
     {
         semconv.BILLED_INPUT_TOKENS,
         semconv.BILLED_OUTPUT_TOKENS,
+        semconv.BILLED_UNKNOWN,
         semconv.RESPONSE_INFERENCE_GEO,
         semconv.RESPONSE_ITERATIONS,
         semconv.USAGE_AUDIO_SECONDS,
@@ -191,12 +192,14 @@ class Terms(NamedTuple):
     """The input and output tokens that are billed, where the provider says that they are others."""
     is_by_length: bool = False
     """Whether sound is paid by its length, beside the tokens."""
+    is_billed_unknown: bool = False
+    """Whether other tokens are billed, and nobody says how many."""
 
     @classmethod
     def of(cls, attributes: Mapping[str, AttributeValue]) -> Terms:
         """What a span says of them."""
         usual = cls(
-            service_tier=_text(next(filter(None, map(attributes.get, _TIERS)), None)),
+            service_tier=_text(next((tier for name in _TIERS if (tier := attributes.get(name))), None)),
             host=_text(attributes.get(semconv.SERVER_ADDRESS)),
             asked=_text(attributes.get(semconv.REQUEST_MODEL)),
         )
@@ -210,6 +213,7 @@ class Terms(NamedTuple):
             iterations=tuple(map(str, models)) if isinstance(models, (list, tuple)) else (),
             billed=(_count(given), _count(made)),
             is_by_length=attributes.get(semconv.USAGE_AUDIO_SECONDS) is not None,
+            is_billed_unknown=attributes.get(semconv.BILLED_UNKNOWN) is True,
         )
 
 
@@ -223,8 +227,8 @@ def cost(provider: str, model: str, usage: Usage, terms: Terms = _PLAIN) -> Cost
         provider: A ``gen_ai.provider.name``.
         model: The model that answered.
     """
-    if terms.is_by_length:
-        return None  # the words alone would be half of the price
+    if terms.is_by_length or terms.is_billed_unknown:
+        return None  # the words alone would be half of the price, or another
     usage = _billed(usage, *terms.billed)
     own = _own_cost(provider, (model, terms.asked), usage)
     if own is not None:

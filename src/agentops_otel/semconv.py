@@ -159,6 +159,7 @@ USAGE_SEARCH_UNITS: Final = "agentops.usage.search_units"
 # What is billed, where that is not what the model has read and written: Cohere bills without its own templates.
 BILLED_INPUT_TOKENS: Final = "agentops.usage.billed.input_tokens"
 BILLED_OUTPUT_TOKENS: Final = "agentops.usage.billed.output_tokens"
+BILLED_UNKNOWN: Final = "agentops.usage.billed.unknown"
 
 # Cost (names proposed in the GenAI conventions).
 COST_AMOUNT: Final = "gen_ai.usage.cost.amount"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from opentelemetry.trace import StatusCode
 
 import agentops_otel
-from agentops_otel import guard, semconv
+from agentops_otel import guard, pricing, semconv
 from agentops_otel.instrumentation import anthropic as sdk
 from tests.fakes import event_stream
 from tests.fakes.llm_server import Reply
@@ -258,6 +258,18 @@ async def test_the_clients_of_clouds(name, asynchronous, stream, server, spans):
     assert tokens(span) == (73, 48, 32)
     assert "Capital of France?" in span.attributes[semconv.INPUT_MESSAGES]
     assert len(server.requests) == 1
+
+
+def test_bought_capacity_of_bedrock_has_no_price(server, spans):
+    """The answer names the base model, whose price it does not have."""
+    arn = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc123def456"
+    server.then(reply(answers.message()))
+    with made("AnthropicBedrock", server) as client:
+        client.messages.create(**{**HELLO, "model": arn})
+    seen = spans.one().attributes
+    assert (seen[semconv.REQUEST_MODEL], seen[semconv.RESPONSE_MODEL]) == (arn, answers.message()["model"])
+    assert semconv.COST_AMOUNT not in seen
+    assert pricing.span_cost(seen) is None
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])

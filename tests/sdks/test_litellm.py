@@ -36,7 +36,7 @@ from agentops_otel.instrumentation.readers.litellm_answer import opened
 from agentops_otel.usage import Usage
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.llm_server import Reply, chat, chat_chunks, error
-from tests.sdks import answers_cohere
+from tests.sdks import answers_bedrock, answers_cohere
 from tests.sdks.case import Case
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -290,6 +290,29 @@ def test_pictures_and_sound(spans, server, call):
     assert "RIFF" not in str(span.attributes)
 
 
+@pytest.mark.skipif(not hasattr(litellm, "image_edit"), reason="this release edits no pictures")
+@pytest.mark.parametrize("way", ["by name", "by place", "async"])
+def test_a_picture_that_is_edited(spans, server, way):
+    """What is asked, the picture to begin with, and the cost by modality."""
+    usage = {"input_tokens": 50, "input_tokens_details": {"text_tokens": 10, "image_tokens": 40}}
+    usage |= {"output_tokens": 1056, "total_tokens": 1106}
+    server.then(Reply({"created": 1, "data": [{"b64_json": "iVBORw0KGgo="}], "usage": usage}))
+    asked = {"image": b"PICTURE", "prompt": "A red cat", "model": "openai/gpt-image-1"}
+    to = {"api_base": server.url, "api_key": "sk-test"}
+    if way == "async":
+        asyncio.run(litellm.aimage_edit(**asked, **to))
+    elif way == "by name":
+        litellm.image_edit(**asked, **to)
+    else:
+        litellm.image_edit(*asked.values(), **to)
+    span = spans.one()
+    assert span.name == "generate_content gpt-image-1"
+    assert span.attributes[semconv.USAGE_INPUT_IMAGE_TOKENS] == 40
+    text, picture = json.loads(span.attributes[semconv.INPUT_MESSAGES])[0]["parts"]
+    assert (text["content"], picture["bytes"]) == ("A red cat", 7)
+    assert pricing.span_cost(span.attributes).amount == pytest.approx((10 * 5 + 40 * 10 + 1056 * 40) / 1e6)
+
+
 def test_a_legacy_stream(spans, server, call):
     """A stream of a class of its own."""
     to = {"api_base": server.url, "api_key": "sk-test"}
@@ -523,10 +546,17 @@ def _events(usage):
     ]
 
 
-@pytest.mark.skipif(
-    not hasattr(litellm_types, "UnreportedUsage"), reason="older releases leave out what the usage says of the price"
-)
-@pytest.mark.parametrize("way", ["whole", "streamed", "streamed with usage"])
+IS_NOW = hasattr(litellm_types, "UnreportedUsage")
+now = pytest.mark.skipif(not IS_NOW, reason="older releases leave out what the usage says of the price")
+WAYS = {
+    "whole": {},
+    "streamed": {"stream": True},
+    "streamed with usage": {"stream": True, "stream_options": {"include_usage": True}},
+}
+
+
+@now
+@pytest.mark.parametrize("way", WAYS)
 def test_what_the_usage_says_of_the_price(spans, server, way):
     """Fast answers, their place and searches of the web are on the span, whichever way the answer comes."""
     usage = {"input_tokens": 1000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 2}}
@@ -538,8 +568,7 @@ def test_what_the_usage_says_of_the_price(spans, server, way):
         api_base=server.url,
         api_key="sk-test",
         speed="fast",
-        stream=way != "whole",
-        **({"stream_options": {"include_usage": True}} if way == "streamed with usage" else {}),
+        **WAYS[way],
     )
     if way != "whole":
         assert list(found)
@@ -547,6 +576,119 @@ def test_what_the_usage_says_of_the_price(spans, server, way):
     assert attributes[semconv.USAGE_WEB_SEARCHES] == 2
     assert attributes[semconv.RESPONSE_INFERENCE_GEO] == "us"
     assert attributes[semconv.RESPONSE_SERVICE_TIER] == "fast"
+
+
+COUNTS = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+
+
+def _chunks(model, usage, *, everywhere):
+    """The stream of a chat completion, with its usage in each chunk or in one of its own."""
+    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model}
+    more = {"usage": usage} if everywhere else {}
+    deltas = [({"role": "assistant", "content": "Pa"}, None), ({"content": "ris"}, "stop")]
+    chunks = [
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": end}], **more} for delta, end in deltas
+    ]
+    return [*chunks, *([] if everywhere else [{**head, "choices": [], "usage": usage}]), "[DONE]"]
+
+
+STATED = [
+    ("perplexity/sonar", {"cost": {"request_cost": 0.005, "total_cost": 0.00515}}, 0.00515),
+    ("xai/grok-4", {"cost_in_usd_ticks": 1_280_000_000}, 0.128),
+    ("openrouter/openai/gpt-4o", {"cost": 0.0123}, 0.0123),
+    ("perplexity/sonar", {}, None),
+    ("openrouter/openai/gpt-4o", {}, None),
+    ("openai/gpt-4o", {}, None),
+]
+
+
+@now
+@pytest.mark.parametrize("flagged", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("model", "stated", "dollars"), STATED)
+def test_what_the_provider_says_that_it_has_cost(spans, server, monkeypatch, model, stated, dollars, way, flagged):
+    """The provider's own word is taken, whichever way it comes; LiteLLM's reckoning, which it adds to it, is not."""
+    monkeypatch.setattr(litellm, "include_cost_in_streaming_usage", flagged)
+    provider, _, name = model.partition("/")
+    usage = {**COUNTS, **stated}
+    streamed = _chunks(name, usage, everywhere=provider == "perplexity")
+    server.then(Reply(chat(model=name, usage=usage) if way == "whole" else streamed))
+    found = litellm.completion(model=model, messages=ASKED, api_base=server.url, api_key="sk-test", **WAYS[way])
+    if way != "whole":
+        list(found)
+    attributes = spans.one().attributes
+    assert attributes.get(semconv.COST_AMOUNT) == dollars
+    assert attributes.get(semconv.COST_SOURCE) == (None if dollars is None else "provider")
+
+
+@now
+@pytest.mark.parametrize(
+    ("model", "way"),
+    [
+        ("anthropic/claude-sonnet-4-5", "whole"),
+        ("anthropic/claude-sonnet-4-5", "streamed with usage"),
+        *(("mistral/mistral-small-latest", way) for way in WAYS),
+    ],
+)
+def test_the_tier_that_served_the_call(spans, server, model, way):
+    """It is in the usage, of a stream in that of a chunk; without a price for it the call has none."""
+    usage = {"input_tokens": 1000, "output_tokens": 100, **COUNTS, "service_tier": "priority"}
+    if model.startswith("anthropic"):
+        answer = {**ANTHROPIC, "usage": usage} if way == "whole" else _events(usage)
+    else:
+        answer = chat(usage=usage) if way == "whole" else _chunks("mistral-small-latest", usage, everywhere=True)
+    server.then(Reply(answer))
+    found = litellm.completion(model=model, messages=ASKED, api_base=server.url, api_key="sk-test", **WAYS[way])
+    if way != "whole":
+        list(found)
+    attributes = spans.one().attributes
+    assert attributes[semconv.RESPONSE_SERVICE_TIER] == "priority"
+    assert pricing.span_cost(attributes) is None
+
+
+def test_a_chat_of_coheres_has_no_cost(spans, server):
+    """LiteLLM hands over what the model has read and written, not what is billed."""
+    server.then(Reply(answers_cohere.chat()))
+    address = f"http://127.0.0.1:{server.port}"
+    litellm.completion(
+        model="cohere_chat/v2/command-r-08-2024" if not IS_NOW else "cohere/command-r-08-2024",
+        messages=ASKED,
+        api_base=f"{address}/v2/chat",
+        api_key="sk-test",
+    )
+    attributes = spans.one().attributes
+    assert attributes[semconv.USAGE_INPUT_TOKENS] > 0
+    assert pricing.span_cost(attributes) is None
+
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc123def456"
+
+
+@now
+@pytest.mark.parametrize(
+    ("asked", "cost"),
+    [
+        ({"model": f"bedrock/converse/{ARN}"}, None),
+        ({"model": f"bedrock/invoke/{answers_bedrock.CLAUDE}", "model_id": ARN}, None),
+        ({"model": f"bedrock/{answers_bedrock.CLAUDE}", "model_id": ARN}, None),
+        ({"model": f"bedrock/{answers_bedrock.CLAUDE}"}, 0.0009504),
+    ],
+)
+def test_what_an_arn_stands_for_has_no_price(spans, server, monkeypatch, asked, cost):
+    """Capacity that is bought on Bedrock does not cost what its model does."""
+    pytest.importorskip("boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    answer = (
+        answers_bedrock.MESSAGE if "invoke" in asked["model"] else answers_bedrock.converse(usage=answers_bedrock.USAGE)
+    )
+    server.then(Reply(answer))
+    to = {"aws_region_name": "us-east-1", "aws_bedrock_runtime_endpoint": f"http://127.0.0.1:{server.port}"}
+    litellm.completion(messages=ASKED, **to, **asked)
+    attributes = spans.one().attributes
+    assert attributes[semconv.USAGE_INPUT_TOKENS] > 0
+    found = pricing.span_cost(attributes)
+    assert (found and found.amount) == (cost and pytest.approx(cost))
 
 
 _odd = st.recursive(

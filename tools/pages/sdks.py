@@ -55,11 +55,14 @@ WORDS = {
     ),
     "litellm": (
         (
-            "completions, text completions, responses, embeddings, rankings, pictures, transcriptions, whichever "
-            "provider is behind them; of the router each attempt. What an SDK below records of the same call is not "
-            "counted again"
+            "completions, text completions, responses, embeddings, rankings, pictures made or edited, transcriptions, "
+            "whichever provider is behind them; of the router each attempt. What an SDK below records of the same call "
+            "is not counted again"
         ),
-        "speech; the proxy server itself (its clients are recorded as those of `openai`)",
+        (
+            "speech; `litellm.anthropic.messages`, the router's `aanthropic_messages`, `litellm.google_genai`; the "
+            "proxy server itself (its clients are recorded as those of `openai`)"
+        ),
     ),
     "huggingface_hub": (
         "chats, text generation, embeddings, of Hugging Face and of the providers behind it",

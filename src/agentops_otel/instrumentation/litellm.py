@@ -24,7 +24,7 @@ from .readers.embeddings import EMBEDDINGS
 from .readers.form import FILES
 from .readers.images import IMAGES
 from .readers.litellm_answer import PROVIDER, HiddenFold, mocked, opened, request, response
-from .readers.litellm_providers import asked
+from .readers.litellm_providers import BEDROCK, asked
 from .readers.rerank import RERANK
 
 
@@ -37,8 +37,13 @@ def _reader(endpoint: Endpoint, *names: str) -> Callable[[Any, tuple[Any, ...], 
             return None
         provider, body["model"] = asked(body)
         body[PROVIDER] = provider
+        if provider == BEDROCK and isinstance(body.get("model_id"), str):
+            body["model"] = body["model_id"]  # what is called: https://docs.litellm.ai/docs/providers/bedrock
         if "file" in body:
             body[FILES] = (("file", body["file"]),)
+        if "image" in body:
+            pictures = body["image"]
+            body[FILES] = [("image", each) for each in (pictures if isinstance(pictures, list) else [pictures])]
         if isinstance(body.get("response_format"), type):
             body["response_format"] = {"type": "json_schema"}
         url = body.get("api_base") or body.get("base_url")
@@ -78,13 +83,17 @@ _CALLS: Final = {
     "responses": _reader(_endpoint(RESPONSES), "input", "model"),
     "rerank": _reader(_endpoint(RERANK), "model", "query", "documents", "custom_llm_provider", "top_n"),
 }
+_EDITS: Final = {  # (the order of their parameters is not the same)
+    "image_edit": _reader(_endpoint(IMAGES), "image", "prompt", "model"),
+    "aimage_edit": _reader(_endpoint(IMAGES), "image", "model", "prompt"),
+}
 SDK: Final = Sdk(name="litellm", is_built_on_others=True, error_code=error_code, opened=opened, follow=follow)
 INTEGRATION: Final = Integration(
     "litellm",
     "litellm",
     ">=1.60,<2",
     (
-        functions(SDK, "litellm", _CALLS | {f"a{name}": read for name, read in _CALLS.items()}),
+        functions(SDK, "litellm", _CALLS | {f"a{name}": read for name, read in _CALLS.items()} | _EDITS),
         iterators(("litellm.litellm_core_utils.streaming_handler",), ("CustomStreamWrapper",)),
         iterators(("litellm.text_completions.streaming_iterator", "litellm.utils"), ("TextCompletionStreamWrapper",)),
         iterators(

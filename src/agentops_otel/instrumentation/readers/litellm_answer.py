@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from sys import modules
 from typing import Any, Final
 
 from ... import semconv
@@ -17,7 +18,12 @@ PROVIDER: Final = "custom_llm_provider"
 _HIDDEN: Final = "_hidden_params"
 _LIVE: Final = "_live"
 _LATE: Final = ("server_tool_use", "speed", "inference_geo")  # only in what LiteLLM counts at the end
-_STATE_COST: Final = frozenset({"openrouter"})  # what other answers say is LiteLLM's own reckoning
+# What a provider says in a chunk; into the last one LiteLLM writes its own reckoning of the cost, and keeps what was
+# there beside it, and it leaves out the tier.
+_SAID: Final = ("cost", "cost_in_usd_ticks", "service_tier")
+_SAID_COST: Final = "upstream_usage_cost"
+_STATE_COST: Final = frozenset({"openrouter", "perplexity", "x_ai"})
+_COST: Final = (semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE)
 _HEADERS: Final = {
     "llm_provider-x-request-id": (semconv.REQUEST_ID, str),
     "llm_provider-request-id": (semconv.REQUEST_ID, str),
@@ -29,11 +35,12 @@ _HEADERS: Final = {
 class HiddenFold:
     """The chunks of one stream, and what stands beside the last of them."""
 
-    __slots__ = ("_fold", "_hidden", "_usage")
+    __slots__ = ("_fold", "_hidden", "_said", "_usage")
 
     def __init__(self, fold: Callable[[], Fold]) -> None:
         self._fold = fold()
         self._hidden: Mapping[str, Any] = {}
+        self._said: dict[str, Any] = {}
         self._usage: Any = None
 
     @property
@@ -46,6 +53,11 @@ class HiddenFold:
         self._fold.extend(chunks)
         for chunk in chunks:
             self._hidden = _hidden(chunk) or self._hidden
+            usage = fields(self._hidden.get("usage"))
+            self._said |= {name: usage[name] for name in _SAID if usage.get(name) is not None}
+            for hidden in (self._hidden, _hidden(getattr(chunk, "response", None))):  # of chats, and of responses
+                if _SAID_COST in hidden:
+                    self._said.setdefault("cost", hidden[_SAID_COST])
         if self.done and _is_reported(self._hidden.get("usage")):  # before the end it is a placeholder
             self._usage = self._hidden["usage"]
 
@@ -55,7 +67,8 @@ class HiddenFold:
         usage = answer.get("usage") or self._usage
         if usage:
             late = fields(fields(self._hidden.get(_LIVE)).get("usage"))
-            usage = {**fields(usage), **{name: late[name] for name in _LATE if late.get(name)}}
+            own = {"cost": None} if _writes_its_own_cost() else {}
+            usage = {**fields(usage), **{name: late[name] for name in _LATE if late.get(name)}, **own, **self._said}
         return {**answer, "usage": usage, _HIDDEN: self._hidden}
 
 
@@ -67,6 +80,14 @@ def opened(value: Any) -> Any:
 
 def _hidden(value: Any) -> Mapping[str, Any]:
     return fields(value.get(_HIDDEN) if isinstance(value, Mapping) else getattr(value, _HIDDEN, None))
+
+
+def _writes_its_own_cost() -> bool:
+    """Whether older releases write it without keeping the provider's.
+
+    https://github.com/BerriAI/litellm/blob/v1.80.0-stable/litellm/main.py
+    """
+    return getattr(modules.get("litellm"), "include_cost_in_streaming_usage", False) is True
 
 
 def _is_reported(usage: Any) -> bool:
@@ -112,15 +133,21 @@ def mocked(read: Callable[[Any, Attributes], Failure | None], value: Any, attrib
 
 
 def _nobody_was_asked(attributes: Attributes) -> None:
+    _without_cost(attributes)
+    attributes.pop(semconv.BILLED_UNKNOWN, None)
     for name in [name for name in attributes if name.startswith("gen_ai.usage.")]:
         attributes[name] = 0
+
+
+def _without_cost(attributes: Attributes) -> None:
+    for name in _COST:
+        attributes.pop(name, None)
 
 
 def _tokens(said: Mapping[str, Any], hidden: Mapping[str, Any], attributes: Attributes) -> None:
     """What LiteLLM does to a usage."""
     if attributes.get(semconv.PROVIDER_NAME) not in _STATE_COST:
-        for name in (semconv.COST_AMOUNT, semconv.COST_CURRENCY, semconv.COST_SOURCE):
-            attributes.pop(name, None)
+        _without_cost(attributes)
     if hidden.get("cache_hit") is True:  # its own cache
         _nobody_was_asked(attributes)
         return
@@ -130,12 +157,16 @@ def _tokens(said: Mapping[str, Any], hidden: Mapping[str, Any], attributes: Attr
         del attributes[semconv.USAGE_INPUT_TOKENS]  # a stream of Anthropic's in old releases
     usage = fields(said.get("usage"))
     write_geo(usage, attributes)
-    # Anthropic's fast answers, and the tiers of Vertex AI.
+    # Anthropic's fast answers; the tiers of Vertex AI, and of Anthropic and Mistral.
     traffic = fields(hidden.get("provider_specific_fields")).get("traffic_type")
-    tier = FAST if usage.get("speed") == FAST else traffic_tier(traffic)
+    tier = FAST if usage.get("speed") == FAST else traffic_tier(traffic or usage.get("service_tier"))
     if tier:
         attributes[semconv.RESPONSE_SERVICE_TIER] = tier
     written = fields(fields(usage.get("prompt_tokens_details")).get("cache_creation_token_details"))
     hour = count(written.get("ephemeral_1h_input_tokens"))
     if hour:
         attributes[semconv.USAGE_CACHE_WRITE_1H_TOKENS] = hour
+    # Of a chat, LiteLLM hands over what the model has counted, and not what is billed:
+    # https://github.com/BerriAI/litellm/blob/v1.80.0-stable/litellm/llms/cohere/chat/v2_transformation.py
+    if attributes.get(semconv.PROVIDER_NAME) == "cohere" and attributes.get(semconv.USAGE_OUTPUT_TOKENS):
+        attributes[semconv.BILLED_UNKNOWN] = True

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ... import pricing
 from .._content import fields
 
+BEDROCK: Final = "aws.bedrock"
 # LiteLLM's names of providers -> those of the conventions, else of the price table; others stay as they are.
 PROVIDERS: Final = {
     "ai21_chat": "ai21",
@@ -17,8 +18,8 @@ PROVIDERS: Final = {
     "azure": "azure.ai.openai",
     "azure_ai": "azure.ai.inference",
     "azure_text": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "bedrock_converse": "aws.bedrock",
+    "bedrock": BEDROCK,
+    "bedrock_converse": BEDROCK,
     "bigmodel": "zhipuai",
     "codestral": "mistral_ai",
     "cohere_chat": "cohere",
