@@ -6,6 +6,7 @@ import asyncio
 import copy
 import functools
 import gc
+import io
 import json
 import os
 import pickle
@@ -35,7 +36,7 @@ from agentops_otel.instrumentation import litellm as integration
 from agentops_otel.instrumentation.readers.litellm_answer import opened
 from agentops_otel.usage import Usage
 from tests.fakes.fault_server import FaultServer
-from tests.fakes.llm_server import Reply, chat, chat_chunks, error
+from tests.fakes.llm_server import Reply, chat, chat_chunks, error, response
 from tests.sdks import answers_bedrock, answers_cohere
 from tests.sdks.case import Case
 
@@ -297,7 +298,7 @@ def test_a_picture_that_is_edited(spans, server, way):
     usage = {"input_tokens": 50, "input_tokens_details": {"text_tokens": 10, "image_tokens": 40}}
     usage |= {"output_tokens": 1056, "total_tokens": 1106}
     server.then(Reply({"created": 1, "data": [{"b64_json": "iVBORw0KGgo="}], "usage": usage}))
-    asked = {"image": b"PICTURE", "prompt": "A red cat", "model": "openai/gpt-image-1"}
+    asked = {"image": io.BytesIO(b"PICTURE"), "prompt": "A red cat", "model": "openai/gpt-image-1"}
     to = {"api_base": server.url, "api_key": "sk-test"}
     if way == "async":
         asyncio.run(litellm.aimage_edit(**asked, **to))
@@ -646,12 +647,27 @@ def test_the_tier_that_served_the_call(spans, server, model, way):
     assert pricing.span_cost(attributes) is None
 
 
+@now
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("cost", "dollars"), [({"total_cost": 0.005, "currency": "USD"}, 0.005), (None, None)])
+def test_what_perplexity_says_that_a_response_has_cost(spans, server, call, cost, dollars, streamed):
+    """As of a chat."""
+    usage = {"input_tokens": 100, "output_tokens": 50, "total_tokens": 150, **({"cost": cost} if cost else {})}
+    answer = response(model="sonar", usage=usage)
+    begun = {"type": "response.created", "sequence_number": 0, "response": response("in_progress", usage=None)}
+    ended = {"type": "response.completed", "sequence_number": 1, "response": answer}
+    server.then(Reply([begun, ended] if streamed else answer))
+    call("responses", model="perplexity/sonar", input="Hello", api_base=server.url, api_key="k", stream=streamed)
+    assert spans.one().attributes.get(semconv.COST_AMOUNT) == dollars
+
+
+@now
 def test_a_chat_of_coheres_has_no_cost(spans, server):
     """LiteLLM hands over what the model has read and written, not what is billed."""
     server.then(Reply(answers_cohere.chat()))
     address = f"http://127.0.0.1:{server.port}"
     litellm.completion(
-        model="cohere_chat/v2/command-r-08-2024" if not IS_NOW else "cohere/command-r-08-2024",
+        model="cohere/command-r-08-2024",
         messages=ASKED,
         api_base=f"{address}/v2/chat",
         api_key="sk-test",
