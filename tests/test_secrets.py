@@ -176,6 +176,15 @@ def test_secrets_leave_their_surroundings(text, clean):
         'run with --token, "then" --password, or ["--password", "--verbose"]',
         "name    = value\nkeyword  : value",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "what does -----BEGIN PRIVATE KEY----- mean? It begins a key.",
+        'if text.startswith("-----BEGIN RSA PRIVATE KEY-----"):\n    return read_it2(text)\n',
+        json.dumps(
+            [{"content": "-----BEGIN PRIVATE KEY-----", "role": "user"}, {"content": "a-----END PRIVATE KEY-----"}]
+        ),
+        '("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"), grep "BEGIN PRIVATE KEY" . ; echo 1',
+        "b.name\n  Not valid [type=int_parsing, input_value='abcd1234', input_type=str] input_value='x2' max_value=1",
+        "api_key\n  Field required [type=missing]\nname\n  Not valid [type=a, input_value='abcd1234', input_type=str]",
+        "sha256~1 sha256:4f2a1c7e napi_create_function_2 vck_1 AZDO JQQJ99 ABSK2 LTAI2 AVNS_2 pat-na1-2 a.atlasv1.io",
         "chatcmpl-9abcDEF1234567890 req_0123456789abcdef0123456789abcdef resp_67ccd2bed1ec8190b14f964abc054267",
         "4f2a1c7e-9b3d-4c5e-8f6a-7b8c9d0e1f2a",
     ],
@@ -266,6 +275,52 @@ def test_what_is_behind_a_private_key_stays():
     """Also when it is searched once more."""
     text = f"first {SECRETS['pem']} last"
     assert scrub(text) == scrub(scrub(text)) == "first -----BEGIN RSA PRIVATE KEY-----[redacted] last"
+
+
+def test_of_a_private_key_without_its_end_only_its_lines_go():
+    """What stands behind them stays, in the same text and in the ones that follow; names in JSON are no lines."""
+    line = "MIIEowIBAAKCAQEA1c7+9z5Pad7OejecsQ0bu3aozN3tihPmUodnjIrPBx3Dd4Kx"
+    begins = "-----BEGIN RSA PRIVATE KEY-----"
+    assert scrub(f"{begins}\n{line}\n{line[:20]}") == f"{begins}[redacted]"
+    assert scrub(f"{begins}\n{line}\n{line}\nand then more") == f"{begins}[redacted]\nand then more"
+    assert scrub(f"{begins} {line} and then more") == f"{begins}[redacted] and then more"
+    document = {
+        "a": f"{begins}\n{line}",
+        "authenticationMethod2": 1,
+        "b": [begins, line, line[:9], "c"],
+        "role": "user",
+    }
+    clean = {
+        "a": f"{begins}[redacted]",
+        "authenticationMethod2": 1,
+        "b": [begins, REDACTED, line[:9], "c"],
+        "role": "user",
+    }
+    for indent in (None, 1):
+        assert json.loads(scrub(json.dumps(document, indent=indent))) == clean
+    lines = [begins, line, line, "AQ==", "-----END RSA PRIVATE KEY-----"]
+    assert scrub(json.dumps([lines, "z"])) == json.dumps([[begins, *[REDACTED] * 4], "z"])
+
+
+PEM = st.lists(
+    st.sampled_from([
+        *("-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-----"),
+        *("MIIEowIBAAKCAQEA1c7+9z5P", "\n", "\\n", " ", '"', "'", "\\", "/", ",", ": ", "a word", "{", "Proc-Type: 4"),
+    ]),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.lists(PEM, min_size=1, max_size=4), st.integers(0, 2), st.booleans())
+def test_no_text_about_private_keys_takes_what_follows_with_it(texts, depth, ascii_only):
+    """However they are mentioned: what is searched stays JSON, with all its messages."""
+    later = {"role": "assistant", "content": "a later message"}
+    document = [each for text in texts for each in ({"role": "user", "content": text}, later)]
+    written = as_json(json.dumps(document), depth, ascii_only=ascii_only)
+    clean = json.loads(from_json(scrub(written), depth))
+    assert clean[1::2] == document[1::2]
+    assert [each["role"] for each in clean] == [each["role"] for each in document]
 
 
 @pytest.mark.parametrize("depth", [1, 2])

@@ -82,9 +82,13 @@ _KEYS: Final = (
     ("AKIA ASIA", "A-Z0-9", 12),  # AWS
     ("ghp_ gho_ ghu_ ghs_ ghr_", "A-Za-z0-9", 16),  # GitHub
     ("github_pat_", "A-Za-z0-9_", 16),
-    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt- glagent- gloas- glffct-", "A-Za-z0-9_.-", 16),  # GitLab
+    (
+        "glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt- glagent- gloas- glffct- glwt-",
+        "A-Za-z0-9_.-",
+        16,
+    ),  # GitLab
     ("xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-", "A-Za-z0-9-", 8),  # Slack
-    ("sk_live_ sk_test_ rk_live_ rk_test_", "A-Za-z0-9", 8),  # Stripe
+    ("sk_live_ sk_test_ rk_live_ rk_test_ sk_org_live_ sk_org_test_ sk_org_", "A-Za-z0-9", 8),  # Stripe
     ("whsec_", "A-Za-z0-9+/=", 16),
     ("sq0atp- sq0csp- sq0idp-", "A-Za-z0-9_-", 20),  # Square
     ("shpat_ shpss_ shpca_ shppa_", "A-Za-z0-9", 20),  # Shopify
@@ -102,7 +106,8 @@ _KEYS: Final = (
     ("hvs. hvb. hvr.", "A-Za-z0-9_-", 24),  # HashiCorp Vault
     ("dapi", "a-f0-9", 32),  # Databricks
     ("dckr_pat_ dckr_oat_", "A-Za-z0-9_-", 20),  # Docker
-    ("ATATT3", "A-Za-z0-9_=-", 60),  # Atlassian
+    ("ATATT3 ATCTT3", "A-Za-z0-9_=-", 60),  # Atlassian
+    ("ATBB", "A-Za-z0-9", 32),  # Bitbucket
     ("dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", "A-Za-z0-9_.-", 40),  # Doppler
     ("tskey-", "A-Za-z0-9-", 20),  # Tailscale
     ("nfp_", "A-Za-z0-9_", 36),  # Netlify
@@ -121,9 +126,31 @@ _KEYS: Final = (
     ("fm2_", "A-Za-z0-9+/=", 80),  # Fly
     ("HRKU-AA", "A-Za-z0-9_-", 58),  # Heroku
     ("tfp_", "A-Za-z0-9_.=-", 50),  # Typeform
+    # Amazon Bedrock (https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-how.html).
+    ("ABSK", "A-Za-z0-9+/=", 80),
+    ("bedrock-api-key-", "A-Za-z0-9+/=", 40),
+    # As https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml has them.
+    ("dt0c01.", "A-Z0-9.", 60),  # Dynatrace
+    ("AKCp", "A-Za-z0-9", 60),  # JFrog
+    ("pat-na1- pat-na2- pat-eu1-", "a-f0-9-", 36),  # HubSpot
+    ("sqp_ squ_ sqa_", "a-f0-9", 40),  # SonarQube
+    ("vcp_ vck_ vca_ vci_ vcr_", "A-Za-z0-9", 24),  # Vercel
+    ("vercel_blob_rw_", "A-Za-z0-9_", 30),
+    ("CCIPAT_ CCIPRJ_", "A-Za-z0-9_", 40),  # CircleCI
+    ("sha256~", "A-Za-z0-9_-", 43),  # OpenShift
+    ("duffel_live_ duffel_test_", "A-Za-z0-9_=-", 43),
+    ("EZAK EZTK", "A-Za-z0-9", 54),  # EasyPost
+    ("shippo_live_ shippo_test_", "a-f0-9", 40),
+    ("access_token$production$ access_token$sandbox$", "a-z0-9$", 48),  # Braintree
+    ("AVNS_", "A-Za-z0-9_-", 19),  # Aiven
+    ("LTAI", "A-Za-z0-9", 20),  # Alibaba
+    ("NRII-", "A-Za-z0-9_-", 32),  # New Relic
+    ("NRJS-", "a-f0-9", 19),
+    ("CLOJARS_", "a-z0-9", 60),
+    ("napi_", "a-z0-9", 60),  # Neon
 )
 # Rare characters, the rarest first: the search looks for the first of them that is in a beginning.
-_ANCHORS: Final = "-_JIG9Q./TAp"
+_ANCHORS: Final = "~-_JIG9Q./TApB"
 
 _Replacement: TypeAlias = Callable[[re.Match[str]], str]
 _Secret: TypeAlias = tuple[str, _Replacement]
@@ -138,7 +165,7 @@ def _key_shapes() -> Iterator[_Shape]:
     rows.sort(key=lambda row: -len(row[0]))  # so that all of a beginning is shown
     by_anchor: dict[str, dict[tuple[str, int], list[str]]] = {}
     for start, characters, least in rows:
-        anchor = next(character for character in _ANCHORS if character in start)
+        anchor = next(character for character in _ANCHORS if character in start[1:])
         by_anchor.setdefault(anchor, {}).setdefault((characters, least), []).append(start)
     for anchor, bodies in by_anchor.items():
         keys = "|".join(_key(anchor, starts, *body) for body, starts in bodies.items())
@@ -182,6 +209,15 @@ def _shown(anchor: str) -> Callable[[re.Match[str]], str]:
     return lambda found: f"{anchor}{found[found.lastindex or 0]}{behind}"
 
 
+def _without_key(found: re.Match[str]) -> str:
+    """The first line of a private key without the others; what stands between these, when each is a text, stays."""
+    lines = found[3]
+    if lines is None:
+        return found[1] + REDACTED
+    pieces = _BETWEEN_LINES.split(lines) if lines.strip() else [REDACTED]
+    return found[1] + "".join(REDACTED if piece and not at % 2 else piece for at, piece in enumerate(pieces))
+
+
 def _without_basic(found: re.Match[str]) -> str:
     """`Basic` without what is behind it, when that is a user and a password: what has no colon is another word."""
     encoded = found[2].replace("\\", "").rstrip("=")
@@ -211,6 +247,38 @@ _USER_AND_PASSWORD: Final = (
     r"(?:[^\s/@:\"'<>\\]{0,64}:[^\s/@\"'<>\\]{1,128}(?:@[^\s/@,?#\"'<>\\]{1,64}){0,2}|[^\s/@:\"'<>\\]{20,128})(?=@)"
 )
 _SLASH: Final = r"(?:\\{0,20}/|%2[Ff])"
+
+# A private key (https://www.rfc-editor.org/rfc/rfc7468) up to its end in the same text. Without one, it was cut
+# off, or is one text for each line; or somebody only speaks of keys. Then only what looks like its lines is one.
+_END_OF_KEY: Final = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_KEY_TEXT: Final = r"(?:[^\"'\x1f{};-]+|-(?!----(?:BEGIN|END) )){0,4000}"
+_KEY_HEADER: Final = r"(?:Proc-Type|DEK-Info|Version|Comment|Charset|Hash):[^\r\n\"'\\]{0,200}"
+_KEY_CHARACTERS: Final = r"(?:[A-Za-z0-9+/=]+|\\{1,20}/|\\{1,20}u00(?:2[BbFf]|3[Dd])|%2[BbFf]|%3[Dd])"
+_KEY_LINE: Final = (
+    r"(?=[A-Za-z0-9+/=\\%]{16})(?=[A-Za-z+/\\%]{0,63}[0-9]|[A-Za-z0-9+/=\\%]{40})" + _KEY_CHARACTERS + "{1,200}"
+)
+_KEY_BREAK: Final = r"(?:[\r\n]|\\{1,20}[nr]|\\{1,20}u000[AaDd]|%0[AaDd])"
+# Between two lines that are texts of their own, in a list or in code; behind it there is a line and nothing else.
+_KEY_JOINT: Final = (
+    rf"(?:{_QUOTE}(?:[\s,+]|\\{{1,20}}[nrt]){{0,64}}{_QUOTE}|\x1f \n)"
+    rf"(?=[A-Za-z0-9+/=\\]{{0,200}}(?:{_QUOTE}(?!\s?:)|[\r\n]|\Z)|-----END |Proc-Type:|DEK-Info:)"
+)
+_KEY_NUMBER: Final = r"[0-9]{1,6}(?:[:|\t→]|\\{1,20}(?:t|u2192))"  # of a line, as tools show files
+_KEY_GAP: Final = rf"(?:{_KEY_BREAK}|[ \t>]|\\{{1,20}}t|%20|{_KEY_NUMBER}|{_KEY_JOINT}){{0,64}}"
+# Cut in the middle.
+_KEY_PIECE: Final = (
+    rf"{_KEY_BREAK}{{1,4}}(?=[A-Za-z]{{0,62}}[0-9+/=]|[A-Za-z]{{12}})[A-Za-z0-9+/=]{{4,63}}(?=\Z|{_QUOTE}|\n\x1f)"
+)
+_KEY_LINES: Final = (
+    rf"(?:{_KEY_GAP}(?:{_KEY_HEADER}|{_KEY_LINE})){{1,4000}}"
+    rf"(?:{_KEY_PIECE})?"
+    rf"(?:{_KEY_GAP}(?:[A-Za-z0-9+/=]{{1,63}}{_KEY_GAP})?{_END_OF_KEY})?"
+    rf"|{_KEY_GAP}[A-Za-z0-9+/=]{{16,63}}{_KEY_GAP}{_END_OF_KEY}"
+    rf"|{_KEY_PIECE}"
+    # (a text that ends so is not clean, because the lines may be in the next one)
+    rf"|[ \t\r\n]{{0,8}}(?=\Z|\n\x1f)"
+)
+_BETWEEN_LINES: Final = re.compile(rf"({_QUOTE}[^\"']{{0,400}}?{_QUOTE}|\n?\x1f \n)")
 # 17 to 19 digits in base64.
 _DISCORD_NUMBER: Final = "|".join(
     rf"(?<=(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){{5}}[A-Za-z0-9]{{{rest}}}\.)" for rest in (3, 4, 6)
@@ -224,9 +292,10 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
             (
                 (
                     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?!\[redacted\])"
-                    r"(?:.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|.*)"
+                    # (a group in a look ahead is not tried again)
+                    rf"(?:(?=({_KEY_TEXT}))\2{_END_OF_KEY}|({_KEY_LINES}))"
                 ),
-                _kept(),
+                _without_key,
             ),
         ),
     ),
@@ -279,6 +348,41 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
                 _kept("…"),
             ),
         ),
+    ),
+    (
+        ".",
+        r"(?<=webhook\.)(?=office)",
+        ((rf"(\.office(?:365)?\.com{_SLASH}webhook(?:b2)?{_SLASH})(?:[A-Za-z0-9@-]|{_SLASH}){{40,}}", _kept("…")),),
+    ),
+    (
+        ".",
+        r"(?=atlasv1\.)",
+        # Of Terraform.
+        ((r"(\.(?<=[A-Za-z0-9]{14}\.)atlasv1\.)[A-Za-z0-9_=-]{60,}", _kept("…")),),
+    ),
+    (
+        ".",
+        r"(?=[a-f0-9]{8})(?<=pat[A-Za-z0-9]{14}\.)",
+        # Of Airtable.
+        ((r"(\.(?<=pat[A-Za-z0-9]{14}\.))[a-f0-9]{64}", _kept("…")),),
+    ),
+    (
+        "J",
+        r"(?=QQJ9)(?<=[A-Za-z0-9]{52}J)",
+        # Of Azure (https://learn.microsoft.com/azure/ai-services/openai/).
+        ((rf"({_begins('')})[A-Za-z0-9]{{52}}JQQJ9[A-Za-z0-9]{{27,}}", _kept()),),
+    ),
+    (
+        "Z",
+        r"(?=DO)(?<=[A-Za-z0-9]{76}AZ)",
+        # Of Azure DevOps (https://learn.microsoft.com/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate).
+        ((rf"({_begins('')})[A-Za-z0-9]{{76}}AZDO[A-Za-z0-9]{{4,}}", _kept()),),
+    ),
+    (
+        "A",
+        r"(?=L)(?<=[0-9a-fux]{36}NRA)",
+        # Of New Relic.
+        ((rf"({_begins('')})[0-9a-fux]{{36}}NRAL(?![A-Za-z0-9])", _kept()),),
     ),
     (
         ".",
@@ -509,6 +613,12 @@ _NO_WORD: Final = re.compile(r"(?![<{$%\[])(?=\S*[^A-Za-z_.\s-]|\S{12})\S{4,}")
 _NAME_OF_VALUE: Final = re.compile(rf"(?i:name|key)(?:{_QUOTE})?\s?[:=]\s?(?:{_QUOTE})?[\w.-]{{2,60}}\Z")
 
 
+# What pydantic says of a value that is not valid (https://docs.pydantic.dev/latest/errors/errors/): on a line where it
+# stands, `a.0.api_key`, and on the next one, indented by two, what is wrong, and the value.
+_PLACE: Final = re.compile(r"(?s:.*)(?:\n|\\{1,16}n)([^\s\\]{1,200}?)(?:\.[0-9]{1,9})?(?:\n|\\{1,16}n)  (?=\S)")
+_INPUT_VALUE: Final = re.compile(r"(?!\[redacted\])[^\r\n]{1,800}?(?=, input_type=)")
+
+
 @functools.cache
 def _end_in_json() -> re.Pattern[str]:
     """Matches the quote that ends a text of JSON, and what then stands behind it: as in `"enter your password:"}`."""
@@ -608,6 +718,9 @@ def _name(text: str, at: int, before: str) -> str:
     name = _stripped(before, "\\\"' \t*`]")
     if name[-5:].lower() != "value":
         return name
+    if name.endswith("input_value"):
+        place = _PLACE.match(text, max(at - 800, 0), at) if "[type=" in text[max(at - 100, 0) : at] else None
+        return "" if place is None else place[1]
     start = at - len(before) + len(name) - 5
     named = _stripped(text[max(start - 160, 0) : start], "\\\"' \t\r\n,")
     is_pair = named[-1:] in _LAST_LETTERS and is_secret_name(named) and _NAME_OF_VALUE.search(named)
@@ -631,6 +744,9 @@ def _value(
     text: str, at: int, name: str, sign: re.Pattern[str], loose: int, *, in_json: bool
 ) -> tuple[int, int] | None:
     """Where the value behind a name and its sign begins and ends: all of a header, else the secret."""
+    rejected = _INPUT_VALUE.match(text, at) if text.startswith("input_value=", at - 12) else None
+    if rejected:
+        return rejected.span()
     header = _HEADER_VALUE.match(text, at) if sign is _COLON and not in_json and _HEADER.search(name) else None
     # (where the next parameter begins in a URL within a URL)
     until = "%26" if sign is _ENCODED else ""

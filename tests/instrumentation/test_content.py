@@ -264,8 +264,20 @@ def test_a_secret_that_goes_on_in_the_next_text_goes():
     """The lines of a private key as a list."""
     lines = SECRETS["pem"].split("\n")
     attributes, searched = recorded({"tools": [{"lines": lines}], "messages": ["hello"]})
-    assert "MIIE" not in attributes["tools"]
-    assert searched == {"messages"}
+    assert json.loads(attributes["tools"]) == [{"lines": [lines[0], "[redacted]", "[redacted]"]}]
+    assert searched == {"messages", "tools"}
+
+
+def test_who_speaks_of_private_keys_is_recorded():
+    """The messages behind a mention of one stay; a key that goes on in the next text goes."""
+    first, line = SECRETS["pem"].partition("\n")[0], SECRETS["azure"]
+    texts = [f"what does {first} mean?", f"it begins a key\n{first}", f"{first}\n{line[:40]}", line[40:], "the last"]
+    messages = [{"role": "user", "content": text} for text in texts]
+    attributes, _ = recorded(lambda content: read(chat.prompt, {"messages": messages}, content))
+    shown = [message["parts"][0]["content"] for message in json.loads(attributes[semconv.INPUT_MESSAGES])]
+    assert shown == [texts[0], f"it begins a key\n{first}[redacted]", f"{first}[redacted]", "[redacted]", "the last"]
+    attributes, _ = recorded({"tools": [texts[2], line[:40], "the last"]})
+    assert json.loads(attributes["tools"]) == [f"{first}[redacted]", "[redacted]", "the last"]
 
 
 @pytest.mark.parametrize(
