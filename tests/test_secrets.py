@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentops_otel import secrets
 from agentops_otel.redaction import Redactor
-from agentops_otel.secrets import REDACTED, learn, scrub
+from agentops_otel.secrets import REDACTED, is_secret_name, learn, scrub
 from agentops_otel.text import MAX_LENGTH
 from agentops_otel.values import to_json
 from tests.fakes.secrets import BEFORE, NAMED, SECRETS, as_json, from_json
@@ -176,6 +176,16 @@ def test_secrets_leave_their_surroundings(text, clean):
         'run with --token, "then" --password, or ["--password", "--verbose"]',
         "name    = value\nkeyword  : value",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        *(
+            f"{name} = 'a8f5f167f44f4964e6c998dee827110c'; {name}: Zx9Kq2Lm7Wp4Rt8V"
+            for name in (
+                *("primary_key", "sort_key", "cache_key", "foreign_key", "public_key", "partition_key", "row_key"),
+                *("idempotency_key", "ROW_KEY", "PRIMARY_KEY", "PUBLIC_KEY", "S3_KEY", "CACHE_KEY", "MONKEY", "KEY"),
+                *("key_type", "storage_key", "user_key", "SORT_KEY", "object-key", "x1", "code", "string", "db"),
+            )
+        ),
+        'SESSION_KEY = "session_id_2"; STORE_KEY="user:profile:cache_v2:settings", LAST_KEY = "/a/b/c/d/e/f/g2"',
+        '{"token1": "quick", "token_2": "brown", "status_code_2": "a1b2c3d4"} secret_value=abc password2: str',
         "what does -----BEGIN PRIVATE KEY----- mean? It begins a key.",
         'if text.startswith("-----BEGIN RSA PRIVATE KEY-----"):\n    return read_it2(text)\n',
         json.dumps(
@@ -219,7 +229,8 @@ TOKENS = [
     "token", "access_token", "refresh_token", "id_token", "session_token", "api token", "bot_token", "auth_token",
     "accessToken", "GITHUB_TOKEN", "x-auth-token", "X-Amz-Security-Token", "slack_bot_token", "csrfToken",
     "next_access_token", "api_token", "AuthToken", "TOKEN", "request.token", "Ocp-Apim-Subscription-Key", "AccountKey",
-    "SharedAccessKey", "api key",
+    "SharedAccessKey", "api key", "OPENAI_KEY", "openai_key", "x-rapidapi-key", "Fastly-Key",
+    "DD-APPLICATION-KEY", "service_key", "passcode", "identitytoken", "authtoken", "csrftoken",
 ]  # fmt: skip
 
 
@@ -238,6 +249,24 @@ def test_a_token_that_lets_in_is_a_secret(name, form):
     """However it is named and written, its value goes."""
     assert "abcdef" not in scrub(form.format(name))
     assert Redactor().clean(span(attributes={name: "abcdef12345678"})).attributes[name] == REDACTED
+
+
+@pytest.mark.parametrize("form", VALUES[:3])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AZURE_OPENAI_KEY", "COHERE_KEY", "SPEECH_KEY", "AZURE_STORAGE_KEY", "COSMOS_KEY", "SUPABASE_KEY", "APP_KEY"),
+        *("SUPABASE_SERVICE_ROLE_KEY", "MEILI_ADMIN_KEY", "SECRET_KEY_BASE", "password1", "token_2", "api_key_2"),
+        *("OPENAI_API_KEY_2", "password_confirmation", "secret_value", "API_KEY1"),
+    ],
+)
+def test_a_name_that_may_be_another_needs_a_value_that_looks_like_a_secret(name, form):
+    """Any key of the environment, and what goes on behind a secret's name."""
+    text = form.format(name)
+    secret = "Zx9Kq2Lm7Wp4Rt8V1"
+    assert scrub(text.replace("abcdef12345678", secret)) == text.replace("abcdef12345678", REDACTED)
+    plain = text.replace("abcdef12345678", "another_name")
+    assert scrub(plain) is plain or is_secret_name(name)
 
 
 @pytest.mark.parametrize("ascii_only", [False, True], ids=["", "ascii"])

@@ -350,6 +350,13 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         ),
     ),
     (
+        "S",
+        "(?=ecretString)",
+        # Of AWS Secrets Manager; in an object in there the names say it
+        # (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html).
+        ((rf"(SecretString{_QUOTE}\s?:\s?{_QUOTE})(?!\[redacted\])[^\s\"'\\{{][^\"'\\]{{3,}}", _kept()),),
+    ),
+    (
         ".",
         r"(?<=webhook\.)(?=office)",
         ((rf"(\.office(?:365)?\.com{_SLASH}webhook(?:b2)?{_SLASH})(?:[A-Za-z0-9@-]|{_SLASH}){{40,}}", _kept("…")),),
@@ -492,21 +499,43 @@ _SHAPES: Final = _compiled()
 
 # A name whose value is a secret, as a whole word: `max_tokens` and `token_count` are none.
 _NAME: Final = re.compile(
-    r"(?:(?:access|account|api|auth|encryption|master|private|secret|signing|subscription)[-_ ]?keys?|authorization"
-    r"|cookies?|credentials?|passphrase|passw(?:or)?ds?|secrets?|token)\Z",
+    r"(?:authorization|cookies?|credentials?|passcode|passphrase|passw(?:or)?ds?|secrets?|(?:auth|csrf|identity)?token)\Z",
     re.IGNORECASE,
 )
-# Whose password it is, in a name that says so in short: DB_PASS, smtp-pwd.
-_SHORT: Final = ("pass", "pwd")
-_OWNERS: Final = (
+# Whose password or key it is, in a name that says so in short: DB_PASS, smtp-pwd, OPENAI_KEY.
+_OWNERS_OF_PASSWORDS: Final = (
     "admin", "auth", "database", "db", "email", "ftp", "imap", "ldap", "login", "mail", "mongo", "mysql", "pg",
     "postgres", "proxy", "redis", "root", "sftp", "smtp", "sql", "ssh", "sudo", "user", "vnc", "vpn",
 )  # fmt: skip
+_OWNERS_OF_KEYS: Final = (
+    "access", "account", "admin", "algolia", "anthropic", "api", "application", "auth", "azure", "brave", "claude",
+    "cohere", "cosmos", "deepseek", "encryption", "fastly", "fireworks", "functions", "gemini", "groq", "huggingface",
+    "llm", "master", "mistral", "openai", "openrouter", "perplexity", "pinecone", "private", "qdrant", "rapidapi",
+    "replicate", "secret", "sendgrid", "serper", "service", "signing", "speech", "stripe", "subscription", "supabase",
+    "tavily", "weaviate",
+)  # fmt: skip
+_OWNERS: Final = {
+    "pass": _OWNERS_OF_PASSWORDS, "pwd": _OWNERS_OF_PASSWORDS, "key": _OWNERS_OF_KEYS, "keys": _OWNERS_OF_KEYS,
+}  # fmt: skip
 # These alone are words and the working directory, too: only what looks like a secret is one behind them.
 _WEAK_NAME: Final = re.compile(
     r"(?i:(?<![A-Za-z])pwd|(?<![A-Za-z_-])pass(?=\s*=|\\{0,16}[\"']))[\\\"'\s\]]{0,18}[:=]\Z"
 )
+# So behind what goes on behind a secret's name: `password2`, `api_key_2`, `password_confirmation`.
+_BEHIND_NAME: Final = re.compile(r"(?:[-_ ]?[0-9]{1,2}|[-_](?:base|confirmation|value))\Z", re.IGNORECASE)
 _WEAK_VALUE: Final = re.compile(r"(?![$<{%\[.~])(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[^\s/\\]{4,}")
+# A key in the name of a constant or in the environment, whoever it is for: COSMOS_KEY. There only what is long and not
+# made of words is one, as such a name is often that of a name: CACHE_PREFIX_KEY = "user:profile:v2".
+_ANY_KEY: Final = re.compile(r"([A-Z][A-Z0-9]*)_KEY\Z")
+_NO_SECRET_KEY: Final = frozenset({
+    "BUCKET", "CACHE", "COLUMN", "CORRELATION", "DEDUPLICATION", "EVENT", "FILE", "FOREIGN", "GROUP", "HASH",
+    "IDEMPOTENCY", "INDEX", "LOCK", "LOOKUP", "MESSAGE", "OBJECT", "ORDER", "PARTITION", "PRIMARY", "PUBLIC",
+    "PUBLISHABLE", "RANGE", "REQUEST", "ROUTING", "ROW", "S3", "SHARD", "SORT", "TRACE", "UNIQUE",
+})  # fmt: skip
+_ANY_KEY_VALUE: Final = re.compile(
+    rf"(?![$<{{%\[.~/]|[a-z]+://|(?:{_WORD_OF_A_NAME}[_.:/-]{{1,2}}){{0,15}}{_WORD_OF_A_NAME}?\Z)"
+    r"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[^\s\\]{16,}"
+)
 # Before `token`, these words say that it marks a place in a list or in a vocabulary.
 _WORD: Final = re.compile(r"([A-Z]?[a-z]+|[A-Z]+)[-_. ]?\Z")
 _NO_SECRET_TOKEN: Final = re.compile(
@@ -516,13 +545,14 @@ _NO_SECRET_TOKEN: Final = re.compile(
     re.IGNORECASE,
 )
 # The last letters of those names, with the sign that stands behind them.
-_LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS")
-_LETTERS: Final = rf"[eErRwWsSiIaAlLoOuUdDtTyY][{''.join(sorted(_LAST_LETTERS))}]"
+_LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS0123456789")
+_LETTERS: Final = rf"[eErRwWsSiIaAlLoOuUdDtTyY_][{''.join(sorted(_LAST_LETTERS))}]"
 _TAIL: Final = (
     r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
-    r"|[sS][sS][wW][dD]|[rR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZ][aA][tT][iI][oO][nN]))"
+    r"|[sS][sS][wW][dD]|[bBrR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZmM][aA][tT][iI][oO][nN]))"
     r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE]"
-    r"|[pP][aA][sS][sS]|(?s:.)[pP][wW][dD]|[oO][rR][dD][sS]|[kK][eE][yY][sS]|[rR][eE][tT][sS])"
+    r"|[pP][aA][sS][sS]|(?s:.)[pP][wW][dD]|[oO][rR][dD][sS0-9]|[kK][eE][yY][sS0-9]|[rR][eE][tT][sS0-9]|[cC][oO][dD][eE]"
+    r"|[eErR][dDnNtTyY]_[0-9])"
 )
 
 
@@ -610,7 +640,10 @@ _PAIR: Final = re.compile(rf"[\[(]{_SPACE}[bBuU]?(\\{{0,16}}[\"'])\w[\w.-]*\1\Z"
 _ENDS_PAIR: Final = re.compile(rf"{_QUOTE}{_SPACE},?{_SPACE}[\])]")
 _NO_WORD: Final = re.compile(r"(?![<{$%\[])(?=\S*[^A-Za-z_.\s-]|\S{12})\S{4,}")
 # An object with a name and a value: {"name": "API_KEY", "value": "..."}, in YAML and XML, too.
-_NAME_OF_VALUE: Final = re.compile(rf"(?i:name|key)(?:{_QUOTE})?\s?[:=]\s?(?:{_QUOTE})?[\w.-]{{2,60}}\Z")
+_NAME_OF_VALUE: Final = re.compile(rf"(?i:name|key)(?:{_QUOTE})?\s?[:=]\s?(?:{_QUOTE})?[\w./-]{{2,60}}\Z")
+_TYPE_OF_VALUE: Final = re.compile(
+    rf",{_SPACE}{_QUOTE}[Tt]ype{_QUOTE}\s?:\s?{_QUOTE}\w{{1,40}}{_QUOTE},{_SPACE}{_QUOTE}\Z"
+)
 
 
 # What pydantic says of a value that is not valid (https://docs.pydantic.dev/latest/errors/errors/): on a line where it
@@ -639,20 +672,21 @@ def _start_of_name(text: str) -> int:
     return -1 if found is None else found.start()
 
 
-def _start_of_short_name(text: str) -> int:
-    stem = text[-20:].lower()
-    stem = stem[:-4] if stem.endswith(_SHORT[0]) else stem[:-3]
+def _start_of_short_name(text: str, short: str) -> int:
+    stem = text[-20:].lower().removesuffix(short)
     left = len(text[-20:]) - len(stem)
-    if stem.endswith(("-", "_")):
+    if stem.endswith(("-", "_", " ")):
         stem, left = stem[:-1], left + 1
-    if not stem.endswith(_OWNERS):
+    if not stem.endswith(_OWNERS[short]):
         return -1
-    return len(text) - left - max(len(owner) for owner in _OWNERS if stem.endswith(owner))
+    return len(text) - left - max(len(owner) for owner in _OWNERS[short] if stem.endswith(owner))
 
 
 def is_secret_name(text: str) -> bool:
     """Whether `text` ends with a secret's name: ``OPENAI_API_KEY``, ``accessToken``, ``request.header.cookie``."""
-    at = _start_of_short_name(text) if text[-4:].lower().endswith(_SHORT) else _start_of_name(text)
+    last = text[-4:].lower()
+    short = last if last in _OWNERS else last[-3:]
+    at = _start_of_short_name(text, short) if short in _OWNERS else _start_of_name(text)
     if at < 0:
         return False
     before = text[at - 1 : at]
@@ -685,7 +719,8 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
         before = text[max(at - 60, 0) : at]
         name = _name(text, at, before)
         is_weak = name[-1:] not in _LAST_LETTERS or not is_secret_name(name)
-        if is_weak and (at < weak or not _is_weak(text, at - len(before) + len(name), end)):
+        needed = _needed(text, at - len(before) + len(name), end, name) if is_weak and at >= weak else None
+        if is_weak and needed is None:
             continue
         named += 1
         if named > _MOST_NAMED:
@@ -705,7 +740,7 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
             span = _value(text, end, name, sign, loose, in_json=quote is not None or is_item)
         if span is None:
             continue
-        if is_weak and _WEAK_VALUE.fullmatch(text, *span) is None:
+        if needed is not None and needed.fullmatch(text, *span) is None:
             weak = span[1]  # (a long one is read once)
             continue
         spans.append(span)
@@ -722,9 +757,11 @@ def _name(text: str, at: int, before: str) -> str:
         place = _PLACE.match(text, max(at - 800, 0), at) if "[type=" in text[max(at - 100, 0) : at] else None
         return "" if place is None else place[1]
     start = at - len(before) + len(name) - 5
-    named = _stripped(text[max(start - 160, 0) : start], "\\\"' \t\r\n,")
+    around = text[max(start - 300, 0) : start]
+    between = _TYPE_OF_VALUE.search(around) if "ype" in around else None
+    named = _stripped(around if between is None else around[: between.start()], "\\\"' \t\r\n,")
     is_pair = named[-1:] in _LAST_LETTERS and is_secret_name(named) and _NAME_OF_VALUE.search(named)
-    return named if is_pair else ""
+    return named if is_pair else name
 
 
 def _stripped(text: str, characters: str) -> str:
@@ -735,9 +772,15 @@ def _stripped(text: str, characters: str) -> str:
     return text
 
 
-def _is_weak(text: str, at: int, end: int) -> bool:
-    """Whether the name that ends at `at` is a weak one, whose sign ends at `end`."""
-    return text[at - 2 : at].lower() in ("ss", "wd") and _WEAK_NAME.search(text, max(at - 4, 0), end) is not None
+def _needed(text: str, at: int, end: int, name: str) -> re.Pattern[str] | None:
+    """What a value has to be behind a weak name, which ends at `at`, and its sign at `end`; None: it is none."""
+    if text[at - 2 : at].lower() in ("ss", "wd") and _WEAK_NAME.search(text, max(at - 4, 0), end):
+        return _WEAK_VALUE
+    if name.endswith("_KEY"):
+        key = _ANY_KEY.search(name, max(len(name) - 40, 0))
+        return None if key is None or key[1] in _NO_SECRET_KEY else _ANY_KEY_VALUE
+    behind = _BEHIND_NAME.search(name, max(len(name) - 13, 0))
+    return _WEAK_VALUE if behind and is_secret_name(name[: behind.start()]) else None
 
 
 def _value(
