@@ -186,6 +186,9 @@ def test_secrets_leave_their_surroundings(text, clean):
         ),
         'SESSION_KEY = "session_id_2"; STORE_KEY="user:profile:cache_v2:settings", LAST_KEY = "/a/b/c/d/e/f/g2"',
         '{"token1": "quick", "token_2": "brown", "status_code_2": "a1b2c3d4"} secret_value=abc password2: str',
+        "fetch(u, {credentials: 'same-origin'}), {\"credentials\": \"include\"}, credentials: 'omit'",
+        '{"token": "WETH", "price": 3000.1}; api_key: str = "value", password: Optional[str] = None, x-user:a1 -u',
+        "certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSURCVENDQWUyZ0F3SUJBZ0lJ",
         "what does -----BEGIN PRIVATE KEY----- mean? It begins a key.",
         'if text.startswith("-----BEGIN RSA PRIVATE KEY-----"):\n    return read_it2(text)\n',
         json.dumps(

@@ -43,7 +43,7 @@ _ESCAPES: Final = (
     r"[\[;][0-9]{3}m",
 )
 # A space as such texts write it.
-_BLANK: Final = r"(?:[ \t]|\\{1,8}t|\\{1,8}u00[2Aa]0|%20)"
+_BLANK: Final = r"(?:[ \t\xa0]|\\{1,8}(?:t|u00[2Aa]0|xa0)|%20)"
 _QUOTE: Final = r"\\{0,16}[\"']"
 _BEHIND_ESCAPE: Final = re.compile("|".join(f"(?<={escape})" for escape in _ESCAPES))
 
@@ -350,6 +350,18 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
         ),
     ),
     (
+        "I",
+        "(?=DENTIFIED BY )",
+        # A password in SQL.
+        ((rf"(IDENTIFIED BY {_QUOTE})(?!\[redacted\])[^\s\"'\\]{{4,}}", _kept()),),
+    ),
+    (
+        "J",
+        "(?=Ti)(?<=LS0tLS1CRUdJ)",
+        # A private key in base64, as `client-key-data` of Kubernetes: RSA, EC, DSA, OPENSSH, ENCRYPTED or none of them.
+        ((r"(J(?<=LS0tLS1CRUdJ)Ti)(?=BSU0|BFQyB|BEU0|BPUEV|BFTkN|BQUkl)[A-Za-z0-9+/=]{20,}", _kept("…")),),
+    ),
+    (
         "S",
         "(?=ecretString)",
         # Of AWS Secrets Manager; in an object in there the names say it
@@ -429,13 +441,13 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     ),
     (
         "-",
-        r"(?=u[ \t\\\"'])|(?=user[ \t=\\\"'])(?<=--)",
+        r"(?=u(?:[ \t\\\"']|[\w.@-]{1,32}:))|(?=user[ \t=\\\"'])(?<=--)",
         # User and password of curl; what a variable says is none (https://curl.se/docs/manpage.html#-u).
         (
             (
                 (
                     r"(curl(?:(?!curl)[^|;]){0,300}?(?:\s|\\[nrt]|[\"'])-(?:u|-user)"
-                    rf"(?:=|{_BLANK}{{1,4}}|{_QUOTE},{_BLANK}{{0,4}})(?:{_QUOTE})?[^\s:\"'\\]{{1,64}}:)"
+                    rf"(?:=|{_BLANK}{{1,4}}|{_QUOTE},{_BLANK}{{0,4}}|(?<=-u))(?:{_QUOTE})?[^\s:\"'\\]{{1,64}}:)"
                     r"(?![$%<{\[])[^\s\"'\\]{1,128}"
                 ),
                 _kept(),
@@ -586,9 +598,13 @@ def _behind_a_first(sign: str) -> str:
 _COLON: Final = re.compile(_behind_a_name(":"))
 _COMMA: Final = re.compile(_behind_a_first(","))
 # With that of a signature in a URL, which lets in whoever has it: one search finds both, because each takes time.
-_EQUALS: Final = re.compile(_behind_a_name("=") + r"|=(?<=[ge]=)(?:(?<=[?&]sig=)|(?<=[sS]ignature=))")
+_EQUALS: Final = re.compile(_behind_a_name("=") + r"|=(?<=[ge]=)(?:(?<=[?&;6]sig=)|(?<=[sS]ignature=))")
 _SIGNATURE: Final = re.compile(
-    r"([?&](?:sig|[A-Za-z-]{0,16}[sS]ignature)=|[ ,]Signature=(?=[0-9a-fA-F]{32}))[^&#\s\"'<>\\\[]{8,}"
+    r"([?&\\](?:(?<=\?)|(?<=&)(?:amp;)?|(?<=\\)u0026)(?:sig|[A-Za-z-]{0,16}[sS]ignature)="
+    r"|[ ,]Signature=(?=[0-9a-fA-F]{32}))[^&#\s\"'<>\\\[]{8,}"
+)
+_ENCODED_SIGNATURE: Final = re.compile(
+    r"(%(?:26|3[Ff])(?:sig|[A-Za-z-]{0,16}[sS]ignature)%3[Dd])(?:[^&#\s\"'<>\\\[%]|%(?!26)){8,}"
 )
 # A colon or an equals sign in a URL within a URL.
 _ENCODED: Final = re.compile(rf"%3[aAdD](?<={_LETTERS}%3[aAdD])(?<={_TAIL}%3[aAdD])")
@@ -621,12 +637,17 @@ _LIKELY: Final = re.compile(
     rf"[^\r\n]{{0,64}}?{_QUOTE},(?:\s|\\{{1,16}}[nrt]){{0,16}}{_QUOTE}"
     rf"(?:logprob{_QUOTE}\s?:\s?[-0]|bytes{_QUOTE}\s?:\s?(?:\[|null)|start_offset{_QUOTE}\s?:\s?[0-9])"
 )
+# A coin, and what a browser sends with a request (https://developer.mozilla.org/docs/Web/API/RequestInit#credentials).
+_TICKER: Final = re.compile(rf" ?{_QUOTE}[A-Z]{{1,6}}{_QUOTE}")
+_OF_FETCH: Final = re.compile(rf" ?{_QUOTE}(?:same-origin|include|omit){_QUOTE}")
 # A quote that ends the text in which the name stands: `input("password: ")`.
 _ENDS_CALL: Final = re.compile(rf"{_BLANK}{{0,8}}({_QUOTE})[ \t]{{0,8}}[)\]}},;]")
 _SCHEME: Final = re.compile(
     rf"{_BLANK}{{0,8}}((?i:bearer|basic|digest|token|apikey){_BLANK}{{1,4}}[^\s\"'&;,<>(){{}}\[\]\\|`]{{4,}})"
 )
 _SPACE: Final = r"(?:\s|\\{1,16}[nrt]){0,64}"
+# `password: str = "..."`, `API_KEY: Final[str] = "..."`, as Python and TypeScript write it.
+_ANNOTATED: Final = re.compile(r"(?<=:) ?[A-Za-z_][\w.]{0,40}(?:\[[\w., |\[\]]{1,60}\])?(?: \| None)? ?= ?(?=[\\\"'])")
 # What may stand before a value. In Markdown: `**password:** x`, with a backtick; in JSON and the like a text may stand
 # on the next line; in YAML it is indented there, and of what looks like that only one word with a digit is a value.
 _MARKED: Final = re.compile(rf"(?:{_BLANK}{{0,8}}\*{{1,3}})?(?:{_BLANK}{{0,8}}`{{1,3}})?")
@@ -818,7 +839,9 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
 
 def _is_none(text: str, at: int, end: int, name: str, *, is_bare: bool) -> bool:
     """Whether a sign behind a name says nothing of it: at the end of a text, and of a word of a vocabulary."""
-    if name[-6:] in ('"token', "'token") and _LIKELY.match(text, end):
+    if name[-6:] in ('"token', "'token") and (_LIKELY.match(text, end) or _TICKER.match(text, end)):
+        return True
+    if name[-11:].lower() == "credentials" and _OF_FETCH.match(text, end):
         return True
     return is_bare and bool((text[0] in "[{" and _end_in_json().match(text, end)) or _is_end_of_text(text, at, end))
 
@@ -866,6 +889,10 @@ def _secret_value(text: str, at: int, loose: int, *, in_json: bool, until: str =
     if text[at - 1 : at + 1] in (":=", "=>"):  # what is not quoted there is code
         span = _quoted(text, at + 1)
         return span if span and _NO_WORD.fullmatch(text, *span) and "|" not in text[slice(*span)] else None
+    annotated = _ANNOTATED.match(text, at)
+    if annotated is not None:
+        span = _quoted(text, annotated.end())
+        return span if span and _NO_WORD.fullmatch(text, *span) else None
     before = (_BEFORE_TEXT if in_json else _BEFORE_LINE).match(text, at) or _MARKED.match(text, at)
     at = at if before is None else before.end()
     span = _quoted(text, at)
@@ -1040,6 +1067,7 @@ def scrub(text: str) -> str:
         text = _SIGNATURE.sub(_kept(), text)
         text = _named_secrets(text, _EQUALS, loose=12)
     if "%3" in text:
+        text = _ENCODED_SIGNATURE.sub(_kept(), text)
         text = _named_secrets(text, _ENCODED, loose=12)
     if "," in text:
         text = _named_secrets(text, _COMMA, loose=0)
