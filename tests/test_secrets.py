@@ -187,6 +187,7 @@ def test_secrets_leave_their_surroundings(text, clean):
         'SESSION_KEY = "session_id_2"; STORE_KEY="user:profile:cache_v2:settings", LAST_KEY = "/a/b/c/d/e/f/g2"',
         '{"token1": "quick", "token_2": "brown", "status_code_2": "a1b2c3d4"} secret_value=abc password2: str',
         "fetch(u, {credentials: 'same-origin'}), {\"credentials\": \"include\"}, credentials: 'omit'",
+        '{"auth": "oauth2", "path": "a1b2c3d4e5f6g7h8"}, auth=(user2, "x"), oauth: a1b2c3d4e5f6g7h8',
         '{"token": "WETH", "price": 3000.1}; api_key: str = "value", password: Optional[str] = None, x-user:a1 -u',
         "certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSURCVENDQWUyZ0F3SUJBZ0lJ",
         "what does -----BEGIN PRIVATE KEY----- mean? It begins a key.",

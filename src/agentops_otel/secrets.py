@@ -536,6 +536,10 @@ _WEAK_NAME: Final = re.compile(
 # So behind what goes on behind a secret's name: `password2`, `api_key_2`, `password_confirmation`.
 _BEHIND_NAME: Final = re.compile(r"(?:[-_ ]?[0-9]{1,2}|[-_](?:base|confirmation|value))\Z", re.IGNORECASE)
 _WEAK_VALUE: Final = re.compile(r"(?![$<{%\[.~])(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[^\s/\\]{4,}")
+# User and password in base64, as Docker and npm keep them
+# (https://docs.docker.com/reference/cli/docker/login/#credential-stores).
+_AUTH: Final = re.compile(r"(?<![A-Za-z0-9])auth\Z")
+_AUTH_VALUE: Final = re.compile(r"(?=[A-Za-z+/]{0,40}[0-9])[A-Za-z0-9+/]{12,}={0,2}")
 # A key in the name of a constant or in the environment, whoever it is for: COSMOS_KEY. There only what is long and not
 # made of words is one, as such a name is often that of a name: CACHE_PREFIX_KEY = "user:profile:v2".
 _ANY_KEY: Final = re.compile(r"([A-Z][A-Z0-9]*)_KEY\Z")
@@ -557,14 +561,14 @@ _NO_SECRET_TOKEN: Final = re.compile(
     re.IGNORECASE,
 )
 # The last letters of those names, with the sign that stands behind them.
-_LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsS0123456789")
+_LAST_LETTERS: Final = frozenset("yYnNtTdDeElLsShH0123456789")
 _LETTERS: Final = rf"[eErRwWsSiIaAlLoOuUdDtTyY_][{''.join(sorted(_LAST_LETTERS))}]"
 _TAIL: Final = (
     r"(?:[_ iIeEsStThHnNrRgG-][kK][eE][yY]|[oO][kK](?:[eE][nN]|[iI][eE])|[cC][rR][eE][tT]|[wW][oO][rR][dD]"
     r"|[sS][sS][wW][dD]|[bBrR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZmM][aA][tT][iI][oO][nN]))"
     r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE]"
     r"|[pP][aA][sS][sS]|(?s:.)[pP][wW][dD]|[oO][rR][dD][sS0-9]|[kK][eE][yY][sS0-9]|[rR][eE][tT][sS0-9]|[cC][oO][dD][eE]"
-    r"|[eErR][dDnNtTyY]_[0-9])"
+    r"|[eErR][dDnNtTyY]_[0-9]|[aA][uU][tT][hH])"
 )
 
 
@@ -797,6 +801,8 @@ def _needed(text: str, at: int, end: int, name: str) -> re.Pattern[str] | None:
     """What a value has to be behind a weak name, which ends at `at`, and its sign at `end`; None: it is none."""
     if text[at - 2 : at].lower() in ("ss", "wd") and _WEAK_NAME.search(text, max(at - 4, 0), end):
         return _WEAK_VALUE
+    if _AUTH.search(name, max(len(name) - 5, 0)):
+        return _AUTH_VALUE
     if name.endswith("_KEY"):
         key = _ANY_KEY.search(name, max(len(name) - 40, 0))
         return None if key is None or key[1] in _NO_SECRET_KEY else _ANY_KEY_VALUE

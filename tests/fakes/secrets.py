@@ -176,6 +176,8 @@ NAMED = {
     "signature in JSON": "https://host/?a=1\\u0026sig={}",
     "signature in a URL": "?u=https%3A%2F%2Fhost%2F%3Fa%3D1%26sig%3D{}",
     "key in base64": "client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ{}",
+    "Docker": '{{"auths": {{"https://index.docker.io/v1/": {{"auth": "{}"}}}}}}',
+    "npm": "_auth={}",
     "URL with an @ in its password": "https://user:p@ss{}@host/",
     "URL without a host": "postgresql+psycopg2://user:{}@/db",
     "JSON with a quote inside": '{{"client_secret": "a\\"{}"}}',
