@@ -129,7 +129,6 @@ _KEYS: Final = (
     # Amazon Bedrock (https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-how.html).
     ("ABSK", "A-Za-z0-9+/=", 80),
     ("bedrock-api-key-", "A-Za-z0-9+/=", 40),
-    # As https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml has them.
     ("dt0c01.", "A-Z0-9.", 60),  # Dynatrace
     ("AKCp", "A-Za-z0-9", 60),  # JFrog
     ("pat-na1- pat-na2- pat-eu1-", "a-f0-9-", 36),  # HubSpot
@@ -388,7 +387,7 @@ _OTHER_SHAPES: Final[tuple[_Shape, ...]] = (
     (
         "J",
         r"(?=QQJ9)(?<=[A-Za-z0-9]{52}J)",
-        # Of Azure (https://learn.microsoft.com/azure/ai-services/openai/).
+        # Of Azure.
         ((rf"({_begins('')})[A-Za-z0-9]{{52}}JQQJ9[A-Za-z0-9]{{27,}}", _kept()),),
     ),
     (
