@@ -198,6 +198,7 @@ def test_secrets_leave_their_surroundings(text, clean):
         '("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"), grep "BEGIN PRIVATE KEY" . ; echo 1',
         "b.name\n  Not valid [type=int_parsing, input_value='abcd1234', input_type=str] input_value='x2' max_value=1",
         "api_key\n  Field required [type=missing]\nname\n  Not valid [type=a, input_value='abcd1234', input_type=str]",
+        '[{"loc": ["body", "name"], "msg": "password", "input": "abcd1234"}], {"loc": ["password"]}, {"input": "a1"}',
         "sha256~1 sha256:4f2a1c7e napi_create_function_2 vck_1 AZDO JQQJ99 ABSK2 LTAI2 AVNS_2 pat-na1-2 a.atlasv1.io",
         "chatcmpl-9abcDEF1234567890 req_0123456789abcdef0123456789abcdef resp_67ccd2bed1ec8190b14f964abc054267",
         "4f2a1c7e-9b3d-4c5e-8f6a-7b8c9d0e1f2a",

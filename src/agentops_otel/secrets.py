@@ -567,7 +567,7 @@ _TAIL: Final = (
     r"|[sS][sS][wW][dD]|[bBrR][aA][sS][eE]|[tT][iI](?:[aA][lL]|[oO][nN](?<=[zZmM][aA][tT][iI][oO][nN]))"
     r"|[iI][aA][lL][sS]|[kK][iI][eE][sS]|[aA][lL][uU][eE]"
     r"|[pP][aA][sS][sS]|(?s:.)[pP][wW][dD]|[oO][rR][dD][sS0-9]|[kK][eE][yY][sS0-9]|[rR][eE][tT][sS0-9]|[cC][oO][dD][eE]"
-    r"|[eErR][dDnNtTyY]_[0-9]|[aA][uU][tT][hH])"
+    r"|[eErR][dDnNtTyY]_[0-9]|[aA][uU][tT][hH]|nput)"
 )
 
 
@@ -674,6 +674,11 @@ _TYPE_OF_VALUE: Final = re.compile(
 # stands, `a.0.api_key`, and on the next one, indented by two, what is wrong, and the value.
 _PLACE: Final = re.compile(r"(?s:.*)(?:\n|\\{1,16}n)([^\s\\]{1,200}?)(?:\.[0-9]{1,9})?(?:\n|\\{1,16}n)  (?=\S)")
 _INPUT_VALUE: Final = re.compile(r"(?!\[redacted\])[^\r\n]{1,800}?(?=, input_type=)")
+# The same as an object, as FastAPI answers it: {"loc": ["body", "password"], "msg": "...", "input": "..."}.
+_LOCATION: Final = re.compile(
+    rf"loc{_QUOTE}\s?:\s?[\[(][^\[\]()]{{0,200}}?([\w.-]{{1,60}}){_QUOTE}(?:,\s?[0-9]{{1,9}})?,?[\])],"
+    r"[^{}]{0,400}\Z"
+)
 
 
 @functools.cache
@@ -775,7 +780,12 @@ def _named_secrets(text: str, sign: re.Pattern[str], *, loose: int) -> str:
 def _name(text: str, at: int, before: str) -> str:
     """The name that ends where a sign stands, or the one whose value is behind that sign; `before`: what ends there."""
     name = _stripped(before, "\\\"' \t*`]")
-    if name[-5:].lower() != "value":
+    last = name[-5:].lower()
+    if last == "input":
+        first = max(text.rfind(f"loc{quote}", max(at - 800, 0), at) for quote in "\"'\\")
+        place = _LOCATION.match(text, first, at) if first >= 0 else None
+        return "" if place is None else place[1]
+    if last != "value":
         return name
     if name.endswith("input_value"):
         place = _PLACE.match(text, max(at - 800, 0), at) if "[type=" in text[max(at - 100, 0) : at] else None

@@ -156,6 +156,8 @@ NAMED = {
     "private key with numbered lines": "     1\t-----BEGIN PRIVATE KEY-----\n     2\t{}",
     "private key in code": '"-----BEGIN PRIVATE KEY-----\\n"\n    "{}\\n"\n    "-----END PRIVATE KEY-----\\n"',
     "pydantic": "1 error\napi_key\n  Input should be valid [type=int_parsing, input_value='{}', input_type=str]",
+    "FastAPI": '[{{"type": "string_too_long", "loc": ["body", "password"], "msg": "Too long", "input": "{}"}}]',
+    "pydantic, errors()": "[{{'loc': ('users', 'api_key', 0), 'msg': 'Input (it) should be valid', 'input': '{}'}}]",
     "pydantic, deep": '2 errors\na.0.password.1\n  Not valid [type=value, input_value="it\'s {}", input_type=str]',
     "key of a provider": '{{"openai_key": "{}"}}',
     "key in the environment": "AZURE_SEARCH_KEY={}",
