@@ -76,6 +76,9 @@ def _in_child() -> None:
     ids.after_fork()
     for each in _background():
         each.after_fork()
+    if on_greenlets():
+        for batcher in BATCHERS:
+            batcher.start_later()
     api.after_fork()
 
 

@@ -57,7 +57,9 @@ HOSTS = [
     ("https://api.novita.ai/v3/openai", "novita", "deepseek/deepseek-r1", ...),
     ("https://openrouter.ai/api/v1", "openrouter", "openai/gpt-4o", 0.35),
     ("https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", "ovhcloud", "Meta-Llama-3_3-70B-Instruct", ...),
-    ("https://api.perplexity.ai", "perplexity", "sonar-pro", ...),
+    ("https://api.perplexity.ai", "perplexity", "sonar-deep-research", ...),
+    # How much a request has searched is part of its price.
+    ("https://api.perplexity.ai", "perplexity", "sonar-pro", None),
     ("https://api.together.xyz/v1", "together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", 0.0968),
     ("https://api.together.ai/v1", "together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", 0.0968),
     ("https://api.voyageai.com/v1", "voyageai", "voyage-3", ...),

@@ -2,9 +2,6 @@
 
 The only file that touches private names of it, because a processor that was shut down takes no span any more, and each
 new one stays registered for every later fork. Where the names are not there, the thread stays during a fork.
-
-The SDK's own handler starts a thread in each forked child. Under gevent that is a switch to another greenlet: those of
-the parent would go on in the child, before a `subprocess` becomes another program, and fork again. So it starts none.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ _NEEDED: Final = ("_queue", "emit", "_shutdown", "_worker_awaken", "_worker_thre
 
 
 class _NoThread:
-    """Stands where the SDK's handler in a forked child puts its thread."""
+    """Stands where the SDK's handler in a forked child puts the thread that it starts."""
 
     name = "OtelBatchSpanRecordProcessor"
 
@@ -62,9 +59,6 @@ class Batcher(BatchSpanProcessor):
         self._largest = min(batch, size)
         inner = getattr(self, "_batch_processor", None)
         self._inner: Any = inner if all(hasattr(inner, name) for name in _NEEDED) else None
-        if self._inner is not None:
-            kind = type(inner)
-            self._inner.__class__ = type(kind.__name__, (kind,), {"_worker_thread": _WorkerThread()})
         self._begin()
         BATCHERS.add(self)
 
@@ -139,10 +133,20 @@ class Batcher(BatchSpanProcessor):
             self._held, self._leaving, self.was_held = False, None, True
 
     def after_fork(self) -> None:
-        """In a forked child, before the SDK's own handler, which empties the queue."""
+        """In a forked child, before the SDK's own handler, which empties the queue and starts a thread."""
         if self._held:
             self._inner._shutdown = False  # noqa: SLF001
         self._begin()
+
+    def start_later(self) -> None:
+        """In a forked child too: let the SDK's own handler start no thread; `start()` does it at need.
+
+        Under gevent to start one switches to another greenlet. Those of the parent would go on in the child, before a
+        `subprocess` becomes another program, and fork again.
+        """
+        kind = type(self._inner)
+        if self._inner is not None and "_worker_thread" not in vars(kind):
+            self._inner.__class__ = type(kind.__name__, (kind,), {"_worker_thread": _WorkerThread()})
 
 
 def _taken(queue: Any, most: int) -> list[ReadableSpan]:
