@@ -144,17 +144,27 @@ def test_a_span_around_a_call_becomes_a_step(world, dialect, settled):
 
 @pytest.mark.parametrize("operation", ["execute_tool", "invoke_agent"])
 def test_a_span_that_asks_for_what_makes_a_call_stays_a_call(world, operation):
-    """Between them lies a tool or an agent, so they are two calls; so is one of another tracer in a call of ours."""
+    """Between them lies a tool or an agent, so they are two calls."""
     outer = world.foreign(**GENAI)
     between = world.foreign(outer, "between", **{semconv.OPERATION_NAME: operation})
     ours = world.call(between)
-    again = world.foreign(ours, "tool in ours", **{semconv.OPERATION_NAME: operation})
-    inner = world.foreign(again, "inner", **GENAI)
-    for each in (inner, again, ours, between, outer):
-        end(each, **(MODEL | USAGE if each in (inner, ours, outer) else {}))
+    for each in (ours, between, outer):
+        end(each, **(MODEL | USAGE if each is not between else {}))
     assert not any(is_step(span) for span in world.recorded().values() if semconv.SPAN_KIND in span.attributes)
     totals = world.session.totals.snapshot()
-    assert (totals.llm_calls, totals.usage.input_tokens) == (3, 3000)
+    assert (totals.llm_calls, totals.usage.input_tokens) == (2, 2000)
+
+
+@pytest.mark.parametrize("operation", ["execute_tool", "invoke_agent"])
+def test_a_span_inside_an_agent_inside_a_call_is_left_out(world, operation):
+    """An SDK that traces itself tells of a conversation as an agent that makes a call: it is one request."""
+    ours = world.call()
+    agent = world.foreign(ours, "agent", **{semconv.OPERATION_NAME: operation})
+    end(world.foreign(agent, "inner", **GENAI), **MODEL, **USAGE)
+    agent.end()
+    end(ours, **MODEL, **USAGE)
+    assert set(world.recorded()) == {"agent", ours.name}
+    one_call(world)
 
 
 def test_a_span_around_a_call_that_goes_on_becomes_a_step(world):

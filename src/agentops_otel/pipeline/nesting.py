@@ -1,8 +1,8 @@
 """LLM spans of other tracers that lie inside or around a call of ours, and say it a second time.
 
 Inside an open call of ours another tracer's LLM span is the same call again: it is not recorded, and what lies below it
-hangs one higher. Around a call it is a wrapper: it is recorded as a step, without tokens and without a cost. With a
-tool or an agent between them they are two calls: one has asked for what makes the other. What our pipelines get is
+hangs one higher. Around a call it is a wrapper: it is recorded as a step, without tokens and without a cost; but with
+a tool or an agent between them it is another call, which has asked for what makes ours. What our pipelines get is
 always right. Exporters of the program's own cannot be kept from a span; they get the inner one as a
 step, too.
 """
@@ -78,8 +78,6 @@ class Nesting:
             return None
         above = self._inside.get(parent.span_id)
         if above is None and not _is_open_call(get_current_span(context)):
-            return None
-        if above is not None and kind_in(plain_dict(above.span.attributes)) in semconv.CALLED_KINDS:
             return None
         if len(self._inside) >= _MOST_INSIDE:  # spans that nobody ends must not fill the memory
             self._inside.pop(next(iter(self._inside), 0), None)

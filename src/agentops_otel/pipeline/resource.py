@@ -23,7 +23,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource, ResourceDetector
+from opentelemetry.sdk.resources import (
+    OTELResourceDetector,
+    Resource,
+    ResourceDetector,
+    get_aggregated_resources,
+)
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
 from .. import environment, semconv
@@ -37,6 +42,7 @@ if sys.platform != "win32":
 
 SERVICE_NAME: Final = "service.name"
 INSTANCE_ID: Final = "service.instance.id"
+_DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 PID: Final = "process.pid"
 
 _UNKNOWN_SERVICE: Final = "unknown_service"
@@ -169,10 +175,24 @@ def _packages() -> Attributes:
 
 def _configured() -> Attributes:
     """What the detectors find that the user named in ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS``."""
-    if not os.environ.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "").strip(" ,"):
+    # (`Resource.create()` would read the variable itself, which could then be hidden while the program reads it)
+    names = [
+        name for part in (environment.value(_DETECTORS) or "").split(",") if (name := part.strip()) not in ("", "otel")
+    ]
+    if not names:
         return {}
-    with environment.usable():
-        found = dict(Resource.create().attributes)
+    from importlib.metadata import entry_points
+
+    registered = {each.name: each for each in entry_points(group="opentelemetry_resource_detector")}
+    if "*" in names:
+        names = sorted(registered.keys() - {"otel"})
+    detectors = []
+    for name in names:
+        try:
+            detectors.append(registered[name].load()())
+        except Exception as error:
+            logger.warning("the resource detector %r cannot be used: %r", name, error)
+    found = dict(get_aggregated_resources(detectors, Resource.get_empty()).attributes)
     found.pop(INSTANCE_ID, None)  # the SDK's own random one; ours is given already
     return found
 
