@@ -42,11 +42,11 @@ _USERS = {
     "generator.send", "generator.throw", "generator.asend", "generator.athrow", "next", "inner.__anext__",
     "self._inner.__anext__", "step",
     "type(response).iter_bytes", "type(response).aiter_bytes", "type(response).close", "type(response).aclose",
-    "type(connection).close",
+    "type(connection).close", "self.__wrapped__", "super().__get__(args[0], type(args[0]))",
 }  # fmt: skip
 # Undone here is what the line itself has done: a lock given back, the fields of a dataclass, a generator's value.
 _UNDOING = {"self._lock.release", "self._settling.release", "super().__init__"}
-_SURE = {"MethodType", "calls.start", "item.pop"}  # as they are used here
+_SURE = {"MethodType", "calls.start", "item.pop", "super().__get__"}  # as they are used here
 _PROBE = "__agentops_probe__"
 
 
