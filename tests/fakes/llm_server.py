@@ -292,8 +292,8 @@ class LlmServer:
 
 
 # What programs of other tests send that try again: an exporter whose backend had this port before, `tail` and a page
-# whose box had it.
-_NOT_FOR_US: Final = ("/v1/traces", "/v1/logs", "/v1/metrics", "/live")
+# whose box had it, and a box that asks whether another one is still there.
+_NOT_FOR_US: Final = ("/v1/traces", "/v1/logs", "/v1/metrics", "/live", "/.well-known/agentops-otel")
 
 
 def _framed(event: Any, *, lines: bool) -> bytes:
