@@ -34,7 +34,7 @@ from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
 
+_Model = TypeVar("_Model")  # a text, or what a span has in its place
 PRICES_FILE: Final = "AGENTOPS_PRICES_FILE"
 _RARE_TERMS: Final = frozenset(
     {
@@ -310,7 +311,7 @@ def _sound_cost(provider: str, model: str, seconds: AttributeValue | None) -> Co
     return Cost(float(price.total_price), semconv.COST_SOURCE_LOCAL, table_version())
 
 
-def model_of(asked: object, answered: object, provider: object) -> object:
+def model_of(asked: _Model, answered: _Model, provider: object) -> _Model:
     """The model that answered, else the one asked for; where only the longer name has the price, the other way round.
 
     Only the request says the host behind a router, and on Bedrock the inference profile, which has a price of its own,

@@ -82,11 +82,8 @@ _KEYS: Final = (
     ("AKIA ASIA", "A-Z0-9", 12),  # AWS
     ("ghp_ gho_ ghu_ ghs_ ghr_", "A-Za-z0-9", 16),  # GitHub
     ("github_pat_", "A-Za-z0-9_", 16),
-    (
-        "glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt- glagent- gloas- glffct- glwt-",
-        "A-Za-z0-9_.-",
-        16,
-    ),  # GitLab
+    ("glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt-", "A-Za-z0-9_.-", 16),  # GitLab
+    ("glagent- gloas- glffct- glwt-", "A-Za-z0-9_.-", 16),
     ("xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-", "A-Za-z0-9-", 8),  # Slack
     ("sk_live_ sk_test_ rk_live_ rk_test_ sk_org_live_ sk_org_test_ sk_org_", "A-Za-z0-9", 8),  # Stripe
     ("whsec_", "A-Za-z0-9+/=", 16),

@@ -52,7 +52,7 @@ def cost_of(
     priced = pricing.model_of(said.text("request_model"), said.text("response_model"), provider)
     terms = pricing.Terms.of(span.attributes)
     terms = terms._replace(at=at, service_tier=said.text("service_tier") or terms.service_tier)
-    price = pricing.cost(provider, priced if isinstance(priced, str) else model, usage, terms)
+    price = pricing.cost(provider, priced or model, usage, terms)
     if price is None or not price.amount <= _MOST_DOLLARS:
         return None, None
     return Cost(price.amount, price.source), price.table

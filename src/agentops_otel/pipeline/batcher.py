@@ -105,7 +105,7 @@ class Batcher(BatchSpanProcessor):
                 thread.start()
             except RuntimeError:  # the interpreter is about to end
                 return
-            vars(inner)["_worker_thread"] = thread
+            vars(inner)["_worker_thread"] = thread  # past `_WorkerThread`
             self._is_ended = False
 
     def hold(self) -> None:

@@ -23,12 +23,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from opentelemetry.sdk.resources import (
-    OTELResourceDetector,
-    Resource,
-    ResourceDetector,
-    get_aggregated_resources,
-)
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource, ResourceDetector, get_aggregated_resources
 from opentelemetry.sdk.version import __version__ as otel_sdk_version
 
 from .. import environment, semconv

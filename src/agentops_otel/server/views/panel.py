@@ -151,7 +151,7 @@ def _price_of(span: SpanRow, usage: Usage, rates: Mapping[str, float] | None) ->
         return None
     terms = pricing.Terms.of(said)._replace(at=at, web_searches=0, billed=(None, None))
     model = pricing.model_of(span.request_model, span.model, span.provider)
-    found = pricing.cost(span.provider or "", str(model or ""), usage, terms)
+    found = pricing.cost(span.provider or "", model or "", usage, terms)
     return None if found is None else found.amount
 
 
