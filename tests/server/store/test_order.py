@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -52,10 +53,12 @@ def _sessions() -> st.SearchStrategy[str | None]:
 
 
 @st.composite
-def spans(draw: st.DrawFn) -> SpanRow:
+def spans(
+    draw: st.DrawFn, traces: int = 2, numbers: int = 3, kinds: Sequence[str] = ("llm", "tool", "root")
+) -> SpanRow:
     """Versions of a few spans: open, ended, ended differently, replayed, of one session or another."""
-    trace, number, session = draw(st.integers(1, 2)), draw(st.integers(1, 3)), draw(_sessions())
-    kind = draw(st.sampled_from(["llm", "tool", "root"]))
+    trace, number, session = draw(st.integers(1, traces)), draw(st.integers(1, numbers)), draw(_sessions())
+    kind = draw(st.sampled_from(kinds))
     row = (
         root(trace, session)
         if kind == "root"
@@ -103,6 +106,17 @@ def scores(draw: st.DrawFn) -> Score:
 @settings(max_examples=25, deadline=None)
 def test_any_order_gives_the_same_store(items, data):
     """Any permutation, repetition and division into batches of the same things gives the identical store."""
+    _same_in_any_order(items, data)
+
+
+@given(items=st.lists(spans(1, 1, ("llm", "tool")), min_size=3, max_size=5), data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_any_order_of_the_versions_of_one_span_gives_the_same_store(items, data):
+    """A batch may replace a span several times: only what stands in the last version is found."""
+    _same_in_any_order(items, data)
+
+
+def _same_in_any_order(items, data):
     again = data.draw(st.lists(st.sampled_from(items), max_size=4), label="again")
     shuffled = data.draw(st.permutations(items + again), label="order")
     cuts = data.draw(st.sets(st.integers(1, len(shuffled)), max_size=6), label="cuts")

@@ -129,7 +129,7 @@ class BatchWriter:
         self._last_span = 0
         self._new: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._new_traces: set[str] = set()
-        self._bodies: list[tuple[int, bytes]] = []
+        self._bodies: dict[tuple[str, str], tuple[int, bytes]] = {}
         self.sessions: dict[int, str] = {}
         """Those that have changed: numbers and ids."""
         self.new = 0
@@ -221,18 +221,17 @@ class BatchWriter:
     # -------------------------------------------------------------------------------------------------- spans
 
     def _add_span(self, session: int, key: str, span: EncodedSpan) -> None:
-        trace_id, span_id = span.trace_id, span.span_id
-        if (trace_id, span_id) in self._new:
+        trace_id, span_id = names = span.trace_id, span.span_id
+        if names in self._new or names in self._bodies:
             self._write_new()
             self._new_traces.clear()
         found = None
         if trace_id not in self._new_traces:  # a trace that was not known has no spans
-            place = (trace_id, span_id, self._project)
-            found = self._connection.execute(statement("find_span"), place).fetchone()
+            found = self._connection.execute(statement("find_span"), (*names, self._project)).fetchone()
         columns = self._known.priced(self._connection, span)
         if found is None:
             number = self._next_span()
-            self._new[trace_id, span_id] = (number, *self._row(session, span, columns))
+            self._new[names] = (number, *self._row(session, span, columns))
             self.new += 1
             self._keep(session, span, columns)
         else:
@@ -250,7 +249,7 @@ class BatchWriter:
                 self._relinked.update((session, old_session))
                 self._touch(old_session)
         if span.body is not None:
-            self._bodies.append((number, span.body))
+            self._bodies[names] = (number, span.body)
             self._links.add(session, span.named, span.start_ns, span_id, trace_id)
         self.sessions[session] = key
 
@@ -277,7 +276,7 @@ class BatchWriter:
 
     def _write_new(self) -> None:
         insert(self._connection, "add_span", list(self._new.values()))
-        insert(self._connection, "add_body", self._bodies)
+        insert(self._connection, "add_body", list(self._bodies.values()))
         self._new.clear()
         self._bodies.clear()
 
