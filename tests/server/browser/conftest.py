@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.backends.box import Box
 from tools.browser import ARGUMENTS
@@ -64,6 +64,7 @@ def box(make_box: Callable[..., Box]) -> Box:
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """One Chromium for a module: its event loop runs meanwhile, in which no other test may run one of its own."""
+    expect.set_options(timeout=20_000)  # five seconds are too few beside other tests on a slow machine
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         yield launched
