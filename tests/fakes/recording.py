@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import trustme
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import INVALID_SPAN
@@ -18,7 +19,17 @@ from agentops_otel.testing import SpanCapture
 from tests.fakes.house import SESSION, House
 from tests.fakes.llm_server import LlmServer
 
-__all__ = ["internal_errors_raise", "provider", "record", "server", "spans"]
+__all__ = ["few_certificates", "internal_errors_raise", "provider", "record", "server", "spans"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_certificates(tmp_path_factory):
+    """Clients trust one authority that signs nothing: to load a machine's hundreds takes longer than most tests."""
+    authority = tmp_path_factory.mktemp("authority") / "ca.pem"
+    trustme.CA(key_type=trustme.KeyType.ECDSA).cert_pem.write_to_path(str(authority))
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("SSL_CERT_FILE", str(authority))
+        yield
 
 
 @pytest.fixture

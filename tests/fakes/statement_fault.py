@@ -101,8 +101,8 @@ def probes() -> Iterator[None]:
     bodies = _bodies()
     changed: list[tuple[FunctionType, CodeType]] = []
     setattr(builtins, _PROBE, _probe)
-    for function in gc.get_objects():
-        if type(function) is FunctionType and _key(function.__code__) in bodies:
+    for function in _functions():
+        if _key(function.__code__) in bodies:
             changed.append((function, function.__code__))
             function.__code__ = bodies[_key(function.__code__)]
     try:
@@ -110,6 +110,16 @@ def probes() -> Iterator[None]:
     finally:
         for function, code in changed:
             function.__code__ = code
+
+
+def _functions() -> list[FunctionType]:
+    """All functions there are; what is frozen is thawed for that, as `gc.get_objects()` leaves it out."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    found = [each for each in gc.get_objects() if type(each) is FunctionType]
+    if frozen:
+        gc.freeze()
+    return found
 
 
 @functools.cache

@@ -16,8 +16,7 @@ def sdks():
 def client(server):
     import openai
 
-    http = openai.DefaultHttpxClient(verify=False)  # loading certificates takes longer than most tests
-    with openai.OpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
+    with openai.OpenAI(api_key="sk-test", base_url=server.url, max_retries=0) as client:
         yield client
 
 
@@ -25,8 +24,7 @@ def client(server):
 async def async_client(server):
     import openai
 
-    http = openai.DefaultAsyncHttpxClient(verify=False)  # as above
-    async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0, http_client=http) as client:
+    async with openai.AsyncOpenAI(api_key="sk-test", base_url=server.url, max_retries=0) as client:
         yield client
 
 

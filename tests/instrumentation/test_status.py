@@ -149,6 +149,19 @@ def test_an_sdk_of_another_package(monkeypatch):
     with pytest.raises(TypeError, match=r"'wrong' of agentops_otel\.sdks is not an Integration"):
         found["wrong"].load()
     assert "openai" in found
+    with pytest.raises(ValueError, match=r"expected one of .*openai.*whole"):
+        instrumentation.instrument("openai", "hole")
+
+
+def test_entry_points_are_not_read_where_all_are_ours(monkeypatch):
+    """That takes tens of milliseconds where many packages are installed; another name may be one of theirs."""
+    asked = []
+    monkeypatch.setattr(_known, "entry_points", lambda *, group: asked.append(group) or [])
+    _known.known(("openai", "litellm"))
+    assert asked == []
+    for names in ((), ("openai", "theirs"), (["openai"],)):
+        _known.known(names)
+    assert asked == [_known.GROUP] * 3
 
 
 def test_as_a_program():

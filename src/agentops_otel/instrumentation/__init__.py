@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
     from typing_extensions import Self
 
+    from ._known import Known
+
 __all__ = ["Status", "Undo", "drain", "instrument", "known", "status", "targets", "uninstrument"]
 
 
@@ -72,8 +74,7 @@ def instrument(
         ValueError: a name is not known.
         TypeError: a provider is none.
     """
-    sdks = known()
-    _check(names)
+    sdks = _checked(names)
     for provider, method in ((tracer_provider, "tracer"), (meter_provider, "meter"), (logger_provider, "logger")):
         if provider is not None and not callable(getattr(provider, f"get_{method}", None)):
             shown = environment.shown(provider)
@@ -103,7 +104,8 @@ def uninstrument(*names: str) -> None:
     Raises:
         ValueError: a name is not known.
     """
-    _check(names)
+    if names:
+        _checked(names)
     for name in names or tuple(PATCHES):
         patch = PATCHES.get(name)
         if patch is not None:
@@ -113,12 +115,14 @@ def uninstrument(*names: str) -> None:
     drain()
 
 
-def _check(names: tuple[str, ...]) -> None:
-    sdks = known()
+def _checked(names: tuple[str, ...]) -> dict[str, Known]:
+    """The SDKs to look names up in, once all of these are known."""
+    sdks = known(names)
     for name in names:
         if not issubclass(type(name), str) or name not in sdks:  # a list has no hash
             shown = environment.shown(name)
             raise ValueError(f"{shown} is not a known SDK: expected one of {', '.join(sorted(sdks))}")
+    return sdks
 
 
 def targets() -> dict[str, str]:

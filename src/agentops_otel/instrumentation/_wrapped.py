@@ -209,7 +209,7 @@ def _replace(wrapped: Mapping[int, Held]) -> None:
         return
     for module in [*sys.modules.values()]:
         held = getattr(module, "__dict__", None)  # (not all that is in `sys.modules` is a module)
-        if isinstance(held, dict):
+        if isinstance(held, dict) and not wrapped.keys().isdisjoint(map(id, [*held.values()])):  # few modules hold one
             for name, value in [*held.items()]:
                 each = wrapped.get(id(value))
                 if each is not None:
