@@ -2,12 +2,16 @@
 
 ``down()`` closes the listener and cuts live connections, ``up()`` comes back on the same port. Each request is recorded
 with its time, path, headers and decoded content, stored or not; `span_ids()` and `spans()` tell what was stored.
+
+A port may have been another test's a moment ago, in this run or in one beside it, and who knew it then may still come
+to it. So a test says what must not have come, not that there was no connection: `asked` has the first line of each.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import random
 import socket
 import struct
@@ -180,7 +184,8 @@ class FaultServer:
         self.mode = mode
         self.slim = slim
         self.requests: list[Request] = []
-        self.connections = 0
+        self.asked: list[str] = []  # the first line of each request, strangers' too: HTTP only
+        self.numbers = itertools.count(1)  # of connections
         self.body_bytes_sent = 0  # of `big_body`, HTTP only; what the client's side took, kernel buffers included
         self.port = 0
         self._lock = threading.Lock()
@@ -324,8 +329,7 @@ class _Http:
                 return
             with self._lock:
                 self._live.add(connection)
-            self._owner.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection, self._owner.connections), daemon=True)
+            thread = threading.Thread(target=self._serve, args=(connection, next(self._owner.numbers)), daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -342,8 +346,12 @@ class _Http:
             _cut(connection)
 
     def _one(self, connection: socket.socket, reader: Any, number: int) -> bool:
-        line = reader.readline().decode()
-        if not line or line.startswith("GET "):  # of a reader in another test, whose box had this port before
+        first = reader.readline()
+        if not first:
+            return False
+        self._owner.asked.append(first.decode("latin-1"))
+        line = first.decode()  # of TLS, it fails here
+        if line.startswith("GET "):  # of a reader in another test, whose box had this port before
             return False
         headers: dict[str, str] = {}
         while (text := reader.readline().decode().strip()) != "":
