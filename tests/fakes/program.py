@@ -25,12 +25,34 @@ del _signal
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a program; `code` is negative after a signal, `seconds` is from `Program.mark` to the end."""
+    """What became of a program; `code` is negative after a signal, the times are from `Program.mark` to the end."""
 
     code: int
     out: str
     err: str
     seconds: float
+    starved: float  # see `starved()`
+
+
+def starved(pid: int) -> float:
+    """Seconds for which the main thread of a process was ready to run and had no processor; 0 where it is not told.
+
+    https://docs.kernel.org/scheduler/sched-stats.html
+    """
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    return 0.0
+
+
+class _Process(subprocess.Popen[str]):
+    """Looks how much the main thread was starved, before the system forgets it."""
+
+    starved = 0.0
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self.starved = starved(self.pid)
+        return super().wait(timeout)
 
 
 class Program:
@@ -51,8 +73,8 @@ class Program:
         environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
         if home is not None:
             environ |= {"HOME": str(home), "XDG_DATA_HOME": str(home)}
-        self.mark = time.monotonic()
-        self._process = subprocess.Popen(
+        self.mark, self.starved = time.monotonic(), 0.0
+        self._process = _Process(
             [sys.executable, "-c", _HEAR + textwrap.dedent(source)],
             env={**environ, **(variables or {})},
             stdin=subprocess.PIPE,
@@ -75,18 +97,18 @@ class Program:
     def send(self, number: int) -> None:
         """Send a signal; `seconds` counts from here."""
         time.sleep(0.2)  # one that comes just before Python blocks in sleep() or join() is looked at after that
-        self.mark = time.monotonic()
+        self.mark, self.starved = time.monotonic(), starved(self.pid)
         os.kill(self.pid, number)
 
     def answer(self, text: str, timeout: float = 30.0) -> Ended:
         """Write to the program's input, close it, and wait for the program's end."""
         out, err = self._process.communicate(text, timeout=timeout)
-        return Ended(self._process.returncode, out, err, time.monotonic() - self.mark)
+        seconds, process = time.monotonic() - self.mark, self._process
+        return Ended(process.returncode, out, err, seconds, process.starved - self.starved)
 
     def end(self, timeout: float = 30.0) -> Ended:
         """Wait for the program's end."""
-        out, err = self._process.communicate(timeout=timeout)
-        return Ended(self._process.returncode, out, err, time.monotonic() - self.mark)
+        return self.answer("", timeout)
 
     def __enter__(self) -> Program:  # noqa: PYI034  (typing.Self is newer than Python 3.10)
         return self

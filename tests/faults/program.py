@@ -12,10 +12,10 @@ from tests.fakes.program import Ended, Program
 _HEAD = """\
 import os, signal, sys, threading, time
 import agentops_otel as agentops
-from tests.faults.truth import pause, span, spans, spans_until_told, start, tell, tell_memory
+from tests.faults.truth import pause, span, spans, spans_until_told, start, tell, tell_end, tell_memory
 """
 _COMMAND = "import runpy, sys; sys.argv[1:] = {}; runpy.run_module('agentops_otel', run_name='__main__')"
-_TAIL = "\ntell('main', time.monotonic())\n"
+_TAIL = "\ntell_end()\n"
 
 
 class Exit(NamedTuple):
@@ -24,6 +24,8 @@ class Exit(NamedTuple):
     code: int
     seconds: float  # from the end of its main program, else from the signal, to the end of the process
     lines: list[str]  # on standard error
+    starved: float  # seconds of it for which its main thread waited for a processor
+    stood: str  # where its threads stood when it was late
 
 
 class Victim(Program):
@@ -75,8 +77,13 @@ class Victim(Program):
     def exit(self, timeout: float = 60.0) -> Exit:
         """Wait for its end."""
         ended: Ended = self.end(timeout)
-        main = [float(seconds) for seconds in self.told("main")]
-        return Exit(ended.code, self.mark + ended.seconds - max(main, default=self.mark), ended.err.splitlines())
+        late = Path(f"{self._truth}.late")
+        stood = late.read_text(encoding="utf-8") if late.exists() else ""
+        seconds, waited, lines = ended.seconds, ended.starved, ended.err.splitlines()
+        if self.told("main"):
+            seconds = self.mark + seconds - self.number("main")
+            waited = self.starved + waited - self.number("starved")
+        return Exit(ended.code, seconds, lines, waited, stood)
 
 
 def command(*arguments: str, variables: Mapping[str, str]) -> Program:

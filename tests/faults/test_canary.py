@@ -445,9 +445,11 @@ for text in (nested, plants, {"a": nested}):
     agentops.record(agentops.LLMEvent(prompt=messages, completion={"role": "assistant", "content": nested}, model="m"))
     agentops.record(agentops.ErrorEvent(error_type="E", details=text, logs=text))
 
+with trace.get_tracer("other").start_as_current_span("all") as span:
+    span.set_attribute("json", json.dumps([{"content": plants, "arguments": nested}]))
 for plant in plants:
     with trace.get_tracer("other").start_as_current_span(plant, attributes={"text": plant}) as span:
-        span.set_attribute("json", json.dumps([{"content": plant, "arguments": nested}]))
+        span.set_attribute("json", json.dumps([{"content": plant, "arguments": json.dumps({"inner": plant})}]))
         span.set_attribute("plain json", json.dumps([{"content": plant}], ensure_ascii=False))
         span.set_attribute("list", ["--verbose", plant])
         span.add_event("log", {"message": plant, "json": json.dumps(plant)})

@@ -204,7 +204,6 @@ def never_shut_down():
     agentops.end_session("Success")
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("round_", [life, never_shut_down], ids=["with shutdown", "without shutdown"])
 def test_l4_two_hundred_times(round_):
     """At most one thread of each kind is left, no file and no socket more, and all spans arrived."""

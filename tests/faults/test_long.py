@@ -21,7 +21,7 @@ from tests.faults.stage import BATCH, DRAIN
 def forms(name: str, short: int, long: int, *, minutes: int):
     """A parameter with its short form and its long one, which may take so many minutes."""
     long_form = pytest.param(long, marks=[pytest.mark.long, pytest.mark.timeout(minutes * 60)])
-    return pytest.mark.parametrize(name, [pytest.param(short, marks=pytest.mark.timeout(240)), long_form])
+    return pytest.mark.parametrize(name, [short, long_form])
 
 
 @forms("kills", 20, 1000, minutes=90)

@@ -5,6 +5,7 @@ Runs in the victim's process. A write reaches the kernel at once, so the file is
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import sys
@@ -14,8 +15,12 @@ from typing import Any
 from opentelemetry import trace
 
 import agentops_otel as agentops
+from tests.fakes.program import starved
+
+_LATE = 3.0  # seconds from the end of the main program
 
 _file = os.open(os.environ["TRUTH"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+_late_file = os.open(os.environ["TRUTH"] + ".late", os.O_WRONLY | os.O_CREAT, 0o600)
 _tracer = trace.get_tracer("victim")
 
 
@@ -72,3 +77,10 @@ def pause() -> None:
     """Wait until the test says to go on."""
     print("waiting", flush=True)
     sys.stdin.readline()
+
+
+def tell_end() -> None:
+    """Tell that the main program is over; a process that is late then writes where its threads stand."""
+    faulthandler.dump_traceback_later(_LATE, file=_late_file)
+    tell("starved", starved(os.getpid()))
+    tell("main", time.monotonic())
