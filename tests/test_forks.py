@@ -278,9 +278,11 @@ def test_a_fork_in_a_signal_handler_of_the_program(server):
     source = """
 import signal
 warnings.simplefilter("ignore")  # what is interrupted may be just about to start a thread
+over = False
 def handler(number, frame):
     fork()
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    if not over:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
 signal.signal(signal.SIGALRM, handler)
 handler(0, None)
 deadline = time.monotonic() + 60
@@ -288,6 +290,7 @@ recorded = 0
 while len(threads) < 30 and time.monotonic() < deadline:
     record("a")
     recorded += 1
+over = True
 signal.setitimer(signal.ITIMER_REAL, 0)
 agentops.end_session("Success")
 print(len(threads) >= 30, recorded)

@@ -447,7 +447,7 @@ def test_no_more_than_some_segments_are_open(journal, monkeypatch):
 
 def test_a_signal_handler_may_append_anywhere(journal, directory):
     """Also where it has interrupted an append, and when it waits for a thread that appends."""
-    handled, others = [], []
+    handled, others, stuck, over = [], [], [], False
 
     def on_another_thread(number):
         others.append(journal.append(make(number)))
@@ -459,18 +459,24 @@ def test_a_signal_handler_may_append_anywhere(journal, directory):
             thread = threading.Thread(target=on_another_thread, args=(number + 1,))
             thread.start()
             thread.join(30)
-        signal.setitimer(signal.ITIMER_REAL, 0.0001 + 0.00002 * (len(handled) % 10))
+            if thread.is_alive():
+                stuck.append(thread)
+        if not over:  # one that comes as the timer is stopped would start it anew, and pytest-timeout take the alarm
+            signal.setitimer(signal.ITIMER_REAL, 0.0001 + 0.00002 * (len(handled) % 10))
 
     before = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    limit, _ = signal.setitimer(signal.ITIMER_REAL, 0.001)  # pytest-timeout's
     places = []
     try:
         while len(handled) < 200:
             places.append(journal.append(make(len(places) + 1)))
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, limit)
     everything = [*places, *handled, *others]
+    assert not stuck
     assert len(others) == len(handled) // 10
     assert None not in everything
     assert len(journal.read(everything)) == len(everything)

@@ -306,7 +306,7 @@ def pick(choices, chance):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_journal_is_as_the_model_says():
     """Nothing is lost but what was damaged, nothing comes back that had arrived, and every lock tells the truth."""
     run_state_machine_as_test(
