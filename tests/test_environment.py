@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -273,3 +275,28 @@ def test_the_environment_is_put_back_whatever_is_raised(error, monkeypatch):
         assert "OTEL_SPAN_LINK_COUNT_LIMIT" not in os.environ
         raise error
     assert os.environ["OTEL_SPAN_LINK_COUNT_LIMIT"] == "x"
+
+
+def test_a_value_that_is_hidden_while_it_is_checked(monkeypatch, caplog):
+    """Another thread, which builds a provider, tells of it; the one that checks it tells nothing else."""
+    variable = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
+    monkeypatch.setenv(variable, "nope")
+    monkeypatch.setattr(environment, "_verdicts", {})
+    checked, hidden, check = threading.Event(), threading.Event(), environment.CHECKS[variable]
+
+    def slow(text):
+        if threading.current_thread() is not threading.main_thread():
+            checked.set()
+            assert hidden.wait(30)
+        return check(text)
+
+    monkeypatch.setattr(environment, "CHECKS", {**environment.CHECKS, variable: slow})
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(environment.value, variable)
+        assert checked.wait(30)
+        with environment.usable([variable]):
+            assert variable not in os.environ
+            hidden.set()
+            assert found.result(30) is None
+    (line,) = caplog.messages
+    assert f"{variable}='nope' is ignored" in line

@@ -268,10 +268,11 @@ _BARE_PROVIDERS: Final = ("sdk_tracer_provider", "default_tracer_provider")
 
 def value(variable: str) -> str | None:
     """The value of a variable that is checked here; None when it is not set, or not valid, which is told once."""
-    text = os.environ.get(variable, "").strip()
+    given = os.environ.get(variable, "")  # once: `usable()` of another thread may hide it while it is checked here
+    text = given.strip()
     wrong = _verdict(variable, text) if text else None
     if wrong is not None:
-        warn(variable, shown(os.environ.get(variable)), wrong.expected)
+        warn(variable, shown(given), wrong.expected)
         return wrong.instead
     return text or None
 
