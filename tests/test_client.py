@@ -17,6 +17,7 @@ from opentelemetry import trace
 
 import agentops_otel as agentops
 from agentops_otel import api
+from agentops_otel.pipeline.worker import Worker
 from agentops_otel.testing import SpanCapture
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
@@ -60,6 +61,23 @@ def test_init_without_a_session():
     dig()
     agentops.end_session("Success")
     assert [span.attributes["session.id"] for span in capture.spans] == [session_id] * 2
+
+
+@pytest.mark.parametrize("require_session", [True, False])
+def test_background_work_at_any_moment_of_init(require_session, monkeypatch):
+    """The worker does what is due each second while `init()` still waits for a processor."""
+    submit = Worker.submit
+
+    def late(worker, task):
+        worker._tick()
+        return submit(worker, task)
+
+    monkeypatch.setattr(Worker, "submit", late)
+    capture = SpanCapture(agentops.flush)
+    agentops.init(exporter=capture, summary=False, require_session=require_session)
+    dig()
+    agentops.end_session("Success")
+    assert [span.name for span in capture.spans] == ["execute_tool dig", "session"]
 
 
 def test_inherited_sessions():

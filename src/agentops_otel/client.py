@@ -37,9 +37,6 @@ class Client:
     def __init__(self, config: Configuration) -> None:
         self.config = config
         self.sessions: dict[str, Session] = {}
-        self.provider: SessionProvider = SessionProvider(
-            config, parent_for=_parent_for, current_trace_id=_current_trace_id, tick=self._tick
-        )
         self.exits: Exits = Exits(
             Signals(self), failed=self._failed, ended=self._exited, interrupted=self.tell_what_is_missing
         )
@@ -50,6 +47,10 @@ class Client:
         self._told: dict[str, int] = {}
         self._handed_over: dict[str, Session] = {}  # ended sessions that the worker delivers and tells of
         self._finishing = False  # it has been asked to
+        # Last: its worker calls us from now on.
+        self.provider: SessionProvider = SessionProvider(
+            config, parent_for=_parent_for, current_trace_id=_current_trace_id, tick=self._tick
+        )
         if not config.require_session:
             context.set_sessionless(Scope(self.provider.tracer, config))
 

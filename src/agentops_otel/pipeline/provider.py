@@ -60,11 +60,11 @@ class SessionProvider:
         text.bound(environment.length_limit())
         self.host = HOST
         self._tick = tick
+        self._pipelines: dict[tuple[object, ...], Pipeline] = {}
+        self._lock = threading.RLock()
         self.worker: Worker = Worker(self._tick_all)
         if not config._disabled:
             self.worker.submit(self._describe_host)
-        self._pipelines: dict[tuple[object, ...], Pipeline] = {}
-        self._lock = threading.RLock()
         with environment.usable():
             existing = providers.tracer_provider()
             if isinstance(existing, TracerProvider):
