@@ -5,8 +5,9 @@
 As many environments run at once as the machine has processors, as most of the tests wait more than they compute: tox
 says when each has ended, and prints all that one has said which failed. A single environment prints as it goes.
 
-A line for each environment and the sum over all of them come last; an environment that failed without a failing test
-(lint, an installation) counts as one failure. AGENTOPS_TEST_REQUIRE_ALL=1 makes a missing server a failure; without it
+What each failed test says, a line for each environment and the sum over all of them come last, so that a log of which
+only the end is kept has them. An environment that failed without a failing test (lint, an installation) counts as one
+failure. AGENTOPS_TEST_REQUIRE_ALL=1 makes a missing server a failure; without it
 the tests that need one are skipped.
 """
 
@@ -35,6 +36,7 @@ REPORTS = WORK / "reports"
 # The longest first, as the others fit beside it; then what soonest says that something is wrong.
 DEFAULT = ("main", "lint", "oldest", "sdks", "openai1", "openai2", "sdks-oldest", "sdks-oldest-2")
 NEEDS_BACKENDS = "main"
+_MOST_LINES, _LONGEST_LINE = 20, 2000  # of what a failed test says
 
 
 @dataclass
@@ -104,6 +106,9 @@ def _run(names: list[str], more: list[str], *, skip_missing: bool) -> Count:
     command += ["--skip-missing-interpreters", "true" if skip_missing else "false", *(["--", *more] if more else [])]
     code = subprocess.run(command, cwd=ROOT, env=_environ(), check=False).returncode
     total = Count()
+    if len(names) > 1:
+        for name in names:
+            _tell_failures(name)
     for name in names:
         count = _count(name, result, skip_missing=skip_missing)
         if count != Count():  # lint has no tests
@@ -133,6 +138,18 @@ def _count(name: str, result: Path, *, skip_missing: bool) -> Count:
     elif count.failed == 0 and not environment:
         count.failed = 1
     return count
+
+
+def _tell_failures(name: str) -> None:
+    """Print the end of what each failed test of an environment says."""
+    report = REPORTS / f"{name}.xml"
+    if not report.exists():
+        return
+    for case in ET.parse(report).getroot().iter("testcase"):
+        for failure in (*case.findall("failure"), *case.findall("error")):
+            said = (failure.text or failure.get("message") or "").splitlines()[-_MOST_LINES:]
+            lines = (line[:_LONGEST_LINE] for line in said)
+            print(f"{name}: {case.get('classname')}::{case.get('name')}", *lines, sep="\n  ", flush=True)
 
 
 def _outcome(name: str, result: Path) -> bool | None:
