@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -22,7 +23,7 @@ from opentelemetry.trace import SpanContext, StatusCode
 
 from agentops_otel import semconv
 from agentops_otel.pipeline import ids
-from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, unsettled
+from agentops_otel.pipeline.claim import Contents, claims, session_file, settle, unsettled, writers
 from agentops_otel.pipeline.folder import Folder
 from agentops_otel.pipeline.frames import Kind, frame
 from agentops_otel.pipeline.journal import Journal
@@ -109,6 +110,24 @@ def test_a_claim_belongs_to_one(directory):
     claim.close()
     assert found(directory) == [1]
     journal.close()
+
+
+def test_a_folder_that_cannot_be_listed_is_given_back(directory, monkeypatch):
+    """It stays for the next look, unlocked, and those after it are claimed."""
+    killed(directory, [1])
+    killed(directory, [2])
+    with Folder(directory) as destination:
+        (broken, _), names = writers(destination), Folder.names
+
+    def listed(folder):
+        if os.path.basename(folder.path) == broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return names(folder)
+
+    monkeypatch.setattr(Folder, "names", listed)
+    assert len(found(directory)) == 1
+    monkeypatch.undo()
+    assert sorted(found(directory)) == [1, 2]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

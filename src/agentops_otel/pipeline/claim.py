@@ -168,12 +168,13 @@ def hold(destination: Folder, writer: str) -> tuple[Folder, Descriptor] | None:
 def release(destination: str, writer: str, folder: Folder, held: Descriptor, *, empty: bool) -> None:
     """Unlock the folder of a writer, and remove it if it is empty."""
     try:
-        if empty:
-            for name in folder.names():
+        with contextlib.suppress(OSError):  # somebody may have removed it
+            for name in folder.names() if empty else ():
                 folder.unlink(name)
-            with contextlib.suppress(OSError), Folder(destination) as parent:
-                parent.unlink(writer)
-                parent.unlink(lock_file(writer))
+            if empty:
+                with Folder(destination) as parent:
+                    parent.unlink(writer)
+                    parent.unlink(lock_file(writer))
     finally:
         folder.close()
         unlock(held)
@@ -188,10 +189,12 @@ def give_up(destination: Folder, writer: str, name: str, *, whole: bool) -> Lost
     held = hold(destination, writer)
     if held is None:
         return Lost(0, 0, set())
+    empty = False
     try:
-        return shrink(held[0], name, whole=whole)
-    finally:
+        lost = shrink(held[0], name, whole=whole)
         empty = not any(name.endswith((".seg", ".session")) for name in held[0].names())
+        return lost
+    finally:
         release(destination.path, writer, *held, empty=empty)
 
 
@@ -339,12 +342,12 @@ class Claim:
     unreadable: int
     torn: int
 
-    def __init__(self, destination: str, writer: str, folder: Folder, held: Descriptor) -> None:
+    def __init__(self, destination: str, writer: str, folder: Folder, held: Descriptor, contents: Contents) -> None:
         self.writer = writer
         self._destination = destination
         self._folder = folder
         self._held: Descriptor | None = held
-        self._contents = contents = Contents(folder)
+        self._contents = contents
         self.spans, self.sessions = contents.spans, len(contents.traces)
         self.unreadable, self.torn = contents.unreadable, contents.torn
         self._roots = dict(contents.roots)  # trace ids by sequence number; numbers below zero: roots made here
@@ -479,7 +482,13 @@ def claims(directory: str) -> Iterator[Claim]:
     with contextlib.suppress(OSError), Folder(directory) as destination:
         for writer in writers(destination):
             held = hold(destination, writer)
-            if held is not None:
-                with Claim(directory, writer, *held) as claim:
-                    if not claim.is_empty:
-                        yield claim
+            if held is None:
+                continue
+            try:
+                contents = Contents(held[0])
+            except OSError:  # the next look may find it readable
+                release(directory, writer, *held, empty=False)
+                continue
+            with Claim(directory, writer, *held, contents) as claim:
+                if not claim.is_empty:
+                    yield claim
