@@ -15,6 +15,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import agentops_otel as agentops
 from agentops_otel import api
 from agentops_otel.config import Configuration
+from agentops_otel.pipeline import backlog
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import run
@@ -114,6 +115,17 @@ def test_an_outage_at_the_start_is_waited_out(server, make):
     assert server.wait_for(lambda: len(server.requests) > before)
     server.mode = fault_server.ok
     assert server.wait_for(lambda: len(server.spans()) == 4, timeout=30)
+
+
+def test_a_search_that_takes_longer_than_the_time_for_sending(server, make, monkeypatch):
+    """A large journal takes more than a second to read: each search is worth a batch all the same."""
+    server.mode = fault_server.status(503)
+    for _ in range(3):
+        died(server.url)
+    server.mode = fault_server.ok
+    monkeypatch.setattr(backlog, "_SLICE", 0.0)
+    make().pipeline(Configuration(endpoint=server.url))
+    assert server.wait_for(lambda: len(server.spans()) == 12, timeout=30)
 
 
 def test_what_was_left_keeps_its_resource(tmp_path, make):

@@ -33,7 +33,7 @@ from .outcome import Outcome
 from .parts import BATCH
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
-_SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks
+_SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks; not those of a search
 _SEARCH_EVERY: Final = 60.0  # seconds between two looks for what died meanwhile, such as a worker process
 
 # Settings that are not in the journal, and the variables from which the command reads them.
@@ -54,6 +54,7 @@ class Replayed(msgspec.Struct):
     events: int = 0
     held_back: int = 0
     late: bool = False  # there was no time for more
+    seconds: float = 0.0  # that sending took
 
 
 class Backlog:
@@ -145,6 +146,8 @@ class Backlog:
     def _replay(self, deadline: float, *, yielding: bool) -> bool:
         books = Replayed()
         joined = self._joined.copy()
+        if yielding:  # the search alone may take longer than a slice
+            deadline = math.inf
         for directory in (self._journal.directory, *self._predecessors()):
             if not replay(directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
                 return False
@@ -195,7 +198,7 @@ def replay(
             begun when less time is left than the last one took.
         books: counts what was sent and rejected, in addition to what is in there.
         not_yet: trace ids of sessions whose roots are not to be made anew yet.
-        yielding: give way to a flush.
+        yielding: give way to a flush, and to other tasks after a batch when sending has taken about a second.
         settled: told after each batch of how many spans something is known.
     """
     took = 0.0
@@ -218,7 +221,8 @@ def replay(
                     books.events += sent.events
                 settled(len(sent.outcome.acknowledged) + len(sent.outcome.rejected) + len(sent.outcome.unnamed))
                 took = monotonic() - begun
-                if sent.unsent:
+                books.seconds += took
+                if sent.unsent or (yielding and books.seconds >= _SLICE):
                     return False
     return True
 
