@@ -16,6 +16,7 @@ import agentops_otel as agentops
 from agentops_otel import api
 from agentops_otel.config import Configuration
 from agentops_otel.pipeline import backlog
+from agentops_otel.pipeline.claim import claims
 from tests.fakes import fault_server
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import run
@@ -126,6 +127,25 @@ def test_a_search_that_takes_longer_than_the_time_for_sending(server, make, monk
     monkeypatch.setattr(backlog, "_SLICE", 0.0)
     make().pipeline(Configuration(endpoint=server.url))
     assert server.wait_for(lambda: len(server.spans()) == 12, timeout=30)
+
+
+def test_a_long_search_is_not_repeated_while_the_backend_is_down(server, monkeypatch):
+    """The program needs its processor for itself; with the first span that arrives the search goes on."""
+    server.mode = fault_server.status(503)
+    died(server.url)
+    searches = []
+    monkeypatch.setattr(backlog, "claims", lambda directory: searches.append(directory) or claims(directory))
+    monkeypatch.setattr(backlog, "_REST", 1e9)
+    before = len(server.requests)
+    agentops.init(endpoint=server.url, summary=False, auto_start_session=False, require_session=False)
+    provider = api._client.provider
+    assert server.wait_for(lambda: len(server.requests) > before)
+    for _ in range(3):
+        assert provider.worker.call(provider.pipelines[0].backlog.work, 30)
+    assert len(searches) == 1
+    server.mode = fault_server.ok
+    agentops.record(agentops.ActionEvent("alive"))
+    assert server.wait_for(lambda: len(server.spans()) == 5, timeout=30)
 
 
 def test_what_was_left_keeps_its_resource(tmp_path, make):

@@ -35,6 +35,7 @@ from .parts import BATCH
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SLICE: Final = 1.0  # seconds for which the worker sends before it looks after its other tasks; not those of a search
 _SEARCH_EVERY: Final = 60.0  # seconds between two looks for what died meanwhile, such as a worker process
+_REST: Final = 20.0  # times as long as a search took, before the next one while the backend is down
 
 # Settings that are not in the journal, and the variables from which the command reads them.
 _SECRETS: Final = {
@@ -89,6 +90,7 @@ class Backlog:
         self._left: deque[RecordRef] = deque()
         self._in_flight = 0
         self._search_at = 0.0
+        self._rest_until = 0.0
         self._joined: set[int] = set()
         self._held_back = False
         self._has_children = False
@@ -120,6 +122,8 @@ class Backlog:
         until = monotonic() + _SLICE
         if not self.drain(until, yielding=True):
             return False
+        if self._exporter.failing and monotonic() < self._rest_until:
+            return False
         return monotonic() < self._search_at or self._replay(until, yielding=True)
 
     def drain(self, deadline: float, *, yielding: bool = False, closing: bool = False) -> bool:
@@ -144,12 +148,15 @@ class Backlog:
         return True
 
     def _replay(self, deadline: float, *, yielding: bool) -> bool:
-        books = Replayed()
+        books, begun = Replayed(), monotonic()
         joined = self._joined.copy()
         if yielding:  # the search alone may take longer than a slice
             deadline = math.inf
         for directory in (self._journal.directory, *self._predecessors()):
             if not replay(directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
+                if self._exporter.failing:
+                    now = monotonic()
+                    self._rest_until = now + _REST * (now - begun - books.seconds)
                 return False
         self._held_back = bool(books.held_back)
         self._search_at = monotonic() + _SEARCH_EVERY
