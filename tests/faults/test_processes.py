@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from agentops_otel.pipeline.parts import BATCH
 from tests.fakes.fault_server import FaultServer
 from tests.fakes.program import Program
 from tests.faults.victim import DIED, NOT_ENDED, Site, end_of
@@ -245,7 +246,9 @@ def test_k10_forks_while_threads_emit(site, protocol, children):
     ended = site.run(FIRST + FORKS + LAST, timeout=280, CHILDREN=str(children))
     assert (ended.code, ended.out) == (0, "0 hung\n"), ended.err
     assert len(site.told) == len(site.ended) > 21 + 20 * children
-    assert (site.lost, site.repeated) == (set(), [])
+    assert site.lost == set()
+    # On a machine so slow that the end came before an answer, what was on its way was sent once more.
+    assert len(site.repeated) <= (BATCH if " kept in " in ended.err else 0)
     assert end_of(site.root) == ("Success", None)
 
 
