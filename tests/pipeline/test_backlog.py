@@ -49,7 +49,7 @@ def names(server):
 
 def test_more_spans_than_memory_takes(server):
     """What the queue has no room for stays on disk and arrives: nothing is dropped, nothing comes twice."""
-    server.mode = fault_server.slow(0.2)
+    server.mode = fault_server.slow(1.0)
     agentops.init(endpoint=server.url, summary=False, max_queue_size=50, max_wait_time=60_000)
     for number in range(500):
         agentops.record(agentops.ActionEvent(f"action {number}"))
