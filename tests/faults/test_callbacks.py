@@ -156,9 +156,9 @@ def quiet(monkeypatch):
 
 def eventually(condition, seconds=20.0):
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert condition()
 
 
 def our_threads():
