@@ -7,8 +7,7 @@ says when each has ended, and prints all that one has said which failed. A singl
 
 What each failed test says, a line for each environment and the sum over all of them come last, so that a log of which
 only the end is kept has them. An environment that failed without a failing test (lint, an installation) counts as one
-failure. AGENTOPS_TEST_REQUIRE_ALL=1 makes a missing server a failure; without it
-the tests that need one are skipped.
+failure. AGENTOPS_TEST_REQUIRE_ALL=1 makes a missing server a failure; without it the tests that need one are skipped.
 """
 
 from __future__ import annotations

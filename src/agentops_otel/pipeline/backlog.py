@@ -119,12 +119,9 @@ class Backlog:
 
     def work(self) -> bool:
         """Send for about a second, and give way to a flush; True when nothing is left to do."""
-        until = monotonic() + _SLICE
-        if not self.drain(until, yielding=True):
+        if not self.drain(monotonic() + _SLICE, yielding=True):
             return False
-        if self._exporter.failing and monotonic() < self._rest_until:
-            return False
-        return monotonic() < self._search_at or self._replay(until, yielding=True)
+        return monotonic() < self._search_at or self._replay(None)
 
     def drain(self, deadline: float, *, yielding: bool = False, closing: bool = False) -> bool:
         """Send what this process has left; True when nothing of it is left.
@@ -141,19 +138,21 @@ class Backlog:
         if self._left:
             return False
         if (self._held_back and not self._joined) or (closing and self._has_children):
-            self._replay(deadline, yielding=yielding)
+            self._replay(None if yielding else deadline)
         elif closing and not self._search_at and self._exporter.counts.acknowledged and not self._exporter.failing:
             # A run too short for a look at what earlier ones have left; the backend is there.
-            self._replay(min(deadline, monotonic() + _SLICE), yielding=yielding)
+            self._replay(min(deadline, monotonic() + _SLICE))
         return True
 
-    def _replay(self, deadline: float, *, yielding: bool) -> bool:
-        books, begun = Replayed(), monotonic()
+    def _replay(self, deadline: float | None) -> bool:
+        """Send what dead processes have left, until `deadline`; None: nobody waits, and it may be put off."""
+        yielding, books, begun = deadline is None, Replayed(), monotonic()
+        if yielding and self._exporter.failing and begun < self._rest_until:
+            return False
+        until = math.inf if deadline is None else deadline  # not a slice: the search alone may take longer
         joined = self._joined.copy()
-        if yielding:  # the search alone may take longer than a slice
-            deadline = math.inf
         for directory in (self._journal.directory, *self._predecessors()):
-            if not replay(directory, self._exporter, deadline, books, not_yet=joined, yielding=yielding):
+            if not replay(directory, self._exporter, until, books, not_yet=joined, yielding=yielding):
                 if self._exporter.failing:
                     now = monotonic()
                     self._rest_until = now + _REST * (now - begun - books.seconds)

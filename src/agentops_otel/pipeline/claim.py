@@ -168,10 +168,10 @@ def hold(destination: Folder, writer: str) -> tuple[Folder, Descriptor] | None:
 def release(destination: str, writer: str, folder: Folder, held: Descriptor, *, empty: bool) -> None:
     """Unlock the folder of a writer, and remove it if it is empty."""
     try:
-        with contextlib.suppress(OSError):  # somebody may have removed it
-            for name in folder.names() if empty else ():
-                folder.unlink(name)
-            if empty:
+        if empty:
+            with contextlib.suppress(OSError):  # somebody may have removed it
+                for name in folder.names():
+                    folder.unlink(name)
                 with Folder(destination) as parent:
                     parent.unlink(writer)
                     parent.unlink(lock_file(writer))
